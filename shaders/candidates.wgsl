@@ -1,0 +1,89 @@
+// The COUNT likeliest tokens of each masked row with their probabilities under the model
+// (temperature 1, no filter), likeliest first, ties by id. For watched runs. One workgroup a row.
+
+override V: u32;             // vocabulary
+override STRIDE: u32;        // columns of logits
+override MASK: u32;          // the mask token's id
+override COUNT: u32;         // candidates per row
+override LANES: u32;
+
+struct Candidate {
+    token: u32,
+    probability: f32,
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<f32>;                // [T, STRIDE]
+@group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
+@group(0) @binding(2) var<storage, read_write> top: array<Candidate>;       // [T, COUNT]
+
+var<workgroup> values: array<f32, LANES>;
+var<workgroup> tokens: array<u32, LANES>;
+var<workgroup> last: vec2<u32>;      // sort key and id of the candidate found last
+
+@compute @workgroup_size(LANES)
+fn candidates(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let t = group.x;
+    if (ids[t] != MASK) {
+        return;
+    }
+    if (lane == 0u) {
+        last = vec2(0xffffffffu, 0u);
+    }
+    var highest = NEVER;
+    var sum = 0.0;           // of exp(l - highest), kept by lane 0
+    for (var n = 0u; n < COUNT; n++) {
+        let after = workgroupUniformLoad(&last);
+        var best = NEVER;
+        var token = V;
+        for (var v = lane; v < V; v += LANES) {
+            let l = logits[t * STRIDE + v];
+            let key = sort_key(l);
+            let fresh = key < after.x || (key == after.x && v > after.y);
+            if (v != MASK && fresh && (l > best || token == V)) {
+                best = l;
+                token = v;
+            }
+        }
+        values[lane] = best;
+        tokens[lane] = token;
+        workgroupBarrier();
+        if (lane == 0u) {
+            for (var i = 1u; i < LANES; i++) {
+                let better = values[i] > best || (values[i] == best && tokens[i] < token);
+                best = select(best, values[i], better);
+                token = select(token, tokens[i], better);
+            }
+            last = vec2(sort_key(best), token);
+            values[0] = best;
+        }
+        workgroupBarrier();
+        if (n == 0u) {
+            highest = values[0];
+            workgroupBarrier();
+            sum = denominator(t, highest, lane);
+        }
+        if (lane == 0u) {
+            top[t * COUNT + n] = Candidate(token, exp(best - highest) / sum);
+        }
+    }
+}
+
+fn denominator(t: u32, highest: f32, lane: u32) -> f32 {
+    var sum = 0.0;
+    for (var v = lane; v < V; v += LANES) {
+        if (v != MASK) {
+            sum += exp(logits[t * STRIDE + v] - highest);
+        }
+    }
+    values[lane] = sum;
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+        sum += values[i];
+    }
+    workgroupBarrier();
+    return sum;
+}

@@ -1,0 +1,106 @@
+// Draws a token for each masked row, and measures the row's distribution. Partial results, one
+// per chunk of the vocabulary; reveal puts them together.
+//
+// The draw is the Gumbel-max of logits / temperature: argmax of l - log(E), with E = -log(1 - u)
+// exponential. Noise made as usual from one 32-bit u near 1 cannot be large enough for the tail,
+// which silently lowers the temperature (Zheng et al., 2024). Here E is computed from small u by
+// its series, and u has 64 bits where it is small, so no token is cut off. Confidence and entropy
+// are of the model's distribution (temperature 1, no filter).
+
+override V: u32;             // vocabulary
+override STRIDE: u32;        // columns of logits, a multiple of 4
+override MASK: u32;          // the mask token's id; its logit counts as minus infinity
+override CHUNK: u32;         // columns of a chunk, a multiple of 4
+override FILTERED: bool;     // limits hold a filter
+override LANES: u32;
+
+struct Partial {
+    highest: f32,            // logit
+    sum: f32,                // of exp(l - highest)
+    moment: f32,             // of exp(l - highest) * (l - highest)
+    score: f32,              // of the drawn token
+    token: u32,
+    logit: f32,              // of the drawn token
+}
+
+@group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;          // [T, STRIDE]
+@group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
+@group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;            // [T]
+@group(0) @binding(3) var<storage, read> limits: array<vec2<u32>>;          // [T]
+@group(0) @binding(4) var<uniform> step: Step;
+@group(0) @binding(5) var<storage, read_write> partials: array<Partial>;    // [T, chunks]
+
+var<workgroup> found: array<Partial, LANES>;
+
+@compute @workgroup_size(LANES)
+fn draw(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let t = group.y;
+    if (ids[t] != MASK) {
+        return;
+    }
+    let bits = row_bits(keys[t], step.step, FOR_TOKENS);
+    let limit = limits[t];
+    var best = Partial(NEVER, 0.0, 0.0, NEVER, 0xffffffffu, NEVER);
+    let end = min((group.x + 1u) * CHUNK, STRIDE);
+    for (var v = group.x * CHUNK + 4u * lane; v < end; v += 4u * LANES) {
+        let tokens = v + vec4(0u, 1u, 2u, 3u);
+        let valid = (tokens < vec4(V)) & (tokens != vec4(MASK));
+        let l = select(vec4(NEVER), logits[(t * STRIDE + v) / 4u], valid);
+        let highest = max(best.highest, max(max(l.x, l.y), max(l.z, l.w)));
+        let p = exp(l - highest);
+        let drop = max(best.highest - highest, -1e4);
+        let fade = exp(drop);
+        best.moment = (best.moment + best.sum * drop) * fade + dot(p, max(l - highest, vec4(-1e4)));
+        best.sum = best.sum * fade + dot(p, vec4(1.0));
+        best.highest = highest;
+        let scores = l * step.inverse_temperature - step.noise * log_exponential(bits, v);
+        for (var i = 0u; i < 4u; i++) {
+            let kept = valid[i] && (!FILTERED || passes(l[i], tokens[i], limit));
+            if (kept && scores[i] > best.score) {
+                best.score = scores[i];
+                best.token = tokens[i];
+                best.logit = l[i];
+            }
+        }
+    }
+    found[lane] = best;
+    workgroupBarrier();
+    if (lane > 0u) {
+        return;
+    }
+    for (var i = 1u; i < LANES; i++) {
+        best = merge(best, found[i]);
+    }
+    partials[t * groups.x + group.x] = best;
+}
+
+fn merge(a: Partial, b: Partial) -> Partial {
+    var c = a;
+    if (b.score > a.score || (b.score == a.score && b.token < a.token)) {
+        c = b;
+    }
+    c.highest = max(a.highest, b.highest);
+    let da = max(a.highest - c.highest, -1e4);
+    let db = max(b.highest - c.highest, -1e4);
+    c.sum = a.sum * exp(da) + b.sum * exp(db);
+    c.moment = (a.moment + a.sum * da) * exp(da) + (b.moment + b.sum * db) * exp(db);
+    return c;
+}
+
+// log(E) for tokens v .. v + 4, E exponential of mean 1.
+fn log_exponential(bits: vec4<u32>, v: u32) -> vec4<f32> {
+    let coarse = pcg4d(bits ^ vec4(v, 0u, 0u, 0u));
+    var u = (vec4<f32>(coarse) + 0.5) * 0x1p-32;
+    if (any(coarse < vec4(65536u))) {
+        let fine = pcg4d(bits ^ vec4(v, 1u, 0u, 0u));
+        let precise = vec4<f32>(coarse) * 0x1p-32 + (vec4<f32>(fine) + 0.5) * 0x1p-64;
+        u = select(u, precise, coarse < vec4(65536u));
+    }
+    let rest = (vec4<f32>(~coarse) + 0.5) * 0x1p-32;    // 1 - u, exact near 0
+    let series = u * (1.0 + u * (1.0 / 2.0 + u * (1.0 / 3.0 + u * (1.0 / 4.0 + u / 5.0))));
+    return log(select(-log(rest), series, u < vec4(0.03125)));
+}

@@ -1,0 +1,35 @@
+// x[t] = table[ids[t]], for the ids in this part of the table. One workgroup per row.
+
+override C: u32;             // channels, a multiple of 8
+override FIRST: u32;         // first id of this part
+override COUNT: u32;         // ids in this part
+override F16: bool;          // table is packed f16, else f32
+override LANES: u32;
+
+@group(0) @binding(0) var<storage, read> ids: array<u32>;              // [T]
+@group(0) @binding(1) var<storage, read> table: array<vec4<u32>>;      // [COUNT, C]
+@group(0) @binding(2) var<storage, read_write> x: array<vec4<f32>>;    // [T, C]
+
+@compute @workgroup_size(LANES)
+fn embedding(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let t = group.x;
+    let id = ids[t];
+    if (id < FIRST || id >= FIRST + COUNT) {
+        return;
+    }
+    for (var c8 = lane; c8 < C / 8u; c8 += LANES) {
+        let i = (id - FIRST) * (C / 8u) + c8;
+        var numbers: Eight;
+        if (F16) {
+            numbers = unpack_f16(table[i]);
+        } else {
+            numbers.lo = bitcast<vec4<f32>>(table[2u * i]);
+            numbers.hi = bitcast<vec4<f32>>(table[2u * i + 1u]);
+        }
+        x[t * (C / 4u) + 2u * c8] = numbers.lo;
+        x[t * (C / 4u) + 2u * c8 + 1u] = numbers.hi;
+    }
+}

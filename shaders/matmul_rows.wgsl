@@ -1,0 +1,58 @@
+// Matrix product for GPUs, few rows: 8 rows and 4 columns per workgroup, parallel along K.
+//
+// With so few rows the weights are read once and the product waits for memory, so each of the 32
+// lanes takes every 32nd group of eight inputs, uses a load of x for four columns, and the
+// partial sums meet in workgroup memory.
+
+const LANES = 32u;
+var<workgroup> partial: array<vec4<f32>, 256>;   // [8 rows, LANES]
+
+@compute @workgroup_size(32)
+fn matmul_rows(
+    @builtin(workgroup_id) tile: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let m0 = tile.y * 8u;
+    let n0 = tile.x * 4u;
+    var s0 = vec4(0.0);
+    var s1 = vec4(0.0);
+    var s2 = vec4(0.0);
+    var s3 = vec4(0.0);
+    var s4 = vec4(0.0);
+    var s5 = vec4(0.0);
+    var s6 = vec4(0.0);
+    var s7 = vec4(0.0);
+    for (var k8 = lane; k8 < K / 8u; k8 += LANES) {
+        let w0 = weights(n0, k8);
+        let w1 = weights(n0 + 1u, k8);
+        let w2 = weights(n0 + 2u, k8);
+        let w3 = weights(n0 + 3u, k8);
+        let lo = mat4x4(w0.lo, w1.lo, w2.lo, w3.lo);
+        let hi = mat4x4(w0.hi, w1.hi, w2.hi, w3.hi);
+        let row = K / 4u;
+        let i = m0 * row + 2u * k8;
+        s0 += x[i] * lo + x[i + 1u] * hi;
+        s1 += x[i + row] * lo + x[i + row + 1u] * hi;
+        s2 += x[i + 2u * row] * lo + x[i + 2u * row + 1u] * hi;
+        s3 += x[i + 3u * row] * lo + x[i + 3u * row + 1u] * hi;
+        s4 += x[i + 4u * row] * lo + x[i + 4u * row + 1u] * hi;
+        s5 += x[i + 5u * row] * lo + x[i + 5u * row + 1u] * hi;
+        s6 += x[i + 6u * row] * lo + x[i + 6u * row + 1u] * hi;
+        s7 += x[i + 7u * row] * lo + x[i + 7u * row + 1u] * hi;
+    }
+    partial[lane] = s0;
+    partial[LANES + lane] = s1;
+    partial[2u * LANES + lane] = s2;
+    partial[3u * LANES + lane] = s3;
+    partial[4u * LANES + lane] = s4;
+    partial[5u * LANES + lane] = s5;
+    partial[6u * LANES + lane] = s6;
+    partial[7u * LANES + lane] = s7;
+    workgroupBarrier();
+    // Lane = 4 * row + column.
+    var sum = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+        sum += partial[lane / 4u * LANES + i][lane % 4u];
+    }
+    store(m0 + lane / 4u, n0 + lane % 4u, sum);
+}

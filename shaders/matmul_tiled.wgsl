@@ -1,0 +1,67 @@
+// Matrix product for GPUs, many rows: 64 x 64 tiles staged in workgroup memory, 4 x 4 sums in
+// the registers of each of 256 invocations. Rows of the staged tiles are padded against bank
+// conflicts.
+
+const TILE_K = 16u;
+const STRIDE = 68u;          // 64 rows or columns, padded
+var<workgroup> x_tile: array<f32, 1088>;   // [TILE_K, STRIDE]
+var<workgroup> w_tile: array<f32, 1088>;   // [TILE_K, STRIDE]
+
+@compute @workgroup_size(256)
+fn matmul_tiled(
+    @builtin(workgroup_id) tile: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let m0 = tile.y * 64u;
+    let n0 = tile.x * 64u;
+    let column = lane % 16u * 4u;
+    let row = lane / 16u * 4u;
+    var s0 = vec4(0.0);
+    var s1 = vec4(0.0);
+    var s2 = vec4(0.0);
+    var s3 = vec4(0.0);
+    for (var k0 = 0u; k0 < K; k0 += TILE_K) {
+        stage(m0, n0, k0, lane);
+        workgroupBarrier();
+        for (var k = 0u; k < TILE_K; k++) {
+            let i = k * STRIDE + column;
+            let w4 = vec4(w_tile[i], w_tile[i + 1u], w_tile[i + 2u], w_tile[i + 3u]);
+            let j = k * STRIDE + row;
+            s0 += x_tile[j] * w4;
+            s1 += x_tile[j + 1u] * w4;
+            s2 += x_tile[j + 2u] * w4;
+            s3 += x_tile[j + 3u] * w4;
+        }
+        workgroupBarrier();
+    }
+    for (var c = 0u; c < 4u; c++) {
+        store(m0 + row, n0 + column + c, s0[c]);
+        store(m0 + row + 1u, n0 + column + c, s1[c]);
+        store(m0 + row + 2u, n0 + column + c, s2[c]);
+        store(m0 + row + 3u, n0 + column + c, s3[c]);
+    }
+}
+
+// Lanes 0..128 fetch eight weights each, all lanes four activations; zeros beyond K.
+fn stage(m0: u32, n0: u32, k0: u32, lane: u32) {
+    let k4 = lane % 4u;
+    var x4 = vec4(0.0);
+    if (k0 + 4u * k4 < K) {
+        x4 = x[(m0 + lane / 4u) * (K / 4u) + k0 / 4u + k4];
+    }
+    for (var i = 0u; i < 4u; i++) {
+        x_tile[(4u * k4 + i) * STRIDE + lane / 4u] = x4[i];
+    }
+    if (lane >= 128u) {
+        return;
+    }
+    let k8 = lane % 2u;
+    var w8 = Eight(vec4(0.0), vec4(0.0));
+    if (k0 + 8u * k8 < K) {
+        w8 = weights(n0 + lane / 2u, k0 / 8u + k8);
+    }
+    for (var i = 0u; i < 4u; i++) {
+        w_tile[(8u * k8 + i) * STRIDE + lane / 2u] = w8.lo[i];
+        w_tile[(8u * k8 + 4u + i) * STRIDE + lane / 2u] = w8.hi[i];
+    }
+}

@@ -1,0 +1,41 @@
+// Joined after every kernel: what more than one of them needs.
+
+// Stands for minus infinity, which some drivers do not keep.
+const NEVER: f32 = -1e30;
+
+// Eight consecutive numbers of a row.
+struct Eight {
+    lo: vec4<f32>,
+    hi: vec4<f32>,
+}
+
+// Eight f16 numbers, two to a word, lower half first.
+fn unpack_f16(p: vec4<u32>) -> Eight {
+    let a = unpack2x16float(p.x);
+    let b = unpack2x16float(p.y);
+    let c = unpack2x16float(p.z);
+    let d = unpack2x16float(p.w);
+    return Eight(vec4(a, b), vec4(c, d));
+}
+
+// GELU, tanh approximation. The argument is clamped: tanh of large numbers overflows on some
+// drivers, and beyond 10 the result does not change.
+fn gelu_tanh(x: f32) -> f32 {
+    let inner = 0.7978845608028654 * (x + 0.044715 * x * x * x);
+    return 0.5 * x * (1.0 + tanh(clamp(inner, -10.0, 10.0)));
+}
+
+// Counter-based random bits. Source: Jarzynski and Olano, Hash Functions for GPU Rendering, 2020.
+fn pcg4d(counter: vec4<u32>) -> vec4<u32> {
+    var v = counter * 1664525u + 1013904223u;
+    v.x += v.y * v.w;
+    v.y += v.z * v.x;
+    v.z += v.x * v.y;
+    v.w += v.y * v.z;
+    v ^= v >> vec4(16u);
+    v.x += v.y * v.w;
+    v.y += v.z * v.x;
+    v.z += v.x * v.y;
+    v.w += v.y * v.z;
+    return v;
+}

@@ -1,0 +1,45 @@
+// Rotates q and k by their positions and appends k and v to the cache. One workgroup per row.
+//
+// Half-split rotary over the full head width: channels j and j + D/2 of a head turn by the angle
+// position / 10000^(2j/D). The angles come from the CPU, where positions of any size keep their
+// precision. Source: Su et al., RoFormer, 2021.
+
+override C: u32;             // channels
+override D: u32;             // head width, a multiple of 8
+override LANES: u32;
+
+@group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;             // [T, 3C]
+@group(0) @binding(1) var<storage, read> angles: array<vec4<f32>>;          // [T, cos D/2, sin D/2]
+@group(0) @binding(2) var<storage, read> slots: array<u32>;                 // [T]
+@group(0) @binding(3) var<storage, read_write> q: array<vec4<f32>>;         // [T, C]
+@group(0) @binding(4) var<storage, read_write> k_cache: array<vec4<f32>>;   // [S, C]
+@group(0) @binding(5) var<storage, read_write> v_cache: array<vec4<f32>>;   // [S, C]
+
+@compute @workgroup_size(LANES)
+fn rotary(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let t = group.x;
+    let half = D / 8u;       // of a head, in vec4
+    let width = C / 4u;      // of a row, in vec4
+    let slot = slots[t] * width;
+    for (var i = lane; i < C / 8u; i += LANES) {
+        let j = i % half;
+        let lo = i / half * 2u * half + j;
+        let hi = lo + half;
+        let c = angles[t * 2u * half + j];
+        let s = angles[t * 2u * half + half + j];
+        let from = 3u * width * t;
+        let q_lo = qkv[from + lo];
+        let q_hi = qkv[from + hi];
+        q[t * width + lo] = q_lo * c - q_hi * s;
+        q[t * width + hi] = q_hi * c + q_lo * s;
+        let k_lo = qkv[from + width + lo];
+        let k_hi = qkv[from + width + hi];
+        k_cache[slot + lo] = k_lo * c - k_hi * s;
+        k_cache[slot + hi] = k_hi * c + k_lo * s;
+        v_cache[slot + lo] = qkv[from + 2u * width + lo];
+        v_cache[slot + hi] = qkv[from + 2u * width + hi];
+    }
+}

@@ -1,0 +1,34 @@
+// Joined after the sampler's kernels: what they are told per step, and their random bits.
+
+// Layout as sample::StepUniform in Rust; a test compares the two.
+struct Step {
+    step: u32,                   // reveal decision within the block
+    open_count: u32,             // masked cells to open, those of lowest random bits
+    open_below: u32,             // and those whose random bits are below this
+    top_k: u32,                  // tokens kept, 0 = all
+    top_p: f32,                  // nucleus mass, 1 = all
+    inverse_temperature: f32,
+    noise: f32,                  // 1 = draw, 0 = take the likeliest token
+    unused: u32,
+}
+
+// Purposes of random bits, so that none are used twice.
+const FOR_TOKENS = 0u;
+const FOR_ORDER = 1u;
+
+// Random bits of a row at a step. key: (seed low, seed high, position, unused).
+fn row_bits(key: vec4<u32>, step: u32, purpose: u32) -> vec4<u32> {
+    return pcg4d(vec4(key.xyz, 2u * step + purpose));
+}
+
+// An unsigned integer that sorts as the float does.
+fn sort_key(x: f32) -> u32 {
+    let bits = bitcast<u32>(x);
+    return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+
+// True if a token passes the filter (key, id): those of higher key, then those of lower id.
+fn passes(x: f32, id: u32, limit: vec2<u32>) -> bool {
+    let key = sort_key(x);
+    return key > limit.x || (key == limit.x && id < limit.y);
+}

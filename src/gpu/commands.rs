@@ -1,0 +1,141 @@
+//! One submit: plans and copies encoded in order, then sent and, if wanted, waited for.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use crate::gpu::plan::Plan;
+use crate::gpu::profile::{KernelTime, Profiler};
+use crate::gpu::{Gpu, Tensor};
+use crate::{Error, Result};
+
+/// A buffer that the CPU can map, made once and used for every readback of its size or less.
+#[derive(Debug)]
+pub struct Readback {
+    buffer: wgpu::Buffer,
+}
+
+impl Readback {
+    /// A staging buffer of `size` bytes.
+    pub fn new(gpu: &Gpu, size: u64) -> Readback {
+        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("readback"),
+            size: size.next_multiple_of(4).max(4),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        Readback { buffer }
+    }
+}
+
+/// Commands of one submit.
+pub struct Commands<'g> {
+    gpu: &'g Gpu,
+    encoder: wgpu::CommandEncoder,
+}
+
+impl<'g> Commands<'g> {
+    /// An empty submit.
+    pub fn new(gpu: &'g Gpu) -> Commands<'g> {
+        Commands { gpu, encoder: gpu.device().create_command_encoder(&Default::default()) }
+    }
+
+    /// Appends a plan.
+    pub fn run(&mut self, plan: &Plan) {
+        plan.encode(&mut self.encoder, None);
+    }
+
+    /// Appends a plan with a timestamp around each dispatch.
+    pub fn run_timed(&mut self, plan: &Plan, profiler: Option<&mut Profiler>) {
+        plan.encode(&mut self.encoder, profiler);
+    }
+
+    /// Appends a copy of `bytes` from one tensor to another, offsets in bytes.
+    pub fn copy(&mut self, from: (&Tensor, u64), to: (&Tensor, u64), bytes: u64) {
+        let (source, destination) = (from.0.buffer(), to.0.buffer());
+        self.encoder.copy_buffer_to_buffer(source, from.1, destination, to.1, bytes);
+    }
+
+    /// Sends the commands without waiting.
+    pub fn submit(self) {
+        self.gpu.queue().submit([self.encoder.finish()]);
+    }
+
+    /// Sends the commands and waits for the first `count` numbers of a tensor.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub async fn read<T: bytemuck::Pod>(
+        self,
+        tensor: &Tensor,
+        count: usize,
+        staging: &Readback,
+    ) -> Result<Vec<T>> {
+        let bytes = (count * size_of::<T>()) as u64;
+        self.read_buffer(tensor.buffer(), bytes, staging).await
+    }
+
+    /// Sends the commands and waits for the profiler's times.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub async fn read_times(mut self, profiler: &mut Profiler) -> Result<Vec<KernelTime>> {
+        let (gpu, (resolved, bytes)) = (self.gpu, profiler.resolve(&mut self.encoder));
+        let resolved = resolved.clone();
+        let ticks = self.read_buffer(&resolved, bytes, &Readback::new(gpu, bytes)).await?;
+        Ok(profiler.take(&ticks, f64::from(gpu.queue().get_timestamp_period())))
+    }
+
+    async fn read_buffer<T: bytemuck::Pod>(
+        mut self,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+        staging: &Readback,
+    ) -> Result<Vec<T>> {
+        self.encoder.copy_buffer_to_buffer(buffer, 0, &staging.buffer, 0, bytes);
+        let gpu = self.gpu;
+        self.submit();
+        gpu.check()?;
+        let slice = staging.buffer.slice(..bytes);
+        mapped(gpu, &slice).await?;
+        let lost = |e: wgpu::MapRangeError| Error::DeviceLost(e.to_string());
+        let numbers = bytemuck::pod_collect_to_vec(&slice.get_mapped_range().map_err(lost)?);
+        staging.buffer.unmap();
+        gpu.check()?;
+        Ok(numbers)
+    }
+}
+
+type Mapping = Arc<Mutex<(Option<Result<(), wgpu::BufferAsyncError>>, Option<Waker>)>>;
+
+/// Waits until the slice is mapped: natively by blocking on the device, in a browser by yielding.
+async fn mapped(gpu: &Gpu, slice: &wgpu::BufferSlice<'_>) -> Result<()> {
+    let state = Mapping::default();
+    let told = state.clone();
+    slice.map_async(wgpu::MapMode::Read, move |outcome| {
+        if let Ok(mut state) = told.lock() {
+            state.0 = Some(outcome);
+            if let Some(waker) = state.1.take() {
+                waker.wake();
+            }
+        }
+    });
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .map_err(|e| Error::DeviceLost(e.to_string()))?;
+    let outcome = poll_fn(|context| match state.lock() {
+        Ok(mut state) => match state.0.take() {
+            Some(outcome) => Poll::Ready(Some(outcome)),
+            None => {
+                state.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        },
+        Err(_) => Poll::Ready(None),
+    });
+    match outcome.await {
+        Some(Ok(())) => Ok(()),
+        Some(Err(e)) => gpu.check().and(Err(Error::DeviceLost(e.to_string()))),
+        None => Err(Error::DeviceLost("a device callback failed".into())),
+    }
+}

@@ -1,0 +1,245 @@
+//! A device to compute on: requested here, or adopted from a host program.
+//! The only file that asks wgpu for adapters and devices. Knows nothing of models.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use crate::gpu::plan::Pipelines;
+use crate::{Error, Result};
+
+/// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelFamily {
+    /// Outer products across a subgroup of exactly 8 lanes: software adapters (lavapipe).
+    Outer,
+    /// Workgroup memory, no subgroups: real GPUs.
+    Workgroup,
+    /// Registers only, neither subgroups nor workgroup memory: any other software adapter.
+    Plain,
+}
+
+impl KernelFamily {
+    fn for_adapter(info: &wgpu::AdapterInfo, features: wgpu::Features) -> KernelFamily {
+        let software = info.device_type == wgpu::DeviceType::Cpu;
+        match (software, outer_runs_on(info, features)) {
+            (true, true) => KernelFamily::Outer,
+            (true, false) => KernelFamily::Plain,
+            (false, _) => KernelFamily::Workgroup,
+        }
+    }
+}
+
+fn outer_runs_on(info: &wgpu::AdapterInfo, features: wgpu::Features) -> bool {
+    let eight = info.subgroup_min_size == 8 && info.subgroup_max_size == 8;
+    eight && features.contains(wgpu::Features::SUBGROUP)
+}
+
+/// How to request a device.
+#[derive(Clone, Debug, Default)]
+pub struct GpuOptions {
+    /// Adapter by index or by part of its name; the most capable one if absent.
+    pub adapter: Option<String>,
+    /// Kernels to use instead of those that suit the adapter.
+    pub kernels: Option<KernelFamily>,
+    /// Keep the bounds checks in shaders (slower; tests use it).
+    pub checked_shaders: bool,
+}
+
+/// A device, its queue and what is known of its adapter. Cheap to clone.
+#[derive(Clone)]
+pub struct Gpu {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    kernels: KernelFamily,
+    checked_shaders: bool,
+    failure: Arc<Mutex<Option<String>>>,
+    pipelines: OnceLock<Pipelines>,
+}
+
+impl std::fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gpu").field("adapter", &self.inner.info.name).finish_non_exhaustive()
+    }
+}
+
+impl Gpu {
+    /// Requests a device, blocking until the driver answers.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`], [`Error::UnknownAdapter`] or [`Error::NoDevice`].
+    pub fn request(options: &GpuOptions) -> Result<Gpu> {
+        pollster::block_on(Gpu::request_async(options))
+    }
+
+    /// Requests a device.
+    ///
+    /// # Errors
+    /// As [`Gpu::request`].
+    pub async fn request_async(options: &GpuOptions) -> Result<Gpu> {
+        let adapter = choose(list_adapters().await, options.adapter.as_deref())?;
+        let info = adapter.get_info();
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("bdlm"),
+            required_features: adapter.features() & wanted,
+            required_limits: adapter.limits(),
+            ..Default::default()
+        };
+        let (device, queue) = adapter
+            .request_device(&descriptor)
+            .await
+            .map_err(|e| Error::NoDevice { adapter: info.name.clone(), cause: e.to_string() })?;
+        let failure: Arc<Mutex<Option<String>>> = Arc::default();
+        // Without handlers wgpu panics; the first failure is kept and told at the next readback.
+        let uncaptured = failure.clone();
+        device.on_uncaptured_error(Arc::new(move |e| remember(&uncaptured, e.to_string())));
+        let lost = failure.clone();
+        device.set_device_lost_callback(move |_, words| remember(&lost, words));
+        Gpu::assemble(device, queue, options, failure)
+    }
+
+    /// Adopts the device of a host program; its error and device-lost callbacks stay untouched.
+    ///
+    /// # Errors
+    /// [`Error::NoAdapter`] when `options` force kernels this device cannot run.
+    pub fn adopt(device: wgpu::Device, queue: wgpu::Queue, options: &GpuOptions) -> Result<Gpu> {
+        Gpu::assemble(device, queue, options, Arc::default())
+    }
+
+    fn assemble(
+        device: wgpu::Device,
+        queue: wgpu::Queue,
+        options: &GpuOptions,
+        failure: Arc<Mutex<Option<String>>>,
+    ) -> Result<Gpu> {
+        let info = device.adapter_info();
+        let suited = KernelFamily::for_adapter(&info, device.features());
+        let kernels = options.kernels.unwrap_or(suited);
+        if kernels == KernelFamily::Outer && !outer_runs_on(&info, device.features()) {
+            let cause = "the outer-product kernels need subgroups of exactly 8 lanes".to_string();
+            return Err(Error::NoDevice { adapter: info.name, cause });
+        }
+        let checked_shaders = options.checked_shaders;
+        let pipelines = OnceLock::new();
+        let inner = Inner { device, queue, info, kernels, checked_shaders, failure, pipelines };
+        Ok(Gpu { inner: Arc::new(inner) })
+    }
+
+    /// The adapters of this machine, in the order that `--adapter INDEX` counts.
+    pub fn adapters() -> Vec<wgpu::Adapter> {
+        pollster::block_on(list_adapters())
+    }
+
+    /// The wgpu device.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.inner.device
+    }
+
+    /// The wgpu queue.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.inner.queue
+    }
+
+    /// What the driver says of the adapter.
+    pub fn info(&self) -> &wgpu::AdapterInfo {
+        &self.inner.info
+    }
+
+    /// The kernels in use.
+    pub fn kernels(&self) -> KernelFamily {
+        self.inner.kernels
+    }
+
+    /// True for adapters that compute on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.inner.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// The largest buffer that can be made and bound whole, in bytes.
+    pub fn max_binding_bytes(&self) -> u64 {
+        let limits = self.inner.device.limits();
+        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+    }
+
+    pub(crate) fn checked_shaders(&self) -> bool {
+        self.inner.checked_shaders
+    }
+
+    pub(crate) fn pipelines(&self) -> &Pipelines {
+        self.inner.pipelines.get_or_init(Pipelines::default)
+    }
+
+    /// The first failure that the device reported, if any.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub fn check(&self) -> Result<()> {
+        match self.inner.failure.lock() {
+            Ok(failure) => match failure.as_ref() {
+                Some(words) => Err(Error::DeviceLost(words.clone())),
+                None => Ok(()),
+            },
+            Err(_) => Err(Error::DeviceLost("a device callback failed".into())),
+        }
+    }
+}
+
+fn remember(failure: &Mutex<Option<String>>, words: String) {
+    if let Ok(mut failure) = failure.lock() {
+        failure.get_or_insert(words);
+    }
+}
+
+async fn list_adapters() -> Vec<wgpu::Adapter> {
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let mut adapters = instance.enumerate_adapters(wgpu::Backends::PRIMARY).await;
+    adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
+        wgpu::DeviceType::DiscreteGpu => 0,
+        wgpu::DeviceType::IntegratedGpu => 1,
+        wgpu::DeviceType::VirtualGpu => 2,
+        wgpu::DeviceType::Other => 3,
+        wgpu::DeviceType::Cpu => 4,
+    });
+    adapters
+}
+
+fn choose(adapters: Vec<wgpu::Adapter>, wanted: Option<&str>) -> Result<wgpu::Adapter> {
+    let names: Vec<String> = adapters.iter().map(|a| a.get_info().name).collect();
+    let index = match wanted {
+        None => (!adapters.is_empty()).then_some(0).ok_or(Error::NoAdapter)?,
+        Some(_) if adapters.is_empty() => return Err(Error::NoAdapter),
+        Some(wanted) => index_of(&names, wanted).ok_or_else(|| {
+            let found = names.iter().enumerate().map(|(i, name)| format!("{i}: {name}"));
+            let found = found.collect::<Vec<_>>().join(", ");
+            Error::UnknownAdapter { wanted: wanted.into(), found }
+        })?,
+    };
+    adapters.into_iter().nth(index).ok_or(Error::NoAdapter)
+}
+
+fn index_of(names: &[String], wanted: &str) -> Option<usize> {
+    if let Ok(index) = wanted.parse::<usize>() {
+        return (index < names.len()).then_some(index);
+    }
+    let wanted = wanted.to_lowercase();
+    names.iter().position(|name| name.to_lowercase().contains(&wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::index_of;
+
+    #[test]
+    fn an_adapter_is_found_by_index_or_by_part_of_its_name() {
+        let names = ["NVIDIA H100".to_string(), "llvmpipe (LLVM 15)".to_string()];
+        assert_eq!(index_of(&names, "1"), Some(1));
+        assert_eq!(index_of(&names, "LLVMpipe"), Some(1));
+        assert_eq!(index_of(&names, "2"), None);
+        assert_eq!(index_of(&names, "radeon"), None);
+    }
+}
