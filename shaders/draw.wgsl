@@ -14,15 +14,6 @@ override CHUNK: u32;         // columns of a chunk, a multiple of 4
 override FILTERED: bool;     // limits hold a filter
 override LANES: u32;
 
-struct Partial {
-    highest: f32,            // logit
-    sum: f32,                // of exp(l - highest)
-    moment: f32,             // of exp(l - highest) * (l - highest)
-    score: f32,              // of the drawn token
-    token: u32,
-    logit: f32,              // of the drawn token
-}
-
 @group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;          // [T, STRIDE]
 @group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
 @group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;            // [T]
@@ -97,8 +88,8 @@ fn log_exponential(bits: vec4<u32>, v: u32) -> vec4<f32> {
     var u = (vec4<f32>(coarse) + 0.5) * 0x1p-32;
     if (any(coarse < vec4(65536u))) {
         let fine = pcg4d(bits ^ vec4(v, 1u, 0u, 0u));
-        let precise = vec4<f32>(coarse) * 0x1p-32 + (vec4<f32>(fine) + 0.5) * 0x1p-64;
-        u = select(u, precise, coarse < vec4(65536u));
+        let exact = vec4<f32>(coarse) * 0x1p-32 + (vec4<f32>(fine) + 0.5) * 0x1p-64;
+        u = select(u, exact, coarse < vec4(65536u));
     }
     let rest = (vec4<f32>(~coarse) + 0.5) * 0x1p-32;    // 1 - u, exact near 0
     let series = u * (1.0 + u * (1.0 / 2.0 + u * (1.0 / 3.0 + u * (1.0 / 4.0 + u / 5.0))));

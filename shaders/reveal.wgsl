@@ -10,15 +10,6 @@ override CHUNKS: u32;        // partial draws per row
 override MASK: u32;          // the mask token's id
 override LANES: u32;
 
-struct Partial {
-    highest: f32,
-    sum: f32,
-    moment: f32,
-    score: f32,
-    token: u32,
-    logit: f32,
-}
-
 struct Cell {
     token: u32,              // the candidate while masked
     confidence: f32,         // the token's probability under the model

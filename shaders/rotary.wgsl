@@ -30,16 +30,16 @@ fn rotary(
         let hi = lo + half;
         let c = angles[t * 2u * half + j];
         let s = angles[t * 2u * half + half + j];
-        let from = 3u * width * t;
-        let q_lo = qkv[from + lo];
-        let q_hi = qkv[from + hi];
+        let row = 3u * width * t;
+        let q_lo = qkv[row + lo];
+        let q_hi = qkv[row + hi];
         q[t * width + lo] = q_lo * c - q_hi * s;
         q[t * width + hi] = q_hi * c + q_lo * s;
-        let k_lo = qkv[from + width + lo];
-        let k_hi = qkv[from + width + hi];
+        let k_lo = qkv[row + width + lo];
+        let k_hi = qkv[row + width + hi];
         k_cache[slot + lo] = k_lo * c - k_hi * s;
         k_cache[slot + hi] = k_hi * c + k_lo * s;
-        v_cache[slot + lo] = qkv[from + 2u * width + lo];
-        v_cache[slot + hi] = qkv[from + 2u * width + hi];
+        v_cache[slot + lo] = qkv[row + 2u * width + lo];
+        v_cache[slot + hi] = qkv[row + 2u * width + hi];
     }
 }

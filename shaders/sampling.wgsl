@@ -12,6 +12,16 @@ struct Step {
     unused: u32,
 }
 
+// A draw over part of the vocabulary.
+struct Partial {
+    highest: f32,            // logit
+    sum: f32,                // of exp(l - highest)
+    moment: f32,             // of exp(l - highest) * (l - highest)
+    score: f32,              // of the drawn token
+    token: u32,
+    logit: f32,              // of the drawn token
+}
+
 // Purposes of random bits, so that none are used twice.
 const FOR_TOKENS = 0u;
 const FOR_ORDER = 1u;

@@ -53,7 +53,8 @@ impl<'g> Commands<'g> {
     /// Appends a copy of `bytes` from one tensor to another, offsets in bytes.
     pub fn copy(&mut self, from: (&Tensor, u64), to: (&Tensor, u64), bytes: u64) {
         let (source, destination) = (from.0.buffer(), to.0.buffer());
-        self.encoder.copy_buffer_to_buffer(source, from.1, destination, to.1, bytes);
+        let (from_at, to_at) = (from.0.offset_bytes() + from.1, to.0.offset_bytes() + to.1);
+        self.encoder.copy_buffer_to_buffer(source, from_at, destination, to_at, bytes);
     }
 
     /// Sends the commands without waiting.

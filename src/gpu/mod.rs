@@ -2,14 +2,21 @@
 
 mod commands;
 mod device;
+mod kernels;
 mod ops;
 mod plan;
 mod profile;
 mod tensor;
+mod weight;
 
 pub use commands::{Commands, Readback};
 pub use device::{Gpu, GpuOptions, KernelFamily};
-pub use ops::KERNELS;
+pub use kernels::KERNELS;
+pub use ops::{
+    CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, PARTIAL_WORDS, STEP_WORDS,
+    Sequences, Vocabulary, draw_chunks,
+};
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
 pub use tensor::{COLUMN_PAD, DType, ROW_PAD, Tensor};
+pub use weight::{Part, Weight, weight_bytes};

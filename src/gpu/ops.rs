@@ -1,18 +1,378 @@
+//! One method per kernel: checks the shapes, chooses the variant, records the dispatch.
+
 use crate::Result;
-use crate::gpu::plan::{KernelSource, Recorder};
-use crate::gpu::{DType, Tensor};
-pub const KERNELS: &[KernelSource] = &[
-    KernelSource{name:"matmul_outer", parts:&[include_str!("../../shaders/matmul_outer.wgsl"),include_str!("../../shaders/matmul.wgsl"),include_str!("../../shaders/prelude.wgsl")]},
-    KernelSource{name:"matmul_outer4", parts:&[include_str!("../../shaders/matmul_outer4.wgsl"),include_str!("../../shaders/matmul.wgsl"),include_str!("../../shaders/prelude.wgsl")]},
-    KernelSource{name:"matmul_outer16", parts:&[include_str!("../../shaders/matmul_outer16.wgsl"),include_str!("../../shaders/matmul.wgsl"),include_str!("../../shaders/prelude.wgsl")]},
-    KernelSource{name:"matmul_outer32", parts:&[include_str!("../../shaders/matmul_outer32.wgsl"),include_str!("../../shaders/matmul.wgsl"),include_str!("../../shaders/prelude.wgsl")]},
-];
+use crate::gpu::kernels::{
+    ATTENTION_OUTER, ATTENTION_WORKGROUP, CANDIDATES, DRAW, EMBEDDING, NORM, REVEAL, ROTARY,
+    THRESHOLD, attention_is_outer, draw_chunk, matmul_tiling, row_lanes,
+};
+use crate::gpu::{DType, KernelFamily, Recorder, Tensor, Weight};
+
+/// Numbers of a partial draw, a cell and a candidate, as the shaders lay them out.
+pub const PARTIAL_WORDS: usize = 6;
+/// Words of a cell: token, confidence, entropy, state.
+pub const CELL_WORDS: usize = 4;
+/// Words of a candidate: token, probability.
+pub const CANDIDATE_WORDS: usize = 2;
+/// Words of the uniform `Step`.
+pub const STEP_WORDS: usize = 8;
+
+/// Which sequence a row belongs to: `row / rows % count`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sequences {
+    /// Consecutive rows of one sequence.
+    pub rows: usize,
+    /// Sequences; their rows repeat in this order.
+    pub count: usize,
+}
+
+impl Sequences {
+    /// All rows share one modulation.
+    pub const SHARED: Sequences = Sequences { rows: 1, count: 1 };
+}
+
+/// Columns of a modulation `[sequences, 6C]` or `[sequences, 2C]` that a kernel reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Modulation<'a> {
+    /// The tensor.
+    pub tensor: &'a Tensor,
+    /// Whose row applies to which row of the activations.
+    pub sequences: Sequences,
+}
+
+/// What a matrix product does with its sums, after adding the bias.
+#[derive(Clone, Copy, Debug)]
+pub enum Epilogue<'a> {
+    /// Stores them.
+    Store,
+    /// Stores their GELU (tanh approximation).
+    Gelu,
+    /// Adds them to what is there.
+    Residual,
+    /// Multiplies them by the gate in columns `at ..`, and adds.
+    GatedResidual(Modulation<'a>, usize),
+}
+
+/// Cells per block and the vocabulary, as the sampler's kernels need them.
+#[derive(Clone, Copy, Debug)]
+pub struct Vocabulary {
+    /// Tokens, the mask token included.
+    pub size: usize,
+    /// The mask token.
+    pub mask_id: u32,
+}
+
 impl Recorder<'_> {
-    pub fn raw(&mut self, name:&str, m: usize, x:&Tensor, w:&Tensor, bias:&Tensor, y:&Tensor, tile:usize)->Result<()> {
-        let src = KERNELS.iter().find(|k| k.name==name).unwrap();
-        let (n,k)=(w.dim(0),w.dim(1));
-        let mut o: Vec<(&'static str,f64)> = vec![("K",k as f64),("N",n as f64),("Y_STRIDE",n as f64),("Y_AT",0.),("F16",if w.dtype()==DType::F16 {1.} else {0.}),("GELU",0.),("GATED",0.),("RESIDUAL",0.),("GATE_ROWS",1.),("GATE_STRIDE",0.),("GATE_AT",0.)];
-        if name=="matmul_outer" {o.push(("TILE_M",tile as f64));}
-        self.dispatch(src,&o,&[x,w,bias,bias,y],[n.div_ceil(32), m.div_ceil(tile),1])
+    fn family(&self) -> KernelFamily {
+        self.gpu().kernels()
     }
+
+    fn lanes(&self) -> f64 {
+        row_lanes(self.family()) as f64
+    }
+
+    /// `x[t] = table[ids[t]]`.
+    ///
+    /// # Shapes
+    /// ids `[T]`, table `[V, C]`, x `[T, C]`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn embedding(&mut self, ids: &Tensor, table: &Weight, x: &Tensor) -> Result<()> {
+        let ([_, c], t) = (table.shape(), ids.dim(0));
+        x.expect(&[t, c])?;
+        for part in table.parts() {
+            let overrides = [
+                ("C", c as f64),
+                ("FIRST", part.first as f64),
+                ("COUNT", part.table.dim(0) as f64),
+                ("F16", flag(table.dtype() == DType::F16)),
+                ("LANES", self.lanes()),
+            ];
+            self.dispatch(&EMBEDDING, &overrides, &[ids, &part.table, x], [t, 1, 1])?;
+        }
+        Ok(())
+    }
+
+    /// `y = LN(x) * weight * (1 + scale) + shift`.
+    ///
+    /// # Shapes
+    /// x and y `[T, C]`, weight `[C]`; `at` are the first columns of shift and scale.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn norm(
+        &mut self,
+        x: &Tensor,
+        weight: &Tensor,
+        modulation: Modulation<'_>,
+        at: [usize; 2],
+        y: &Tensor,
+    ) -> Result<()> {
+        let (t, c) = (x.dim(0), x.dim(1));
+        weight.expect(&[c])?;
+        y.expect(&[t, c])?;
+        let Modulation { tensor, sequences } = modulation;
+        tensor.expect(&[sequences.count, at[0].max(at[1]).max(tensor.dim(1) - c) + c])?;
+        let overrides = [
+            ("C", c as f64),
+            ("SEQ_ROWS", sequences.rows as f64),
+            ("SEQS", sequences.count as f64),
+            ("STRIDE", tensor.dim(1) as f64),
+            ("SHIFT_AT", at[0] as f64),
+            ("SCALE_AT", at[1] as f64),
+            ("LANES", self.lanes()),
+        ];
+        self.dispatch(&NORM, &overrides, &[x, weight, tensor, y], [t, 1, 1])
+    }
+
+    /// `y = epilogue(x w^T + bias)`, in as many dispatches as the weight has parts.
+    ///
+    /// # Shapes
+    /// x `[T, K]`, w `[N, K]`, bias `[N]` or longer, y `[T, N]` or wider.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn matmul(
+        &mut self,
+        x: &Tensor,
+        w: &Weight,
+        bias: &Tensor,
+        epilogue: Epilogue<'_>,
+        y: &Tensor,
+    ) -> Result<()> {
+        let ([n, k], t) = (w.shape(), x.dim(0));
+        x.expect(&[t, k])?;
+        y.expect(&[t, y.dim(1).max(n)])?;
+        bias.expect(&[bias.dim(0).max(n)])?;
+        let (gate, sequences, gate_at) = match epilogue {
+            Epilogue::GatedResidual(m, at) => {
+                m.tensor.expect(&[m.sequences.count, m.tensor.dim(1).max(at + n)])?;
+                (m.tensor, m.sequences, at)
+            }
+            _ => (bias, Sequences::SHARED, 0),
+        };
+        let tiling = matmul_tiling(self.family(), t);
+        for part in w.parts() {
+            let columns = part.table.dim(0);
+            let part_bias = bias.rows(part.first, columns)?;
+            let overrides = [
+                ("K", k as f64),
+                ("N", columns as f64),
+                ("Y_STRIDE", y.dim(1) as f64),
+                ("Y_AT", part.first as f64),
+                ("F16", flag(w.dtype() == DType::F16)),
+                ("GELU", flag(matches!(epilogue, Epilogue::Gelu))),
+                ("RESIDUAL", flag(!matches!(epilogue, Epilogue::Store | Epilogue::Gelu))),
+                ("GATED", flag(matches!(epilogue, Epilogue::GatedResidual(..)))),
+                ("SEQ_ROWS", sequences.rows as f64),
+                ("SEQS", sequences.count as f64),
+                ("GATE_STRIDE", gate.dim(1) as f64),
+                ("GATE_AT", (gate_at + part.first) as f64),
+            ];
+            let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
+            let bindings = [x, &part.table, &part_bias, gate, y];
+            self.dispatch(&tiling.kernel, &overrides, &bindings, workgroups)?;
+        }
+        Ok(())
+    }
+
+    /// Rotates q and k by their rows' angles; k and v go to the rows' cache slots.
+    ///
+    /// # Shapes
+    /// qkv `[T, 3C]`, angles `[T, D]` (cosines, then sines), slots `[T]`, q `[T, C]`, k and v
+    /// caches `[S, C]`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn rotary(
+        &mut self,
+        qkv: &Tensor,
+        angles: &Tensor,
+        slots: &Tensor,
+        q: &Tensor,
+        [k_cache, v_cache]: [&Tensor; 2],
+    ) -> Result<()> {
+        let (t, c, d) = (q.dim(0), q.dim(1), angles.dim(1));
+        qkv.expect(&[t, 3 * c])?;
+        angles.expect(&[t, d])?;
+        slots.expect(&[t])?;
+        k_cache.expect(&[k_cache.dim(0), c])?;
+        v_cache.expect(k_cache.shape())?;
+        let overrides = [("C", c as f64), ("D", d as f64), ("LANES", self.lanes())];
+        let bindings = [qkv, angles, slots, q, k_cache, v_cache];
+        self.dispatch(&ROTARY, &overrides, &bindings, [t, 1, 1])
+    }
+
+    /// Softmax attention of every row over its two spans of cache slots. `group` consecutive rows
+    /// share a sequence.
+    ///
+    /// # Shapes
+    /// q and y `[T, C]`, k and v caches `[S, C]`, spans `[T, 4]`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn attention(
+        &mut self,
+        q: &Tensor,
+        [k_cache, v_cache]: [&Tensor; 2],
+        spans: &Tensor,
+        heads: usize,
+        group: usize,
+        y: &Tensor,
+    ) -> Result<()> {
+        let (t, c) = (q.dim(0), q.dim(1));
+        let d = c / heads;
+        k_cache.expect(&[k_cache.dim(0), c])?;
+        v_cache.expect(k_cache.shape())?;
+        spans.expect(&[t, 4])?;
+        y.expect(&[t, c])?;
+        let bindings = [q, k_cache, v_cache, spans, y];
+        let mut overrides =
+            vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
+        if attention_is_outer(self.family(), d) {
+            let tile = group.min(8);
+            overrides.extend([("TILE", tile as f64), ("GROUP", group as f64)]);
+            let tiles = t / group * group.div_ceil(tile);
+            return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
+        }
+        // A whole number of teams, each as wide as a head.
+        let team = d / 4;
+        overrides.push(("LANES", ((64 / team).max(1) * team) as f64));
+        self.dispatch(&ATTENTION_WORKGROUP, &overrides, &bindings, [t, heads, 1])
+    }
+
+    /// Top-k and nucleus: which tokens of each masked row may be drawn.
+    ///
+    /// # Shapes
+    /// logits `[T, V or wider]`, ids `[T]`, step `[8]`, limits `[T, 2]`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn threshold(
+        &mut self,
+        logits: &Tensor,
+        ids: &Tensor,
+        step: &Tensor,
+        vocabulary: Vocabulary,
+        limits: &Tensor,
+    ) -> Result<()> {
+        let t = expect_logits(logits, ids, vocabulary)?;
+        step.expect(&[STEP_WORDS])?;
+        limits.expect(&[t, 2])?;
+        let overrides = vocabulary.overrides(logits, self.lanes());
+        self.dispatch(&THRESHOLD, &overrides, &[logits, ids, step, limits], [t, 1, 1])
+    }
+
+    /// Draws a token for each masked row, in parts by chunks of the vocabulary.
+    ///
+    /// # Shapes
+    /// logits `[T, V or wider]`, ids `[T]`, keys `[T, 4]`, limits `[T, 2]` (read if `filtered`),
+    /// step `[8]`, partials `[T, chunks, 6]` with [`draw_chunks`] chunks.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn draw(
+        &mut self,
+        logits: &Tensor,
+        rows: DrawRows<'_>,
+        step: &Tensor,
+        vocabulary: Vocabulary,
+        partials: &Tensor,
+    ) -> Result<()> {
+        let DrawRows { ids, keys, limits, filtered } = rows;
+        let t = expect_logits(logits, ids, vocabulary)?;
+        let chunks = draw_chunks(self.family(), logits.dim(1));
+        keys.expect(&[t, 4])?;
+        limits.expect(&[t, 2])?;
+        step.expect(&[STEP_WORDS])?;
+        partials.expect(&[t, chunks, PARTIAL_WORDS])?;
+        let mut overrides = vocabulary.overrides(logits, self.lanes()).to_vec();
+        overrides.push(("CHUNK", draw_chunk(self.family()) as f64));
+        overrides.push(("FILTERED", flag(filtered)));
+        let bindings = [logits, ids, keys, limits, step, partials];
+        self.dispatch(&DRAW, &overrides, &bindings, [chunks, t, 1])
+    }
+
+    /// Chooses which masked cells open, and opens them.
+    ///
+    /// # Shapes
+    /// partials `[T, chunks, 6]`, keys `[T, 4]`, step `[8]`, ids `[T]`, cells `[T, 4]`; T is a
+    /// multiple of `block_size`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn reveal(
+        &mut self,
+        partials: &Tensor,
+        keys: &Tensor,
+        step: &Tensor,
+        (block_size, mask_id): (usize, u32),
+        [ids, cells]: [&Tensor; 2],
+    ) -> Result<()> {
+        let t = ids.dim(0);
+        partials.expect(&[t, partials.dim(1), PARTIAL_WORDS])?;
+        keys.expect(&[t, 4])?;
+        step.expect(&[STEP_WORDS])?;
+        cells.expect(&[t, CELL_WORDS])?;
+        let overrides = [
+            ("CELLS", block_size as f64),
+            ("CHUNKS", partials.dim(1) as f64),
+            ("MASK", f64::from(mask_id)),
+            ("LANES", self.lanes()),
+        ];
+        let bindings = [partials, keys, step, ids, cells];
+        self.dispatch(&REVEAL, &overrides, &bindings, [t / block_size, 1, 1])
+    }
+
+    /// The likeliest tokens of each masked row.
+    ///
+    /// # Shapes
+    /// logits `[T, V or wider]`, ids `[T]`, top `[T, count, 2]`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn candidates(
+        &mut self,
+        logits: &Tensor,
+        ids: &Tensor,
+        vocabulary: Vocabulary,
+        top: &Tensor,
+    ) -> Result<()> {
+        let t = expect_logits(logits, ids, vocabulary)?;
+        top.expect(&[t, top.dim(1), CANDIDATE_WORDS])?;
+        let mut overrides = vocabulary.overrides(logits, self.lanes()).to_vec();
+        overrides.push(("COUNT", top.dim(1) as f64));
+        self.dispatch(&CANDIDATES, &overrides, &[logits, ids, top], [t, 1, 1])
+    }
+}
+
+/// What a draw reads of each row beside the logits.
+#[derive(Clone, Copy, Debug)]
+pub struct DrawRows<'a> {
+    /// `[T]`.
+    pub ids: &'a Tensor,
+    /// Seeds and positions, `[T, 4]`.
+    pub keys: &'a Tensor,
+    /// Filters, `[T, 2]`.
+    pub limits: &'a Tensor,
+    /// Whether the filters apply.
+    pub filtered: bool,
+}
+
+/// Partial draws per row for logits of `columns` columns.
+pub fn draw_chunks(family: KernelFamily, columns: usize) -> usize {
+    columns.div_ceil(draw_chunk(family))
+}
+
+impl Vocabulary {
+    fn overrides(self, logits: &Tensor, lanes: f64) -> [(&'static str, f64); 4] {
+        [
+            ("V", self.size as f64),
+            ("STRIDE", logits.dim(1) as f64),
+            ("MASK", f64::from(self.mask_id)),
+            ("LANES", lanes),
+        ]
+    }
+}
+
+fn expect_logits(logits: &Tensor, ids: &Tensor, vocabulary: Vocabulary) -> Result<usize> {
+    let t = ids.dim(0);
+    let columns = logits.dim(1).max(vocabulary.size).next_multiple_of(4);
+    logits.expect(&[t, columns])?;
+    Ok(t)
+}
+
+fn flag(on: bool) -> f64 {
+    if on { 1.0 } else { 0.0 }
 }

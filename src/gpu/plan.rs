@@ -210,5 +210,5 @@ impl<'g> Recorder<'g> {
 }
 
 fn entry(binding: u32, tensor: &Tensor) -> wgpu::BindGroupEntry<'_> {
-    wgpu::BindGroupEntry { binding, resource: tensor.buffer().as_entire_binding() }
+    wgpu::BindGroupEntry { binding, resource: tensor.binding() }
 }

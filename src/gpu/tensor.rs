@@ -38,6 +38,7 @@ impl DType {
 pub struct Tensor {
     label: String,
     buffer: wgpu::Buffer,
+    offset: u64,
     shape: Vec<usize>,
     dtype: DType,
 }
@@ -79,7 +80,7 @@ impl Tensor {
         if pollster::block_on(scope.pop()).is_some() {
             return Err(Error::OutOfMemory(format!("{label} needs {size} bytes")));
         }
-        Ok(Tensor { label: label.into(), buffer, shape: shape.to_vec(), dtype })
+        Ok(Tensor { label: label.into(), buffer, offset: 0, shape: shape.to_vec(), dtype })
     }
 
     /// A zeroed activation tensor, its rows padded to [`ROW_PAD`].
@@ -112,7 +113,7 @@ impl Tensor {
     /// [`Error::Shape`] if there are more numbers than the buffer holds.
     pub fn write<T: Pod>(&self, gpu: &Gpu, data: &[T]) -> Result<()> {
         let bytes: &[u8] = bytemuck::cast_slice(data);
-        if bytes.len() as u64 > self.buffer.size() {
+        if self.offset + bytes.len() as u64 > self.buffer.size() {
             return Err(self.misfit(&[data.len()]));
         }
         // One large write stages the whole of it at once: chunks with a submit each are faster.
@@ -120,9 +121,28 @@ impl Tensor {
             if i > 0 {
                 gpu.queue().submit([]);
             }
-            gpu.queue().write_buffer(&self.buffer, (i * UPLOAD_CHUNK_BYTES) as u64, chunk);
+            let at = self.offset + (i * UPLOAD_CHUNK_BYTES) as u64;
+            gpu.queue().write_buffer(&self.buffer, at, chunk);
         }
         Ok(())
+    }
+
+    /// Rows `from .. from + count`, sharing the buffer. `from` must be a multiple of 64, so that
+    /// the view begins where a binding can.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are fewer rows, or a binding cannot begin there.
+    pub fn rows(&self, from: usize, count: usize) -> Result<Tensor> {
+        let row: usize = self.shape.iter().skip(1).product();
+        let mut shape = self.shape.clone();
+        if let Some(first) = shape.first_mut() {
+            *first = count;
+        }
+        let offset = self.offset + (from * row * self.dtype.bytes()) as u64;
+        if from + count > self.dim(0) || !offset.is_multiple_of(BINDING_ALIGN) {
+            return Err(self.misfit(&[from + count]));
+        }
+        Ok(Tensor { offset, shape, ..self.clone() })
     }
 
     /// The error for this tensor having another shape than `wanted`.
@@ -162,8 +182,26 @@ impl Tensor {
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
+
+    /// What a bind group entry points at: the buffer from this tensor's first row on.
+    pub fn binding(&self) -> wgpu::BindingResource<'_> {
+        let (buffer, offset) = (&self.buffer, self.offset);
+        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: None })
+    }
+
+    /// Bytes from the buffer's beginning to the first row.
+    pub fn offset_bytes(&self) -> u64 {
+        self.offset
+    }
+
+    /// Bytes on the device, padding included.
+    pub fn size_bytes(&self) -> u64 {
+        self.buffer.size()
+    }
 }
 
+/// The strictest alignment of storage bindings that WebGPU allows an adapter to ask for.
+const BINDING_ALIGN: u64 = 256;
 const UPLOAD_CHUNK_BYTES: usize = 8 << 20;
 /// Buffers up to this size can be bound as uniforms too.
 const UNIFORM_BYTES: u64 = 256;

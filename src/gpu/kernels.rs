@@ -1,0 +1,105 @@
+//! The table of kernels, and the one place where variants are chosen: by the adapter's kind, the
+//! number of rows and the shape, by rules that were measured.
+
+use crate::gpu::KernelFamily;
+use crate::gpu::plan::KernelSource;
+
+/// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
+macro_rules! kernel {
+    ($name:literal $(, $part:literal)*) => {
+        KernelSource {
+            name: $name,
+            parts: &[
+                include_str!(concat!("../../shaders/", $name, ".wgsl")),
+                $(include_str!(concat!("../../shaders/", $part, ".wgsl")),)*
+                include_str!("../../shaders/prelude.wgsl"),
+            ],
+        }
+    };
+}
+
+/// Every kernel; tests validate each.
+pub const KERNELS: &[KernelSource] = &[
+    EMBEDDING,
+    NORM,
+    MATMUL_OUTER4,
+    MATMUL_OUTER8,
+    MATMUL_OUTER16,
+    MATMUL_OUTER32,
+    MATMUL_PLAIN,
+    MATMUL_ROWS,
+    MATMUL_TILED,
+    ROTARY,
+    ATTENTION_OUTER,
+    ATTENTION_WORKGROUP,
+    THRESHOLD,
+    DRAW,
+    REVEAL,
+    CANDIDATES,
+];
+
+pub(crate) const EMBEDDING: KernelSource = kernel!("embedding");
+pub(crate) const NORM: KernelSource = kernel!("norm");
+const MATMUL_OUTER4: KernelSource = kernel!("matmul_outer4", "matmul");
+const MATMUL_OUTER8: KernelSource = kernel!("matmul_outer8", "matmul");
+const MATMUL_OUTER16: KernelSource = kernel!("matmul_outer16", "matmul");
+const MATMUL_OUTER32: KernelSource = kernel!("matmul_outer32", "matmul");
+const MATMUL_PLAIN: KernelSource = kernel!("matmul_plain", "matmul");
+const MATMUL_ROWS: KernelSource = kernel!("matmul_rows", "matmul");
+const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul");
+pub(crate) const ROTARY: KernelSource = kernel!("rotary");
+pub(crate) const ATTENTION_OUTER: KernelSource = kernel!("attention_outer");
+pub(crate) const ATTENTION_WORKGROUP: KernelSource = kernel!("attention_workgroup");
+pub(crate) const THRESHOLD: KernelSource = kernel!("threshold", "sampling");
+pub(crate) const DRAW: KernelSource = kernel!("draw", "sampling");
+pub(crate) const REVEAL: KernelSource = kernel!("reveal", "sampling");
+pub(crate) const CANDIDATES: KernelSource = kernel!("candidates", "sampling");
+
+/// A matrix product's kernel and the rows and columns that one of its workgroups computes.
+pub(crate) struct Tiling {
+    pub(crate) kernel: KernelSource,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+/// The matrix product for `rows` rows.
+///
+/// On lavapipe taller tiles do more per load (18, 28, 40 and 49 GFLOP/s for 4 to 32 rows) but
+/// compile longer, the tallest 0.7 s for each shape: it pays from 128 rows on.
+pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize) -> Tiling {
+    let (kernel, rows, columns) = match (family, rows) {
+        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, 32),
+        (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, 32),
+        (KernelFamily::Outer, ..128) => (MATMUL_OUTER16, 16, 32),
+        (KernelFamily::Outer, _) => (MATMUL_OUTER32, 32, 32),
+        (KernelFamily::Plain, _) => (MATMUL_PLAIN, 4, 32),
+        (KernelFamily::Workgroup, ..=32) => (MATMUL_ROWS, 8, 4),
+        (KernelFamily::Workgroup, _) => (MATMUL_TILED, 64, 64),
+    };
+    Tiling { kernel, rows, columns }
+}
+
+/// Widest head that the outer-product attention holds in registers.
+const OUTER_HEAD_WIDTH: usize = 64;
+
+/// True if attention runs as an outer product.
+pub(crate) fn attention_is_outer(family: KernelFamily, head_width: usize) -> bool {
+    family == KernelFamily::Outer && head_width <= OUTER_HEAD_WIDTH
+}
+
+/// Invocations per workgroup for kernels that go along a row: barriers cost more than they save
+/// on software adapters.
+pub(crate) fn row_lanes(family: KernelFamily) -> usize {
+    match family {
+        KernelFamily::Workgroup => 64,
+        KernelFamily::Outer | KernelFamily::Plain => 8,
+    }
+}
+
+/// Columns of logits that one workgroup of the draw looks at.
+pub(crate) fn draw_chunk(family: KernelFamily) -> usize {
+    match family {
+        KernelFamily::Workgroup => 2048,
+        KernelFamily::Outer | KernelFamily::Plain => 16384,
+    }
+}

@@ -1,0 +1,91 @@
+//! Weights of linear layers and embedding tables, in the format they are held in on the device
+//! and in parts that the adapter can bind.
+
+use half::f16;
+
+use crate::Result;
+use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor};
+use crate::gpu::Gpu;
+
+/// A matrix `[N, K]`, cut by rows into parts below the adapter's binding limit.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    shape: [usize; 2],
+    dtype: DType,
+    parts: Vec<Part>,
+}
+
+/// Rows `first ..` of a weight.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Index of the first row.
+    pub first: usize,
+    /// The rows.
+    pub table: Tensor,
+}
+
+impl Weight {
+    /// Uploads a matrix, row by row, converted to `dtype`.
+    ///
+    /// # Shapes
+    /// `data` `[n, k]`, row-major; k a multiple of 8.
+    /// # Errors
+    /// [`crate::Error::Shape`], [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
+    pub fn upload(
+        gpu: &Gpu,
+        label: &str,
+        shape: [usize; 2],
+        dtype: DType,
+        data: &[f32],
+    ) -> Result<Weight> {
+        let [n, k] = shape;
+        let mut parts = Vec::new();
+        for first in (0..n).step_by(rows_per_part(gpu, k, dtype)) {
+            let count = rows_per_part(gpu, k, dtype).min(n - first);
+            let table = Tensor::padded(gpu, label, &[count, k], dtype, COLUMN_PAD)?;
+            let rows = data.get(first * k..(first + count) * k);
+            let rows = rows.ok_or_else(|| table.misfit(&[data.len() / k.max(1), k]))?;
+            write_as(gpu, &table, rows)?;
+            parts.push(Part { first, table });
+        }
+        Ok(Weight { shape, dtype, parts })
+    }
+
+    /// Rows and columns, `[N, K]`.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// How the numbers are held.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The parts, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Bytes on the device, padding included.
+    pub fn size_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.table.size_bytes()).sum()
+    }
+}
+
+/// Bytes that a matrix takes on the device, padding included.
+pub fn weight_bytes([n, k]: [usize; 2], dtype: DType) -> u64 {
+    (n.next_multiple_of(COLUMN_PAD) * k * dtype.bytes()) as u64
+}
+
+fn rows_per_part(gpu: &Gpu, k: usize, dtype: DType) -> usize {
+    let rows = gpu.max_binding_bytes() as usize / (k * dtype.bytes()).max(1);
+    (rows / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD)
+}
+
+fn write_as(gpu: &Gpu, table: &Tensor, data: &[f32]) -> Result<()> {
+    if table.dtype() == DType::F32 {
+        return table.write(gpu, data);
+    }
+    let halves: Vec<f16> = data.iter().map(|&x| f16::from_f32(x)).collect();
+    table.write(gpu, &halves)
+}

@@ -1,0 +1,53 @@
+//! Every shader, as text: parsed and validated by naga without a GPU.
+
+use bdlm::gpu::KERNELS;
+use naga::valid::{Capabilities, SubgroupOperationSet, ValidationFlags, Validator};
+
+fn check(wgsl: &str, kernel: &str) -> Result<(), String> {
+    let module = naga::front::wgsl::parse_str(wgsl).map_err(|e| e.emit_to_string(wgsl))?;
+    // Unpacking f16 is part of WebGPU; naga lists it since WebGL lacks it.
+    let capabilities = Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32;
+    Validator::new(ValidationFlags::all(), capabilities)
+        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::all())
+        .validate(&module)
+        .map_err(|e| e.emit_to_string(wgsl))?;
+    let entry_points: Vec<_> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
+    if entry_points != [kernel] {
+        return Err(format!("entry points are {entry_points:?}, expected [{kernel:?}]"));
+    }
+    let with_default = module.overrides.iter().find(|(_, o)| o.init.is_some());
+    match with_default {
+        Some((_, o)) => Err(format!("override {:?} has a default", o.name)),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn every_shader_is_valid_and_its_entry_point_is_named_like_its_file() {
+    let failures: Vec<String> = KERNELS
+        .iter()
+        .filter_map(|kernel| check(&kernel.wgsl(), kernel.name).err())
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn a_wrong_shader_is_rejected() {
+    let shader = |body: &str| format!("@compute @workgroup_size(1) fn right() {{ {body} }}");
+    assert!(check(&shader(""), "right").is_ok());
+    assert!(check(&shader("let x = missing;"), "right").is_err());
+    assert!(check(&shader(""), "wrong").is_err());
+    assert!(check(&format!("override N: u32 = 1u; {}", shader("_ = N;")), "right").is_err());
+}
+
+#[test]
+fn every_shader_file_is_in_the_table_or_joined_to_one() {
+    let joined: String = KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(joined.contains(&text), "{} is not used by any kernel", path.display());
+    }
+}
