@@ -1,1 +1,1 @@
-pub mod gpu; mod error; pub use error::{Error,Result}; pub use wgpu;
+pub mod gpu; pub mod model; mod error; pub use error::{Error,Result}; pub use wgpu;

@@ -1,0 +1,96 @@
+//! Keys and values of finished blocks: tensors, and the ring of slots that a sequence's window
+//! slides over. Keys are stored rotated at ever-growing positions: scores depend on differences
+//! of positions only.
+
+use crate::Result;
+use crate::gpu::{DType, Gpu, Tensor};
+use crate::model::Config;
+
+/// Keys and values of every layer.
+#[derive(Debug)]
+pub struct KvCache {
+    layers: Vec<[Tensor; 2]>, // [S, C] each
+}
+
+impl KvCache {
+    /// A cache of `slots` slots.
+    ///
+    /// # Errors
+    /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
+    pub fn new(gpu: &Gpu, config: &Config, slots: usize) -> Result<KvCache> {
+        let tensor = |label| {
+            Tensor::padded(gpu, label, &[slots, config.hidden_dim], DType::F32, 1)
+        };
+        let layer = |_| Ok([tensor("key cache")?, tensor("value cache")?]);
+        Ok(KvCache { layers: (0..config.n_blocks).map(layer).collect::<Result<_>>()? })
+    }
+
+    /// Bytes that [`KvCache::new`] takes.
+    pub fn size_bytes(config: &Config, slots: usize) -> u64 {
+        (2 * config.n_blocks * slots * config.hidden_dim * DType::F32.bytes()) as u64
+    }
+
+    /// Keys and values, by layer.
+    pub fn layers(&self) -> impl Iterator<Item = [&Tensor; 2]> {
+        self.layers.iter().map(|[k, v]| [k, v])
+    }
+}
+
+/// The slots of one sequence: a ring of whole blocks, longer than the window by the blocks that
+/// one pass may write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ring {
+    /// First slot.
+    pub base: usize,
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Blocks that a token sees, its own included.
+    pub window: usize,
+    /// Blocks that fit.
+    pub capacity: usize,
+}
+
+impl Ring {
+    /// Slots that the ring takes.
+    pub fn slots(&self) -> usize {
+        self.capacity * self.block_size
+    }
+
+    /// Slot of a position.
+    pub fn slot(&self, position: usize) -> usize {
+        self.base + position % self.slots()
+    }
+
+    /// First block that a token of `block_idx` sees.
+    pub fn first_visible(&self, block_idx: usize) -> usize {
+        (block_idx + 1).saturating_sub(self.window)
+    }
+
+    /// What a token of `block_idx` sees: the blocks of its window up to its own, older ones first.
+    pub fn spans(&self, block_idx: usize) -> [usize; 4] {
+        let first = self.first_visible(block_idx);
+        let begin = self.slot(first * self.block_size);
+        let end = begin + (block_idx + 1 - first) * self.block_size;
+        let wrap = self.base + self.slots();
+        if end <= wrap {
+            [begin, end, begin, begin]
+        } else {
+            [begin, wrap, self.base, self.base + end - wrap]
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Ring;
+
+    #[test]
+    fn a_full_ring_drops_the_oldest_block() {
+        let ring = Ring { base: 100, block_size: 4, window: 3, capacity: 4 };
+        assert_eq!(ring.spans(0), [100, 104, 100, 100]);
+        assert_eq!(ring.spans(2), [100, 112, 100, 100]);
+        assert_eq!(ring.spans(3), [104, 116, 104, 104]);
+        assert_eq!(ring.spans(4), [108, 116, 100, 104]);
+        assert_eq!(ring.slot(4 * 4), 100);
+    }
+}

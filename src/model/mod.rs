@@ -1,0 +1,16 @@
+//! The network: configuration, weights, cache and passes. Knows nothing of sampling.
+
+mod cache;
+mod conditioning;
+mod config;
+mod dit;
+mod forward;
+mod pass;
+mod weights;
+
+pub use cache::{KvCache, Ring};
+pub use config::{Config, Family};
+pub use dit::Dit;
+pub use forward::{Batch, logits_rows};
+pub use pass::{Conditioning, Pass, Row, Workspace, check_ids};
+pub use weights::Checkpoint;

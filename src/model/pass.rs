@@ -1,0 +1,208 @@
+//! What a pass works on: its rows (token, position, cache slot, what it sees) and its
+//! activations. Made once for the longest pass; shorter ones are views.
+
+use crate::gpu::{DType, Gpu, ROW_PAD, Sequences, Tensor};
+use crate::model::{Config, Dit, KvCache};
+use crate::{Error, Result};
+
+/// One row of a pass, as the host describes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Token.
+    pub id: u32,
+    /// Position in the sequence, for rotary.
+    pub position: usize,
+    /// Where its key and value go.
+    pub slot: usize,
+    /// Cache slots that it sees: `begin .. end`, and a second `begin .. end`.
+    pub spans: [usize; 4],
+}
+
+/// Rows and activations of passes up to a number of rows.
+#[derive(Debug)]
+pub struct Workspace {
+    ids: Tensor,    // [T]
+    slots: Tensor,  // [T]
+    spans: Tensor,  // [T, 4]
+    angles: Tensor, // [T, D]: cosines, then sines
+    x: Tensor,      // [T, C]: the residual stream
+    y: Tensor,      // [T, C]: a layer's input, then what attention found
+    qkv: Tensor,    // [T, 3C]
+    q: Tensor,      // [T, C]
+    hidden: Tensor, // [T, F]
+    half_head: usize,
+}
+
+/// The tensors of one pass, cut to its rows.
+#[derive(Clone, Debug)]
+pub struct Pass<'a> {
+    /// `[T]`.
+    pub ids: Tensor,
+    /// `[T]`.
+    pub slots: Tensor,
+    /// `[T, 4]`.
+    pub spans: Tensor,
+    /// `[T, D]`.
+    pub angles: Tensor,
+    /// `[T, C]`.
+    pub x: Tensor,
+    /// `[T, C]`.
+    pub y: Tensor,
+    /// `[T, 3C]`.
+    pub qkv: Tensor,
+    /// `[T, C]`.
+    pub q: Tensor,
+    /// `[T, F]`.
+    pub hidden: Tensor,
+    /// Keys and values.
+    pub cache: &'a KvCache,
+    /// Consecutive rows of one sequence that attention may treat together.
+    pub group: usize,
+    /// Conditioning vectors, for checkpoints that take them.
+    pub conditioning: Option<&'a Conditioning>,
+}
+
+impl Workspace {
+    /// Room for passes of up to `rows` rows.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn new(dit: &Dit, rows: usize) -> Result<Workspace> {
+        let (gpu, config) = (dit.gpu(), dit.config());
+        let (c, d) = (config.hidden_dim, config.head_width());
+        let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
+        Ok(Workspace {
+            ids: words("ids", &[rows])?,
+            slots: words("slots", &[rows])?,
+            spans: words("spans", &[rows, 4])?,
+            angles: Tensor::activation(gpu, "angles", &[rows, d])?,
+            x: Tensor::activation(gpu, "x", &[rows, c])?,
+            y: Tensor::activation(gpu, "y", &[rows, c])?,
+            qkv: Tensor::activation(gpu, "qkv", &[rows, 3 * c])?,
+            q: Tensor::activation(gpu, "q", &[rows, c])?,
+            hidden: Tensor::activation(gpu, "hidden", &[rows, config.mlp_width()])?,
+            half_head: d / 2,
+        })
+    }
+
+    /// Bytes that [`Workspace::new`] takes for a number of rows.
+    pub fn size_bytes(config: &Config, rows: usize) -> u64 {
+        let floats = 6 * config.hidden_dim + config.mlp_width() + config.head_width();
+        (rows.next_multiple_of(ROW_PAD) * (floats + 6) * DType::F32.bytes()) as u64
+    }
+
+    /// The tokens, `[T]`: the sampler opens them in place.
+    pub fn ids(&self) -> &Tensor {
+        &self.ids
+    }
+
+    /// Describes the rows of the next passes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are more rows than room.
+    pub fn write(&self, gpu: &Gpu, rows: &[Row]) -> Result<()> {
+        if rows.len() > self.ids.dim(0) {
+            return Err(self.ids.misfit(&[rows.len()]));
+        }
+        let ids: Vec<u32> = rows.iter().map(|row| row.id).collect();
+        let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
+        let spans: Vec<u32> = rows.iter().flat_map(|row| row.spans.map(|s| s as u32)).collect();
+        let angles: Vec<f32> = rows.iter().flat_map(|row| self.angles_of(row.position)).collect();
+        self.ids.write(gpu, &ids)?;
+        self.slots.write(gpu, &slots)?;
+        self.spans.write(gpu, &spans)?;
+        self.angles.write(gpu, &angles)
+    }
+
+    /// Cosines and sines of `position / 10000^(2j/D)`, in f64 until the end.
+    fn angles_of(&self, position: usize) -> impl Iterator<Item = f32> + use<> {
+        let half = self.half_head;
+        let angle = move |j: usize| position as f64 * ROTARY_BASE.powf(-(j as f64) / half as f64);
+        let cosines = (0..half).map(move |j| angle(j).cos() as f32);
+        cosines.chain((0..half).map(move |j| angle(j).sin() as f32))
+    }
+
+    /// A pass over the first `rows` rows.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is no room for them.
+    pub fn pass<'a>(
+        &self,
+        rows: usize,
+        group: usize,
+        cache: &'a KvCache,
+        conditioning: Option<&'a Conditioning>,
+    ) -> Result<Pass<'a>> {
+        Ok(Pass {
+            ids: self.ids.rows(0, rows)?,
+            slots: self.slots.rows(0, rows)?,
+            spans: self.spans.rows(0, rows)?,
+            angles: self.angles.rows(0, rows)?,
+            x: self.x.rows(0, rows)?,
+            y: self.y.rows(0, rows)?,
+            qkv: self.qkv.rows(0, rows)?,
+            q: self.q.rows(0, rows)?,
+            hidden: self.hidden.rows(0, rows)?,
+            cache,
+            group,
+            conditioning,
+        })
+    }
+}
+
+const ROTARY_BASE: f64 = 10_000.0;
+
+/// Conditioning vectors of a pass and the modulations computed from them.
+#[derive(Debug)]
+pub struct Conditioning {
+    /// `[B, cond]`.
+    pub vectors: Tensor,
+    /// Which sequence a row belongs to.
+    pub sequences: Sequences,
+    /// `[B, 6C]` for each layer, `[B, 2C]` for the last.
+    modulations: Vec<Tensor>,
+}
+
+impl Conditioning {
+    /// Room for the sequences' vectors and modulations, the vectors written.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn new(dit: &Dit, vectors: &[f32], sequences: Sequences) -> Result<Conditioning> {
+        let (gpu, config) = (dit.gpu(), dit.config());
+        let (c, count) = (config.hidden_dim, sequences.count);
+        let mut modulations = Vec::with_capacity(config.n_blocks + 1);
+        for layer in 0..=config.n_blocks {
+            let width = if layer < config.n_blocks { 6 * c } else { 2 * c };
+            modulations.push(Tensor::activation(gpu, "modulation", &[count, width])?);
+        }
+        let tensor = Tensor::activation(gpu, "conditioning", &[count, config.cond_dim])?;
+        tensor.write(gpu, vectors)?;
+        Ok(Conditioning { vectors: tensor, sequences, modulations })
+    }
+
+    pub(crate) fn modulation(&self, layer: usize) -> Result<&Tensor> {
+        self.modulations.get(layer).ok_or_else(|| self.vectors.misfit(&[layer]))
+    }
+}
+
+impl Row {
+    /// A row that belongs to no sequence: it sees itself alone and nothing sees it.
+    pub fn idle(slot: usize) -> Row {
+        Row { id: 0, position: 0, slot, spans: [slot, slot + 1, slot, slot] }
+    }
+}
+
+/// Fails if a token is not of the vocabulary.
+///
+/// # Errors
+/// [`Error::Request`].
+pub fn check_ids(config: &Config, ids: &[u32]) -> Result<()> {
+    match ids.iter().find(|&&id| id as usize >= config.vocab_size) {
+        None => Ok(()),
+        Some(id) => {
+            let most = config.vocab_size - 1;
+            Err(Error::Request(format!("token id {id} is not of the vocabulary, 0 to {most}")))
+        }
+    }
+}

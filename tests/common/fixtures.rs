@@ -1,0 +1,64 @@
+//! Checkpoints and cases under `tests/fixtures`, made with an independent PyTorch implementation.
+
+use std::path::PathBuf;
+
+use bdlm::gpu::{DType, Gpu};
+use bdlm::model::{Checkpoint, Config, Dit};
+use safetensors::SafeTensors;
+
+/// One folder of fixtures.
+pub struct Fixture {
+    pub config: Config,
+    folder: PathBuf,
+    cases: Vec<u8>,
+}
+
+impl Fixture {
+    pub fn open(name: &str) -> Fixture {
+        let folder = folder(name);
+        let config = Config::from_json(&read(&folder, "config.json")).unwrap();
+        let cases = read(&folder, "cases.safetensors");
+        Fixture { config, folder, cases }
+    }
+
+    pub fn load(&self, gpu: &Gpu, weights: DType) -> Dit {
+        let path = self.folder.join("model.safetensors");
+        let bytes = std::fs::read(&path).unwrap();
+        let checkpoint = Checkpoint::new(&self.config, &[(&path, &bytes)]).unwrap();
+        Dit::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap()
+    }
+
+    pub fn shape(&self, name: &str) -> Vec<usize> {
+        self.cases().tensor(name).unwrap().shape().to_vec()
+    }
+
+    pub fn f32(&self, name: &str) -> Vec<f32> {
+        let cases = self.cases();
+        let data = cases.tensor(name).unwrap().data();
+        data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+    }
+
+    pub fn f64(&self, name: &str) -> Vec<f64> {
+        let cases = self.cases();
+        let data = cases.tensor(name).unwrap().data();
+        data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+    }
+
+    pub fn ids(&self, name: &str) -> Vec<u32> {
+        let cases = self.cases();
+        let data = cases.tensor(name).unwrap().data();
+        data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32).collect()
+    }
+
+    fn cases(&self) -> SafeTensors<'_> {
+        SafeTensors::deserialize(&self.cases).unwrap()
+    }
+}
+
+pub fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+fn read(folder: &std::path::Path, file: &str) -> Vec<u8> {
+    std::fs::read(folder.join(file)).unwrap()
+}
