@@ -1,0 +1,306 @@
+//! The GPU side of sampling: passes with the sampler's kernels behind them, for the current
+//! blocks of a batch. Plans are recorded once per shape and replayed. Knows no text.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::gpu::{
+    CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler,
+    ROW_PAD, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
+};
+use crate::model::{Dit, KvCache, Row, Workspace, logits_rows};
+use crate::sample::sampler::StepUniform;
+use crate::{Error, Result};
+
+/// Bytes of logits that are held at a time.
+const MAX_LOGITS_BYTES: usize = 64 << 20;
+/// Steps of the first submit on a GPU, whose speed is not known yet.
+const FIRST_SUBMIT_STEPS: usize = 8;
+/// Some systems kill a submit after 2 s.
+const SUBMIT_SECS: f64 = 0.5;
+
+/// Sizes that a denoiser is made for.
+#[derive(Clone, Copy, Debug)]
+pub struct Capacity {
+    /// Rows of the longest pass.
+    pub rows: usize,
+    /// Cells of all current blocks.
+    pub cells: usize,
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Slots of the cache.
+    pub slots: usize,
+    /// Most steps of a block.
+    pub steps: usize,
+    /// Likeliest tokens to tell of each masked cell.
+    pub candidates: usize,
+    /// Whether top-k or nucleus apply.
+    pub filtered: bool,
+}
+
+/// A cell as the GPU left it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct CellWords {
+    /// The open token or the candidate.
+    pub token: u32,
+    /// The token's probability.
+    pub confidence: f32,
+    /// Entropy of the distribution, in nats.
+    pub entropy: f32,
+    /// 0 masked, s + 1 opened at step s, [`NOT_FINITE`].
+    pub state: u32,
+}
+
+/// State of a cell whose logits are no numbers.
+pub const NOT_FINITE: u32 = u32::MAX;
+
+/// A likely token as the GPU left it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+pub struct CandidateWords {
+    /// The token.
+    pub token: u32,
+    /// Its probability.
+    pub probability: f32,
+}
+
+/// Buffers and plans.
+pub struct Denoiser {
+    dit: Arc<Dit>,
+    capacity: Capacity,
+    workspace: Workspace,
+    cache: KvCache,
+    logits: Tensor,   // [rows at a time, V padded]
+    keys: Tensor,     // [cells, 4]
+    limits: Tensor,   // [cells, 2]
+    partials: Tensor, // [cells, chunks, 6]
+    cells: Tensor,    // [cells, 4]
+    top: Tensor,      // [cells, candidates, 2]
+    step: Tensor,     // [8]
+    steps: Tensor,    // [steps, 8]
+    staging: Readback,
+    plans: HashMap<Shape, Plan>,
+    profiler: Option<Profiler>,
+    secs_per_step: Option<f64>,
+}
+
+/// What a plan depends on: rows of the pass, and how many of them are cells to draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Shape {
+    rows: usize,
+    cells: usize,
+}
+
+impl Denoiser {
+    /// Allocates for the given sizes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn new(dit: Arc<Dit>, capacity: Capacity) -> Result<Denoiser> {
+        let gpu = dit.gpu();
+        let columns = dit.config().vocab_size.next_multiple_of(4);
+        let chunks = draw_chunks(gpu.kernels(), columns);
+        let Capacity { cells, candidates, .. } = capacity;
+        let at_once = logits_rows(columns, MAX_LOGITS_BYTES).min(cells);
+        let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
+        let bytes = cells * CELL_WORDS.max(candidates * CANDIDATE_WORDS) * 4;
+        Ok(Denoiser {
+            workspace: Workspace::new(&dit, capacity.rows)?,
+            cache: KvCache::new(gpu, dit.config(), capacity.slots)?,
+            logits: Tensor::activation(gpu, "logits", &[at_once, columns])?,
+            keys: words("keys", &[cells, 4])?,
+            limits: words("limits", &[cells, 2])?,
+            partials: words("partials", &[cells, chunks, PARTIAL_WORDS])?,
+            cells: words("cells", &[cells, CELL_WORDS])?,
+            top: words("candidates", &[cells, candidates.max(1), CANDIDATE_WORDS])?,
+            step: Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1)?,
+            steps: words("steps", &[capacity.steps, STEP_WORDS])?,
+            staging: Readback::new(gpu, bytes as u64),
+            plans: HashMap::new(),
+            profiler: None,
+            secs_per_step: None,
+            capacity,
+            dit,
+        })
+    }
+
+    /// Times each kernel from now on.
+    pub fn set_profiler(&mut self, profiler: Option<Profiler>) {
+        self.profiler = profiler;
+    }
+
+    /// The network.
+    pub fn dit(&self) -> &Arc<Dit> {
+        &self.dit
+    }
+
+    /// Dispatches of a pass over `rows` rows, the first `cells` of them drawn.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`], [`Error::Shape`].
+    pub fn dispatches(&mut self, rows: usize, cells: usize) -> Result<usize> {
+        Ok(self.plan(Shape { rows, cells })?.len())
+    }
+
+    /// Runs a pass that only stores keys and values.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`], [`Error::DeviceLost`].
+    pub fn store(&mut self, rows: &[Row]) -> Result<()> {
+        self.workspace.write(self.dit.gpu(), rows)?;
+        let plan = Shape { rows: rows.len(), cells: 0 };
+        self.plan(plan)?;
+        let dit = self.dit.clone();
+        let mut commands = Commands::new(dit.gpu());
+        self.encode(&mut commands, plan)?;
+        commands.submit();
+        dit.gpu().check()
+    }
+
+    /// Describes the current blocks: their rows first (masked cells hold the mask token), then
+    /// rows of earlier blocks to store; the cells' keys; the steps to come.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn begin(&mut self, rows: &[Row], keys: &[[u32; 4]], steps: &[StepUniform]) -> Result<()> {
+        let gpu = self.dit.gpu();
+        self.workspace.write(gpu, rows)?;
+        self.keys.write(gpu, keys)?;
+        self.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
+        self.steps.write(gpu, steps)
+    }
+
+    /// Runs the steps `from .. to`; the first with a pass over `first_rows` rows, the others over
+    /// the cells alone, or over as many rows where `recompute` says so. Returns the cells.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`], [`Error::DeviceLost`].
+    pub async fn run(
+        &mut self,
+        (from, to): (usize, usize),
+        cells: usize,
+        rows_of_step: &dyn Fn(usize) -> usize,
+    ) -> Result<Vec<CellWords>> {
+        let mut next = from;
+        loop {
+            let end = to.min(next + self.steps_per_submit());
+            let started = Instant::now();
+            let found = self.submit((next, end), cells, rows_of_step).await?;
+            self.secs_per_step = Some(started.elapsed().as_secs_f64() / (end - next) as f64);
+            next = end;
+            if next >= to {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn submit(
+        &mut self,
+        (from, to): (usize, usize),
+        cells: usize,
+        rows_of_step: &dyn Fn(usize) -> usize,
+    ) -> Result<Vec<CellWords>> {
+        let dit = self.dit.clone();
+        let mut commands = Commands::new(dit.gpu());
+        let bytes = (STEP_WORDS * 4) as u64;
+        for i in from..to {
+            let plan = Shape { rows: rows_of_step(i), cells };
+            self.plan(plan)?;
+            commands.copy((&self.steps, i as u64 * bytes), (&self.step, 0), bytes);
+            self.encode(&mut commands, plan)?;
+        }
+        commands.read(&self.cells, cells, &self.staging).await
+    }
+
+    /// Steps in one submit: all, unless the device is slow and might be reset for it.
+    fn steps_per_submit(&self) -> usize {
+        match self.secs_per_step {
+            _ if self.dit.gpu().is_software() => usize::MAX >> 1,
+            None => FIRST_SUBMIT_STEPS,
+            Some(secs) => ((SUBMIT_SECS / secs.max(1e-6)) as usize).max(1),
+        }
+    }
+
+    /// The likeliest tokens of cells that were masked at the last step, `[cells, candidates]`.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub async fn read_candidates(&self, cells: usize) -> Result<Vec<CandidateWords>> {
+        let count = cells * self.capacity.candidates;
+        Commands::new(self.dit.gpu()).read(&self.top, count, &self.staging).await
+    }
+
+    /// Times per kernel since the profiler was set, slowest first.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub async fn times(&mut self) -> Result<Vec<crate::gpu::KernelTime>> {
+        let dit = self.dit.clone();
+        match &mut self.profiler {
+            Some(profiler) => Commands::new(dit.gpu()).read_times(profiler).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn encode(&mut self, commands: &mut Commands<'_>, shape: Shape) -> Result<()> {
+        let missing = || Error::Request("the plan of a pass was not recorded".into());
+        let plan = self.plans.get(&shape).ok_or_else(missing)?;
+        commands.run_timed(plan, self.profiler.as_mut());
+        Ok(())
+    }
+
+    fn plan(&mut self, shape: Shape) -> Result<&Plan> {
+        if !self.plans.contains_key(&shape) {
+            let plan = self.record(shape)?;
+            self.plans.insert(shape, plan);
+        }
+        self.plans.get(&shape).ok_or_else(|| Error::Request("no plan".into()))
+    }
+
+    fn record(&self, Shape { rows, cells }: Shape) -> Result<Plan> {
+        let dit = &self.dit;
+        let mut r = Recorder::new(dit.gpu());
+        let pass = self.workspace.pass(rows, self.capacity.block_size, &self.cache, None)?;
+        dit.record_layers(&mut r, &pass)?;
+        if cells == 0 {
+            return Ok(r.finish());
+        }
+        dit.record_final_norm(&mut r, &pass, cells)?;
+        let at_once = self.logits.dim(0);
+        for from in (0..cells).step_by(at_once) {
+            let count = at_once.min(cells - from);
+            let logits = self.logits.rows(0, count)?;
+            dit.record_head(&mut r, &pass, from, &logits)?;
+            self.record_draw(&mut r, &logits, from, count)?;
+        }
+        let (ids, cell_rows) = (self.workspace.ids().rows(0, cells)?, self.cells.rows(0, cells)?);
+        let (partials, keys) = (self.partials.rows(0, cells)?, self.keys.rows(0, cells)?);
+        let block = (self.capacity.block_size, dit.config().mask_id());
+        r.reveal(&partials, &keys, &self.step, block, [&ids, &cell_rows])?;
+        Ok(r.finish())
+    }
+
+    fn record_draw(
+        &self,
+        r: &mut Recorder<'_>,
+        logits: &Tensor,
+        from: usize,
+        count: usize,
+    ) -> Result<()> {
+        let config = self.dit.config();
+        let vocabulary = Vocabulary { size: config.vocab_size, mask_id: config.mask_id() };
+        let ids = self.workspace.ids().rows(from, count)?;
+        let (keys, limits) = (self.keys.rows(from, count)?, self.limits.rows(from, count)?);
+        if self.capacity.candidates > 0 {
+            r.candidates(logits, &ids, vocabulary, &self.top.rows(from, count)?)?;
+        }
+        let filtered = self.capacity.filtered;
+        if filtered {
+            r.threshold(logits, &ids, &self.step, vocabulary, &limits)?;
+        }
+        let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered };
+        r.draw(logits, rows, &self.step, vocabulary, &self.partials.rows(from, count)?)
+    }
+}

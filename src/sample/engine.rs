@@ -1,0 +1,99 @@
+//! A network and its tokenizer, ready to generate.
+
+use std::sync::Arc;
+
+use crate::gpu::{DType, Gpu};
+use crate::hub::ModelFiles;
+use crate::model::{Checkpoint, Config, Dit};
+use crate::sample::request::{Prompt, Request};
+use crate::sample::run::Run;
+use crate::text::Tokenizer;
+use crate::{Error, Result};
+
+/// A loaded model. Cheap to clone; clones share it.
+#[derive(Clone)]
+pub struct Engine {
+    dit: Arc<Dit>,
+    tokenizer: Option<Arc<Tokenizer>>,
+}
+
+impl Engine {
+    /// An engine of a network that is loaded already.
+    pub fn new(dit: Dit, tokenizer: Option<Tokenizer>) -> Engine {
+        Engine { dit: Arc::new(dit), tokenizer: tokenizer.map(Arc::new) }
+    }
+
+    /// Loads a model; `progress` hears the parts done and their number.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Checkpoint`], [`Error::Tensors`], [`Error::Tokenizer`],
+    /// [`Error::OutOfMemory`].
+    pub fn load(
+        gpu: &Gpu,
+        files: &ModelFiles,
+        weights: DType,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Engine> {
+        let config = Config::from_json(&files.config)?;
+        let tokenizer = match &files.tokenizer {
+            Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
+            None => None,
+        };
+        let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
+        let checkpoint = Checkpoint::new(&config, &shards)?;
+        Ok(Engine::new(Dit::load(gpu, &checkpoint, weights, progress)?, tokenizer))
+    }
+
+    /// The network.
+    pub fn dit(&self) -> &Arc<Dit> {
+        &self.dit
+    }
+
+    /// The tokenizer, if there is one.
+    pub fn tokenizer(&self) -> Option<&Arc<Tokenizer>> {
+        self.tokenizer.as_ref()
+    }
+
+    /// Begins to generate.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if the request cannot be met, [`Error::Tokenizer`],
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn run(&self, request: Request) -> Result<Run> {
+        Run::new(self, request)
+    }
+
+    /// The token that ends a text: the config's, the tokenizer's, or BOS.
+    pub fn eos(&self) -> Option<u32> {
+        let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
+        self.dit.config().eos_token_id.or(tokenizer).or(self.dit.config().bos_token_id)
+    }
+
+    /// BOS and the prompt's tokens.
+    pub(crate) fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
+        let mut ids = vec![self.bos()?];
+        match (prompt, &self.tokenizer) {
+            (Prompt::Ids(tokens), _) => ids.extend(tokens),
+            (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
+            (Prompt::Text(text), None) if text.is_empty() => {}
+            (Prompt::Text(_), None) => {
+                return Err(Error::Tokenizer(
+                    "this checkpoint has no tokenizer.json, so it cannot read a prompt; give one \
+                     with --tokenizer FILE"
+                        .into(),
+                ));
+            }
+        }
+        Ok(ids)
+    }
+
+    fn bos(&self) -> Result<u32> {
+        let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
+        self.dit.config().bos_token_id.or(tokenizer).ok_or_else(|| {
+            Error::Config(
+                "there is no bos_token_id and no tokenizer to know it from; give --tokenizer FILE"
+                    .into(),
+            )
+        })
+    }
+}

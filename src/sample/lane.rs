@@ -1,0 +1,317 @@
+//! One sample of a batch while it grows: its tokens, its text, its place in the cache. Knows no
+//! GPU object.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::event::{Block, Done, Retract, Start, Stop};
+use crate::model::{Ring, Row};
+use crate::sample::random::SampleKey;
+use crate::sample::request::{CachePolicy, Request};
+use crate::sample::stop::{ENTROPY_WINDOW, end_of_text, find_stop, held_back, tail_entropy};
+use crate::text::{TextStream, Tokenizer};
+use crate::{Error, Result};
+
+/// What all lanes of a run share.
+pub struct Plan {
+    /// What is wanted.
+    pub request: Request,
+    /// BOS and the prompt.
+    pub prompt: Vec<u32>,
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Positions that the network sees.
+    pub window: usize,
+    /// The mask token.
+    pub mask_id: u32,
+    /// The end-of-text token.
+    pub eos: Option<u32>,
+    /// For the text.
+    pub tokenizer: Option<Arc<Tokenizer>>,
+}
+
+impl Plan {
+    fn blocks(&self) -> usize {
+        self.request.length.div_ceil(self.block_size)
+    }
+}
+
+/// Times that a sample is redrawn before it is given as it is.
+const MAX_REDRAWS: usize = 10;
+
+/// A sample while it grows.
+pub struct Lane {
+    /// Index of the sample.
+    pub sample: usize,
+    /// Its place in the cache.
+    pub ring: Ring,
+    /// Its random numbers.
+    pub key: SampleKey,
+    /// The prompt and all finished blocks.
+    pub ids: Vec<u32>,
+    /// Runs of the network so far.
+    pub passes: usize,
+    /// Steps so far that opened a cell.
+    pub nfe: usize,
+    /// Blocks whose keys and values are stored.
+    pub stored: usize,
+    redraws: usize,
+    started: Instant,
+    transcript: Option<Transcript>,
+}
+
+/// The text of a lane: what is there, and how much of it was told.
+struct Transcript {
+    stream: TextStream,
+    text: String,
+    prompt_bytes: usize,
+    told: usize,
+}
+
+impl Transcript {
+    fn new(tokenizer: &Arc<Tokenizer>, prompt: &[u32]) -> Result<Transcript> {
+        let mut stream = TextStream::new(tokenizer.clone());
+        let text = stream.push(prompt.get(1..).unwrap_or_default())?;
+        let told = text.len();
+        Ok(Transcript { stream, prompt_bytes: text.len(), text, told })
+    }
+
+    /// Text that may be told now: a stop string may begin in what comes last.
+    fn tell(&mut self, stops: &[String]) -> String {
+        let held = held_back(&self.text[self.told..], stops);
+        let upto = self.text.len() - held;
+        let news = self.text[self.told..upto].to_string();
+        self.told = upto;
+        news
+    }
+}
+
+impl Lane {
+    /// A sample that consists of its prompt.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn new(plan: &Plan, sample: usize, ring: Ring) -> Result<Lane> {
+        let transcript =
+            plan.tokenizer.as_ref().map(|t| Transcript::new(t, &plan.prompt)).transpose()?;
+        Ok(Lane {
+            sample,
+            ring,
+            key: SampleKey::new(plan.request.seed, sample, 0),
+            ids: plan.prompt.clone(),
+            passes: 0,
+            nfe: 0,
+            stored: 0,
+            redraws: 0,
+            started: Instant::now(),
+            transcript,
+        })
+    }
+
+    /// The event of the beginning.
+    pub fn start_event(&self, plan: &Plan) -> Start {
+        Start {
+            sample: self.sample,
+            seed: plan.request.seed,
+            block_size: plan.block_size,
+            window: plan.window,
+            length: plan.request.length,
+            ids: self.ids.clone(),
+            text: self.transcript.as_ref().map(|t| t.text.clone()),
+        }
+    }
+
+    /// Seconds since the sample began.
+    pub fn secs(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Index of the current block.
+    pub fn block_idx(&self, plan: &Plan) -> usize {
+        self.ids.len() / plan.block_size
+    }
+
+    /// Positions of the current block's masked cells.
+    pub fn masked_positions(&self, plan: &Plan) -> Vec<usize> {
+        let end = (self.block_idx(plan) + 1) * plan.block_size;
+        (self.ids.len()..end).collect()
+    }
+
+    /// Rows of the current block.
+    pub fn current_rows(&self, plan: &Plan) -> impl Iterator<Item = Row> {
+        self.rows_of(plan, self.block_idx(plan), plan.mask_id)
+    }
+
+    /// Rows of finished blocks whose keys and values are not stored, at most `most` blocks.
+    pub fn pending_rows(&self, plan: &Plan, most: usize) -> impl Iterator<Item = Row> {
+        let end = self.block_idx(plan).min(self.stored + most);
+        (self.stored..end).flat_map(move |block| self.rows_of(plan, block, plan.mask_id))
+    }
+
+    /// Finished blocks whose keys and values are not stored.
+    pub fn pending(&self, plan: &Plan) -> usize {
+        self.block_idx(plan) - self.stored
+    }
+
+    fn rows_of(&self, plan: &Plan, block: usize, mask_id: u32) -> impl Iterator<Item = Row> {
+        let first = block * plan.block_size;
+        let spans = self.ring.spans(block);
+        (first..first + plan.block_size).map(move |position| Row {
+            id: self.ids.get(position).copied().unwrap_or(mask_id),
+            position,
+            slot: self.ring.slot(position),
+            spans,
+        })
+    }
+
+    /// Takes the current block's opened tokens. Returns the block's event, and how the sample
+    /// ends if it does.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn finish_block(&mut self, plan: &Plan, opened: &[u32]) -> Result<(Block, Option<Stop>)> {
+        let (block_idx, before) = (self.block_idx(plan), self.ids.len());
+        self.ids.extend(opened);
+        self.ids.truncate(plan.request.length);
+        let mut stop = (self.ids.len() == plan.request.length).then_some(Stop::Length);
+        if let (true, Some(eos)) = (plan.request.variable_length, plan.eos)
+            && let Some(end) = end_of_text(&self.ids, eos, before..self.ids.len())
+        {
+            self.ids.truncate(end);
+            stop = Some(Stop::EndOfText);
+        }
+        if self.extend_text(plan, before)? {
+            stop = Some(Stop::StopString);
+        }
+        let text = match &mut self.transcript {
+            Some(t) if stop.is_some() => {
+                let news = t.text[t.told..].to_string();
+                t.told = t.text.len();
+                Some(news)
+            }
+            Some(t) => Some(t.tell(&plan.request.stop)),
+            None => None,
+        };
+        let ids = self.ids[block_idx * plan.block_size..].to_vec();
+        let (sample, passes, secs) = (self.sample, self.passes, self.secs());
+        Ok((Block { sample, block_idx, ids, text, passes, secs }, stop))
+    }
+
+    /// Appends the text of tokens from `before` on, one token at a time where a stop string could
+    /// end between them. True if one came: text and tokens are cut.
+    fn extend_text(&mut self, plan: &Plan, before: usize) -> Result<bool> {
+        let Some(t) = &mut self.transcript else { return Ok(false) };
+        let stops = &plan.request.stop;
+        let longest = stops.iter().map(String::len).max().unwrap_or(0);
+        for at in before..self.ids.len() {
+            t.text += &t.stream.push(&self.ids[at..=at])?;
+            let mut from = t.told.max(t.prompt_bytes).max(t.text.len().saturating_sub(2 * longest));
+            while !t.text.is_char_boundary(from) {
+                from -= 1;
+            }
+            if let Some(cut) = find_stop(&t.text, stops, from.max(t.prompt_bytes)) {
+                t.text.truncate(cut);
+                self.ids.truncate(at + 1);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Looks at the last tokens' entropy: a sample that repeats itself is drawn again, or with
+    /// variable length cut. Returns what is taken back, and how the sample ends if it does.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn check_entropy(&mut self, plan: &Plan) -> Result<Option<(Option<Retract>, Option<Stop>)>> {
+        let low = |entropy: &f32| *entropy < plan.request.min_entropy;
+        let Some(entropy) = tail_entropy(&self.ids).filter(low) else { return Ok(None) };
+        if plan.request.variable_length {
+            let keep = (self.ids.len() - ENTROPY_WINDOW).max(plan.prompt.len());
+            self.retract(plan, keep)?;
+            return Ok(Some((Some(self.retract_event(entropy)), Some(Stop::LowEntropy))));
+        }
+        if self.redraws == MAX_REDRAWS {
+            return Ok(Some((None, Some(Stop::LowEntropy))));
+        }
+        self.redraws += 1;
+        self.key = SampleKey::new(plan.request.seed, self.sample, self.redraws);
+        self.stored = 0;
+        self.retract(plan, plan.prompt.len())?;
+        Ok(Some((Some(self.retract_event(entropy)), None)))
+    }
+
+    fn retract(&mut self, plan: &Plan, keep: usize) -> Result<()> {
+        self.ids.truncate(keep);
+        if let Some(tokenizer) = &plan.tokenizer {
+            let mut transcript = Transcript::new(tokenizer, &plan.prompt)?;
+            transcript.text += &transcript.stream.push(&self.ids[plan.prompt.len()..])?;
+            transcript.told = transcript.text.len();
+            self.transcript = Some(transcript);
+        }
+        Ok(())
+    }
+
+    fn retract_event(&self, entropy: f32) -> Retract {
+        Retract {
+            sample: self.sample,
+            redraws: self.redraws,
+            n_tokens: self.ids.len(),
+            text: self.transcript.as_ref().map(|t| t.text.clone()),
+            entropy,
+        }
+    }
+
+    /// Ends the sample. Text that was held back for want of a complete character comes too.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn done(self, plan: &Plan, stop: Stop) -> Result<Done> {
+        let secs = self.secs();
+        let text = self.transcript.map(|mut t| {
+            if stop != Stop::StopString {
+                t.text += &t.stream.finish();
+            }
+            t.text
+        });
+        Ok(Done {
+            sample: self.sample,
+            seed: plan.request.seed,
+            n_tokens: self.ids.len(),
+            ids: self.ids,
+            text,
+            nfe: self.nfe,
+            passes: self.passes,
+            secs,
+            stop,
+            redraws: self.redraws,
+        })
+    }
+
+    /// True if there is nothing left to generate.
+    pub fn is_full(&self, plan: &Plan) -> bool {
+        self.ids.len() >= plan.request.length
+    }
+}
+
+/// The ring of lane number `lane`.
+pub fn ring(plan: &Plan, lane: usize, pending_blocks: usize) -> Ring {
+    let window = plan.window / plan.block_size;
+    let capacity = match plan.request.cache {
+        CachePolicy::Recompute => plan.blocks().max(window),
+        _ => window + pending_blocks,
+    };
+    let ring = Ring { base: 0, block_size: plan.block_size, window, capacity };
+    Ring { base: lane * ring.slots(), ..ring }
+}
+
+/// Fails for a cell whose logits were no numbers.
+///
+/// # Errors
+/// [`Error::NotFinite`].
+pub fn check_finite(sample: usize, position: usize, state: u32) -> Result<()> {
+    if state == crate::sample::denoiser::NOT_FINITE {
+        return Err(Error::NotFinite { sample, position });
+    }
+    Ok(())
+}

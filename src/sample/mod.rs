@@ -1,0 +1,16 @@
+//! Sampling: what to draw and reveal, when to stop, and the run that pulls it all.
+
+mod denoiser;
+mod engine;
+mod lane;
+mod random;
+mod request;
+mod run;
+mod sampler;
+mod stop;
+
+pub use engine::Engine;
+pub use request::{CachePolicy, Prompt, Request, Watch};
+pub use run::Run;
+pub use sampler::{Sampler, Sampling, StepUniform};
+pub use stop::entropy;

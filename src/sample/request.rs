@@ -1,0 +1,145 @@
+//! What to generate, and the checks of it.
+
+use crate::model::{Config, Family, check_ids};
+use crate::sample::sampler::Sampling;
+use crate::{Error, Result};
+
+/// What comes before the text to generate, after BOS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Prompt {
+    /// Text, for checkpoints with a tokenizer.
+    Text(String),
+    /// Tokens.
+    Ids(Vec<u32>),
+}
+
+/// What happens to the keys and values of finished blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CachePolicy {
+    /// Stored by the next block's first pass: one pass fewer per block.
+    #[default]
+    Fused,
+    /// Stored by a pass of their own, as in Algorithm 2 of the paper.
+    Separate,
+    /// Nothing is kept: every pass recomputes the whole sequence. The text is the same; for
+    /// checking the cache and measuring it.
+    Recompute,
+}
+
+/// What a run tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Watch {
+    /// Finished blocks: the fastest.
+    #[default]
+    Blocks,
+    /// Every step too.
+    Steps {
+        /// Likeliest tokens to tell of each masked cell.
+        candidates: usize,
+    },
+}
+
+/// What to generate.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// The beginning of every sample.
+    pub prompt: Prompt,
+    /// Tokens of a finished sequence, BOS and prompt included.
+    pub length: usize,
+    /// Tokens of a block; the checkpoint's if absent.
+    pub block_size: Option<usize>,
+    /// Samples to generate.
+    pub samples: usize,
+    /// Samples that are generated at the same time.
+    pub batch: usize,
+    /// The same seed gives the same samples.
+    pub seed: u64,
+    /// How tokens are drawn and cells opened.
+    pub sampling: Sampling,
+    /// Stop at the second end-of-text token.
+    pub variable_length: bool,
+    /// Redraw, or with variable length cut, a sample whose last 256 tokens have a lower entropy
+    /// than this, in nats; 0 = never.
+    pub min_entropy: f32,
+    /// Texts that end a sample; they are cut off.
+    pub stop: Vec<String>,
+    /// Keys and values of finished blocks.
+    pub cache: CachePolicy,
+    /// Which events the run has.
+    pub watch: Watch,
+}
+
+impl Default for Request {
+    fn default() -> Request {
+        Request {
+            prompt: Prompt::Text(String::new()),
+            length: 256,
+            block_size: None,
+            samples: 1,
+            batch: 1,
+            seed: 1,
+            sampling: Sampling::default(),
+            variable_length: false,
+            min_entropy: 4.0,
+            stop: Vec::new(),
+            cache: CachePolicy::Fused,
+            watch: Watch::Blocks,
+        }
+    }
+}
+
+/// Most candidates per cell.
+const MAX_CANDIDATES: usize = 64;
+
+impl Request {
+    /// Fails if the request cannot be met by this model, given the prompt's tokens (BOS first).
+    ///
+    /// # Errors
+    /// [`Error::Request`], [`Error::Config`].
+    pub fn check(&self, config: &Config, prompt: &[u32]) -> Result<()> {
+        let refuse = |words: String| Err(Error::Request(words));
+        if config.family() != Family::BlockDiffusion {
+            let family = config.family();
+            return refuse(format!(
+                "this checkpoint is {family}; text can be generated from block diffusion \
+                 checkpoints only, `bdlm logits` runs all of them"
+            ));
+        }
+        if config.time_conditioning {
+            return refuse(
+                "this checkpoint is conditioned on the noise level (time_conditioning), which the \
+                 samplers do not track; `bdlm logits` runs it"
+                    .into(),
+            );
+        }
+        config.check_block_size(self.block_size.unwrap_or(config.block_size))?;
+        self.sampling.check()?;
+        if self.samples == 0 || self.batch == 0 {
+            return refuse("samples and batch must be at least 1".into());
+        }
+        if prompt.len() > self.length {
+            let (got, length) = (prompt.len(), self.length);
+            return refuse(format!(
+                "the prompt has {got} tokens with BOS, more than the length of {length}; \
+                 ask for a longer one with --length"
+            ));
+        }
+        check_ids(config, prompt)?;
+        if prompt.contains(&config.mask_id()) {
+            let mask = config.mask_id();
+            return refuse(format!("the prompt holds the mask token, {mask}"));
+        }
+        if self.stop.iter().any(String::is_empty) {
+            return refuse("a stop string is empty".into());
+        }
+        if !(0.0..=10.0).contains(&self.min_entropy) {
+            return refuse(format!("min-entropy is {}, expected 0 to 10 nats", self.min_entropy));
+        }
+        match self.watch {
+            Watch::Steps { candidates } if candidates > MAX_CANDIDATES => {
+                refuse(format!("{candidates} candidates, expected at most {MAX_CANDIDATES}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! A run: a stream of events that is pulled. Algorithm 2 of Arriola et al., 2025, for a batch of
+//! samples: denoise the current blocks, finish them, go on; a lane whose sample is done takes the
+//! next one.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::event::{Candidate, Cell, CellState, Event, Step, Stop};
+use crate::gpu::{KernelTime, Profiler};
+use crate::model::Row;
+use crate::sample::denoiser::{Capacity, CandidateWords, CellWords, Denoiser};
+use crate::sample::engine::Engine;
+use crate::sample::lane::{Lane, Plan, check_finite, ring};
+use crate::sample::request::{CachePolicy, Request, Watch};
+use crate::{Error, Result};
+
+/// Rows of a pass that stores a prompt.
+const PROMPT_ROWS: usize = 64;
+
+/// A stream of events. Drop it to cancel; do not call it to pause; call it once for a single step.
+pub struct Run {
+    plan: Plan,
+    denoiser: Denoiser,
+    lanes: Vec<Option<Lane>>,
+    next_sample: usize,
+    /// Blocks of a sample that one pass may store.
+    storable: usize,
+    current: Option<Current>,
+    events: VecDeque<Event>,
+    failed: bool,
+}
+
+/// The blocks that are being denoised.
+struct Current {
+    /// Indices of the lanes, in the order of their cells.
+    lanes: Vec<usize>,
+    /// Steps to take, and how many of them are done.
+    steps: Vec<usize>,
+    taken: usize,
+    /// Rows of the first pass, which may store earlier blocks too.
+    first_rows: usize,
+}
+
+impl Run {
+    pub(crate) fn new(engine: &Engine, request: Request) -> Result<Run> {
+        let prompt = engine.prompt_ids(&request.prompt)?;
+        let config = engine.dit().config();
+        request.check(config, &prompt)?;
+        let block_size = request.block_size.unwrap_or(config.block_size);
+        let lanes = request.batch.min(request.samples);
+        let storable = (PROMPT_ROWS / block_size / lanes).max(1);
+        let plan = Plan {
+            prompt,
+            block_size,
+            window: config.model_length,
+            mask_id: config.mask_id(),
+            eos: engine.eos(),
+            tokenizer: engine.tokenizer().cloned(),
+            request,
+        };
+        let slots = ring(&plan, 0, storable).slots();
+        let length = plan.request.length.next_multiple_of(block_size);
+        let rows = match plan.request.cache {
+            CachePolicy::Recompute => length,
+            _ => (1 + storable) * block_size,
+        };
+        let candidates = match plan.request.watch {
+            Watch::Steps { candidates } => candidates,
+            Watch::Blocks => 0,
+        };
+        let capacity = Capacity {
+            rows: lanes * rows,
+            cells: lanes * block_size,
+            block_size,
+            slots: lanes * slots,
+            steps: plan.request.sampling.max_steps(block_size),
+            candidates,
+            filtered: plan.request.sampling.is_filtered(),
+        };
+        Ok(Run {
+            denoiser: Denoiser::new(engine.dit().clone(), capacity)?,
+            lanes: (0..lanes).map(|_| None).collect(),
+            plan,
+            next_sample: 0,
+            storable,
+            current: None,
+            events: VecDeque::new(),
+            failed: false,
+        })
+    }
+
+    /// The next event; none when all samples are done, or after an error.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`], [`Error::NotFinite`], [`Error::Tokenizer`].
+    #[allow(clippy::should_implement_trait)]
+    pub fn next(&mut self) -> Result<Option<Event>> {
+        pollster::block_on(self.next_async())
+    }
+
+    /// As [`Run::next`], for programs that must not block.
+    ///
+    /// # Errors
+    /// As [`Run::next`].
+    pub async fn next_async(&mut self) -> Result<Option<Event>> {
+        while !self.failed {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            match self.advance().await {
+                Ok(true) => {}
+                Ok(false) => return Ok(None),
+                Err(e) => {
+                    self.failed = true;
+                    return Err(e);
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// BOS and the prompt.
+    pub fn prompt_ids(&self) -> &[u32] {
+        &self.plan.prompt
+    }
+
+    /// Times each kernel from now on.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if the adapter has no timestamps.
+    pub fn profile(&mut self) -> Result<()> {
+        let profiler = Profiler::new(self.denoiser.dit().gpu())?;
+        self.denoiser.set_profiler(Some(profiler));
+        Ok(())
+    }
+
+    /// Time per kernel, slowest first, since the last call.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub fn kernel_times(&mut self) -> Result<Vec<KernelTime>> {
+        pollster::block_on(self.denoiser.times())
+    }
+
+    /// One piece of work; false when there is none left.
+    async fn advance(&mut self) -> Result<bool> {
+        if self.current.is_none() {
+            self.fill_lanes()?;
+            if !self.events.is_empty() {
+                return Ok(true);
+            }
+            if self.lanes.iter().all(Option::is_none) {
+                return Ok(false);
+            }
+            self.store_prompts()?;
+            self.begin_blocks()?;
+        }
+        match self.plan.request.watch {
+            Watch::Blocks => self.run_block().await?,
+            Watch::Steps { candidates } => self.run_step(candidates).await?,
+        }
+        Ok(true)
+    }
+
+    fn fill_lanes(&mut self) -> Result<()> {
+        for i in 0..self.lanes.len() {
+            while self.lanes[i].is_none() && self.next_sample < self.plan.request.samples {
+                let ring = ring(&self.plan, i, self.storable);
+                let lane = Lane::new(&self.plan, self.next_sample, ring)?;
+                self.next_sample += 1;
+                self.events.push_back(Event::Start(lane.start_event(&self.plan)));
+                if lane.is_full(&self.plan) {
+                    self.events.push_back(Event::Done(lane.done(&self.plan, Stop::Length)?));
+                } else {
+                    self.lanes[i] = Some(lane);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores blocks until those that are left fit into the next blocks' first pass.
+    fn store_prompts(&mut self) -> Result<()> {
+        let most = match self.plan.request.cache {
+            CachePolicy::Fused => self.storable,
+            CachePolicy::Separate => 0,
+            CachePolicy::Recompute => return Ok(()),
+        };
+        loop {
+            let mut rows: Vec<Row> = Vec::new();
+            for lane in self.lanes.iter_mut().flatten() {
+                if lane.pending(&self.plan) > most {
+                    let before = rows.len();
+                    rows.extend(lane.pending_rows(&self.plan, self.storable));
+                    lane.stored += (rows.len() - before) / self.plan.block_size;
+                    lane.passes += 1;
+                }
+            }
+            if rows.is_empty() {
+                return Ok(());
+            }
+            self.denoiser.store(&rows)?;
+        }
+    }
+
+    fn begin_blocks(&mut self) -> Result<()> {
+        let Run { plan, lanes, .. } = self;
+        let recompute = plan.request.cache == CachePolicy::Recompute;
+        let active = || lanes.iter().flatten();
+        let mut rows: Vec<Row> = active().flat_map(|lane| lane.current_rows(plan)).collect();
+        let keys: Vec<[u32; 4]> = active()
+            .flat_map(|lane| lane.current_rows(plan).map(|row| lane.key.row(row.position)))
+            .collect();
+        let most = if recompute { usize::MAX >> 1 } else { self.storable };
+        rows.extend(active().flat_map(|lane| lane.pending_rows(plan, most)));
+        let sampling = plan.request.sampling;
+        let mut steps = BTreeSet::new();
+        for lane in lanes.iter_mut().flatten() {
+            let opening = sampling.opening_steps(lane.key, &lane.masked_positions(plan));
+            lane.nfe += opening.len();
+            steps.extend(opening);
+            if !recompute {
+                lane.stored = lane.block_idx(plan);
+            }
+        }
+        let steps: Vec<usize> = steps.into_iter().collect();
+        let uniforms: Vec<_> = steps.iter().map(|&step| sampling.uniform(step)).collect();
+        self.denoiser.begin(&rows, &keys, &uniforms)?;
+        let active = (0..lanes.len()).filter(|&i| lanes[i].is_some()).collect();
+        self.current = Some(Current { lanes: active, steps, taken: 0, first_rows: rows.len() });
+        Ok(())
+    }
+
+    /// All steps of the current blocks at once.
+    async fn run_block(&mut self) -> Result<()> {
+        let Some(current) = self.current.take() else { return Ok(()) };
+        let cells = self.run_steps(&current, 0, current.steps.len()).await?;
+        self.finish_blocks(&current, &cells)
+    }
+
+    /// The next step of the current blocks.
+    async fn run_step(&mut self, candidates: usize) -> Result<()> {
+        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let cells = self.run_steps(&current, current.taken, current.taken + 1).await?;
+        let top = self.denoiser.read_candidates(cells.len()).await?;
+        let step = current.steps.get(current.taken).copied().unwrap_or(0);
+        self.tell_step(&current, step, &cells, (&top, candidates))?;
+        current.taken += 1;
+        if current.taken == current.steps.len() {
+            return self.finish_blocks(&current, &cells);
+        }
+        self.current = Some(current);
+        Ok(())
+    }
+
+    async fn run_steps(
+        &mut self,
+        current: &Current,
+        from: usize,
+        to: usize,
+    ) -> Result<Vec<CellWords>> {
+        let cells = current.lanes.len() * self.plan.block_size;
+        let recompute = self.plan.request.cache == CachePolicy::Recompute;
+        let first_rows = current.first_rows;
+        let rows = move |step| if step == 0 || recompute { first_rows } else { cells };
+        for &lane in &current.lanes {
+            if let Some(lane) = &mut self.lanes[lane] {
+                lane.passes += to - from;
+            }
+        }
+        self.denoiser.run((from, to), cells, &rows).await
+    }
+
+    /// A `Step` event for each sample in which a cell opened.
+    fn tell_step(
+        &mut self,
+        current: &Current,
+        step: usize,
+        cells: &[CellWords],
+        (top, candidates): (&[CandidateWords], usize),
+    ) -> Result<()> {
+        let block_size = self.plan.block_size;
+        for (n, &lane) in current.lanes.iter().enumerate() {
+            let Some(lane) = &self.lanes[lane] else { continue };
+            let cells = &cells[n * block_size..(n + 1) * block_size];
+            if !cells.iter().any(|cell| cell.state == step as u32 + 1) {
+                continue;
+            }
+            let first = lane.block_idx(&self.plan) * block_size;
+            let mut told = Vec::with_capacity(block_size);
+            for (i, words) in cells.iter().enumerate() {
+                let at = (n * block_size + i) * candidates;
+                let given = lane.ids.get(first + i).copied();
+                check_finite(lane.sample, first + i, words.state)?;
+                told.push(self.cell(*words, given, step, &top[at..at + candidates])?);
+            }
+            self.events.push_back(Event::Step(Step {
+                sample: lane.sample,
+                block_idx: lane.block_idx(&self.plan),
+                step,
+                passes: lane.passes,
+                cells: told,
+                secs: lane.secs(),
+            }));
+        }
+        Ok(())
+    }
+
+    fn cell(
+        &self,
+        words: CellWords,
+        given: Option<u32>,
+        step: usize,
+        top: &[CandidateWords],
+    ) -> Result<Cell> {
+        let piece = |token: u32| self.plan.tokenizer.as_ref().map(|t| t.piece(token));
+        if let Some(token) = given {
+            let (text, state) = (piece(token), CellState::Given);
+            let candidates = Vec::new();
+            return Ok(Cell { token, text, state, confidence: 1.0, entropy: 0.0, candidates });
+        }
+        let state = match words.state {
+            0 => CellState::Masked,
+            opened => CellState::Open { step: opened as usize - 1 },
+        };
+        // The network ran before the cell opened: at that step too there were candidates.
+        let undecided = words.state == 0 || words.state == step as u32 + 1;
+        let told = if undecided { top } else { &[] };
+        let candidate = |c: &CandidateWords| Candidate {
+            token: c.token,
+            text: piece(c.token),
+            probability: c.probability,
+        };
+        Ok(Cell {
+            token: words.token,
+            text: piece(words.token),
+            state,
+            confidence: words.confidence,
+            entropy: words.entropy,
+            candidates: told.iter().filter(|c| c.token < self.plan.mask_id).map(candidate).collect(),
+        })
+    }
+
+    fn finish_blocks(&mut self, current: &Current, cells: &[CellWords]) -> Result<()> {
+        let Run { plan, lanes, events, .. } = self;
+        for (n, &i) in current.lanes.iter().enumerate() {
+            let Some(mut lane) = lanes[i].take() else { continue };
+            let first = lane.block_idx(plan) * plan.block_size;
+            let given = lane.ids.len() - first;
+            let cells = &cells[n * plan.block_size + given..(n + 1) * plan.block_size];
+            for (at, cell) in cells.iter().enumerate() {
+                check_finite(lane.sample, first + given + at, cell.state)?;
+                if cell.state == 0 {
+                    return Err(Error::DeviceLost("a masked cell did not open".into()));
+                }
+            }
+            let opened: Vec<u32> = cells.iter().map(|cell| cell.token).collect();
+            let (block, mut stop) = lane.finish_block(plan, &opened)?;
+            events.push_back(Event::Block(block));
+            if let Some((retract, end)) = lane.check_entropy(plan)? {
+                events.extend(retract.map(Event::Retract));
+                stop = end;
+            }
+            match stop {
+                Some(stop) => events.push_back(Event::Done(lane.done(plan, stop)?)),
+                None => lanes[i] = Some(lane),
+            }
+        }
+        Ok(())
+    }
+}
