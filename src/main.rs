@@ -1,1 +1,21 @@
-fn main(){}
+//! The command line: arguments → library → text, JSON lines. Exit codes: 0 done, 1 failed,
+//! 2 wrong usage, 130 interrupted.
+
+mod cli;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    cli::quiet_driver_loader();
+    match cli::run(cli::Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(e) if cli::is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) if e.is::<cli::Interrupted>() => ExitCode::from(130),
+        Err(e) => {
+            cli::complain(&e);
+            ExitCode::FAILURE
+        }
+    }
+}

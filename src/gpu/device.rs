@@ -19,7 +19,8 @@ pub enum KernelFamily {
 }
 
 impl KernelFamily {
-    fn for_adapter(info: &wgpu::AdapterInfo, features: wgpu::Features) -> KernelFamily {
+    /// The kernels that suit an adapter.
+    pub fn suited_to(info: &wgpu::AdapterInfo, features: wgpu::Features) -> KernelFamily {
         let software = info.device_type == wgpu::DeviceType::Cpu;
         match (software, outer_runs_on(info, features)) {
             (true, true) => KernelFamily::Outer,
@@ -118,7 +119,7 @@ impl Gpu {
         failure: Arc<Mutex<Option<String>>>,
     ) -> Result<Gpu> {
         let info = device.adapter_info();
-        let suited = KernelFamily::for_adapter(&info, device.features());
+        let suited = KernelFamily::suited_to(&info, device.features());
         let kernels = options.kernels.unwrap_or(suited);
         if kernels == KernelFamily::Outer && !outer_runs_on(&info, device.features()) {
             let cause = "the outer-product kernels need subgroups of exactly 8 lanes".to_string();

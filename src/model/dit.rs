@@ -117,6 +117,24 @@ impl Dit {
         self.layers.iter().map(layer).sum::<u64>() + self.last.head.size_bytes()
     }
 
+    /// Bytes on the device.
+    pub fn size_bytes(&self) -> u64 {
+        let adaln = |adaln: &Adaln| match adaln {
+            Adaln::Folded(tensor) => tensor.size_bytes(),
+            Adaln::Live { weight, bias } => weight.size_bytes() + bias.size_bytes(),
+        };
+        let layer = |l: &Layer| {
+            let vectors = [&l.norm1, &l.norm2, &l.up_bias, &l.down_bias];
+            vectors.map(Tensor::size_bytes).iter().sum::<u64>() + adaln(&l.adaln)
+        };
+        let last = [&self.last.norm, &self.last.head_bias, &self.no_bias];
+        self.layers.iter().map(layer).sum::<u64>()
+            + last.map(Tensor::size_bytes).iter().sum::<u64>()
+            + adaln(&self.last.adaln)
+            + self.embedding.size_bytes()
+            + self.bytes_per_pass()
+    }
+
     /// The conditioning vectors `[B, cond]` of noise levels, where the network takes them.
     ///
     /// # Errors

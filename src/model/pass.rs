@@ -91,6 +91,12 @@ impl Workspace {
         (rows.next_multiple_of(ROW_PAD) * (floats + 6) * DType::F32.bytes()) as u64
     }
 
+    /// Every tensor.
+    pub fn tensors(&self) -> [&Tensor; 9] {
+        let Workspace { ids, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
+        [ids, slots, spans, angles, x, y, qkv, q, hidden]
+    }
+
     /// The tokens, `[T]`: the sampler opens them in place.
     pub fn ids(&self) -> &Tensor {
         &self.ids

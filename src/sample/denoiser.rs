@@ -9,35 +9,15 @@ use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler,
     ROW_PAD, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
 };
-use crate::model::{Dit, KvCache, Row, Workspace, logits_rows};
+use crate::model::{Dit, KvCache, Row, Workspace};
+use crate::sample::capacity::{Capacity, logits_columns};
 use crate::sample::sampler::StepUniform;
 use crate::{Error, Result};
 
-/// Bytes of logits that are held at a time.
-const MAX_LOGITS_BYTES: usize = 64 << 20;
 /// Steps of the first submit on a GPU, whose speed is not known yet.
 const FIRST_SUBMIT_STEPS: usize = 8;
 /// Some systems kill a submit after 2 s.
 const SUBMIT_SECS: f64 = 0.5;
-
-/// Sizes that a denoiser is made for.
-#[derive(Clone, Copy, Debug)]
-pub struct Capacity {
-    /// Rows of the longest pass.
-    pub rows: usize,
-    /// Cells of all current blocks.
-    pub cells: usize,
-    /// Tokens of a block.
-    pub block_size: usize,
-    /// Slots of the cache.
-    pub slots: usize,
-    /// Most steps of a block.
-    pub steps: usize,
-    /// Likeliest tokens to tell of each masked cell.
-    pub candidates: usize,
-    /// Whether top-k or nucleus apply.
-    pub filtered: bool,
-}
 
 /// A cell as the GPU left it.
 #[repr(C)]
@@ -100,15 +80,15 @@ impl Denoiser {
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(dit: Arc<Dit>, capacity: Capacity) -> Result<Denoiser> {
         let gpu = dit.gpu();
-        let columns = dit.config().vocab_size.next_multiple_of(4);
+        let columns = logits_columns(dit.config());
         let chunks = draw_chunks(gpu.kernels(), columns);
-        let Capacity { cells, candidates, .. } = capacity;
-        let at_once = logits_rows(columns, MAX_LOGITS_BYTES).min(cells);
+        let (cells, candidates) = (capacity.cells(), capacity.candidates);
+        let at_once = capacity.logits_rows(dit.config());
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
         let bytes = cells * CELL_WORDS.max(candidates * CANDIDATE_WORDS) * 4;
         Ok(Denoiser {
             workspace: Workspace::new(&dit, capacity.rows)?,
-            cache: KvCache::new(gpu, dit.config(), capacity.slots)?,
+            cache: KvCache::new(gpu, dit.config(), capacity.slots())?,
             logits: Tensor::activation(gpu, "logits", &[at_once, columns])?,
             keys: words("keys", &[cells, 4])?,
             limits: words("limits", &[cells, 2])?,
@@ -142,6 +122,17 @@ impl Denoiser {
     /// [`Error::Kernel`], [`Error::Shape`].
     pub fn dispatches(&mut self, rows: usize, cells: usize) -> Result<usize> {
         Ok(self.plan(Shape { rows, cells })?.len())
+    }
+
+    /// Bytes of its buffers: the cache's, all others'.
+    pub fn size_bytes(&self) -> [u64; 2] {
+        let own = [
+            &self.logits, &self.keys, &self.limits, &self.partials, &self.cells, &self.top,
+            &self.step, &self.steps,
+        ];
+        let activations: u64 = own.into_iter().map(Tensor::size_bytes).sum();
+        let cache = self.cache.layers().flatten().map(Tensor::size_bytes).sum();
+        [cache, activations + self.workspace.tensors().map(Tensor::size_bytes).iter().sum::<u64>()]
     }
 
     /// Runs a pass that only stores keys and values.

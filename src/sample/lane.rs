@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::event::{Block, Done, Retract, Start, Stop};
 use crate::model::{Ring, Row};
 use crate::sample::random::SampleKey;
-use crate::sample::request::{CachePolicy, Request};
+use crate::sample::request::Request;
 use crate::sample::stop::{ENTROPY_WINDOW, end_of_text, find_stop, held_back, tail_entropy};
 use crate::text::{TextStream, Tokenizer};
 use crate::{Error, Result};
@@ -28,12 +28,6 @@ pub struct Plan {
     pub eos: Option<u32>,
     /// For the text.
     pub tokenizer: Option<Arc<Tokenizer>>,
-}
-
-impl Plan {
-    fn blocks(&self) -> usize {
-        self.request.length.div_ceil(self.block_size)
-    }
 }
 
 /// Times that a sample is redrawn before it is given as it is.
@@ -292,17 +286,6 @@ impl Lane {
     pub fn is_full(&self, plan: &Plan) -> bool {
         self.ids.len() >= plan.request.length
     }
-}
-
-/// The ring of lane number `lane`.
-pub fn ring(plan: &Plan, lane: usize, pending_blocks: usize) -> Ring {
-    let window = plan.window / plan.block_size;
-    let capacity = match plan.request.cache {
-        CachePolicy::Recompute => plan.blocks().max(window),
-        _ => window + pending_blocks,
-    };
-    let ring = Ring { base: 0, block_size: plan.block_size, window, capacity };
-    Ring { base: lane * ring.slots(), ..ring }
 }
 
 /// Fails for a cell whose logits were no numbers.

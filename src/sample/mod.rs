@@ -1,5 +1,7 @@
 //! Sampling: what to draw and reveal, when to stop, and the run that pulls it all.
 
+mod bench;
+mod capacity;
 mod denoiser;
 mod engine;
 mod lane;
@@ -9,6 +11,8 @@ mod run;
 mod sampler;
 mod stop;
 
+pub use bench::{Bench, PassTimes};
+pub use capacity::MemoryPlan;
 pub use engine::Engine;
 pub use request::{CachePolicy, Prompt, Request, Watch};
 pub use run::Run;

@@ -7,14 +7,12 @@ use std::collections::{BTreeSet, VecDeque};
 use crate::event::{Candidate, Cell, CellState, Event, Step, Stop};
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::Row;
-use crate::sample::denoiser::{Capacity, CandidateWords, CellWords, Denoiser};
+use crate::sample::capacity::Capacity;
+use crate::sample::denoiser::{CandidateWords, CellWords, Denoiser};
 use crate::sample::engine::Engine;
-use crate::sample::lane::{Lane, Plan, check_finite, ring};
+use crate::sample::lane::{Lane, Plan, check_finite};
 use crate::sample::request::{CachePolicy, Request, Watch};
 use crate::{Error, Result};
-
-/// Rows of a pass that stores a prompt.
-const PROMPT_ROWS: usize = 64;
 
 /// A stream of events. Drop it to cancel; do not call it to pause; call it once for a single step.
 pub struct Run {
@@ -22,8 +20,7 @@ pub struct Run {
     denoiser: Denoiser,
     lanes: Vec<Option<Lane>>,
     next_sample: usize,
-    /// Blocks of a sample that one pass may store.
-    storable: usize,
+    capacity: Capacity,
     current: Option<Current>,
     events: VecDeque<Event>,
     failed: bool,
@@ -45,43 +42,22 @@ impl Run {
         let prompt = engine.prompt_ids(&request.prompt)?;
         let config = engine.dit().config();
         request.check(config, &prompt)?;
-        let block_size = request.block_size.unwrap_or(config.block_size);
-        let lanes = request.batch.min(request.samples);
-        let storable = (PROMPT_ROWS / block_size / lanes).max(1);
+        let capacity = Capacity::new(&request, config);
         let plan = Plan {
             prompt,
-            block_size,
+            block_size: capacity.block_size,
             window: config.model_length,
             mask_id: config.mask_id(),
             eos: engine.eos(),
             tokenizer: engine.tokenizer().cloned(),
             request,
         };
-        let slots = ring(&plan, 0, storable).slots();
-        let length = plan.request.length.next_multiple_of(block_size);
-        let rows = match plan.request.cache {
-            CachePolicy::Recompute => length,
-            _ => (1 + storable) * block_size,
-        };
-        let candidates = match plan.request.watch {
-            Watch::Steps { candidates } => candidates,
-            Watch::Blocks => 0,
-        };
-        let capacity = Capacity {
-            rows: lanes * rows,
-            cells: lanes * block_size,
-            block_size,
-            slots: lanes * slots,
-            steps: plan.request.sampling.max_steps(block_size),
-            candidates,
-            filtered: plan.request.sampling.is_filtered(),
-        };
         Ok(Run {
             denoiser: Denoiser::new(engine.dit().clone(), capacity)?,
-            lanes: (0..lanes).map(|_| None).collect(),
+            lanes: (0..capacity.lanes).map(|_| None).collect(),
             plan,
             next_sample: 0,
-            storable,
+            capacity,
             current: None,
             events: VecDeque::new(),
             failed: false,
@@ -164,7 +140,7 @@ impl Run {
     fn fill_lanes(&mut self) -> Result<()> {
         for i in 0..self.lanes.len() {
             while self.lanes[i].is_none() && self.next_sample < self.plan.request.samples {
-                let ring = ring(&self.plan, i, self.storable);
+                let ring = self.capacity.lane_ring(i);
                 let lane = Lane::new(&self.plan, self.next_sample, ring)?;
                 self.next_sample += 1;
                 self.events.push_back(Event::Start(lane.start_event(&self.plan)));
@@ -181,7 +157,7 @@ impl Run {
     /// Stores blocks until those that are left fit into the next blocks' first pass.
     fn store_prompts(&mut self) -> Result<()> {
         let most = match self.plan.request.cache {
-            CachePolicy::Fused => self.storable,
+            CachePolicy::Fused => self.capacity.storable,
             CachePolicy::Separate => 0,
             CachePolicy::Recompute => return Ok(()),
         };
@@ -190,7 +166,7 @@ impl Run {
             for lane in self.lanes.iter_mut().flatten() {
                 if lane.pending(&self.plan) > most {
                     let before = rows.len();
-                    rows.extend(lane.pending_rows(&self.plan, self.storable));
+                    rows.extend(lane.pending_rows(&self.plan, self.capacity.storable));
                     lane.stored += (rows.len() - before) / self.plan.block_size;
                     lane.passes += 1;
                 }
@@ -210,7 +186,7 @@ impl Run {
         let keys: Vec<[u32; 4]> = active()
             .flat_map(|lane| lane.current_rows(plan).map(|row| lane.key.row(row.position)))
             .collect();
-        let most = if recompute { usize::MAX >> 1 } else { self.storable };
+        let most = if recompute { usize::MAX >> 1 } else { self.capacity.storable };
         rows.extend(active().flat_map(|lane| lane.pending_rows(plan, most)));
         let sampling = plan.request.sampling;
         let mut steps = BTreeSet::new();

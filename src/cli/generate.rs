@@ -1,0 +1,207 @@
+//! `bdlm generate`.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+use bdlm::event::{Done, Event};
+use bdlm::gpu::KernelTime;
+use bdlm::sample::{CachePolicy, Prompt, Request, Run, Sampler, Sampling, Watch};
+use clap::{Args, ValueEnum};
+
+use crate::cli::model::{DeviceArgs, ModelArgs};
+use crate::cli::present::{TextPrinter, kernel_table};
+use crate::cli::watch::Screen;
+use crate::cli::{check_interrupt, note, usage};
+
+/// Write text, block by block.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  bdlm generate \"Once upon a time\"
+  bdlm generate --watch --length 200 \"The king said\"
+  bdlm generate --samples 8 --batch 4 --seed 7 --format jsonl > samples.jsonl
+  bdlm generate --model kuleshov-group/bd3lm-owt-block_size16 --length 1024 --top-p 0.9
+  bdlm generate --model my-checkpoint --tokenizer tokenizer.json \"Dear reader\"")]
+pub struct Generate {
+    /// Beginning of the text [default: none]
+    prompt: Option<String>,
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Tokens in the finished sequence, BOS and prompt included
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    length: usize,
+    /// Tokens in a block [default: the checkpoint's]
+    #[arg(long, value_name = "K")]
+    block_size: Option<usize>,
+    /// Samples to write
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    samples: usize,
+    /// Samples that are written at the same time
+    #[arg(long, value_name = "B", default_value_t = 1)]
+    batch: usize,
+    /// The same seed gives the same text
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// End a text at the second end-of-text token, or when it falls into repetition
+    #[arg(long)]
+    variable_length: bool,
+    /// End a text before this string; may be given more than once
+    #[arg(long, value_name = "TEXT")]
+    stop: Vec<String>,
+    #[command(flatten)]
+    sampling: SamplingArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// Recompute the whole sequence in every pass: slow, gives the same text
+    #[arg(long)]
+    no_cache: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Sampling")]
+struct SamplingArgs {
+    /// Divides the logits; 0 takes the likeliest token
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    temperature: f32,
+    /// Draw from the K likeliest tokens [default: all]
+    #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
+    top_k: usize,
+    /// Draw from the likeliest tokens whose probabilities sum to at most P
+    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    top_p: f32,
+    /// How masked cells open
+    #[arg(long, value_enum, default_value = "first-hitting")]
+    sampler: SamplerName,
+    /// Steps per block of the ancestral sampler [default: the block size]
+    #[arg(long, value_name = "T")]
+    steps: Option<usize>,
+    /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
+    #[arg(long, value_name = "NATS", default_value_t = 4.0)]
+    min_entropy: f32,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum SamplerName {
+    /// One cell per pass; exact
+    FirstHitting,
+    /// T steps; several cells may open at once
+    Ancestral,
+}
+
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+struct OutputArgs {
+    /// Show the block being revealed, in colour by confidence
+    #[arg(long, conflicts_with_all = ["format", "events", "profile"])]
+    watch: bool,
+    /// What to print for each sample
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print every event as a JSON line
+    #[arg(long, conflicts_with = "format")]
+    events: bool,
+    /// Likeliest tokens to tell of each masked cell in events
+    #[arg(long, value_name = "K", default_value_t = 0, requires = "events")]
+    candidates: usize,
+    /// Print the time of each kernel on stderr at the end
+    #[arg(long)]
+    profile: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Format {
+    /// The text
+    Text,
+    /// One JSON object per sample
+    Jsonl,
+}
+
+impl Generate {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        if self.output.watch && !io::stdout().is_terminal() {
+            bail!("--watch draws on a terminal, and stdout is none; try --events");
+        }
+        if self.sampling.sampler == SamplerName::FirstHitting && self.sampling.steps.is_some() {
+            usage("--steps is for --sampler ancestral; first-hitting takes one step per token");
+        }
+        let gpu = self.device.request()?;
+        let engine = self.model.load(&gpu, self.device.weights)?;
+        let mut run = engine.run(self.request(engine.dit().config().block_size))?;
+        if self.output.profile {
+            run.profile()?;
+        }
+        let outcome = self.print(&mut run);
+        if self.output.profile {
+            let times: Vec<KernelTime> = run.kernel_times()?;
+            note(&kernel_table(&times));
+        }
+        outcome
+    }
+
+    fn request(&self, block_size: usize) -> Request {
+        let SamplingArgs { temperature, top_k, top_p, sampler, steps, min_entropy } = self.sampling;
+        let steps = steps.unwrap_or(self.block_size.unwrap_or(block_size));
+        let sampler = match sampler {
+            SamplerName::FirstHitting => Sampler::FirstHitting,
+            SamplerName::Ancestral => Sampler::Ancestral { steps },
+        };
+        let watch = match &self.output {
+            OutputArgs { watch: true, .. } => Watch::Steps { candidates: 0 },
+            OutputArgs { events: true, candidates, .. } => Watch::Steps { candidates: *candidates },
+            _ => Watch::Blocks,
+        };
+        Request {
+            prompt: Prompt::Text(self.prompt.clone().unwrap_or_default()),
+            length: self.length,
+            block_size: self.block_size,
+            samples: self.samples,
+            batch: self.batch,
+            seed: self.seed,
+            sampling: Sampling { sampler, temperature, top_k, top_p },
+            variable_length: self.variable_length,
+            min_entropy,
+            stop: self.stop.clone(),
+            cache: if self.no_cache { CachePolicy::Recompute } else { CachePolicy::Fused },
+            watch,
+        }
+    }
+
+    fn print(&self, run: &mut Run) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        if self.output.watch {
+            let mut screen = Screen::new(self.samples);
+            return pull(run, |event| screen.show(&mut stdout, event));
+        }
+        if self.output.events {
+            return pull(run, |event| json_line(&mut stdout, event));
+        }
+        if self.output.format == Format::Jsonl {
+            return pull(run, |event| match event {
+                Event::Done(done) => json_line(&mut stdout, done),
+                _ => Ok(()),
+            });
+        }
+        let live = self.batch == 1 && stdout.is_terminal();
+        let mut printer = TextPrinter::new(self.samples, self.length, live);
+        pull(run, |event| printer.show(&mut stdout, event))
+    }
+}
+
+/// Pulls every event of a run; stops between two of them after Ctrl-C.
+fn pull(run: &mut Run, mut show: impl FnMut(&Event) -> Result<()>) -> Result<()> {
+    while let Some(event) = run.next()? {
+        show(&event)?;
+        if !matches!(&event, Event::Done(Done { .. })) {
+            check_interrupt()?;
+        }
+    }
+    Ok(())
+}
+
+fn json_line(out: &mut impl Write, value: &impl serde::Serialize) -> Result<()> {
+    serde_json::to_writer(&mut *out, value).map_err(io::Error::from)?;
+    writeln!(out)?;
+    Ok(out.flush()?)
+}

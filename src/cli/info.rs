@@ -1,0 +1,184 @@
+//! `bdlm info`.
+
+use std::io::{self, Write};
+
+use anyhow::Result;
+use bdlm::gpu::{Gpu, KernelFamily};
+use bdlm::model::{Checkpoint, Config};
+use bdlm::sample::{MemoryPlan, Request};
+use bdlm::wgpu;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::cli::model::{DeviceArgs, ModelArgs};
+use crate::cli::present::bytes;
+
+/// Show the adapters of this machine, a model's shape, and the memory it needs.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  bdlm info
+  bdlm info --model my-checkpoint --weights f32 --batch 8 --format json")]
+pub struct Info {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Samples at a time, for the memory plan
+    #[arg(long, value_name = "B", default_value_t = 1)]
+    batch: usize,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: InfoFormat,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum InfoFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Serialize)]
+struct Report {
+    adapters: Vec<Adapter>,
+    model: Model,
+    memory: MemoryPlan,
+}
+
+#[derive(Serialize)]
+struct Adapter {
+    name: String,
+    kind: String,
+    backend: String,
+    driver: String,
+    kernels: KernelFamily,
+    subgroup_sizes: [u32; 2],
+    subgroups: bool,
+    shader_f16: bool,
+    timestamps: bool,
+    max_binding_bytes: u64,
+    max_buffer_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Model {
+    name: String,
+    family: String,
+    tokenizer: bool,
+    parameters: u64,
+    config: Config,
+}
+
+impl Info {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        let files = self.model.find()?;
+        let config = Config::from_json(&files.config)?;
+        let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
+        // Names and shapes are checked; nothing is converted or uploaded.
+        Checkpoint::new(&config, &shards)?;
+        let adapters: Vec<Adapter> = Gpu::adapters().iter().map(describe).collect();
+        let kernels = adapters.first().map_or(KernelFamily::Workgroup, |adapter| adapter.kernels);
+        let request = Request {
+            length: config.model_length,
+            samples: self.batch.max(1),
+            batch: self.batch.max(1),
+            ..Request::default()
+        };
+        let memory = MemoryPlan::new(&config, self.device.weights.into(), kernels, &request);
+        let shapes = config.tensors();
+        let parameters: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let model = Model {
+            name: files.name,
+            family: config.family().to_string(),
+            tokenizer: files.tokenizer.is_some(),
+            parameters: parameters as u64,
+            config,
+        };
+        let report = Report { adapters, model, memory };
+        let mut out = io::stdout().lock();
+        if self.format == InfoFormat::Json {
+            serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+            return Ok(writeln!(out)?);
+        }
+        report.print(&mut out, self.batch)
+    }
+}
+
+fn describe(adapter: &wgpu::Adapter) -> Adapter {
+    let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
+    Adapter {
+        kernels: KernelFamily::suited_to(&info, features),
+        kind: format!("{:?}", info.device_type),
+        backend: info.backend.to_string(),
+        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+        subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
+        name: info.name,
+        subgroups: features.contains(wgpu::Features::SUBGROUP),
+        shader_f16: features.contains(wgpu::Features::SHADER_F16),
+        timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+        max_binding_bytes: limits.max_storage_buffer_binding_size,
+        max_buffer_bytes: limits.max_buffer_size,
+    }
+}
+
+impl Report {
+    fn print(&self, out: &mut impl Write, batch: usize) -> Result<()> {
+        if self.adapters.is_empty() {
+            writeln!(out, "adapters: none (install a Vulkan, Metal or DX12 driver)")?;
+        }
+        for (i, adapter) in self.adapters.iter().enumerate() {
+            adapter.print(out, i)?;
+        }
+        self.model.print(out)?;
+        let MemoryPlan { weights_bytes, cache_bytes, activations_bytes } = self.memory;
+        writeln!(out, "\nmemory plan at batch {batch}")?;
+        let rows = [
+            ("weights", weights_bytes),
+            ("keys and values", cache_bytes),
+            ("activations", activations_bytes),
+            ("all", self.memory.total_bytes()),
+        ];
+        for (what, count) in rows {
+            writeln!(out, "  {what:<18}{count:>14} bytes {:>14}", bytes(count))?;
+        }
+        Ok(())
+    }
+}
+
+impl Adapter {
+    fn print(&self, out: &mut impl Write, index: usize) -> Result<()> {
+        let Adapter { name, kind, backend, driver, kernels, .. } = self;
+        let yes = |on: bool| if on { "yes" } else { "no" };
+        let kernels = format!("{kernels:?}").to_lowercase();
+        let [least, most] = self.subgroup_sizes;
+        writeln!(out, "adapter {index}: {name}")?;
+        writeln!(out, "  {:<18}{kind}, {backend}, {driver}", "kind")?;
+        writeln!(out, "  {:<18}{kernels}", "kernels")?;
+        writeln!(out, "  {:<18}{}, sizes {least} to {most}", "subgroups", yes(self.subgroups))?;
+        writeln!(out, "  {:<18}{}", "f16 arithmetic", yes(self.shader_f16))?;
+        writeln!(out, "  {:<18}{}", "timestamps", yes(self.timestamps))?;
+        writeln!(out, "  {:<18}{}", "largest binding", bytes(self.max_binding_bytes))?;
+        writeln!(out, "  {:<18}{}", "largest buffer", bytes(self.max_buffer_bytes))?;
+        Ok(())
+    }
+}
+
+impl Model {
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        let c = &self.config;
+        let millions = self.parameters as f64 / 1e6;
+        writeln!(out, "\nmodel: {}", self.name)?;
+        writeln!(out, "  {:<18}{}", "family", self.family)?;
+        writeln!(out, "  {:<18}{millions:.1} million", "parameters")?;
+        writeln!(out, "  {:<18}{}", "layers", c.n_blocks)?;
+        writeln!(out, "  {:<18}{}, {} heads of {}", "channels", c.hidden_dim, c.n_heads, c.head_width())?;
+        writeln!(out, "  {:<18}{}, the mask token is {}", "vocabulary", c.vocab_size, c.mask_id())?;
+        writeln!(out, "  {:<18}{} tokens", "block", c.block_size)?;
+        writeln!(out, "  {:<18}{} tokens", "window", c.model_length)?;
+        let tokenizer = if self.tokenizer { "in the checkpoint" } else { "none (GPT-2's will be used)" };
+        writeln!(out, "  {:<18}{tokenizer}", "tokenizer")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Times denoising passes at a given context, without generating a text.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::gpu::{KernelTime, Profiler};
+use crate::model::{Dit, Row};
+use crate::sample::capacity::Capacity;
+use crate::sample::denoiser::Denoiser;
+use crate::sample::random::SampleKey;
+use crate::sample::request::Request;
+
+/// What to time.
+#[derive(Clone, Copy, Debug)]
+pub struct Bench {
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Cached positions that the block attends to.
+    pub context: usize,
+    /// Timed passes, after one that is not.
+    pub passes: usize,
+}
+
+/// What was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PassTimes {
+    /// Milliseconds of each denoising pass, sampling step included.
+    pub pass_ms: Vec<f64>,
+    /// Milliseconds of each pass that stores the block before as well.
+    pub fused_ms: Vec<f64>,
+    /// Milliseconds of the first pass, in which the driver compiles the kernels.
+    pub first_ms: f64,
+    /// Dispatches of a pass.
+    pub dispatches: usize,
+    /// Bytes of weights that a pass reads.
+    pub weights_bytes: u64,
+}
+
+impl Bench {
+    /// Times passes over a block whose cells stay masked until the last.
+    ///
+    /// # Errors
+    /// [`crate::Error::Request`] if block and context do not fit the model's window.
+    pub async fn run(&self, dit: &Arc<Dit>) -> Result<PassTimes> {
+        let (mut denoiser, cells) = self.denoiser(dit)?;
+        let dispatches = denoiser.dispatches(cells, cells)?;
+        let mut pass_ms = self.time(&mut denoiser, cells, cells).await?;
+        let first_ms = pass_ms.remove(0);
+        let mut fused_ms = self.time(&mut denoiser, cells, 2 * cells).await?;
+        fused_ms.remove(0);
+        let weights_bytes = dit.bytes_per_pass();
+        Ok(PassTimes { pass_ms, fused_ms, first_ms, dispatches, weights_bytes })
+    }
+
+    async fn time(&self, denoiser: &mut Denoiser, cells: usize, rows: usize) -> Result<Vec<f64>> {
+        let mut times = Vec::with_capacity(self.passes + 1);
+        for i in 0..=self.passes {
+            let started = Instant::now();
+            denoiser.run((i, i + 1), cells, &|_| rows).await?;
+            times.push(started.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(times)
+    }
+
+    /// Time per kernel over the passes, slowest first.
+    ///
+    /// # Errors
+    /// As [`Bench::run`], and if the adapter has no timestamps.
+    pub async fn profile(&self, dit: &Arc<Dit>) -> Result<Vec<KernelTime>> {
+        let (mut denoiser, cells) = self.denoiser(dit)?;
+        denoiser.run((0, 1), cells, &|_| cells).await?;
+        denoiser.set_profiler(Some(Profiler::new(dit.gpu())?));
+        denoiser.run((1, 2), cells, &|_| cells).await?;
+        denoiser.times().await
+    }
+
+    /// A denoiser whose current block lies behind the context. No cell opens: the steps all do
+    /// the work of a fully masked block, the most that a step can be.
+    fn denoiser(&self, dit: &Arc<Dit>) -> Result<(Denoiser, usize)> {
+        let config = dit.config();
+        let block_size = self.block_size;
+        let length = self.context + block_size;
+        let request =
+            Request { length, block_size: Some(block_size), ..Request::default() };
+        config.check_block_size(block_size)?;
+        let context = self.context.min(config.model_length - block_size) / block_size;
+        let capacity = Capacity { steps: self.passes + 1, ..Capacity::new(&request, config) };
+        let (ring, key) = (capacity.ring, SampleKey::new(request.seed, 0, 0));
+        let rows_of = |block: usize| {
+            (block * block_size..(block + 1) * block_size).map(move |position| Row {
+                id: config.mask_id(),
+                position,
+                slot: ring.slot(position),
+                spans: ring.spans(block),
+            })
+        };
+        let rows: Vec<Row> = rows_of(context).chain(rows_of(context.saturating_sub(1))).collect();
+        let keys: Vec<_> = rows_of(context).map(|row| key.row(row.position)).collect();
+        let mut denoiser = Denoiser::new(dit.clone(), capacity)?;
+        let step = |i| {
+            let uniform = request.sampling.uniform(i);
+            crate::sample::StepUniform { open_count: 0, ..uniform }
+        };
+        let steps: Vec<_> = (0..=self.passes).map(step).collect();
+        denoiser.begin(&rows, &keys, &steps)?;
+        Ok((denoiser, block_size))
+    }
+}

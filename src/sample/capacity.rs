@@ -1,0 +1,156 @@
+//! How much room a request needs: rows, cells, cache slots, bytes. Knows no device.
+
+use serde::Serialize;
+
+use crate::gpu::{
+    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, ROW_PAD, STEP_WORDS,
+    draw_chunks, weight_bytes,
+};
+use crate::model::{Config, KvCache, Ring, Workspace, logits_rows};
+use crate::sample::request::{CachePolicy, Request, Watch};
+
+/// Rows of a pass that stores a prompt.
+const PROMPT_ROWS: usize = 64;
+/// Bytes of logits that are held at a time.
+const MAX_LOGITS_BYTES: usize = 64 << 20;
+
+/// Sizes that a denoiser is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Samples at a time.
+    pub lanes: usize,
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Blocks of a sample that one pass may store.
+    pub storable: usize,
+    /// Rows of the longest pass.
+    pub rows: usize,
+    /// The first lane's ring of cache slots; the others follow it.
+    pub ring: Ring,
+    /// Most steps of a block.
+    pub steps: usize,
+    /// Likeliest tokens to tell of each masked cell.
+    pub candidates: usize,
+    /// Whether top-k or nucleus apply.
+    pub filtered: bool,
+}
+
+impl Capacity {
+    /// What a request needs of a model.
+    pub fn new(request: &Request, config: &Config) -> Capacity {
+        let block_size = request.block_size.unwrap_or(config.block_size);
+        let lanes = request.batch.min(request.samples);
+        let storable = (PROMPT_ROWS / block_size / lanes).max(1);
+        let window = config.model_length / block_size;
+        let blocks = request.length.div_ceil(block_size);
+        let (capacity, row_blocks) = match request.cache {
+            CachePolicy::Recompute => (blocks.max(window), blocks),
+            CachePolicy::Fused | CachePolicy::Separate => (window + storable, 1 + storable),
+        };
+        Capacity {
+            lanes,
+            block_size,
+            storable,
+            rows: lanes * row_blocks * block_size,
+            ring: Ring { base: 0, block_size, window, capacity },
+            steps: request.sampling.max_steps(block_size),
+            candidates: match request.watch {
+                Watch::Steps { candidates } => candidates,
+                Watch::Blocks => 0,
+            },
+            filtered: request.sampling.is_filtered(),
+        }
+    }
+
+    /// Cells of all current blocks.
+    pub fn cells(&self) -> usize {
+        self.lanes * self.block_size
+    }
+
+    /// Slots of the cache.
+    pub fn slots(&self) -> usize {
+        self.lanes * self.ring.slots()
+    }
+
+    /// The ring of a lane.
+    pub fn lane_ring(&self, lane: usize) -> Ring {
+        Ring { base: lane * self.ring.slots(), ..self.ring }
+    }
+
+    /// Rows whose logits are held at a time.
+    pub fn logits_rows(&self, config: &Config) -> usize {
+        logits_rows(logits_columns(config), MAX_LOGITS_BYTES).min(self.cells())
+    }
+
+    /// Bytes of the sampler's buffers, as [`crate::gpu::Tensor::padded`] makes them.
+    fn sampler_bytes(&self, config: &Config, kernels: KernelFamily) -> u64 {
+        let columns = logits_columns(config);
+        let chunks = draw_chunks(kernels, columns);
+        let words = 4 + 2 + chunks * PARTIAL_WORDS + CELL_WORDS;
+        let top = self.candidates.max(1) * CANDIDATE_WORDS;
+        let padded = |rows: usize, words: usize| (rows.next_multiple_of(ROW_PAD) * words) as u64;
+        let steps = padded(self.steps, STEP_WORDS) + STEP_WORDS as u64;
+        let logits = padded(self.logits_rows(config), columns);
+        4 * (padded(self.cells(), words + top) + logits + steps)
+    }
+}
+
+/// Columns of logits: the vocabulary, padded to whole vectors.
+pub fn logits_columns(config: &Config) -> usize {
+    config.vocab_size.next_multiple_of(4)
+}
+
+/// Bytes that a model and a request take on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct MemoryPlan {
+    /// Weights.
+    pub weights_bytes: u64,
+    /// Keys and values.
+    pub cache_bytes: u64,
+    /// Activations, logits and the sampler's buffers.
+    pub activations_bytes: u64,
+}
+
+impl MemoryPlan {
+    /// The plan, before anything is loaded.
+    pub fn new(
+        config: &Config,
+        weights: DType,
+        kernels: KernelFamily,
+        request: &Request,
+    ) -> MemoryPlan {
+        let capacity = Capacity::new(request, config);
+        MemoryPlan {
+            weights_bytes: weights_bytes(config, weights),
+            cache_bytes: KvCache::size_bytes(config, capacity.slots()),
+            activations_bytes: Workspace::size_bytes(config, capacity.rows)
+                + capacity.sampler_bytes(config, kernels),
+        }
+    }
+
+    /// All of it.
+    pub fn total_bytes(&self) -> u64 {
+        self.weights_bytes + self.cache_bytes + self.activations_bytes
+    }
+}
+
+/// Bytes of a loaded network: matrices in `dtype`, vectors in f32. A folded adaLN leaves one row
+/// of constants per layer.
+fn weights_bytes(config: &Config, dtype: DType) -> u64 {
+    let live = config.adaln && config.time_conditioning;
+    let c = config.hidden_dim;
+    let tensors = config.tensors();
+    let kept = tensors.iter().filter(|(name, _)| {
+        !name.starts_with("sigma_map") && (live || !name.contains("adaLN_modulation"))
+    });
+    let bytes = |(_, shape): &(String, Vec<usize>)| match shape[..] {
+        [n, k] => weight_bytes([n, k], dtype),
+        _ => vector_bytes(shape.iter().product()),
+    };
+    let constants = (!live).then(|| config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c));
+    kept.map(bytes).sum::<u64>() + constants.unwrap_or(0) + vector_bytes(3 * c)
+}
+
+fn vector_bytes(numbers: usize) -> u64 {
+    (numbers as u64 * 4).next_multiple_of(16)
+}
