@@ -4,19 +4,13 @@
 // Every row sees two spans of cache slots, [x, y) and [z, w): with them the host expresses the
 // ring buffer, the block-causal mask and the [x_t ; x_0] mask alike. A tile runs over the union
 // of its rows' spans. Softmax is online, in f32. Lane l owns keys l, l + 8, l + 16, l + 24 of a
-// chunk, and channels 4l .. 4l + 4 of each half head.
+// chunk, and channels 8l .. 8l + 8 of the head.
 
 override C: u32;             // channels
 override D: u32;             // head width, a multiple of 8, at most 64
 override TILE: u32;          // rows of a tile, at most 8
 override GROUP: u32;         // consecutive rows that share a cache region
 override SCALE: f32;         // 1 / sqrt(D)
-
-@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;             // [T, C]
-@group(0) @binding(1) var<storage, read> k_cache: array<vec4<f32>>;       // [S, C]
-@group(0) @binding(2) var<storage, read> v_cache: array<vec4<f32>>;       // [S, C]
-@group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;         // [T]
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;       // [T, C]
 
 @compute @workgroup_size(8)
 fn attention_outer(
@@ -32,13 +26,14 @@ fn attention_outer(
     let union_at = vec2(subgroupMin(span.x), subgroupMin(span.z));
     let n_first = subgroupMax(span.y) - union_at.x;
     let n_keys = n_first + subgroupMax(span.w) - union_at.y;
-    let width = C / 4u;
-    let head = tile.y * (D / 4u);
+    let width = C / 8u;
+    let head = tile.y * (D / 8u);
+    let channels = head + min(lane, D / 8u - 1u);
 
     var highest: array<f32, 8>;          // of the scores so far, per row
     var weight: array<f32, 8>;           // sum of exp(score - highest) over this lane's keys
-    var low: array<vec4<f32>, 8>;        // channels 4 * lane .. of the weighted values
-    var high: array<vec4<f32>, 8>;       // channels 32 + 4 * lane ..
+    var low: array<vec4<f32>, 8>;        // weighted values, channels 8 * lane ..
+    var high: array<vec4<f32>, 8>;       // channels 8 * lane + 4 ..
     for (var r = 0u; r < TILE; r++) {
         highest[r] = NEVER;
     }
@@ -47,12 +42,19 @@ fn attention_outer(
         let kept = min(key, vec4(n_keys - 1u));
         var slot = select(kept - n_first + union_at.y, kept + union_at.x, kept < vec4(n_first));
         var score: array<vec4<f32>, 8>;  // [row][key / 8], then the keys' weights
-        for (var d = 0u; d < D / 4u; d++) {
+        for (var d = 0u; d < D / 8u; d++) {
             let i = slot * width + head + d;
-            let keys = mat4x4(k_cache[i.x], k_cache[i.y], k_cache[i.z], k_cache[i.w]);
-            let query = q[own * width + head + d];
+            let k0 = key8(i.x);
+            let k1 = key8(i.y);
+            let k2 = key8(i.z);
+            let k3 = key8(i.w);
+            let lo = mat4x4(k0.lo, k1.lo, k2.lo, k3.lo);
+            let hi = mat4x4(k0.hi, k1.hi, k2.hi, k3.hi);
+            let j = 2u * (own * width + head + d);
+            let q_lo = q[j];
+            let q_hi = q[j + 1u];
             for (var r = 0u; r < TILE; r++) {
-                score[r] += subgroupShuffle(query, r) * keys;
+                score[r] += subgroupShuffle(q_lo, r) * lo + subgroupShuffle(q_hi, r) * hi;
             }
         }
         for (var r = 0u; r < TILE; r++) {
@@ -73,13 +75,11 @@ fn attention_outer(
         // The component at hand is always x; the others come round.
         for (var c = 0u; c < 4u; c++) {
             for (var j = 0u; j < 8u; j++) {
-                let i = subgroupShuffle(slot.x, j) * width + head;
-                let v_low = v_cache[i + min(lane, D / 4u - 1u)];
-                let v_high = v_cache[i + min(lane + 8u, D / 4u - 1u)];
+                let value = value8(subgroupShuffle(slot.x, j) * width + channels);
                 for (var r = 0u; r < TILE; r++) {
                     let p = subgroupShuffle(score[r].x, j);
-                    low[r] += p * v_low;
-                    high[r] += p * v_high;
+                    low[r] += p * value.lo;
+                    high[r] += p * value.hi;
                 }
             }
             slot = slot.yzwx;
@@ -90,12 +90,10 @@ fn attention_outer(
     }
     for (var r = 0u; r < TILE; r++) {
         let total = subgroupAdd(weight[r]);
-        let i = (t0 + r) * width + head + lane;
-        if (r < rows && lane < D / 4u) {
+        if (r < rows && lane < D / 8u) {
+            let i = 2u * ((t0 + r) * width + head + lane);
             y[i] = low[r] / total;
-        }
-        if (r < rows && lane + 8u < D / 4u) {
-            y[i + 8u] = high[r] / total;
+            y[i + 1u] = high[r] / total;
         }
     }
 }

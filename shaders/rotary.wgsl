@@ -6,14 +6,15 @@
 
 override C: u32;             // channels
 override D: u32;             // head width, a multiple of 8
+override F16: bool;          // the cache is packed f16, else f32
 override LANES: u32;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;             // [T, 3C]
-@group(0) @binding(1) var<storage, read> angles: array<vec4<f32>>;          // [T, cos D/2, sin D/2]
+@group(0) @binding(1) var<storage, read> angles: array<vec4<f32>>;          // [T, D]: cosines, sines
 @group(0) @binding(2) var<storage, read> slots: array<u32>;                 // [T]
 @group(0) @binding(3) var<storage, read_write> q: array<vec4<f32>>;         // [T, C]
-@group(0) @binding(4) var<storage, read_write> k_cache: array<vec4<f32>>;   // [S, C]
-@group(0) @binding(5) var<storage, read_write> v_cache: array<vec4<f32>>;   // [S, C]
+@group(0) @binding(4) var<storage, read_write> k_cache: array<vec2<u32>>;   // [S, C]
+@group(0) @binding(5) var<storage, read_write> v_cache: array<vec2<u32>>;   // [S, C]
 
 @compute @workgroup_size(LANES)
 fn rotary(
@@ -37,9 +38,33 @@ fn rotary(
         q[t * width + hi] = q_hi * c + q_lo * s;
         let k_lo = qkv[row + width + lo];
         let k_hi = qkv[row + width + hi];
-        k_cache[slot + lo] = k_lo * c - k_hi * s;
-        k_cache[slot + hi] = k_hi * c + k_lo * s;
-        v_cache[slot + lo] = qkv[row + 2u * width + lo];
-        v_cache[slot + hi] = qkv[row + 2u * width + hi];
+        store_key(slot + lo, k_lo * c - k_hi * s);
+        store_key(slot + hi, k_hi * c + k_lo * s);
+        store_value(slot + lo, qkv[row + 2u * width + lo]);
+        store_value(slot + hi, qkv[row + 2u * width + hi]);
     }
+}
+
+// Four channels of a key; i counts groups of four.
+fn store_key(i: u32, x: vec4<f32>) {
+    if (F16) {
+        k_cache[i] = packed(x);
+    } else {
+        k_cache[2u * i] = bitcast<vec2<u32>>(x.xy);
+        k_cache[2u * i + 1u] = bitcast<vec2<u32>>(x.zw);
+    }
+}
+
+// Four channels of a value.
+fn store_value(i: u32, x: vec4<f32>) {
+    if (F16) {
+        v_cache[i] = packed(x);
+    } else {
+        v_cache[2u * i] = bitcast<vec2<u32>>(x.xy);
+        v_cache[2u * i + 1u] = bitcast<vec2<u32>>(x.zw);
+    }
+}
+
+fn packed(x: vec4<f32>) -> vec2<u32> {
+    return vec2(pack2x16float(x.xy), pack2x16float(x.zw));
 }

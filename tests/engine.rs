@@ -1,16 +1,326 @@
-use bdlm::gpu::*; use bdlm::hub::*; use bdlm::sample::*; use bdlm::event::*;
-fn gpu() -> Gpu { Gpu::request(&GpuOptions::default()).unwrap() }
-fn ids(e:&Engine, r: Request) -> Vec<Done> { let mut run=e.run(r).unwrap(); let mut out=vec![]; while let Some(ev)=run.next().unwrap() { if let Event::Done(d)=ev { out.push(d) } } out.sort_by_key(|d|d.sample); out }
+//! Runs: the stream's grammar, and that the text depends on the seed alone.
+
+mod common;
+
+use std::collections::HashMap;
+
+use bdlm::event::{CellState, Done, Event, Stop};
+use bdlm::gpu::{DType, Gpu};
+use bdlm::sample::{CachePolicy, Engine, Prompt, Request, Sampler, Sampling, Watch};
+use common::fixtures::Fixture;
+use common::{gpu, tales};
+
+fn events(engine: &Engine, request: Request) -> Vec<Event> {
+    let mut run = engine.run(request).unwrap();
+    std::iter::from_fn(|| run.next().unwrap()).collect()
+}
+
+fn done(engine: &Engine, request: Request) -> Vec<Done> {
+    let finished = |event| if let Event::Done(done) = event { Some(done) } else { None };
+    let mut done: Vec<Done> = events(engine, request).into_iter().filter_map(finished).collect();
+    done.sort_by_key(|done| done.sample);
+    done
+}
+
+fn ids(engine: &Engine, request: Request) -> Vec<Vec<u32>> {
+    done(engine, request).into_iter().map(|done| done.ids).collect()
+}
+
+fn request(prompt: &str, length: usize) -> Request {
+    Request { prompt: Prompt::Text(prompt.into()), length, ..Default::default() }
+}
+
+/// A checkpoint without a tokenizer: block 4, a window of 32, as an engine that knows BOS.
+fn small(gpu: &Gpu) -> Engine {
+    let f = Fixture::open("bd3lm-block4");
+    let mut config = f.config.clone();
+    config.bos_token_id = Some(0);
+    Engine::new(f.load_as(gpu, DType::F32, &config), None)
+}
+
 #[test]
-fn x() {
-    let e = Engine::load(&gpu(), &ModelFiles::embedded(), DType::F16, &mut |_,_| {}).unwrap();
-    let base = Request { prompt: Prompt::Text("Once upon a time".into()), length: 200, samples: 3, ..Default::default() };
-    let a = ids(&e, base.clone());
-    for d in &a { println!("{} nfe {} passes {} secs {:.2} {:?}\n{}", d.n_tokens, d.nfe, d.passes, d.secs, d.stop, d.text.as_ref().unwrap()); }
-    let f = |d: &Vec<Done>| d.iter().map(|d| d.ids.clone()).collect::<Vec<_>>();
-    let b = ids(&e, Request { batch: 3, ..base.clone() }); assert_eq!(f(&a), f(&b)); println!("batch ok {}", b[0].secs);
-    let b = ids(&e, Request { batch: 2, watch: Watch::Steps{candidates: 4}, ..base.clone() }); assert_eq!(f(&a), f(&b)); println!("watch ok {}", b[0].secs);
-    let b = ids(&e, Request { cache: CachePolicy::Separate, ..base.clone() }); assert_eq!(f(&a), f(&b)); println!("separate ok {} passes {}", b[0].secs, b[0].passes);
-    let b = ids(&e, Request { cache: CachePolicy::Recompute, ..base.clone() }); assert_eq!(f(&a), f(&b)); println!("recompute ok {}", b[0].secs);
-    let b = ids(&e, Request { sampling: Sampling { top_p: 0.9, sampler: Sampler::Ancestral{steps: 4}, ..Default::default() }, ..base.clone() }); println!("{:?} {}", b[0].nfe, b[0].text.as_ref().unwrap());
+fn a_text_does_not_depend_on_batch_watching_or_cache() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = tales(&gpu);
+    // Longer than the window of 128, and the prompt ends inside a block.
+    let base = Request { samples: 4, ..request("The king said to his", 152) };
+    let wanted = ids(&engine, base.clone());
+    assert!(wanted.iter().all(|ids| ids.len() == 152));
+    assert!(wanted[0] != wanted[1], "samples of one seed differ");
+    let watch = Watch::Steps { candidates: 3 };
+    let variants = [
+        ("batch 4", Request { batch: 4, ..base.clone() }),
+        ("batch 3, watched", Request { batch: 3, watch, ..base.clone() }),
+        ("watched", Request { watch, ..base.clone() }),
+        ("separate commits", Request { cache: CachePolicy::Separate, ..base.clone() }),
+        ("no cache", Request { cache: CachePolicy::Recompute, samples: 1, ..base.clone() }),
+        ("no cache, batch 2", Request { cache: CachePolicy::Recompute, batch: 2, samples: 2, ..base.clone() }),
+    ];
+    for (name, request) in variants {
+        let got = ids(&engine, request);
+        assert_eq!(got, wanted[..got.len()], "{name}");
+    }
+    assert!(ids(&engine, Request { seed: 2, ..base })[0] != wanted[0], "another seed differs");
+}
+
+#[test]
+fn filters_and_ancestral_steps_do_not_depend_on_batch_or_cache_either() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    let sampling = Sampling {
+        sampler: Sampler::Ancestral { steps: 3 },
+        temperature: 0.9,
+        top_k: 40,
+        top_p: 0.95,
+    };
+    let base = Request { samples: 5, length: 70, sampling, min_entropy: 0.0, ..Default::default() };
+    let wanted = ids(&engine, base.clone());
+    for cache in [CachePolicy::Fused, CachePolicy::Separate, CachePolicy::Recompute] {
+        assert_eq!(ids(&engine, Request { batch: 4, cache, ..base.clone() }), wanted, "{cache:?}");
+    }
+}
+
+#[test]
+fn fusing_the_commit_saves_a_pass_per_block() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    let base = Request { length: 64, ..Default::default() };
+    let fused = done(&engine, base.clone()).remove(0);
+    let separate =
+        done(&engine, Request { cache: CachePolicy::Separate, ..base }).remove(0);
+    assert_eq!(fused.ids, separate.ids);
+    assert_eq!((fused.nfe, separate.nfe), (63, 63), "one evaluation per token but BOS");
+    // 16 blocks; the last one's keys and values are not needed.
+    assert_eq!((fused.passes, separate.passes), (63, 63 + 15));
+}
+
+#[test]
+fn prompts_of_every_length_are_kept_and_pinned() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    for n in 0..=13 {
+        let prompt: Vec<u32> = (0..n).map(|i| 5 + 3 * i).collect();
+        let request = Request { prompt: Prompt::Ids(prompt.clone()), length: 18, ..Default::default() };
+        let found = done(&engine, request.clone()).remove(0);
+        assert_eq!(found.ids[..=n as usize], [&[0], &prompt[..]].concat(), "{n} tokens");
+        assert_eq!((found.ids.len(), found.n_tokens), (18, 18));
+        let watched = Request { watch: Watch::Steps { candidates: 0 }, ..request.clone() };
+        assert_eq!(ids(&engine, watched)[0], found.ids);
+        let bare = Request { cache: CachePolicy::Recompute, ..request };
+        assert_eq!(ids(&engine, bare)[0], found.ids, "{n} tokens without a cache");
+    }
+}
+
+#[test]
+fn a_long_prompt_slides_out_of_the_window() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    // Several times the window of 32, longer than what one pass stores.
+    let prompt: Vec<u32> = (0..150).map(|i| 1 + (i * 7) % 90).collect();
+    let base = Request { prompt: Prompt::Ids(prompt), length: 170, min_entropy: 0.0, ..Default::default() };
+    let wanted = ids(&engine, base.clone());
+    for cache in [CachePolicy::Separate, CachePolicy::Recompute] {
+        assert_eq!(ids(&engine, Request { cache, ..base.clone() }), wanted, "{cache:?}");
+    }
+}
+
+#[test]
+fn opened_cells_never_change_and_the_stream_keeps_its_grammar() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = tales(&gpu);
+    let watch = Watch::Steps { candidates: 2 };
+    let request = Request { samples: 3, batch: 2, watch, ..request("Once", 40) };
+    let mut by_sample: HashMap<usize, Vec<Event>> = HashMap::new();
+    for event in events(&engine, request) {
+        by_sample.entry(event.sample()).or_default().push(event);
+    }
+    assert_eq!(by_sample.len(), 3);
+    by_sample.values().for_each(|events| check_sample(events).unwrap());
+    let mut broken = by_sample[&0].clone();
+    let step = broken.iter().rposition(|event| matches!(event, Event::Step(_))).unwrap();
+    let Event::Step(last) = &mut broken[step] else { unreachable!() };
+    last.cells[0].token += 1;
+    assert!(check_sample(&broken).is_err(), "a changed cell is noticed");
+    assert!(check_sample(&by_sample[&0][1..]).is_err(), "a missing start is noticed");
+}
+
+/// `Start (Step+ Block)* Done`; open cells stay; the parts make up the whole.
+fn check_sample(events: &[Event]) -> Result<(), String> {
+    let (Some(Event::Start(start)), Some(Event::Done(done))) = (events.first(), events.last())
+    else {
+        return Err("a sample begins with Start and ends with Done".into());
+    };
+    let (mut ids, mut text) = (start.ids.clone(), start.text.clone().unwrap());
+    let mut open: Vec<Option<u32>> = vec![None; start.block_size];
+    let mut steps = 0;
+    for event in &events[1..events.len() - 1] {
+        match event {
+            Event::Step(step) => {
+                let mut opened = 0;
+                for (cell, open) in step.cells.iter().zip(&mut open) {
+                    match (cell.state, *open) {
+                        (CellState::Masked, None) => {
+                            if cell.candidates.len() != 2 {
+                                return Err("a masked cell has its candidates".into());
+                            }
+                        }
+                        (CellState::Masked, Some(_)) => return Err("a cell closed".into()),
+                        (_, Some(token)) if token != cell.token => return Err("it changed".into()),
+                        (CellState::Given, _) => *open = Some(cell.token),
+                        (CellState::Open { .. }, None) => {
+                            opened += 1;
+                            *open = Some(cell.token);
+                        }
+                        (CellState::Open { .. }, Some(_)) => {}
+                    }
+                    let (p, h) = (cell.confidence, cell.entropy);
+                    if !(0.0..=1.0 + 1e-5).contains(&p) || !(-1e-3..9.0).contains(&h) {
+                        return Err(format!("confidence {p}, entropy {h}"));
+                    }
+                }
+                steps += 1;
+                if opened != 1 {
+                    return Err(format!("{opened} cells opened in a first-hitting step"));
+                }
+            }
+            Event::Block(block) => {
+                if steps == 0 || open.iter().any(Option::is_none) {
+                    return Err("a block ends when all of its cells are open".into());
+                }
+                let cells: Vec<u32> = open.iter().flatten().copied().collect();
+                if !cells.starts_with(&block.ids) {
+                    return Err("a block holds its cells' tokens".into());
+                }
+                let new = ids.len() % start.block_size;
+                ids.extend(&block.ids[new..]);
+                text += block.text.as_deref().unwrap();
+                (steps, open) = (0, vec![None; start.block_size]);
+            }
+            other => return Err(format!("unexpected {other:?}")),
+        }
+    }
+    if ids != done.ids || Some(&text) != done.text.as_ref() {
+        return Err(format!("{text:?} is not {:?}", done.text));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_stop_string_ends_the_text_before_it_whatever_the_blocks() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = tales(&gpu);
+    let base = request("The king said", 96);
+    let whole = done(&engine, base.clone()).remove(0).text.unwrap();
+    // Stop strings of several characters, at several places, some across tokens and blocks.
+    for (at, c) in whole.char_indices().skip(20).step_by(17).filter(|(_, c)| c.is_ascii()) {
+        let stop = whole.get(at..at + 6).unwrap_or(&whole[at..at + c.len_utf8()]).to_string();
+        let cut = whole["The king said".len()..].find(&stop).unwrap() + "The king said".len();
+        let found = events(&engine, Request { stop: vec![stop.clone()], ..base.clone() });
+        let Some(Event::Done(end)) = found.last() else { panic!("no end") };
+        assert_eq!(end.stop, Stop::StopString);
+        assert_eq!(end.text.as_deref(), Some(&whole[..cut]), "stop string {stop:?}");
+        let told: String = found.iter().filter_map(told_text).collect();
+        assert_eq!(told, whole[..cut], "what was told is not taken back");
+    }
+}
+
+fn told_text(event: &Event) -> Option<&str> {
+    match event {
+        Event::Start(start) => start.text.as_deref(),
+        Event::Block(block) => block.text.as_deref(),
+        _ => None,
+    }
+}
+
+#[test]
+fn variable_length_ends_at_the_second_end_of_text() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("enumerable");
+    let mut config = f.config.clone();
+    config.model_length = 4;
+    let engine = Engine::new(f.load_as(&gpu, DType::F32, &config), None);
+    let request = Request {
+        length: 40,
+        samples: 20,
+        batch: 7,
+        variable_length: true,
+        min_entropy: 0.0,
+        ..Default::default()
+    };
+    let fixed = done(&engine, Request { variable_length: false, ..request.clone() });
+    let ended = done(&engine, request);
+    assert!(ended.iter().any(|done| done.stop == Stop::EndOfText));
+    for (ended, fixed) in ended.iter().zip(&fixed) {
+        let second = fixed.ids.iter().enumerate().filter(|(_, id)| **id == 0).nth(1);
+        let end = second.map_or(40, |(at, _)| at + 1);
+        assert_eq!(ended.ids, fixed.ids[..end], "cut just after the second end");
+    }
+}
+
+#[test]
+fn repetition_is_redrawn_or_cut() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    // The vocabulary of 97 tokens cannot reach 10 nats: every draw counts as repetition.
+    let base = Request { length: 400, min_entropy: 10.0, ..Default::default() };
+    let found = events(&engine, base.clone());
+    let Some(Event::Done(end)) = found.last() else { panic!("no end") };
+    assert_eq!((end.stop, end.redraws, end.n_tokens), (Stop::LowEntropy, 10, 260));
+    let retracted = found.iter().filter(|event| matches!(event, Event::Retract(_))).count();
+    assert_eq!(retracted, 10);
+    // Greedy, so that the end-of-text token, drawn twice, does not come first.
+    let sampling = Sampling { temperature: 0.0, ..Default::default() };
+    let varied = Request { variable_length: true, sampling, ..base.clone() };
+    let cut = done(&engine, varied).remove(0);
+    assert_eq!((cut.stop, cut.n_tokens), (Stop::LowEntropy, 4), "256 tokens are cut off");
+    let free = done(&engine, Request { min_entropy: 0.0, ..base }).remove(0);
+    assert_eq!((free.stop, free.redraws), (Stop::Length, 0));
+}
+
+#[test]
+fn requests_that_cannot_be_met_are_refused_with_words() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    let sampling = |sampling| Request { sampling, ..Default::default() };
+    let refused = [
+        (Request { length: 3, prompt: Prompt::Ids(vec![1, 2, 3]), ..Default::default() }, "4 tokens"),
+        (Request { prompt: Prompt::Ids(vec![98]), ..Default::default() }, "98 is not"),
+        (Request { prompt: Prompt::Ids(vec![97]), ..Default::default() }, "mask token"),
+        (Request { prompt: Prompt::Text("x".into()), ..Default::default() }, "--tokenizer"),
+        (Request { block_size: Some(0), ..Default::default() }, "block size 0"),
+        (Request { block_size: Some(5), ..Default::default() }, "does not divide"),
+        (Request { samples: 0, ..Default::default() }, "at least 1"),
+        (Request { stop: vec![String::new()], ..Default::default() }, "empty"),
+        (sampling(Sampling { temperature: f32::NAN, ..Default::default() }), "temperature"),
+        (sampling(Sampling { top_p: 0.0, ..Default::default() }), "top-p"),
+        (sampling(Sampling { sampler: Sampler::Ancestral { steps: 0 }, ..Default::default() }), "steps"),
+    ];
+    for (request, words) in refused {
+        let Err(error) = engine.run(request.clone()) else { panic!("{request:?} is accepted") };
+        assert!(error.to_string().contains(words), "{error}: expected {words:?}");
+    }
+    let sedd = Fixture::open("sedd");
+    let error = Engine::new(sedd.load_as(&gpu, DType::F32, &with_bos(&sedd)), None)
+        .run(Request::default())
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("SEDD"), "{error}");
+}
+
+fn with_bos(f: &Fixture) -> bdlm::model::Config {
+    bdlm::model::Config { bos_token_id: Some(0), ..f.config.clone() }
+}
+
+#[test]
+fn a_run_can_be_dropped_at_any_event() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    let request = Request { length: 16, watch: Watch::Steps { candidates: 1 }, ..Default::default() };
+    let wanted = ids(&engine, request.clone());
+    for n in 0..8 {
+        let mut run = engine.run(request.clone()).unwrap();
+        (0..n).for_each(|_| drop(run.next().unwrap()));
+        drop(run);
+        assert_eq!(ids(&engine, request.clone()), wanted, "after {n} events");
+    }
 }

@@ -1,48 +1,195 @@
-//! Whole passes against the fixtures.
+//! Whole passes against the fixtures, for every kernel family and weight format.
 
-#[path = "common/fixtures.rs"]
-mod fixtures;
+mod common;
 
-use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
-use bdlm::model::Batch;
-use fixtures::Fixture;
+use bdlm::gpu::{Commands, DType, Gpu, Readback, Recorder, Tensor, Vocabulary};
+use bdlm::model::{Batch, Dit, KvCache, Ring, Row, Workspace};
+use common::fixtures::Fixture;
+use common::{check, gpu, gpus, tolerances};
 
-const F32: f32 = 2e-4;
-const F16: f32 = 3e-2;
+const FORMATS: [(DType, f32); 2] =
+    [(DType::F32, tolerances::LOGITS_F32), (DType::F16, tolerances::LOGITS_F16)];
 
-fn gpu(kernels: KernelFamily) -> Gpu {
-    Gpu::request(&GpuOptions { kernels: Some(kernels), checked_shaders: true, ..Default::default() }).unwrap()
-}
-
-fn check(got: &[f32], wanted: &[f32], tolerance: f32) -> Result<f32, String> {
-    assert_eq!(got.len(), wanted.len());
-    let worst = got.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0, |a: f32, b| if b.is_nan() {f32::INFINITY} else {a.max(b)});
-    if worst <= tolerance { Ok(worst) } else { Err(format!("differs by {worst}, allowed {tolerance}")) }
-}
-
-fn check_case(name: &str, ids: &str, noisy: Option<&str>, sigma: Option<&str>, logits: &str) {
-    let f = Fixture::open(name);
-    let batch = Batch { ids: f.ids(ids), noisy: noisy.map(|n| f.ids(n)), sigma: sigma.map(|s| f.f32(s)), length: f.shape(ids)[1] };
-    for family in [KernelFamily::Outer, KernelFamily::Workgroup, KernelFamily::Plain] {
-        let gpu = gpu(family);
-        for (dtype, tolerance) in [(DType::F32, F32), (DType::F16, F16)] {
-            let dit = f.load(&gpu, dtype);
-            let got = dit.logits(&batch, f.config.block_size).unwrap();
-            let worst = check(&got, &f.f32(logits), tolerance).unwrap_or_else(|e| panic!("{name} {logits} {family:?} {dtype:?}: {e}"));
-            println!("{name} {logits} {family:?} {dtype:?} {worst:e}");
+/// Runs a case of a fixture on everything that this machine can run it on.
+fn check_all(fixture: &str, case: &str, run: impl Fn(&Fixture, &Dit) -> Vec<f32>) {
+    let fixture_data = Fixture::open(fixture);
+    for gpu in gpus() {
+        for (weights, tolerance) in FORMATS {
+            let got = run(&fixture_data, &fixture_data.load(&gpu, weights));
+            if let Err(e) = check(&got, &fixture_data.f32(case), tolerance) {
+                panic!("{fixture} {case}, {:?} kernels, {weights:?} weights: {e}", gpu.kernels());
+            }
         }
     }
 }
 
+fn batch(f: &Fixture, ids: &str, noisy: Option<&str>, sigma: Option<&str>) -> Batch {
+    Batch {
+        ids: f.ids(ids),
+        noisy: noisy.map(|name| f.ids(name)),
+        sigma: sigma.map(|name| f.f32(name)),
+        length: f.shape(ids)[1],
+    }
+}
+
 #[test]
-fn a() { check_case("bd3lm-block4", "train.x0", Some("train.xt"), Some("train.sigma"), "train.logits"); }
+fn the_training_pass_gives_the_logits_of_the_noisy_half() {
+    for fixture in ["bd3lm-block4", "bd3lm-block8"] {
+        check_all(fixture, "train.logits", |f, dit| {
+            let batch = batch(f, "train.x0", Some("train.xt"), Some("train.sigma"));
+            dit.logits(&batch, f.config.block_size).unwrap()
+        });
+    }
+}
+
 #[test]
-fn b() { check_case("bd3lm-block4", "plain.ids", None, None, "plain.logits"); }
+fn the_plain_pass_is_block_causal() {
+    for fixture in ["bd3lm-block4", "bd3lm-block8"] {
+        check_all(fixture, "plain.logits", |f, dit| {
+            dit.logits(&batch(f, "plain.ids", None, None), f.config.block_size).unwrap()
+        });
+    }
+}
+
 #[test]
-fn c() { check_case("bd3lm-block8", "train.x0", Some("train.xt"), None, "train.logits"); check_case("bd3lm-block8", "plain.ids", None, None, "plain.logits"); }
+fn mdlm_sees_both_sides() {
+    check_all("mdlm", "logits", |f, dit| {
+        dit.logits(&batch(f, "xt", None, Some("sigma")), f.config.block_size).unwrap()
+    });
+}
+
 #[test]
-fn d() { check_case("mdlm", "xt", None, None, "logits"); }
+fn sedd_is_conditioned_on_the_noise_of_each_sequence() {
+    check_all("sedd", "logits", |f, dit| {
+        dit.logits(&batch(f, "xt", None, Some("sigma")), f.config.block_size).unwrap()
+    });
+}
+
 #[test]
-fn e() { check_case("sedd", "xt", None, Some("sigma"), "logits"); }
+fn ar_sees_what_came_before() {
+    check_all("ar", "logits", |f, dit| {
+        dit.logits(&batch(f, "x0", None, None), f.config.block_size).unwrap()
+    });
+}
+
 #[test]
-fn f() { check_case("ar", "x0", None, None, "logits"); }
+fn cached_passes_slide_the_window_beyond_its_length() {
+    for fixture in ["bd3lm-block4", "bd3lm-block8"] {
+        check_all(fixture, "cached.logits", cached_logits);
+    }
+}
+
+/// Step by step: a pass over masked blocks gives logits, then the clean blocks are stored.
+fn cached_logits(f: &Fixture, dit: &Dit) -> Vec<f32> {
+    let [steps, lanes, size] = f.shape("cached.masked")[..] else { panic!("unexpected shape") };
+    assert!(steps * size > f.config.model_length, "the window does not slide");
+    let (masked, clean) = (f.ids("cached.masked"), f.ids("cached.clean"));
+    let window = f.config.model_length / size;
+    let capacity = window + 1;
+    let ring = |lane| Ring { base: lane * capacity * size, block_size: size, window, capacity };
+    let rings: Vec<Ring> = (0..lanes).map(ring).collect();
+    let slots = lanes * rings[0].slots();
+    let cache = KvCache::new(dit.gpu(), dit.config(), dit.weights_dtype(), slots).unwrap();
+    let workspace = Workspace::new(dit, lanes * size).unwrap();
+    let rows = |ids: &[u32], step: usize| -> Vec<Row> {
+        let at = |i: usize| (&rings[i / size], step * size + i % size);
+        let row = |i: usize| {
+            let (ring, position) = at(i);
+            let id = ids[step * lanes * size + i];
+            Row { id, position, slot: ring.slot(position), spans: ring.spans(step) }
+        };
+        (0..lanes * size).map(row).collect()
+    };
+    let mut logits = Vec::new();
+    for step in 0..steps {
+        workspace.write(dit.gpu(), &rows(&masked, step)).unwrap();
+        logits.extend(pass_logits(dit, &workspace, &cache, lanes * size));
+        workspace.write(dit.gpu(), &rows(&clean, step)).unwrap();
+        pass_logits(dit, &workspace, &cache, lanes * size);
+    }
+    logits
+}
+
+fn pass_logits(dit: &Dit, workspace: &Workspace, cache: &KvCache, rows: usize) -> Vec<f32> {
+    let (gpu, v) = (dit.gpu(), dit.config().vocab_size);
+    let columns = v.next_multiple_of(4);
+    let logits = Tensor::activation(gpu, "logits", &[rows, columns]).unwrap();
+    let pass = workspace.pass(rows, dit.config().block_size, cache, None).unwrap();
+    let mut recorder = Recorder::new(gpu);
+    dit.record_layers(&mut recorder, &pass).unwrap();
+    dit.record_final_norm(&mut recorder, &pass, rows).unwrap();
+    dit.record_head(&mut recorder, &pass, 0, &logits).unwrap();
+    let numbers = run_and_read(gpu, recorder, &logits, rows * columns);
+    numbers.chunks(columns).flat_map(|row| row[..v].to_vec()).collect()
+}
+
+fn run_and_read<T: bytemuck::Pod>(
+    gpu: &Gpu,
+    recorder: Recorder<'_>,
+    tensor: &Tensor,
+    count: usize,
+) -> Vec<T> {
+    let mut commands = Commands::new(gpu);
+    commands.run(&recorder.finish());
+    let staging = Readback::new(gpu, (count * 4) as u64);
+    pollster::block_on(commands.read(tensor, count, &staging)).unwrap()
+}
+
+#[test]
+fn the_nucleus_excludes_the_crossing_token() {
+    for fixture in ["bd3lm-block4", "bd3lm-block8"] {
+        let f = Fixture::open(fixture);
+        let v = f.config.vocab_size;
+        for (case, top_p) in [("0.3", 0.3f32), ("0.9", 0.9), ("0.99", 0.99)] {
+            let wanted: Vec<bool> =
+                f.f32(&format!("nucleus.top_p_{case}")).iter().map(|&p| p > 0.0).collect();
+            for gpu in gpus() {
+                let got = kept_tokens(&gpu, &f.f32("nucleus.probs"), v, top_p);
+                assert_eq!(got, wanted, "{fixture}, top-p {case}, {:?} kernels", gpu.kernels());
+            }
+        }
+    }
+}
+
+/// The tokens of each row that the threshold kernel keeps.
+fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bool> {
+    let rows = probabilities.len() / v;
+    let columns = v.next_multiple_of(4);
+    let log = |p: &f32| if *p > 0.0 { p.ln() } else { -1e30 };
+    let mut numbers = vec![0f32; rows * columns];
+    for (row, p) in numbers.chunks_mut(columns).zip(probabilities.chunks(v)) {
+        row.iter_mut().zip(p).for_each(|(logit, p)| *logit = log(p));
+    }
+    // The mask is not among these tokens: it gets an id of its own, beyond them.
+    let mask_id = v as u32;
+    let tensor = |label: &str, shape: &[usize], dtype| {
+        Tensor::padded(gpu, label, shape, dtype, 64).unwrap()
+    };
+    let logits = tensor("logits", &[rows, columns], DType::F32);
+    logits.write(gpu, &numbers).unwrap();
+    let ids = tensor("ids", &[rows], DType::U32);
+    ids.write(gpu, &vec![mask_id; rows]).unwrap();
+    let step = Tensor::padded(gpu, "step", &[8], DType::U32, 1).unwrap();
+    let sampling = bdlm::sample::Sampling { top_p, ..Default::default() };
+    step.write(gpu, &[sampling.uniform(0)]).unwrap();
+    let limits = tensor("limits", &[rows, 2], DType::U32);
+    let mut recorder = Recorder::new(gpu);
+    recorder.threshold(&logits, &ids, &step, Vocabulary { size: v, mask_id }, &limits).unwrap();
+    let found: Vec<u32> = run_and_read(gpu, recorder, &limits, rows * 2);
+    let passes = |t: usize, id: usize| {
+        let bits = numbers[t * columns + id].to_bits();
+        let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        key > found[2 * t] || (key == found[2 * t] && (id as u32) < found[2 * t + 1])
+    };
+    (0..rows * v).map(|i| passes(i / v, i % v)).collect()
+}
+
+#[test]
+fn a_wrong_network_is_rejected() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let dit = f.load(&gpu, DType::F32);
+    // Blocks of another size see other tokens.
+    let got = dit.logits(&batch(&f, "plain.ids", None, None), 2 * f.config.block_size).unwrap();
+    assert!(check(&got, &f.f32("plain.logits"), tolerances::LOGITS_F16).is_err());
+}

@@ -177,7 +177,7 @@ impl Recorder<'_> {
     ///
     /// # Shapes
     /// qkv `[T, 3C]`, angles `[T, D]` (cosines, then sines), slots `[T]`, q `[T, C]`, k and v
-    /// caches `[S, C]`.
+    /// caches `[S, C]`, both f32 or both f16.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn rotary(
@@ -194,7 +194,9 @@ impl Recorder<'_> {
         slots.expect(&[t])?;
         k_cache.expect(&[k_cache.dim(0), c])?;
         v_cache.expect(k_cache.shape())?;
-        let overrides = [("C", c as f64), ("D", d as f64), ("LANES", self.lanes())];
+        let f16 = flag(k_cache.dtype() == DType::F16);
+        let overrides =
+            [("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
         let bindings = [qkv, angles, slots, q, k_cache, v_cache];
         self.dispatch(&ROTARY, &overrides, &bindings, [t, 1, 1])
     }
@@ -224,6 +226,7 @@ impl Recorder<'_> {
         let bindings = [q, k_cache, v_cache, spans, y];
         let mut overrides =
             vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
+        overrides.push(("F16", flag(k_cache.dtype() == DType::F16)));
         if attention_is_outer(self.family(), d) {
             let tile = group.min(8);
             overrides.extend([("TILE", tile as f64), ("GROUP", group as f64)]);
@@ -231,7 +234,7 @@ impl Recorder<'_> {
             return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
         }
         // A whole number of teams, each as wide as a head.
-        let team = d / 4;
+        let team = d / 8;
         overrides.push(("LANES", ((64 / team).max(1) * team) as f64));
         self.dispatch(&ATTENTION_WORKGROUP, &overrides, &bindings, [t, heads, 1])
     }

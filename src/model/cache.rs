@@ -13,21 +13,22 @@ pub struct KvCache {
 }
 
 impl KvCache {
-    /// A cache of `slots` slots.
+    /// A cache of `slots` slots, in the format of the weights.
     ///
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
-    pub fn new(gpu: &Gpu, config: &Config, slots: usize) -> Result<KvCache> {
+    pub fn new(gpu: &Gpu, config: &Config, dtype: DType, slots: usize) -> Result<KvCache> {
         let tensor = |label| {
-            Tensor::padded(gpu, label, &[slots, config.hidden_dim], DType::F32, 1)
+            Tensor::padded(gpu, label, &[slots, config.hidden_dim], dtype, 1)
         };
         let layer = |_| Ok([tensor("key cache")?, tensor("value cache")?]);
         Ok(KvCache { layers: (0..config.n_blocks).map(layer).collect::<Result<_>>()? })
     }
 
     /// Bytes that [`KvCache::new`] takes.
-    pub fn size_bytes(config: &Config, slots: usize) -> u64 {
-        (2 * config.n_blocks * slots * config.hidden_dim * DType::F32.bytes()) as u64
+    pub fn size_bytes(config: &Config, dtype: DType, slots: usize) -> u64 {
+        let tensor = (slots * config.hidden_dim * dtype.bytes()) as u64;
+        2 * config.n_blocks as u64 * tensor.next_multiple_of(16)
     }
 
     /// Keys and values, by layer.

@@ -122,7 +122,7 @@ impl MemoryPlan {
         let capacity = Capacity::new(request, config);
         MemoryPlan {
             weights_bytes: weights_bytes(config, weights),
-            cache_bytes: KvCache::size_bytes(config, capacity.slots()),
+            cache_bytes: KvCache::size_bytes(config, weights, capacity.slots()),
             activations_bytes: Workspace::size_bytes(config, capacity.rows)
                 + capacity.sampler_bytes(config, kernels),
         }

@@ -58,7 +58,6 @@ pub struct Lane {
 struct Transcript {
     stream: TextStream,
     text: String,
-    prompt_bytes: usize,
     told: usize,
 }
 
@@ -67,7 +66,7 @@ impl Transcript {
         let mut stream = TextStream::new(tokenizer.clone());
         let text = stream.push(prompt.get(1..).unwrap_or_default())?;
         let told = text.len();
-        Ok(Transcript { stream, prompt_bytes: text.len(), text, told })
+        Ok(Transcript { stream, text, told })
     }
 
     /// Text that may be told now: a stop string may begin in what comes last.
@@ -198,12 +197,13 @@ impl Lane {
         let stops = &plan.request.stop;
         let longest = stops.iter().map(String::len).max().unwrap_or(0);
         for at in before..self.ids.len() {
-            t.text += &t.stream.push(&self.ids[at..=at])?;
-            let mut from = t.told.max(t.prompt_bytes).max(t.text.len().saturating_sub(2 * longest));
+            // A stop string may have begun before this token, but not before what was told.
+            let mut from = t.text.len().saturating_sub(longest).max(t.told);
             while !t.text.is_char_boundary(from) {
                 from -= 1;
             }
-            if let Some(cut) = find_stop(&t.text, stops, from.max(t.prompt_bytes)) {
+            t.text += &t.stream.push(&self.ids[at..=at])?;
+            if let Some(cut) = find_stop(&t.text, stops, from) {
                 t.text.truncate(cut);
                 self.ids.truncate(at + 1);
                 return Ok(true);

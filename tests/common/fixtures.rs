@@ -22,9 +22,14 @@ impl Fixture {
     }
 
     pub fn load(&self, gpu: &Gpu, weights: DType) -> Dit {
+        self.load_as(gpu, weights, &self.config)
+    }
+
+    /// With another config of the same shape.
+    pub fn load_as(&self, gpu: &Gpu, weights: DType, config: &Config) -> Dit {
         let path = self.folder.join("model.safetensors");
         let bytes = std::fs::read(&path).unwrap();
-        let checkpoint = Checkpoint::new(&self.config, &[(&path, &bytes)]).unwrap();
+        let checkpoint = Checkpoint::new(config, &[(&path, &bytes)]).unwrap();
         Dit::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap()
     }
 

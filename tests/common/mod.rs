@@ -1,0 +1,104 @@
+//! What the tests share: devices, fixtures, tolerances.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part of it.
+
+pub mod fixtures;
+pub mod tolerances;
+
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock};
+
+use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
+use bdlm::hub::ModelFiles;
+use bdlm::sample::Engine;
+
+pub const FAMILIES: [KernelFamily; 3] =
+    [KernelFamily::Outer, KernelFamily::Workgroup, KernelFamily::Plain];
+
+/// A device with bounds-checked shaders and the kernels that suit it, or those given. None where
+/// there is no adapter, or it cannot run them: said loudly, and a failure where
+/// `BDLM_TEST_GPU=required`.
+pub fn gpu(kernels: Option<KernelFamily>) -> Option<Gpu> {
+    static DEVICES: OnceLock<Mutex<HashMap<Option<KernelFamily>, Gpu>>> = OnceLock::new();
+    let mut devices = DEVICES.get_or_init(Mutex::default).lock().unwrap();
+    if let Some(gpu) = devices.get(&kernels) {
+        return Some(gpu.clone());
+    }
+    match Gpu::request(&GpuOptions { kernels, checked_shaders: true, ..Default::default() }) {
+        Ok(gpu) => {
+            devices.insert(kernels, gpu.clone());
+            Some(gpu)
+        }
+        Err(e) => {
+            let required = std::env::var("BDLM_TEST_GPU").is_ok_and(|v| v == "required");
+            assert!(!required, "BDLM_TEST_GPU=required, but: {e}");
+            eprintln!("SKIPPED, no GPU for {kernels:?}: {e}");
+            None
+        }
+    }
+}
+
+/// The devices of all kernel families that this machine can run.
+pub fn gpus() -> impl Iterator<Item = Gpu> {
+    FAMILIES.into_iter().filter_map(|family| gpu(Some(family)))
+}
+
+/// The embedded default model.
+pub fn tales(gpu: &Gpu) -> Engine {
+    Engine::load(gpu, &ModelFiles::embedded(), DType::F16, &mut |_, _| {}).unwrap()
+}
+
+/// The largest absolute difference, if it is within the tolerance.
+pub fn check(got: &[f32], wanted: &[f32], tolerance: f32) -> Result<f32, String> {
+    if got.len() != wanted.len() {
+        return Err(format!("has {} numbers, expected {}", got.len(), wanted.len()));
+    }
+    // NaN is not smaller than anything: it must not pass.
+    let worst = got.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0f32, |worst, d| {
+        if d.is_nan() { f32::INFINITY } else { worst.max(d) }
+    });
+    if worst <= tolerance { Ok(worst) } else { Err(format!("differs by {worst}, not {tolerance}")) }
+}
+
+/// p-value of Pearson's chi-square test of counts against probabilities; cells with an expected
+/// count below 5 are put together.
+pub fn chi_square(counts: &[usize], probabilities: &[f64]) -> f64 {
+    let n: usize = counts.iter().sum();
+    let (mut statistic, mut cells) = (0.0, 0);
+    let (mut rare_count, mut rare_expected) = (0.0, 0.0);
+    for (&count, p) in counts.iter().zip(probabilities) {
+        let expected = p * n as f64;
+        if expected < 5.0 {
+            rare_count += count as f64;
+            rare_expected += expected;
+            continue;
+        }
+        statistic += (count as f64 - expected).powi(2) / expected;
+        cells += 1;
+    }
+    if rare_expected >= 5.0 {
+        statistic += (rare_count - rare_expected).powi(2) / rare_expected;
+        cells += 1;
+    }
+    chi_square_tail(statistic, f64::from(cells - 1))
+}
+
+/// P(X > x) for a chi-square variable of k degrees of freedom, by integrating its density.
+fn chi_square_tail(x: f64, k: f64) -> f64 {
+    let half = k / 2.0;
+    let log_density = |t: f64| (half - 1.0) * t.ln() - t / 2.0;
+    let peak = log_density((k - 2.0).max(1e-3));
+    let density = |t: f64| (log_density(t) - peak).exp();
+    let integral = |from: f64, to: f64| {
+        let n = 20_000;
+        let step = (to - from) / f64::from(n);
+        (0..n).map(|i| density(from + (f64::from(i) + 0.5) * step) * step).sum::<f64>()
+    };
+    let end = x.max(k) + 40.0 * k.sqrt() + 200.0;
+    integral(x, end) / (integral(0.0, x) + integral(x, end))
+}
+
+#[test]
+fn a_chi_square_test_knows_its_table() {
+    assert!((chi_square_tail(18.307, 10.0) - 0.05).abs() < 1e-3);
+    assert!((chi_square_tail(103.442, 63.0) - 0.001).abs() < 1e-4);
+}
