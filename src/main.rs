@@ -1,6 +1,14 @@
 //! The command line: arguments → library → text, JSON lines. Exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 130 interrupted.
 
+#![warn(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
 mod cli;
 
 use std::process::ExitCode;

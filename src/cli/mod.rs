@@ -61,6 +61,7 @@ pub fn run(cli: Cli) -> Result<()> {
     ctrlc::set_handler(|| {
         // The second time the user does not want to wait for the end of a block.
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            #[allow(clippy::disallowed_methods, reason = "the handler cannot return from main")]
             std::process::exit(130);
         }
     })
@@ -112,10 +113,11 @@ fn note(words: &str) {
 
 /// Drivers of software adapters complain on stderr when no runtime folder is set, as for root in
 /// a container.
+#[allow(clippy::disallowed_methods, reason = "the process's own environment; no file is written")]
 pub fn quiet_driver_loader() {
     if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
         // SAFETY: the first statement of `main`: no other thread runs yet.
-        #[allow(unsafe_code)]
+        #[allow(unsafe_code, reason = "setting a variable is unsafe beside other threads")]
         unsafe {
             std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir());
         }

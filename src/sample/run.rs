@@ -68,7 +68,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::NotFinite`], [`Error::Tokenizer`].
-    #[allow(clippy::should_implement_trait)]
+    #[allow(clippy::should_implement_trait, reason = "an Iterator cannot return a Result of an Option")]
     pub fn next(&mut self) -> Result<Option<Event>> {
         pollster::block_on(self.next_async())
     }

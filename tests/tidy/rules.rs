@@ -1,0 +1,102 @@
+//! Rules about the text of single files.
+
+use crate::source::{File, code, without_tests};
+
+/// Files stay short enough to be read in one go.
+pub fn sizes(files: &[File]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        let limit = match file {
+            file if file.is_wgsl() => 150,
+            file if file.is_rust() && file.is_test() => 600,
+            file if file.is_rust() => 400,
+            _ => continue,
+        };
+        let lines = file.text.lines().count();
+        if lines > limit {
+            found.push(format!("{}: has {lines} lines, at most {limit}: split it", file.path));
+        }
+    }
+    found
+}
+
+/// GPU objects are made in one place each.
+const MADE_IN: [(&str, &[&str]); 2] = [
+    (
+        "src/gpu/device.rs",
+        &["Instance::new", "enumerate_adapters", "request_adapter", "request_device"],
+    ),
+    ("src/gpu/plan.rs", &["create_shader_module", "create_compute_pipeline", "create_bind_group"]),
+];
+
+pub fn gpu_objects(files: &[File]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.is_rust() && file.path.starts_with("src/")) {
+        let code = code(&file.text);
+        for (home, names) in MADE_IN.iter().filter(|(home, _)| file.path != *home) {
+            let here = names.iter().filter(|name| code.contains(**name));
+            found.extend(here.map(|name| format!("{}: `{name}` is for {home}", file.path)));
+        }
+    }
+    found
+}
+
+/// The library neither prints nor panics on input, nor ends or starts anything of its host's.
+/// Clippy sees the same by type; this also holds where it does not run.
+pub fn library_manners(files: &[File]) -> Vec<String> {
+    let prints = ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!("];
+    let panics = ["panic!(", "todo!(", "unimplemented!(", ".unwrap()", ".expect(\""];
+    let hosts = ["process::exit", "thread::spawn", "catch_unwind"];
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.is_library()) {
+        let code = without_tests(&code(&file.text));
+        for (i, line) in code.lines().enumerate() {
+            let words = prints.iter().chain(&panics).chain(&hosts);
+            let bad = words.filter(|word| contains_name(line, word));
+            found.extend(bad.map(|word| format!("{}:{}: `{word}`", file.path, i + 1)));
+        }
+    }
+    found
+}
+
+/// The lints that hold in the library and the binary only are switched on there.
+pub fn lints_are_on(files: &[File]) -> Vec<String> {
+    let lints = ["disallowed_methods", "disallowed_types", "expect_used", "panic", "unwrap_used"];
+    let prints = ["print_stderr", "print_stdout"];
+    let mut found = Vec::new();
+    for (path, wanted) in
+        [("src/lib.rs", [&lints[..], &prints].concat()), ("src/main.rs", lints.into())]
+    {
+        let Some(file) = files.iter().find(|file| file.path == path) else { continue };
+        let code = code(&file.text);
+        let attribute = code.split("#![warn(").nth(1).and_then(|rest| rest.split(")]").next());
+        let on: Vec<&str> = attribute.unwrap_or_default().split(',').map(str::trim).collect();
+        let off = wanted.iter().filter(|lint| !on.contains(&format!("clippy::{lint}").as_str()));
+        found.extend(off.map(|lint| format!("{path}: `#![warn(clippy::{lint})]` is missing")));
+    }
+    found
+}
+
+/// No path of somebody's machine.
+pub fn machine_paths(files: &[File]) -> Vec<String> {
+    // In two halves, as this file is checked too.
+    let roots =
+        [concat!("/", "tmp/"), concat!("/", "root/"), concat!("/", "home/"), concat!("/", "work/")];
+    let mut found = Vec::new();
+    for file in files {
+        for (i, line) in file.text.lines().enumerate() {
+            let bad = roots.iter().filter(|root| contains_name(line, root));
+            found.extend(bad.map(|root| format!("{}:{}: `{root}`", file.path, i + 1)));
+        }
+    }
+    found
+}
+
+/// True if the text holds `name` as a word or path of its own: not `a/b/` in `x/a/b/`, nor
+/// `print!` in `eprint!`.
+fn contains_name(text: &str, name: &str) -> bool {
+    let continues = |c: char| c.is_alphanumeric() || "_.-~}".contains(c);
+    text.match_indices(name).any(|(at, _)| {
+        name.starts_with('.') || !text[..at].chars().next_back().is_some_and(continues)
+    })
+}
