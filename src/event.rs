@@ -153,7 +153,7 @@ pub struct Done {
     /// Seconds since the sample began.
     pub secs: f64,
     /// Why it ended.
-    pub stop: Stop,
+    pub stop: StopReason,
     /// Times that the sample was redrawn.
     pub redraws: usize,
 }
@@ -161,7 +161,7 @@ pub struct Done {
 /// Why a sample ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Stop {
+pub enum StopReason {
     /// The length was reached.
     Length,
     /// The second end-of-text token came.

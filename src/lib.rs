@@ -1,3 +1,51 @@
+//! Block diffusion language models on any GPU: BD3-LM inference in Rust, wgpu and WGSL.
+//!
+//! A BD3-LM (Arriola et al., ICLR 2025) writes text block by block, left to right; inside a block
+//! all tokens start masked and are revealed by discrete diffusion.
+//!
+//! # The map
+//! `text` turns a prompt into ids, `hub` finds a model's files, `gpu` wraps wgpu (devices,
+//! tensors, plans, one method per kernel), `model` is the network as a list of kernels, `sample`
+//! draws, reveals and pulls the stream of `event`s. Each knows only those before it:
+//! error, event → text, hub → gpu → model → sample → the programs.
+//!
+//! # Invariants
+//! - Only `gpu/device.rs` asks for a device; a host program can hand over its own with
+//!   [`gpu::Gpu::adopt`]. Only `gpu/plan.rs` creates pipelines and bind groups.
+//! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
+//! - The library never prints, never spawns a thread, never panics on input.
+//! - Opened cells and emitted text never change; a sample that falls into repetition is taken
+//!   back by an event that says so ([`event::Event::Retract`]).
+//! - The same seed gives the same text whatever the batch, and whether anyone watches.
+//!
+//! # What this crate does not provide
+//! Training, models of other kinds, an async runtime, a server.
+//!
+//! # Example
+//! ```
+//! use bdlm::event::Event;
+//! use bdlm::gpu::{DType, Gpu, GpuOptions};
+//! use bdlm::hub::ModelFiles;
+//! use bdlm::sample::{Engine, Prompt, Request};
+//!
+//! # fn main() -> bdlm::Result<()> {
+//! # let Ok(gpu) = Gpu::request(&GpuOptions::default()) else { return Ok(()) };
+//! # /*
+//! let gpu = Gpu::request(&GpuOptions::default())?;
+//! # */
+//! let model = ModelFiles::embedded();
+//! let engine = Engine::load(&gpu, &model, DType::F16, &mut |_, _| {})?;
+//! let prompt = Prompt::Text("Once upon a time".into());
+//! let mut run = engine.run(Request { prompt, length: 32, ..Request::default() })?;
+//! while let Some(event) = run.next()? {
+//!     if let Event::Block(block) = event {
+//!         print!("{}", block.text.unwrap_or_default());
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
 // What a library must not do to its host; tests may.
 #![warn(
     clippy::disallowed_methods,
@@ -9,4 +57,13 @@
     clippy::unwrap_used
 )]
 
-pub mod event; pub mod gpu; pub mod hub; pub mod model; pub mod sample; pub mod text; mod error; pub use error::{Error,Result}; pub use wgpu;
+mod error;
+pub mod event;
+pub mod gpu;
+pub mod hub;
+pub mod model;
+pub mod sample;
+pub mod text;
+
+pub use error::{Error, Result};
+pub use wgpu;

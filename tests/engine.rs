@@ -4,9 +4,9 @@ mod common;
 
 use std::collections::HashMap;
 
-use bdlm::event::{CellState, Done, Event, Stop};
+use bdlm::event::{CellState, Done, Event, StopReason};
 use bdlm::gpu::{DType, Gpu};
-use bdlm::sample::{CachePolicy, Engine, Prompt, Request, Sampler, Sampling, Watch};
+use bdlm::sample::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Sampler, Sampling, Watch};
 use common::fixtures::Fixture;
 use common::{gpu, tales};
 
@@ -54,7 +54,10 @@ fn a_text_does_not_depend_on_batch_watching_or_cache() {
         ("watched", Request { watch, ..base.clone() }),
         ("separate commits", Request { cache: CachePolicy::Separate, ..base.clone() }),
         ("no cache", Request { cache: CachePolicy::Recompute, samples: 1, ..base.clone() }),
-        ("no cache, batch 2", Request { cache: CachePolicy::Recompute, batch: 2, samples: 2, ..base.clone() }),
+        (
+            "no cache, batch 2",
+            Request { cache: CachePolicy::Recompute, batch: 2, samples: 2, ..base.clone() },
+        ),
     ];
     for (name, request) in variants {
         let got = ids(&engine, request);
@@ -86,8 +89,7 @@ fn fusing_the_commit_saves_a_pass_per_block() {
     let engine = small(&gpu);
     let base = Request { length: 64, ..Default::default() };
     let fused = done(&engine, base.clone()).remove(0);
-    let separate =
-        done(&engine, Request { cache: CachePolicy::Separate, ..base }).remove(0);
+    let separate = done(&engine, Request { cache: CachePolicy::Separate, ..base }).remove(0);
     assert_eq!(fused.ids, separate.ids);
     assert_eq!((fused.nfe, separate.nfe), (63, 63), "one evaluation per token but BOS");
     // 16 blocks; the last one's keys and values are not needed.
@@ -100,7 +102,8 @@ fn prompts_of_every_length_are_kept_and_pinned() {
     let engine = small(&gpu);
     for n in 0..=13 {
         let prompt: Vec<u32> = (0..n).map(|i| 5 + 3 * i).collect();
-        let request = Request { prompt: Prompt::Ids(prompt.clone()), length: 18, ..Default::default() };
+        let request =
+            Request { prompt: Prompt::Ids(prompt.clone()), length: 18, ..Default::default() };
         let found = done(&engine, request.clone()).remove(0);
         assert_eq!(found.ids[..=n as usize], [&[0], &prompt[..]].concat(), "{n} tokens");
         assert_eq!((found.ids.len(), found.n_tokens), (18, 18));
@@ -117,7 +120,12 @@ fn a_long_prompt_slides_out_of_the_window() {
     let engine = small(&gpu);
     // Several times the window of 32, longer than what one pass stores.
     let prompt: Vec<u32> = (0..150).map(|i| 1 + (i * 7) % 90).collect();
-    let base = Request { prompt: Prompt::Ids(prompt), length: 170, min_entropy: 0.0, ..Default::default() };
+    let base = Request {
+        prompt: Prompt::Ids(prompt),
+        length: 170,
+        min_entropy: 0.0,
+        ..Default::default()
+    };
     let wanted = ids(&engine, base.clone());
     for cache in [CachePolicy::Separate, CachePolicy::Recompute] {
         assert_eq!(ids(&engine, Request { cache, ..base.clone() }), wanted, "{cache:?}");
@@ -211,13 +219,13 @@ fn a_stop_string_ends_the_text_before_it_whatever_the_blocks() {
     let engine = tales(&gpu);
     let base = request("The king said", 96);
     let whole = done(&engine, base.clone()).remove(0).text.unwrap();
-    // Stop strings of several characters, at several places, some across tokens and blocks.
+    // StopReason strings of several characters, at several places, some across tokens and blocks.
     for (at, c) in whole.char_indices().skip(20).step_by(17).filter(|(_, c)| c.is_ascii()) {
         let stop = whole.get(at..at + 6).unwrap_or(&whole[at..at + c.len_utf8()]).to_string();
         let cut = whole["The king said".len()..].find(&stop).unwrap() + "The king said".len();
         let found = events(&engine, Request { stop: vec![stop.clone()], ..base.clone() });
         let Some(Event::Done(end)) = found.last() else { panic!("no end") };
-        assert_eq!(end.stop, Stop::StopString);
+        assert_eq!(end.stop, StopReason::StopString);
         assert_eq!(end.text.as_deref(), Some(&whole[..cut]), "stop string {stop:?}");
         let told: String = found.iter().filter_map(told_text).collect();
         assert_eq!(told, whole[..cut], "what was told is not taken back");
@@ -249,7 +257,7 @@ fn variable_length_ends_at_the_second_end_of_text() {
     };
     let fixed = done(&engine, Request { variable_length: false, ..request.clone() });
     let ended = done(&engine, request);
-    assert!(ended.iter().any(|done| done.stop == Stop::EndOfText));
+    assert!(ended.iter().any(|done| done.stop == StopReason::EndOfText));
     for (ended, fixed) in ended.iter().zip(&fixed) {
         let second = fixed.ids.iter().enumerate().filter(|(_, id)| **id == 0).nth(1);
         let end = second.map_or(40, |(at, _)| at + 1);
@@ -265,16 +273,16 @@ fn repetition_is_redrawn_or_cut() {
     let base = Request { length: 400, min_entropy: 10.0, ..Default::default() };
     let found = events(&engine, base.clone());
     let Some(Event::Done(end)) = found.last() else { panic!("no end") };
-    assert_eq!((end.stop, end.redraws, end.n_tokens), (Stop::LowEntropy, 10, 260));
+    assert_eq!((end.stop, end.redraws, end.n_tokens), (StopReason::LowEntropy, 10, 260));
     let retracted = found.iter().filter(|event| matches!(event, Event::Retract(_))).count();
     assert_eq!(retracted, 10);
     // Greedy, so that the end-of-text token, drawn twice, does not come first.
     let sampling = Sampling { temperature: 0.0, ..Default::default() };
     let varied = Request { variable_length: true, sampling, ..base.clone() };
     let cut = done(&engine, varied).remove(0);
-    assert_eq!((cut.stop, cut.n_tokens), (Stop::LowEntropy, 4), "256 tokens are cut off");
+    assert_eq!((cut.stop, cut.n_tokens), (StopReason::LowEntropy, 4), "256 tokens are cut off");
     let free = done(&engine, Request { min_entropy: 0.0, ..base }).remove(0);
-    assert_eq!((free.stop, free.redraws), (Stop::Length, 0));
+    assert_eq!((free.stop, free.redraws), (StopReason::Length, 0));
 }
 
 #[test]
@@ -283,7 +291,10 @@ fn requests_that_cannot_be_met_are_refused_with_words() {
     let engine = small(&gpu);
     let sampling = |sampling| Request { sampling, ..Default::default() };
     let refused = [
-        (Request { length: 3, prompt: Prompt::Ids(vec![1, 2, 3]), ..Default::default() }, "4 tokens"),
+        (
+            Request { length: 3, prompt: Prompt::Ids(vec![1, 2, 3]), ..Default::default() },
+            "4 tokens",
+        ),
         (Request { prompt: Prompt::Ids(vec![98]), ..Default::default() }, "98 is not"),
         (Request { prompt: Prompt::Ids(vec![97]), ..Default::default() }, "mask token"),
         (Request { prompt: Prompt::Text("x".into()), ..Default::default() }, "--tokenizer"),
@@ -293,7 +304,10 @@ fn requests_that_cannot_be_met_are_refused_with_words() {
         (Request { stop: vec![String::new()], ..Default::default() }, "empty"),
         (sampling(Sampling { temperature: f32::NAN, ..Default::default() }), "temperature"),
         (sampling(Sampling { top_p: 0.0, ..Default::default() }), "top-p"),
-        (sampling(Sampling { sampler: Sampler::Ancestral { steps: 0 }, ..Default::default() }), "steps"),
+        (
+            sampling(Sampling { sampler: Sampler::Ancestral { steps: 0 }, ..Default::default() }),
+            "steps",
+        ),
     ];
     for (request, words) in refused {
         let Err(error) = engine.run(request.clone()) else { panic!("{request:?} is accepted") };
@@ -315,12 +329,37 @@ fn with_bos(f: &Fixture) -> bdlm::model::Config {
 fn a_run_can_be_dropped_at_any_event() {
     let Some(gpu) = gpu(None) else { return };
     let engine = small(&gpu);
-    let request = Request { length: 16, watch: Watch::Steps { candidates: 1 }, ..Default::default() };
+    let request =
+        Request { length: 16, watch: Watch::Steps { candidates: 1 }, ..Default::default() };
     let wanted = ids(&engine, request.clone());
     for n in 0..8 {
         let mut run = engine.run(request.clone()).unwrap();
         (0..n).for_each(|_| drop(run.next().unwrap()));
         drop(run);
         assert_eq!(ids(&engine, request.clone()), wanted, "after {n} events");
+    }
+}
+
+#[test]
+fn the_memory_plan_is_what_is_allocated() {
+    let Some(gpu) = gpu(None) else { return };
+    let watched = Watch::Steps { candidates: 5 };
+    let requests = [
+        Request::default(),
+        Request { batch: 3, samples: 8, watch: watched, ..Default::default() },
+        Request { cache: CachePolicy::Recompute, length: 100, ..Default::default() },
+    ];
+    let f = Fixture::open("bd3lm-block8");
+    let config = with_bos(&f);
+    for weights in [DType::F16, DType::F32] {
+        let engine = Engine::new(f.load_as(&gpu, weights, &config), None);
+        for request in &requests {
+            let plan = MemoryPlan::new(&config, weights, gpu.kernels(), request);
+            let [cache, activations] = engine.run(request.clone()).unwrap().size_bytes();
+            let weights_bytes = engine.dit().size_bytes();
+            let actual =
+                MemoryPlan { weights_bytes, cache_bytes: cache, activations_bytes: activations };
+            assert_eq!(plan, actual, "{weights:?} {request:?}");
+        }
     }
 }

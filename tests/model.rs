@@ -162,9 +162,8 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
     }
     // The mask is not among these tokens: it gets an id of its own, beyond them.
     let mask_id = v as u32;
-    let tensor = |label: &str, shape: &[usize], dtype| {
-        Tensor::padded(gpu, label, shape, dtype, 64).unwrap()
-    };
+    let tensor =
+        |label: &str, shape: &[usize], dtype| Tensor::padded(gpu, label, shape, dtype, 64).unwrap();
     let logits = tensor("logits", &[rows, columns], DType::F32);
     logits.write(gpu, &numbers).unwrap();
     let ids = tensor("ids", &[rows], DType::U32);

@@ -1,6 +1,6 @@
 //! Every shader, as text: parsed and validated by naga without a GPU.
 
-use bdlm::gpu::KERNELS;
+use bdlm::gpu::{KERNELS, KernelSource};
 use naga::valid::{Capabilities, SubgroupOperationSet, ValidationFlags, Validator};
 
 fn check(wgsl: &str, kernel: &str) -> Result<(), String> {
@@ -25,10 +25,8 @@ fn check(wgsl: &str, kernel: &str) -> Result<(), String> {
 
 #[test]
 fn every_shader_is_valid_and_its_entry_point_is_named_like_its_file() {
-    let failures: Vec<String> = KERNELS
-        .iter()
-        .filter_map(|kernel| check(&kernel.wgsl(), kernel.name).err())
-        .collect();
+    let failures: Vec<String> =
+        KERNELS.iter().filter_map(|kernel| check(&kernel.wgsl(), kernel.name).err()).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
@@ -43,7 +41,7 @@ fn a_wrong_shader_is_rejected() {
 
 #[test]
 fn every_shader_file_is_in_the_table_or_joined_to_one() {
-    let joined: String = KERNELS.iter().map(|kernel| kernel.wgsl()).collect();
+    let joined: String = KERNELS.iter().map(KernelSource::wgsl).collect();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();

@@ -203,14 +203,28 @@ impl Report {
         writeln!(
             out,
             "{:<24}{:.2} ms (median of {}; {:.2} to {:.2}; the first {:.0})",
-            "denoising pass", self.ms_per_pass, self.passes, self.ms_min, self.ms_max, self.first_ms
+            "denoising pass",
+            self.ms_per_pass,
+            self.passes,
+            self.ms_min,
+            self.ms_max,
+            self.first_ms
         )?;
         writeln!(out, "{:<24}{:.2} ms (median)", "first pass of a block", self.ms_fused)?;
         let (pass, layer) = (self.dispatches_per_pass, self.dispatches_per_layer);
         writeln!(out, "{:<24}{pass} a pass, {layer} a layer", "dispatches")?;
-        writeln!(out, "{:<24}{:.1} a second, first-hitting, batch 1", "tokens", self.tokens_per_sec)?;
+        writeln!(
+            out,
+            "{:<24}{:.1} a second, first-hitting, batch 1",
+            "tokens", self.tokens_per_sec
+        )?;
         let rate = bytes(self.weights_bytes_per_sec as u64);
-        writeln!(out, "{:<24}{} a pass, {rate} a second", "weights read", bytes(self.weights_bytes))?;
+        writeln!(
+            out,
+            "{:<24}{} a pass, {rate} a second",
+            "weights read",
+            bytes(self.weights_bytes)
+        )?;
         if let Some(times) = &self.kernels_ms {
             writeln!(out, "\n{}", kernel_table(times))?;
         }

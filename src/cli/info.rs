@@ -173,11 +173,19 @@ impl Model {
         writeln!(out, "  {:<18}{}", "family", self.family)?;
         writeln!(out, "  {:<18}{millions:.1} million", "parameters")?;
         writeln!(out, "  {:<18}{}", "layers", c.n_blocks)?;
-        writeln!(out, "  {:<18}{}, {} heads of {}", "channels", c.hidden_dim, c.n_heads, c.head_width())?;
+        writeln!(
+            out,
+            "  {:<18}{}, {} heads of {}",
+            "channels",
+            c.hidden_dim,
+            c.n_heads,
+            c.head_width()
+        )?;
         writeln!(out, "  {:<18}{}, the mask token is {}", "vocabulary", c.vocab_size, c.mask_id())?;
         writeln!(out, "  {:<18}{} tokens", "block", c.block_size)?;
         writeln!(out, "  {:<18}{} tokens", "window", c.model_length)?;
-        let tokenizer = if self.tokenizer { "in the checkpoint" } else { "none (GPT-2's will be used)" };
+        let tokenizer =
+            if self.tokenizer { "in the checkpoint" } else { "none (GPT-2's will be used)" };
         writeln!(out, "  {:<18}{tokenizer}", "tokenizer")?;
         Ok(())
     }

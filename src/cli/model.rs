@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
-use bdlm::hub::{self, Download, FileBytes, ModelFiles};
+use bdlm::hub::{self, Download, FileBytes, HubOptions, ModelFiles};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -101,7 +101,8 @@ impl ModelArgs {
         let mut files = self.find()?;
         if files.tokenizer.is_none() && needs_tokenizer(&files) {
             let mut bar = DownloadBar::default();
-            files.tokenizer = Some(hub::gpt2_tokenizer(&mut |d| bar.update(d))?);
+            files.tokenizer =
+                Some(hub::gpt2_tokenizer(&HubOptions::from_env(), &mut |d| bar.update(d))?);
         }
         self.upload(gpu, &files, weights)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use bdlm::event::{Done, Event, Stop};
+use bdlm::event::{Done, Event, StopReason};
 use bdlm::gpu::KernelTime;
 use indicatif::ProgressBar;
 
@@ -94,7 +94,7 @@ impl TextPrinter {
 }
 
 fn tell_repetition(done: &Done) {
-    if done.stop == Stop::LowEntropy {
+    if done.stop == StopReason::LowEntropy {
         let (sample, redraws) = (done.sample, done.redraws);
         note(&format!("note: sample {sample} fell into repetition ({redraws} redraws)"));
     }
@@ -110,10 +110,8 @@ pub fn kernel_table(times: &[KernelTime]) -> String {
     let mut table = format!("{:<22}{:>11}{:>12}{:>8}\n", "kernel", "dispatches", "ms", "share");
     for time in times {
         let share = 100.0 * time.ms / total.max(f64::MIN_POSITIVE);
-        table += &format!(
-            "{:<22}{:>11}{:>12.2}{share:>7.1}%\n",
-            time.kernel, time.dispatches, time.ms
-        );
+        table +=
+            &format!("{:<22}{:>11}{:>12.2}{share:>7.1}%\n", time.kernel, time.dispatches, time.ms);
     }
     table + &format!("{:<22}{:>11}{total:>12.2}", "all", "")
 }

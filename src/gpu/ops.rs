@@ -195,8 +195,7 @@ impl Recorder<'_> {
         k_cache.expect(&[k_cache.dim(0), c])?;
         v_cache.expect(k_cache.shape())?;
         let f16 = flag(k_cache.dtype() == DType::F16);
-        let overrides =
-            [("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
+        let overrides = [("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
         let bindings = [qkv, angles, slots, q, k_cache, v_cache];
         self.dispatch(&ROTARY, &overrides, &bindings, [t, 1, 1])
     }

@@ -4,8 +4,8 @@
 use half::f16;
 
 use crate::Result;
-use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor};
 use crate::gpu::Gpu;
+use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor};
 
 /// A matrix `[N, K]`, cut by rows into parts below the adapter's binding limit.
 #[derive(Clone, Debug)]

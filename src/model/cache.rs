@@ -18,9 +18,7 @@ impl KvCache {
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, config: &Config, dtype: DType, slots: usize) -> Result<KvCache> {
-        let tensor = |label| {
-            Tensor::padded(gpu, label, &[slots, config.hidden_dim], dtype, 1)
-        };
+        let tensor = |label| Tensor::padded(gpu, label, &[slots, config.hidden_dim], dtype, 1);
         let layer = |_| Ok([tensor("key cache")?, tensor("value cache")?]);
         Ok(KvCache { layers: (0..config.n_blocks).map(layer).collect::<Result<_>>()? })
     }

@@ -29,14 +29,14 @@ pub struct Dit {
 
 #[derive(Debug)]
 struct Layer {
-    adaln: Adaln,    // [6C]
-    norm1: Tensor,   // [C]
-    qkv: Weight,     // [3C, C]
-    out: Weight,     // [C, C]
-    norm2: Tensor,   // [C]
-    up: Weight,      // [F, C]
-    up_bias: Tensor, // [F]
-    down: Weight,    // [C, F]
+    adaln: Adaln,      // [6C]
+    norm1: Tensor,     // [C]
+    qkv: Weight,       // [3C, C]
+    out: Weight,       // [C, C]
+    norm2: Tensor,     // [C]
+    up: Weight,        // [F, C]
+    up_bias: Tensor,   // [F]
+    down: Weight,      // [C, F]
     down_bias: Tensor, // [C]
 }
 

@@ -1,7 +1,7 @@
 //! Whole-sequence passes for comparing with other implementations: block-causal, bidirectional
 //! or causal over given tokens, and the training pass over `[x_t ; x_0]`.
 
-use crate::gpu::{Commands, Plan, Readback, Recorder, ROW_PAD, Sequences, Tensor};
+use crate::gpu::{Commands, Plan, ROW_PAD, Readback, Recorder, Sequences, Tensor};
 use crate::model::pass::check_ids;
 use crate::model::{Conditioning, Dit, Family, KvCache, Pass, Row, Workspace};
 use crate::{Error, Result};

@@ -121,7 +121,9 @@ impl<'a> Checkpoint<'a> {
         match (&self.source, numbers.iter().find(|x| x.abs() > most)) {
             (Source::Files { path, .. }, Some(x)) => Err(Error::Tensors {
                 path: path.clone(),
-                list: format!("\n  backbone.{name} holds {x}, too large for f16; try --weights f32"),
+                list: format!(
+                    "\n  backbone.{name} holds {x}, too large for f16; try --weights f32"
+                ),
             }),
             _ => Ok(()),
         }
@@ -148,8 +150,7 @@ fn canonical(name: &str) -> String {
 }
 
 fn listed(lines: &[String]) -> String {
-    let mut text: String =
-        lines.iter().take(MAX_LINES).map(|line| format!("\n  {line}")).collect();
+    let mut text: String = lines.iter().take(MAX_LINES).map(|line| format!("\n  {line}")).collect();
     if lines.len() > MAX_LINES {
         text += &format!("\n  and {} more", lines.len() - MAX_LINES);
     }

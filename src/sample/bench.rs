@@ -83,8 +83,7 @@ impl Bench {
         let config = dit.config();
         let block_size = self.block_size;
         let length = self.context + block_size;
-        let request =
-            Request { length, block_size: Some(block_size), ..Request::default() };
+        let request = Request { length, block_size: Some(block_size), ..Request::default() };
         config.check_block_size(block_size)?;
         let context = self.context.min(config.model_length - block_size) / block_size;
         let capacity = Capacity { steps: self.passes + 1, ..Capacity::new(&request, config) };

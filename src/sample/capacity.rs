@@ -147,7 +147,8 @@ fn weights_bytes(config: &Config, dtype: DType) -> u64 {
         [n, k] => weight_bytes([n, k], dtype),
         _ => vector_bytes(shape.iter().product()),
     };
-    let constants = (!live).then(|| config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c));
+    let constants =
+        (!live).then(|| config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c));
     kept.map(bytes).sum::<u64>() + constants.unwrap_or(0) + vector_bytes(3 * c)
 }
 

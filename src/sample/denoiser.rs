@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler,
-    ROW_PAD, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
+    CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler, ROW_PAD,
+    Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
 };
 use crate::model::{Dit, KvCache, Row, Workspace};
 use crate::sample::capacity::{Capacity, logits_columns};
@@ -127,8 +127,14 @@ impl Denoiser {
     /// Bytes of its buffers: the cache's, all others'.
     pub fn size_bytes(&self) -> [u64; 2] {
         let own = [
-            &self.logits, &self.keys, &self.limits, &self.partials, &self.cells, &self.top,
-            &self.step, &self.steps,
+            &self.logits,
+            &self.keys,
+            &self.limits,
+            &self.partials,
+            &self.cells,
+            &self.top,
+            &self.step,
+            &self.steps,
         ];
         let activations: u64 = own.into_iter().map(Tensor::size_bytes).sum();
         let cache = self.cache.layers().flatten().map(Tensor::size_bytes).sum();

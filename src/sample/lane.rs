@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::event::{Block, Done, Retract, Start, Stop};
+use crate::event::{Block, Done, Retract, Start, StopReason};
 use crate::model::{Ring, Row};
 use crate::sample::random::SampleKey;
 use crate::sample::request::Request;
@@ -162,19 +162,23 @@ impl Lane {
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn finish_block(&mut self, plan: &Plan, opened: &[u32]) -> Result<(Block, Option<Stop>)> {
+    pub fn finish_block(
+        &mut self,
+        plan: &Plan,
+        opened: &[u32],
+    ) -> Result<(Block, Option<StopReason>)> {
         let (block_idx, before) = (self.block_idx(plan), self.ids.len());
         self.ids.extend(opened);
         self.ids.truncate(plan.request.length);
-        let mut stop = (self.ids.len() == plan.request.length).then_some(Stop::Length);
+        let mut stop = (self.ids.len() == plan.request.length).then_some(StopReason::Length);
         if let (true, Some(eos)) = (plan.request.variable_length, plan.eos)
             && let Some(end) = end_of_text(&self.ids, eos, before..self.ids.len())
         {
             self.ids.truncate(end);
-            stop = Some(Stop::EndOfText);
+            stop = Some(StopReason::EndOfText);
         }
         if self.extend_text(plan, before)? {
-            stop = Some(Stop::StopString);
+            stop = Some(StopReason::StopString);
         }
         let text = match &mut self.transcript {
             Some(t) if stop.is_some() => {
@@ -217,16 +221,19 @@ impl Lane {
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn check_entropy(&mut self, plan: &Plan) -> Result<Option<(Option<Retract>, Option<Stop>)>> {
+    pub fn check_entropy(
+        &mut self,
+        plan: &Plan,
+    ) -> Result<Option<(Option<Retract>, Option<StopReason>)>> {
         let low = |entropy: &f32| *entropy < plan.request.min_entropy;
         let Some(entropy) = tail_entropy(&self.ids).filter(low) else { return Ok(None) };
         if plan.request.variable_length {
             let keep = (self.ids.len() - ENTROPY_WINDOW).max(plan.prompt.len());
             self.retract(plan, keep)?;
-            return Ok(Some((Some(self.retract_event(entropy)), Some(Stop::LowEntropy))));
+            return Ok(Some((Some(self.retract_event(entropy)), Some(StopReason::LowEntropy))));
         }
         if self.redraws == MAX_REDRAWS {
-            return Ok(Some((None, Some(Stop::LowEntropy))));
+            return Ok(Some((None, Some(StopReason::LowEntropy))));
         }
         self.redraws += 1;
         self.key = SampleKey::new(plan.request.seed, self.sample, self.redraws);
@@ -260,10 +267,10 @@ impl Lane {
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
-    pub fn done(self, plan: &Plan, stop: Stop) -> Result<Done> {
+    pub fn done(self, plan: &Plan, stop: StopReason) -> Result<Done> {
         let secs = self.secs();
         let text = self.transcript.map(|mut t| {
-            if stop != Stop::StopString {
+            if stop != StopReason::StopString {
                 t.text += &t.stream.finish();
             }
             t.text

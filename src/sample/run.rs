@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::event::{Candidate, Cell, CellState, Event, Step, Stop};
+use crate::event::{Candidate, Cell, CellState, Event, Step, StopReason};
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::Row;
 use crate::sample::capacity::Capacity;
@@ -68,7 +68,10 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::DeviceLost`], [`Error::NotFinite`], [`Error::Tokenizer`].
-    #[allow(clippy::should_implement_trait, reason = "an Iterator cannot return a Result of an Option")]
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an Iterator cannot return a Result of an Option"
+    )]
     pub fn next(&mut self) -> Result<Option<Event>> {
         pollster::block_on(self.next_async())
     }
@@ -97,6 +100,12 @@ impl Run {
     /// BOS and the prompt.
     pub fn prompt_ids(&self) -> &[u32] {
         &self.plan.prompt
+    }
+
+    /// Bytes on the device beside the weights, as [`crate::sample::MemoryPlan`] names them: the
+    /// cache's, and those of activations and sampler.
+    pub fn size_bytes(&self) -> [u64; 2] {
+        self.denoiser.size_bytes()
     }
 
     /// Times each kernel from now on.
@@ -145,7 +154,7 @@ impl Run {
                 self.next_sample += 1;
                 self.events.push_back(Event::Start(lane.start_event(&self.plan)));
                 if lane.is_full(&self.plan) {
-                    self.events.push_back(Event::Done(lane.done(&self.plan, Stop::Length)?));
+                    self.events.push_back(Event::Done(lane.done(&self.plan, StopReason::Length)?));
                 } else {
                     self.lanes[i] = Some(lane);
                 }
@@ -312,7 +321,11 @@ impl Run {
             state,
             confidence: words.confidence,
             entropy: words.entropy,
-            candidates: told.iter().filter(|c| c.token < self.plan.mask_id).map(candidate).collect(),
+            candidates: told
+                .iter()
+                .filter(|c| c.token < self.plan.mask_id)
+                .map(candidate)
+                .collect(),
         })
     }
 

@@ -53,9 +53,11 @@ pub fn check(got: &[f32], wanted: &[f32], tolerance: f32) -> Result<f32, String>
         return Err(format!("has {} numbers, expected {}", got.len(), wanted.len()));
     }
     // NaN is not smaller than anything: it must not pass.
-    let worst = got.iter().zip(wanted).map(|(a, b)| (a - b).abs()).fold(0.0f32, |worst, d| {
-        if d.is_nan() { f32::INFINITY } else { worst.max(d) }
-    });
+    let worst = got
+        .iter()
+        .zip(wanted)
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0f32, |worst, d| if d.is_nan() { f32::INFINITY } else { worst.max(d) });
     if worst <= tolerance { Ok(worst) } else { Err(format!("differs by {worst}, not {tolerance}")) }
 }
 

@@ -1,0 +1,140 @@
+//! A repository of the Hugging Face hub, through its cache. Downloads that were cut go on where
+//! they ended.
+
+use std::path::PathBuf;
+
+use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
+use hf_hub::{Cache, CacheRepo, Repo};
+
+use crate::hub::{Download, HubOptions};
+use crate::{Error, Result};
+
+/// Times that a cut download is taken up again at once.
+const RETRIES: usize = 2;
+
+/// One repository.
+pub struct Repository<'a> {
+    id: String,
+    cached: CacheRepo,
+    /// None when offline.
+    remote: Option<ApiRepo>,
+    progress: &'a mut dyn FnMut(&Download),
+}
+
+impl<'a> Repository<'a> {
+    /// A repository by its id; nothing is asked yet.
+    pub fn new(
+        id: &str,
+        options: &HubOptions,
+        progress: &'a mut dyn FnMut(&Download),
+    ) -> Result<Repository<'a>> {
+        let cache = match &options.home {
+            Some(home) => Cache::new(home.join("hub")),
+            None => Cache::default(),
+        };
+        let cached = cache.repo(Repo::model(id.into()));
+        let mut remote = None;
+        if !options.offline {
+            let mut builder =
+                ApiBuilder::from_cache(cache).with_progress(false).with_retries(RETRIES);
+            if let Some(endpoint) = &options.endpoint {
+                builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
+            }
+            if options.token.is_some() {
+                builder = builder.with_token(options.token.clone());
+            }
+            let api = builder.build().map_err(|e| Error::Hub(format!("hub access: {e}")))?;
+            remote = Some(api.repo(Repo::model(id.into())));
+        }
+        Ok(Repository { id: id.into(), cached, remote, progress })
+    }
+
+    /// The path of a file, downloaded if it is not cached; none if the repository lacks it.
+    ///
+    /// # Errors
+    /// [`Error::Hub`].
+    pub fn find(&mut self, file: &str) -> Result<Option<PathBuf>> {
+        if let Some(path) = self.cached.get(file) {
+            return Ok(Some(path));
+        }
+        // A repository that was fetched before has its config: what is not beside it may not
+        // exist, and without the hub that is as far as one can know.
+        let fetched_before = self.cached.get("config.json").is_some();
+        let sharded = self.cached.get("model.safetensors.index.json").is_some();
+        let Some(remote) = &self.remote else {
+            if fetched_before && file == "tokenizer.json" || sharded && file == "model.safetensors"
+            {
+                return Ok(None);
+            }
+            return Err(Error::Hub(format!(
+                "{file} of {} is not cached and HF_HUB_OFFLINE is set: unset it, or fetch the \
+                 model where there is a network",
+                self.id
+            )));
+        };
+        let progress = Progress {
+            download: Download { file: file.into(), done_bytes: 0, total_bytes: 0 },
+            tell: self.progress,
+        };
+        match remote.download_with_progress(file, progress) {
+            Ok(path) => Ok(Some(path)),
+            Err(e) => match status(&e) {
+                Some(404) if file != "config.json" => Ok(None),
+                None if fetched_before && file == "tokenizer.json" => Ok(None),
+                status => Err(self.explain(file, status, &e)),
+            },
+        }
+    }
+
+    fn explain(&self, file: &str, status: Option<u16>, error: &ApiError) -> Error {
+        let id = &self.id;
+        Error::Hub(match status {
+            Some(404) => format!(
+                "the hub has no model {id} (or no config.json in it): check the name, or give a \
+                 folder"
+            ),
+            Some(status @ (401 | 403)) => format!(
+                "the hub refuses {id} (status {status}): it does not exist, or it asks who you \
+                 are: set HF_TOKEN to a token that may read it"
+            ),
+            Some(status) => format!("the hub answers {status} for {file} of {id}; try again later"),
+            None => format!(
+                "{file} of {id} cannot be fetched ({error}): check the network or HF_ENDPOINT, or \
+                 give a folder; what is here already is kept, the next try goes on from it"
+            ),
+        })
+    }
+}
+
+/// The HTTP status that an error is about. The client's own error type is not re-exported.
+fn status(error: &ApiError) -> Option<u16> {
+    match error {
+        ApiError::TooManyRetries(inner) => status(inner),
+        ApiError::RequestError(inner) => {
+            inner.to_string().strip_prefix("http status: ")?.trim().parse().ok()
+        }
+        _ => None,
+    }
+}
+
+struct Progress<'a> {
+    download: Download,
+    tell: &'a mut dyn FnMut(&Download),
+}
+
+impl hf_hub::api::Progress for Progress<'_> {
+    fn init(&mut self, size: usize, _: &str) {
+        self.download.total_bytes = size as u64;
+        (self.tell)(&self.download);
+    }
+
+    fn update(&mut self, size: usize) {
+        self.download.done_bytes += size as u64;
+        (self.tell)(&self.download);
+    }
+
+    fn finish(&mut self) {
+        self.download.done_bytes = self.download.total_bytes;
+        (self.tell)(&self.download);
+    }
+}

@@ -1,0 +1,124 @@
+//! A `tokenizer.json`, and text that grows token by token. Knows no model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokenizers::decoders::DecoderWrapper;
+
+use crate::{Error, Result};
+
+/// What bytes that are no text are shown as.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// A tokenizer in the Hugging Face format.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tokenizer").field("n_ids", &self.n_ids()).finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
+        let damaged = |e: tokenizers::Error| {
+            Error::Tokenizer(format!("{} is not a whole tokenizer.json: {e}", path.display()))
+        };
+        Ok(Tokenizer { inner: tokenizers::Tokenizer::from_bytes(bytes).map_err(damaged)? })
+    }
+
+    /// The tokens of a text; nothing is added before or after it.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn ids_from_text(&self, text: &str) -> Result<Vec<u32>> {
+        let failed = |e: tokenizers::Error| Error::Tokenizer(format!("cannot encode: {e}"));
+        Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
+    }
+
+    /// The text of tokens, special ones included.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for a token that the tokenizer does not know.
+    pub fn text_from_ids(&self, ids: &[u32]) -> Result<String> {
+        if let Some(id) = ids.iter().find(|&&id| self.inner.id_to_token(id).is_none()) {
+            let count = self.n_ids();
+            return Err(Error::Tokenizer(format!(
+                "it has no token {id}, its {count} end at {}: it belongs to another model",
+                count.saturating_sub(1)
+            )));
+        }
+        let failed = |e: tokenizers::Error| Error::Tokenizer(format!("cannot decode: {e}"));
+        self.inner.decode(ids, false).map_err(failed)
+    }
+
+    /// The text of one token by itself; bytes that are no text alone are shown as U+FFFD.
+    pub fn piece(&self, id: u32) -> String {
+        self.text_from_ids(&[id]).unwrap_or_else(|_| REPLACEMENT.into())
+    }
+
+    /// Number of tokens.
+    pub fn n_ids(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// The token `<|endoftext|>`, if there is one.
+    pub fn end_of_text(&self) -> Option<u32> {
+        self.inner.token_to_id("<|endoftext|>")
+    }
+
+    /// True if tokens are bytes: the text of a sequence is that of its parts, joined.
+    fn is_byte_level(&self) -> bool {
+        matches!(self.inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)))
+    }
+}
+
+/// Text that grows token by token. A character may be made of several tokens: it is given when it
+/// is complete, so that no text ever changes.
+pub struct TextStream {
+    tokenizer: Arc<Tokenizer>,
+    /// Tokens whose text may still change; all of them unless tokens are bytes.
+    pending: Vec<u32>,
+    /// Bytes of the pending tokens' text that were given.
+    told: usize,
+}
+
+impl TextStream {
+    /// An empty text.
+    pub fn new(tokenizer: Arc<Tokenizer>) -> TextStream {
+        TextStream { tokenizer, pending: Vec::new(), told: 0 }
+    }
+
+    /// Appends tokens; returns the text that is complete now.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`] for a token that the tokenizer does not know.
+    pub fn push(&mut self, ids: &[u32]) -> Result<String> {
+        self.pending.extend(ids);
+        let text = self.tokenizer.text_from_ids(&self.pending)?;
+        let complete = text.trim_end_matches(REPLACEMENT).len();
+        let news = text.get(self.told..complete).unwrap_or_default().to_string();
+        if complete == text.len() && self.tokenizer.is_byte_level() {
+            self.pending.clear();
+            self.told = 0;
+        } else {
+            self.told = self.told.max(complete);
+        }
+        Ok(news)
+    }
+
+    /// Ends the text: bytes that are no whole character are given as U+FFFD.
+    pub fn finish(&mut self) -> String {
+        let text = self.tokenizer.text_from_ids(&self.pending).unwrap_or_default();
+        let rest = text.get(self.told..).unwrap_or_default().to_string();
+        self.pending.clear();
+        self.told = 0;
+        rest
+    }
+}
