@@ -61,7 +61,7 @@ fn attention_outer(
             let seen = subgroupShuffle(span, r);
             let first = (slot >= vec4(seen.x)) & (slot < vec4(seen.y));
             let second = (slot >= vec4(seen.z)) & (slot < vec4(seen.w));
-            let visible = (first | second) & (key < vec4(n_keys));
+            let visible = select(second, first, key < vec4(n_first)) & (key < vec4(n_keys));
             let s = select(vec4(NEVER), score[r] * SCALE, visible);
             let top = max(highest[r], subgroupMax(max(max(s.x, s.y), max(s.z, s.w))));
             let p = select(vec4(0.0), exp(s - top), visible);

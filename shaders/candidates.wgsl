@@ -5,7 +5,6 @@ override V: u32;             // vocabulary
 override STRIDE: u32;        // columns of logits
 override MASK: u32;          // the mask token's id
 override COUNT: u32;         // candidates per row
-override LANES: u32;
 
 struct Candidate {
     token: u32,
@@ -71,6 +70,7 @@ fn candidates(
     }
 }
 
+// The sum of exp(l - highest) over the row.
 fn denominator(t: u32, highest: f32, lane: u32) -> f32 {
     var sum = 0.0;
     for (var v = lane; v < V; v += LANES) {
@@ -78,12 +78,5 @@ fn denominator(t: u32, highest: f32, lane: u32) -> f32 {
             sum += exp(logits[t * STRIDE + v] - highest);
         }
     }
-    values[lane] = sum;
-    workgroupBarrier();
-    sum = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        sum += values[i];
-    }
-    workgroupBarrier();
-    return sum;
+    return total(sum, lane);
 }

@@ -7,14 +7,11 @@ override SEQS: u32;          // sequences; their rows repeat in this order
 override STRIDE: u32;        // columns of modulation
 override SHIFT_AT: u32;      // first column of shift
 override SCALE_AT: u32;      // first column of scale
-override LANES: u32;
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;             // [T, C]
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;        // [C]
 @group(0) @binding(2) var<storage, read> modulation: array<vec4<f32>>;    // [SEQS, STRIDE]
 @group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;       // [T, C]
-
-var<workgroup> partial: array<f32, LANES>;
 
 @compute @workgroup_size(LANES)
 fn norm(
@@ -27,29 +24,18 @@ fn norm(
     for (var c = lane; c < C / 4u; c += LANES) {
         sum += x[row + c];
     }
-    let mean = total(sum, lane) / f32(C);
+    let mean = total(dot(sum, vec4(1.0)), lane) / f32(C);
     var squares = vec4(0.0);
     for (var c = lane; c < C / 4u; c += LANES) {
         let centred = x[row + c] - mean;
         squares += centred * centred;
     }
-    let inverse_deviation = inverseSqrt(total(squares, lane) / f32(C) + 1e-5);
+    let variance = total(dot(squares, vec4(1.0)), lane) / f32(C);
+    let inverse_deviation = inverseSqrt(variance + 1e-5);
     let sequence = t / SEQ_ROWS % SEQS * (STRIDE / 4u);
     for (var c = lane; c < C / 4u; c += LANES) {
         let shift = modulation[sequence + SHIFT_AT / 4u + c];
         let scale = modulation[sequence + SCALE_AT / 4u + c];
         y[row + c] = (x[row + c] - mean) * inverse_deviation * weight[c] * (1.0 + scale) + shift;
     }
-}
-
-// The sum over all lanes and components, the same in every lane.
-fn total(v: vec4<f32>, lane: u32) -> f32 {
-    workgroupBarrier();
-    partial[lane] = v.x + v.y + v.z + v.w;
-    workgroupBarrier();
-    var sum = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        sum += partial[i];
-    }
-    return sum;
 }

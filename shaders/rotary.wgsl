@@ -1,8 +1,8 @@
 // Rotates q and k by their positions and appends k and v to the cache. One workgroup per row.
 //
 // Half-split rotary over the full head width: channels j and j + D/2 of a head turn by the angle
-// position / 10000^(2j/D). The angles come from the CPU, where positions of any size keep their
-// precision. Source: Su et al., RoFormer, 2021.
+// position / 10000^(2j/D). Its cosines, then sines, come from the CPU, where positions of any
+// size keep their precision. Source: Su et al., RoFormer, 2021.
 
 override C: u32;             // channels
 override D: u32;             // head width, a multiple of 8
@@ -10,7 +10,7 @@ override F16: bool;          // the cache is packed f16, else f32
 override LANES: u32;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;             // [T, 3C]
-@group(0) @binding(1) var<storage, read> angles: array<vec4<f32>>;          // [T, D]: cosines, sines
+@group(0) @binding(1) var<storage, read> angles: array<vec4<f32>>;          // [T, D]
 @group(0) @binding(2) var<storage, read> slots: array<u32>;                 // [T]
 @group(0) @binding(3) var<storage, read_write> q: array<vec4<f32>>;         // [T, C]
 @group(0) @binding(4) var<storage, read_write> k_cache: array<vec2<u32>>;   // [S, C]

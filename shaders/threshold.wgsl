@@ -9,7 +9,6 @@
 override V: u32;             // vocabulary
 override STRIDE: u32;        // columns of logits, a multiple of 4
 override MASK: u32;          // the mask token's id
-override LANES: u32;
 
 @group(0) @binding(0) var<storage, read> logits: array<f32>;                // [T, STRIDE]
 @group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
@@ -21,7 +20,6 @@ const KEEP_ALL = vec2(0u, 0xffffffffu);
 
 var<workgroup> counts: array<atomic<u32>, 256>;
 var<workgroup> masses: array<atomic<u32>, 256>;
-var<workgroup> partial: array<f32, LANES>;
 var<workgroup> crossing: vec2<u32>;  // sort key and inverted id, as far as found
 var<workgroup> above: vec2<u32>;     // count and mass of the tokens above it
 var<workgroup> in_bin: u32;          // tokens that share what is found, 0 if nothing crosses
@@ -148,26 +146,4 @@ fn agree(parts: vec2<u32>, found: vec2<u32>, round: u32) -> bool {
     }
     let shift = 24u - 8u * (round - 4u);
     return parts.x == found.x && parts.y >> shift == found.y >> shift;
-}
-
-fn maximum(x: f32, lane: u32) -> f32 {
-    partial[lane] = x;
-    workgroupBarrier();
-    var highest = NEVER;
-    for (var i = 0u; i < LANES; i++) {
-        highest = max(highest, partial[i]);
-    }
-    workgroupBarrier();
-    return highest;
-}
-
-fn total(x: f32, lane: u32) -> f32 {
-    partial[lane] = x;
-    workgroupBarrier();
-    var sum = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        sum += partial[i];
-    }
-    workgroupBarrier();
-    return sum;
 }

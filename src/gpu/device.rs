@@ -44,6 +44,8 @@ pub struct GpuOptions {
     pub kernels: Option<KernelFamily>,
     /// Keep the bounds checks in shaders (slower; tests use it).
     pub checked_shaders: bool,
+    /// Bind no more than this at once, though the adapter could: weights are cut accordingly.
+    pub max_binding_bytes: Option<u64>,
 }
 
 /// A device, its queue and what is known of its adapter. Cheap to clone.
@@ -58,6 +60,7 @@ struct Inner {
     info: wgpu::AdapterInfo,
     kernels: KernelFamily,
     checked_shaders: bool,
+    max_binding_bytes: u64,
     failure: Arc<Mutex<Option<String>>>,
     pipelines: OnceLock<Pipelines>,
 }
@@ -125,9 +128,18 @@ impl Gpu {
             let cause = "the outer-product kernels need subgroups of exactly 8 lanes".to_string();
             return Err(Error::NoDevice { adapter: info.name, cause });
         }
-        let checked_shaders = options.checked_shaders;
-        let pipelines = OnceLock::new();
-        let inner = Inner { device, queue, info, kernels, checked_shaders, failure, pipelines };
+        let limits = device.limits();
+        let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        let inner = Inner {
+            device,
+            queue,
+            info,
+            kernels,
+            checked_shaders: options.checked_shaders,
+            max_binding_bytes: options.max_binding_bytes.unwrap_or(u64::MAX).min(adapter_limit),
+            failure,
+            pipelines: OnceLock::new(),
+        };
         Ok(Gpu { inner: Arc::new(inner) })
     }
 
@@ -163,8 +175,7 @@ impl Gpu {
 
     /// The largest buffer that can be made and bound whole, in bytes.
     pub fn max_binding_bytes(&self) -> u64 {
-        let limits = self.inner.device.limits();
-        limits.max_storage_buffer_binding_size.min(limits.max_buffer_size)
+        self.inner.max_binding_bytes
     }
 
     pub(crate) fn checked_shaders(&self) -> bool {

@@ -39,7 +39,7 @@ pub const KERNELS: &[KernelSource] = &[
 ];
 
 pub(crate) const EMBEDDING: KernelSource = kernel!("embedding");
-pub(crate) const NORM: KernelSource = kernel!("norm");
+pub(crate) const NORM: KernelSource = kernel!("norm", "reduce");
 const MATMUL_OUTER4: KernelSource = kernel!("matmul_outer4", "matmul");
 const MATMUL_OUTER8: KernelSource = kernel!("matmul_outer8", "matmul");
 const MATMUL_OUTER16: KernelSource = kernel!("matmul_outer16", "matmul");
@@ -50,10 +50,10 @@ const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul");
 pub(crate) const ROTARY: KernelSource = kernel!("rotary");
 pub(crate) const ATTENTION_OUTER: KernelSource = kernel!("attention_outer", "cache");
 pub(crate) const ATTENTION_WORKGROUP: KernelSource = kernel!("attention_workgroup", "cache");
-pub(crate) const THRESHOLD: KernelSource = kernel!("threshold", "sampling");
+pub(crate) const THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
 pub(crate) const DRAW: KernelSource = kernel!("draw", "sampling");
 pub(crate) const REVEAL: KernelSource = kernel!("reveal", "sampling");
-pub(crate) const CANDIDATES: KernelSource = kernel!("candidates", "sampling");
+pub(crate) const CANDIDATES: KernelSource = kernel!("candidates", "sampling", "reduce");
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
 pub(crate) struct Tiling {

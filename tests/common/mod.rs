@@ -1,8 +1,9 @@
 //! What the tests share: devices, fixtures, tolerances.
-#![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part of it.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod fixtures;
 pub mod tolerances;
+pub mod twins;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
@@ -35,6 +36,14 @@ pub fn gpu(kernels: Option<KernelFamily>) -> Option<Gpu> {
             None
         }
     }
+}
+
+/// A device that binds no more than so many bytes.
+pub fn gpu_with_limit(kernels: KernelFamily, bytes: u64) -> Option<Gpu> {
+    gpu(Some(kernels))?;
+    let max_binding_bytes = Some(bytes);
+    let kernels = Some(kernels);
+    Gpu::request(&GpuOptions { kernels, max_binding_bytes, ..Default::default() }).ok()
 }
 
 /// The devices of all kernel families that this machine can run.

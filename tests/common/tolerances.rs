@@ -4,3 +4,7 @@
 pub const LOGITS_F32: f32 = 2e-4;
 /// Logits with f16 weights, keys and values: 11 bits each.
 pub const LOGITS_F16: f32 = 3e-2;
+/// One kernel on numbers of size 1: f32 sums of some dozens, GPU exponentials and roots.
+pub const OP: f32 = 1e-5;
+/// Probabilities and entropies: exponentials of differences, a sum over the vocabulary.
+pub const PROBABILITY: f32 = 2e-4;

@@ -1,0 +1,172 @@
+//! The kernels on the CPU, in f64, by the kernels' names. Plain loops: they are read, not timed.
+
+/// `x[t] = table[ids[t]]`.
+pub fn embedding(ids: &[u32], table: &[f32], c: usize) -> Vec<f32> {
+    ids.iter().flat_map(|&id| table[id as usize * c..(id as usize + 1) * c].to_vec()).collect()
+}
+
+/// `LN(x) * weight * (1 + scale) + shift` of one row.
+pub fn norm(x: &[f32], weight: &[f32], shift: &[f32], scale: &[f32]) -> Vec<f32> {
+    let n = x.len() as f64;
+    let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
+    let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
+    let deviation = (variance + 1e-5).sqrt();
+    let modulated = |i: usize| {
+        let y = (f64::from(x[i]) - mean) / deviation * f64::from(weight[i]);
+        (y * (1.0 + f64::from(scale[i])) + f64::from(shift[i])) as f32
+    };
+    (0..x.len()).map(modulated).collect()
+}
+
+/// `x w^T + bias`, rows of `w` are outputs.
+pub fn matmul(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
+    let dot = |x: &[f32], w: &[f32]| -> f64 {
+        x.iter().zip(w).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+    };
+    let row = |x: &[f32]| -> Vec<f32> {
+        let outputs = w.chunks(k).zip(bias);
+        outputs.map(|(w, &bias)| (dot(x, w) + f64::from(bias)) as f32).collect()
+    };
+    x.chunks(k).flat_map(row).collect()
+}
+
+/// GELU, tanh approximation.
+pub fn gelu_tanh(x: f32) -> f32 {
+    let x = f64::from(x);
+    let inner = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+    (0.5 * x * (1.0 + inner.tanh())) as f32
+}
+
+/// Rotates one row of heads of width `d` by the angles' cosines and sines.
+pub fn rotary(x: &[f32], angles: &[f32], d: usize) -> Vec<f32> {
+    let half = d / 2;
+    let mut y = x.to_vec();
+    for (x, y) in x.chunks(d).zip(y.chunks_mut(d)) {
+        for j in 0..half {
+            let (cos, sin) = (angles[j], angles[half + j]);
+            y[j] = x[j] * cos - x[j + half] * sin;
+            y[j + half] = x[j + half] * cos + x[j] * sin;
+        }
+    }
+    y
+}
+
+/// Softmax attention of one row of heads over the cache slots of its spans.
+pub fn attention(q: &[f32], k: &[f32], v: &[f32], spans: [u32; 4], d: usize) -> Vec<f32> {
+    let c = q.len();
+    let slots: Vec<usize> =
+        (spans[0]..spans[1]).chain(spans[2]..spans[3]).map(|slot| slot as usize).collect();
+    let mut y = vec![0.0; c];
+    for head in (0..c).step_by(d) {
+        let score = |&slot: &usize| -> f64 {
+            (head..head + d).map(|i| f64::from(q[i]) * f64::from(k[slot * c + i])).sum::<f64>()
+                / (d as f64).sqrt()
+        };
+        let scores: Vec<f64> = slots.iter().map(score).collect();
+        let top = scores.iter().copied().fold(f64::MIN, f64::max);
+        let total: f64 = scores.iter().map(|s| (s - top).exp()).sum();
+        for i in head..head + d {
+            let value = |(s, slot): (&f64, &usize)| (s - top).exp() * f64::from(v[slot * c + i]);
+            y[i] = (scores.iter().zip(&slots).map(value).sum::<f64>() / total) as f32;
+        }
+    }
+    y
+}
+
+/// Softmax in f64 without the mask token.
+pub fn softmax(logits: &[f32], temperature: f64, mask: usize) -> Vec<f64> {
+    let scaled = |(id, &l): (usize, &f32)| {
+        if id == mask { f64::NEG_INFINITY } else { f64::from(l) / temperature }
+    };
+    let scaled: Vec<f64> = logits.iter().enumerate().map(scaled).collect();
+    let top = scaled.iter().copied().fold(f64::MIN, f64::max);
+    let weights: Vec<f64> = scaled.iter().map(|l| (l - top).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.iter().map(|w| w / total).collect()
+}
+
+/// Tokens in falling order of logit, ties by id, without the mask token.
+pub fn candidates(logits: &[f32], mask: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..logits.len()).filter(|&id| id != mask).collect();
+    order.sort_by(|&a, &b| logits[b].total_cmp(&logits[a]).then(a.cmp(&b)));
+    order
+}
+
+/// How many of the candidates top-k, then nucleus, keep. A running sum this near to `top_p` may
+/// fall on either side of it: the least and the most that may be kept.
+pub fn threshold(
+    logits: &[f32],
+    mask: usize,
+    temperature: f64,
+    (top_k, top_p): (usize, f64),
+    near: f64,
+) -> (usize, usize) {
+    let order = candidates(logits, mask);
+    let k = if top_k == 0 { order.len() } else { top_k.min(order.len()) };
+    if top_p >= 1.0 {
+        return (k, k);
+    }
+    let probability = softmax(logits, temperature, mask);
+    let total: f64 = order[..k].iter().map(|&id| probability[id]).sum();
+    let keep = |p: f64| {
+        let mut sum = 0.0;
+        let within = |&&id: &&usize| {
+            sum += probability[id] / total;
+            sum <= p
+        };
+        order[..k].iter().take_while(within).count().max(1)
+    };
+    (keep(top_p - near), keep(top_p + near))
+}
+
+/// Counter-based random bits. Source: Jarzynski and Olano, 2020.
+pub fn pcg4d(counter: [u32; 4]) -> [u32; 4] {
+    let mut v = counter.map(|x| x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+    let mix = |v: &mut [u32; 4]| {
+        for (to, (a, b)) in [(0, (1, 3)), (1, (2, 0)), (2, (0, 1)), (3, (1, 2))] {
+            v[to] = v[to].wrapping_add(v[a].wrapping_mul(v[b]));
+        }
+    };
+    mix(&mut v);
+    v.iter_mut().for_each(|x| *x ^= *x >> 16);
+    mix(&mut v);
+    v
+}
+
+/// Gumbel scores of the tokens of a row, as the draw kernel defines them: `l / T - log(E)`, E
+/// exponential from the bits of the row's key, the step and the token.
+pub fn draw(logits: &[f32], mask: usize, temperature: f64, key: [u32; 4], step: u32) -> Vec<f64> {
+    let bits = pcg4d([key[0], key[1], key[2], 2 * step]);
+    let score = |(id, &l): (usize, &f32)| {
+        if id == mask {
+            return f64::NEG_INFINITY;
+        }
+        // The kernel draws for four tokens at a time.
+        let (group, at) = (id as u32 / 4 * 4, id % 4);
+        let coarse = pcg4d([bits[0] ^ group, bits[1], bits[2], bits[3]])[at];
+        let fine = pcg4d([bits[0] ^ group, bits[1] ^ 1, bits[2], bits[3]])[at];
+        let unit = 2f64.powi(-32);
+        let u = if coarse < 65536 {
+            f64::from(coarse) * unit + (f64::from(fine) + 0.5) * unit * unit
+        } else {
+            (f64::from(coarse) + 0.5) * unit
+        };
+        f64::from(l) / temperature - (-(-u).ln_1p()).ln()
+    };
+    logits.iter().enumerate().map(score).collect()
+}
+
+/// The masked cells of a block that open: those of lowest bits, and all below a bound.
+pub fn reveal(
+    masked: &[bool],
+    keys: &[[u32; 4]],
+    step: u32,
+    count: usize,
+    below: u32,
+) -> Vec<bool> {
+    let bits: Vec<u32> = keys.iter().map(|k| pcg4d([k[0], k[1], k[2], 2 * step + 1])[0]).collect();
+    let mut order: Vec<usize> = (0..masked.len()).filter(|&i| masked[i]).collect();
+    order.sort_by_key(|&i| (bits[i], i));
+    let first = |i: usize| order.iter().take(count).any(|&j| j == i);
+    (0..masked.len()).map(|i| masked[i] && (bits[i] < below || first(i))).collect()
+}

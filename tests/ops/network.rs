@@ -1,0 +1,250 @@
+//! Embedding, norm, matrix products, rotary, attention.
+
+use bdlm::gpu::{DType, Epilogue, Gpu, KernelFamily, Modulation, Sequences, Tensor, Weight};
+use half::f16;
+
+use crate::common::{check, gpus, tolerances::OP, twins};
+use crate::{Random, read, run, upload, words};
+
+/// A weight on the device, and its numbers as they are held there.
+fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, Vec<f32>) {
+    let held = data.iter().map(|&x| if dtype == DType::F16 { f16::from_f32(x).into() } else { x });
+    (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held.collect())
+}
+
+const FORMATS: [DType; 2] = [DType::F32, DType::F16];
+
+#[test]
+fn embedding() {
+    for gpu in gpus() {
+        for (v, c, format) in [(5, 8, DType::F32), (98, 64, DType::F16), (300, 768, DType::F16)] {
+            let mut random = Random(v as u64);
+            let (table, held) = weight(&gpu, [v, c], format, &random.numbers(v * c));
+            let ids: Vec<u32> = (0..19).map(|_| random.below(v) as u32).collect();
+            let x = Tensor::activation(&gpu, "x", &[19, c]).unwrap();
+            run(&gpu, |r| r.embedding(&words(&gpu, &[19], &ids), &table, &x).unwrap());
+            assert_eq!(read::<f32>(&gpu, &x), twins::embedding(&ids, &held, c));
+        }
+    }
+}
+
+#[test]
+fn norm() {
+    for gpu in gpus() {
+        for (t, c) in [(1, 8), (7, 24), (64, 96), (5, 768)] {
+            let mut random = Random(c as u64);
+            let sequences = Sequences { rows: 2, count: 3 };
+            let (x, weight) = (random.numbers(t * c), random.numbers(c));
+            let m = random.numbers(3 * 6 * c);
+            let y = Tensor::activation(&gpu, "y", &[t, c]).unwrap();
+            let tensor = &upload(&gpu, &[3, 6 * c], &m);
+            run(&gpu, |r| {
+                let (x, weight) = (upload(&gpu, &[t, c], &x), upload(&gpu, &[c], &weight));
+                let modulation = Modulation { tensor, sequences };
+                r.norm(&x, &weight, modulation, [3 * c, 4 * c], &y).unwrap();
+            });
+            let wanted: Vec<f32> = (0..t)
+                .flat_map(|i| {
+                    let m = &m[i / 2 % 3 * 6 * c..];
+                    let row = &x[i * c..(i + 1) * c];
+                    twins::norm(row, &weight, &m[3 * c..4 * c], &m[4 * c..5 * c])
+                })
+                .collect();
+            check(&read(&gpu, &y), &wanted, OP).unwrap();
+        }
+    }
+}
+
+/// A product with each epilogue, against the twin.
+fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
+    let mut random = Random((m * n * k) as u64);
+    let (w, held) = weight(gpu, [n, k], dtype, &random.numbers(n * k));
+    let (x, bias, y0) = (random.numbers(m * k), random.numbers(n), random.numbers(m * n));
+    let gates = random.numbers(2 * (n + 8));
+    let product = twins::matmul(&x, &held, &bias, k);
+    let gate_tensor = upload(gpu, &[2, n + 8], &gates);
+    let sequences = Sequences { rows: 3, count: 2 };
+    let modulation = Modulation { tensor: &gate_tensor, sequences };
+    for epilogue in [
+        Epilogue::Store,
+        Epilogue::Gelu,
+        Epilogue::Residual,
+        Epilogue::GatedResidual(modulation, 8),
+    ] {
+        let y = upload(gpu, &[m, n], &y0);
+        run(gpu, |r| {
+            let (x, bias) = (upload(gpu, &[m, k], &x), upload(gpu, &[n], &bias));
+            r.matmul(&x, &w, &bias, epilogue, &y).unwrap();
+        });
+        let end = |i: usize| match epilogue {
+            Epilogue::Store => product[i],
+            Epilogue::Gelu => twins::gelu_tanh(product[i]),
+            Epilogue::Residual => product[i] + y0[i],
+            Epilogue::GatedResidual(..) => {
+                product[i] * gates[i / n / 3 % 2 * (n + 8) + 8 + i % n] + y0[i]
+            }
+        };
+        let wanted: Vec<f32> = (0..m * n).map(end).collect();
+        let size = (m, n, k);
+        check(&read(gpu, &y), &wanted, OP * (k as f32).sqrt())
+            .unwrap_or_else(|e| panic!("{size:?} {dtype:?} {epilogue:?} {:?}: {e}", gpu.kernels()));
+    }
+}
+
+#[test]
+fn matmul() {
+    let sizes = [
+        (1, 1, 8),
+        (4, 98, 64),
+        (5, 31, 24),
+        (9, 64, 72),
+        (17, 33, 8),
+        (33, 131, 40),
+        (130, 70, 32),
+    ];
+    for gpu in gpus() {
+        for size in sizes {
+            FORMATS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
+        }
+    }
+}
+
+#[test]
+fn a_weight_over_the_binding_limit_is_cut_into_parts() {
+    for family in crate::common::FAMILIES {
+        let Some(gpu) = crate::common::gpu_with_limit(family, 64 * 64 * 4) else { continue };
+        let (table, held) = weight(&gpu, [150, 64], DType::F32, &Random(1).numbers(150 * 64));
+        assert_eq!(table.parts().len(), 3);
+        let x = Tensor::activation(&gpu, "x", &[3, 64]).unwrap();
+        let ids = [0, 64, 149];
+        run(&gpu, |r| r.embedding(&words(&gpu, &[3], &ids), &table, &x).unwrap());
+        assert_eq!(read::<f32>(&gpu, &x), twins::embedding(&ids, &held, 64));
+        let (rows, bias) = (Random(2).numbers(3 * 64), Random(3).numbers(150));
+        let y = Tensor::padded(&gpu, "y", &[3, 152], DType::F32, 1).unwrap();
+        run(&gpu, |r| {
+            let (x, bias) = (Tensor::from_slice(&gpu, "x", &[3, 64], DType::F32, &rows), &bias);
+            let bias = Tensor::from_slice(&gpu, "bias", &[150], DType::F32, bias).unwrap();
+            r.matmul(&x.unwrap(), &table, &bias, Epilogue::Store, &y).unwrap();
+        });
+        let got: Vec<f32> = read(&gpu, &y);
+        let got: Vec<f32> = got.chunks(152).flat_map(|row| row[..150].to_vec()).collect();
+        check(&got, &twins::matmul(&rows, &held, &bias, 64), 10.0 * OP).unwrap();
+    }
+}
+
+#[test]
+fn rotary() {
+    for gpu in gpus() {
+        for (t, heads, d, dtype) in [(1, 1, 8, DType::F32), (9, 3, 32, DType::F16)] {
+            let c = heads * d;
+            let mut random = Random(d as u64);
+            let (qkv, angles) = (random.numbers(t * 3 * c), random.numbers(t * d));
+            let slots: Vec<u32> = (0..t).map(|i| (t - 1 - i) as u32 * 2).collect();
+            let q = Tensor::activation(&gpu, "q", &[t, c]).unwrap();
+            let cache = || Tensor::padded(&gpu, "cache", &[2 * t, c], dtype, 64).unwrap();
+            let (k, v) = (cache(), cache());
+            run(&gpu, |r| {
+                let (qkv, angles) =
+                    (upload(&gpu, &[t, 3 * c], &qkv), upload(&gpu, &[t, d], &angles));
+                r.rotary(&qkv, &angles, &words(&gpu, &[t], &slots), &q, [&k, &v]).unwrap();
+            });
+            let got_q: Vec<f32> = read(&gpu, &q);
+            let (got_k, got_v) = (numbers(&gpu, &k), numbers(&gpu, &v));
+            let tolerance = if dtype == DType::F16 { 1e-3 } else { OP };
+            for i in 0..t {
+                let row = |at: usize| &qkv[(3 * i + at) * c..(3 * i + at + 1) * c];
+                let angles = &angles[i * d..(i + 1) * d];
+                let slot = slots[i] as usize * c..(slots[i] as usize + 1) * c;
+                check(&got_q[i * c..(i + 1) * c], &twins::rotary(row(0), angles, d), OP).unwrap();
+                check(&got_k[slot.clone()], &twins::rotary(row(1), angles, d), tolerance).unwrap();
+                check(&got_v[slot], row(2), tolerance).unwrap();
+            }
+        }
+    }
+}
+
+/// A tensor's numbers in either format.
+fn numbers(gpu: &Gpu, tensor: &Tensor) -> Vec<f32> {
+    match tensor.dtype() {
+        DType::F16 => read::<f16>(gpu, tensor).into_iter().map(f32::from).collect(),
+        _ => read(gpu, tensor),
+    }
+}
+
+/// Attention of `groups` groups of rows with random spans of at most 300 slots.
+fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: DType, size: f32) {
+    let (c, t, s) = (heads * d, 2 * group, 300);
+    let mut random = Random((d + group) as u64);
+    let mut scaled = |count| random.numbers(count).iter().map(|x| x * size).collect::<Vec<f32>>();
+    let (q, k, v) = (scaled(t * c), scaled(s * c), scaled(s * c));
+    let spans: Vec<[u32; 4]> = (0..t)
+        .map(|i| {
+            let mut cuts = [0; 4].map(|_| random.below(s) as u32);
+            cuts.sort_unstable();
+            match i % 4 {
+                0 => [cuts[0], cuts[1] + 1, cuts[2] + 1, cuts[3] + 1],
+                1 => [cuts[0], cuts[0] + 1, cuts[0], cuts[0]],
+                2 => [cuts[1], cuts[1], cuts[2], cuts[3] + 1],
+                // A ring that has wrapped: the older part lies behind.
+                _ => [cuts[2] + 1, s as u32, 0, cuts[1]],
+            }
+        })
+        .collect();
+    let held = |x: &[f32]| -> Vec<f32> {
+        if dtype == DType::F32 {
+            return x.to_vec();
+        }
+        x.iter().map(|&x| f32::from(f16::from_f32(x))).collect()
+    };
+    let cache = |x: &[f32]| match dtype {
+        DType::F32 => upload(gpu, &[s, c], x),
+        _ => upload(gpu, &[s, c], &x.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>()),
+    };
+    let y = Tensor::activation(gpu, "y", &[t, c]).unwrap();
+    run(gpu, |r| {
+        let spans = words(gpu, &[t, 4], spans.as_flattened());
+        let (q, k, v) = (upload(gpu, &[t, c], &q), cache(&k), cache(&v));
+        r.attention(&q, [&k, &v], &spans, heads, group, &y).unwrap();
+    });
+    let (k, v) = (held(&k), held(&v));
+    let row = |i: usize| twins::attention(&q[i * c..(i + 1) * c], &k, &v, spans[i], d);
+    let wanted: Vec<f32> = (0..t).flat_map(row).collect();
+    check(&read(gpu, &y), &wanted, OP * size * size.max(1.0)).unwrap_or_else(|e| {
+        panic!("{heads} heads of {d}, groups of {group}, {dtype:?}, {:?}: {e}", gpu.kernels())
+    });
+}
+
+#[test]
+fn attention() {
+    for gpu in gpus() {
+        for dtype in FORMATS {
+            for (heads, d) in [(2, 8), (3, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
+                [1, 3, 4, 8, 16].iter().for_each(|&group| {
+                    check_attention(&gpu, (heads, d), group, dtype, 1.0);
+                });
+            }
+            // Scores of some hundreds: the softmax must not overflow.
+            check_attention(&gpu, (2, 32), 13, dtype, 8.0);
+        }
+    }
+}
+
+#[test]
+fn a_wrong_answer_is_rejected() {
+    let wanted = [1.0, 2.0, 3.0];
+    assert!(check(&[1.0, 2.0, 3.0], &wanted, OP).is_ok());
+    assert!(check(&[1.0, 2.0, 3.001], &wanted, OP).is_err());
+    assert!(check(&[1.0, f32::NAN, 3.0], &wanted, OP).is_err());
+    assert!(check(&[1.0, 2.0], &wanted, OP).is_err());
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_refused_with_both_shapes() {
+    let Some(gpu) = crate::common::gpu(Some(KernelFamily::Plain)) else { return };
+    let (w, _) = weight(&gpu, [16, 8], DType::F32, &[0.0; 128]);
+    let tensor = |shape: &[usize]| Tensor::activation(&gpu, "x", shape).unwrap();
+    let mut recorder = bdlm::gpu::Recorder::new(&gpu);
+    let (x, bias, y) = (tensor(&[2, 16]), tensor(&[16]), tensor(&[2, 16]));
+    let error = recorder.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap_err().to_string();
+    assert_eq!(error, "x has shape [2, 16], expected [2, 8]");
+}

@@ -1,0 +1,310 @@
+//! Threshold, draw, reveal, candidates.
+
+use bdlm::gpu::{
+    CANDIDATE_WORDS, CELL_WORDS, DType, DrawRows, Gpu, PARTIAL_WORDS, Tensor, Vocabulary,
+    draw_chunks,
+};
+use bdlm::sample::{Sampling, StepUniform};
+
+use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};
+use crate::{Random, read, run, upload, words};
+
+/// Rows of logits with their tokens and keys, on the device.
+struct Rows {
+    logits: Vec<f32>,
+    vocabulary: Vocabulary,
+    ids: Vec<u32>,
+    keys: Vec<[u32; 4]>,
+}
+
+impl Rows {
+    /// `t` rows of a vocabulary of `v`, the last token being the mask; all are masked.
+    fn new(t: usize, v: usize, spread: f32) -> Rows {
+        let mut random = Random((t * v) as u64);
+        let logits = random.numbers(t * v).iter().map(|x| x * spread).collect();
+        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1 };
+        let keys = (0..t as u32).map(|i| [7, 11, i, 0]).collect();
+        Rows { logits, vocabulary, ids: vec![v as u32 - 1; t], keys }
+    }
+
+    fn row(&self, t: usize) -> &[f32] {
+        &self.logits[t * self.vocabulary.size..(t + 1) * self.vocabulary.size]
+    }
+
+    fn mask(&self) -> usize {
+        self.vocabulary.mask_id as usize
+    }
+
+    fn upload_logits(&self, gpu: &Gpu) -> Tensor {
+        let v = self.vocabulary.size;
+        // What lies in the padding must not matter.
+        let padded = |row: &[f32]| {
+            let mut row = row.to_vec();
+            row.resize(v.next_multiple_of(4), 1e9);
+            row
+        };
+        let numbers: Vec<f32> = self.logits.chunks(v).flat_map(padded).collect();
+        upload(gpu, &[self.ids.len(), v.next_multiple_of(4)], &numbers)
+    }
+
+    /// Draws and reveals once. Returns cells and tokens.
+    fn step(&self, gpu: &Gpu, uniform: StepUniform, block: usize, filtered: bool) -> Outcome {
+        let t = self.ids.len();
+        let logits = self.upload_logits(gpu);
+        let ids = words(gpu, &[t], &self.ids);
+        let keys = words(gpu, &[t, 4], self.keys.as_flattened());
+        let step = Tensor::from_slice(gpu, "step", &[8], DType::U32, &[uniform]).unwrap();
+        let limits = words(gpu, &[t, 2], &vec![0; 2 * t]);
+        let chunks = draw_chunks(gpu.kernels(), logits.dim(1));
+        let partials =
+            Tensor::padded(gpu, "partials", &[t, chunks, PARTIAL_WORDS], DType::U32, 64).unwrap();
+        let cells = words(gpu, &[t, CELL_WORDS], &vec![0; t * CELL_WORDS]);
+        run(gpu, |r| {
+            r.threshold(&logits, &ids, &step, self.vocabulary, &limits).unwrap();
+            let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered };
+            r.draw(&logits, rows, &step, self.vocabulary, &partials).unwrap();
+            let block = (block, self.vocabulary.mask_id);
+            r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
+        });
+        let cells: Vec<u32> = read(gpu, &cells);
+        Outcome {
+            ids: read(gpu, &ids),
+            cells: cells.chunks(4).map(|cell| cell.try_into().unwrap()).collect(),
+            limits: read(gpu, &limits),
+        }
+    }
+}
+
+struct Outcome {
+    ids: Vec<u32>,
+    cells: Vec<[u32; 4]>,
+    limits: Vec<u32>,
+}
+
+impl Outcome {
+    fn keeps(&self, t: usize, id: usize, logit: f32) -> bool {
+        let bits = logit.to_bits();
+        let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+        let (limit, upto) = (self.limits[2 * t], self.limits[2 * t + 1]);
+        key > limit || (key == limit && (id as u32) < upto)
+    }
+}
+
+/// The kept tokens are the first in order, and as many as the twin allows.
+fn check_threshold(rows: &Rows, found: &Outcome, s: Sampling, t: usize) -> Result<(), String> {
+    let row = rows.row(t);
+    let order = twins::candidates(row, rows.mask());
+    let kept = order.iter().take_while(|&&id| found.keeps(t, id, row[id])).count();
+    let all = order.iter().filter(|&&id| found.keeps(t, id, row[id])).count();
+    let filter = (s.top_k, f64::from(s.top_p));
+    let (least, most) = twins::threshold(row, rows.mask(), f64::from(s.temperature), filter, 1e-5);
+    if kept == all && (least..=most).contains(&kept) {
+        return Ok(());
+    }
+    Err(format!("row {t}: keeps {kept} ({all}), expected {least} to {most}; {s:?}"))
+}
+
+#[test]
+fn threshold() {
+    let sampling =
+        |top_k, top_p, temperature| Sampling { top_k, top_p, temperature, ..Sampling::default() };
+    for gpu in gpus() {
+        for (v, spread) in [(5, 2.0), (98, 4.0), (4099, 8.0)] {
+            let mut rows = Rows::new(3, v, spread);
+            // Ties: equal logits are told apart by id.
+            let tied = rows.row(0).iter().map(|x| (x * 2.0).round()).collect::<Vec<_>>();
+            rows.logits[..v].copy_from_slice(&tied);
+            rows.logits[v..2 * v].fill(0.25);
+            for s in [
+                sampling(0, 1.0, 1.0),
+                sampling(1, 1.0, 1.0),
+                sampling(3, 1.0, 1.0),
+                sampling(10_000, 1.0, 1.0),
+                sampling(0, 1e-6, 1.0),
+                sampling(0, 0.3, 1.0),
+                sampling(0, 0.9, 0.7),
+                sampling(0, 0.99, 1.5),
+                sampling(4, 0.8, 1.0),
+            ] {
+                let found = rows.step(&gpu, s.uniform(0), 1, true);
+                (0..3).for_each(|t| check_threshold(&rows, &found, s, t).unwrap());
+                let seven = sampling(7, 1.0, 1.0);
+                assert!(
+                    v == 5 || (0..3).any(|t| check_threshold(&rows, &found, seven, t).is_err()),
+                    "another filter is rejected"
+                );
+            }
+        }
+    }
+}
+
+/// Every drawn token has the highest score of the twin, within what f32 can tell.
+fn check_draw(rows: &Rows, found: &Outcome, temperature: f64, step: u32) -> Result<(), String> {
+    for (t, cell) in found.cells.iter().enumerate() {
+        let scores = twins::draw(rows.row(t), rows.mask(), temperature, rows.keys[t], step);
+        let best = scores.iter().copied().fold(f64::MIN, f64::max);
+        let got = scores[cell[0] as usize];
+        if best - got > 1e-4 {
+            return Err(format!("row {t}: token {} scores {got}, not {best}", cell[0]));
+        }
+        let p = twins::softmax(rows.row(t), 1.0, rows.mask());
+        let entropy: f64 = p.iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum();
+        let confidence = p[cell[0] as usize];
+        let found = [1, 2].map(|i| f64::from(f32::from_bits(cell[i])));
+        if (found[0] - confidence).abs() > f64::from(PROBABILITY)
+            || (found[1] - entropy).abs() > f64::from(PROBABILITY) * entropy.max(1.0)
+        {
+            return Err(format!("row {t}: {found:?}, expected [{confidence}, {entropy}]"));
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn draw() {
+    for gpu in gpus() {
+        // The largest needs several chunks in every family.
+        for (t, v, temperature) in [(1, 3, 1.0f32), (64, 7, 0.8), (5, 98, 1.3), (2, 50_258, 1.0)] {
+            let rows = Rows::new(t, v, 5.0);
+            let sampling = Sampling { temperature, ..Sampling::default() };
+            for step in [0, 3] {
+                let found = rows.step(&gpu, sampling.uniform(step), 1, false);
+                check_draw(&rows, &found, f64::from(temperature), step as u32).unwrap();
+                if t > 1 {
+                    let wrong = check_draw(&rows, &found, f64::from(temperature), 9);
+                    assert!(wrong.is_err(), "another step draws other tokens");
+                }
+            }
+            let greedy = Sampling { temperature: 0.0, ..sampling };
+            let found = rows.step(&gpu, greedy.uniform(0), 1, false);
+            for (t, cell) in found.cells.iter().enumerate() {
+                let best = twins::candidates(rows.row(t), rows.mask())[0];
+                assert_eq!(cell[0] as usize, best, "without noise the likeliest token");
+            }
+        }
+    }
+}
+
+#[test]
+fn draws_follow_the_softmax_and_other_temperatures_are_noticed() {
+    let Some(gpu) = gpu(None) else { return };
+    let one = Rows::new(1, 7, 1.5);
+    let mut rows = Rows::new(4096, 7, 0.0);
+    rows.logits = one.logits.repeat(4096);
+    let p_value = |temperature: f32| {
+        let sampling = Sampling { temperature, ..Sampling::default() };
+        let mut counts = vec![0; 7];
+        for step in 0..25 {
+            let found = rows.step(&gpu, sampling.uniform(step), 1, false);
+            found.cells.iter().for_each(|cell| counts[cell[0] as usize] += 1);
+        }
+        assert_eq!(counts[6], 0, "the mask token is never drawn");
+        chi_square(&counts[..6], &twins::softmax(&one.logits, 1.0, 6)[..6])
+    };
+    assert!(p_value(1.0) > 0.001);
+    assert!(p_value(0.95) < 0.001 && p_value(1.05) < 0.001);
+}
+
+#[test]
+fn a_tail_of_small_probabilities_is_not_cut_off() {
+    let Some(gpu) = gpu(None) else { return };
+    // One token at logit 18 against 50,000 at 0: the tail has 7.6e-4 of the mass, a token of it
+    // 1.5e-8, which noise made of one 32-bit number would reach far too seldom.
+    let mut rows = Rows::new(64, 50_002, 0.0);
+    for row in rows.logits.chunks_mut(50_002) {
+        row[17] = 18.0;
+    }
+    let (mut tail, mut draws) = (0usize, 0usize);
+    for step in 0..400 {
+        let found = rows.step(&gpu, Sampling::default().uniform(step), 1, false);
+        tail += found.cells.iter().filter(|cell| cell[0] != 17).count();
+        draws += found.cells.len();
+    }
+    let expected = draws as f64 * 50_000.0 / (50_000.0 + 18f64.exp());
+    let deviation = (tail as f64 - expected) / expected.sqrt();
+    assert!(deviation.abs() < 3.5, "{tail} draws of the tail, expected {expected:.1}");
+}
+
+#[test]
+fn reveal() {
+    for gpu in gpus() {
+        for (block, count, below) in [(1, 1, 0), (8, 1, 0), (16, 3, 0), (16, 0, 1 << 30)] {
+            let t = 4 * block;
+            let mut rows = Rows::new(t, 9, 2.0);
+            let mut random = Random(block as u64);
+            let masked: Vec<bool> = (0..t).map(|_| random.number() > -0.4).collect();
+            for (id, masked) in rows.ids.iter_mut().zip(&masked) {
+                *id = if *masked { 8 } else { 3 };
+            }
+            let uniform = StepUniform {
+                open_count: count as u32,
+                open_below: below,
+                ..Sampling::default().uniform(2)
+            };
+            let found = rows.step(&gpu, uniform, block, false);
+            let opens: Vec<bool> = (0..t)
+                .step_by(block)
+                .flat_map(|at| {
+                    let cells = at..at + block;
+                    twins::reveal(&masked[cells.clone()], &rows.keys[cells], 2, count, below)
+                })
+                .collect();
+            for i in 0..t {
+                let [token, _, _, state] = found.cells[i];
+                let wanted = match (masked[i], opens[i]) {
+                    (false, _) => (3, [0; 4], 0),
+                    (true, false) => (8, found.cells[i], 0),
+                    (true, true) => (token, found.cells[i], 3),
+                };
+                assert_eq!((found.ids[i], found.cells[i], state), wanted, "cell {i}");
+            }
+            assert!(
+                opens.iter().any(|&opens| opens) && masked.iter().any(|masked| !masked)
+                    || block == 1
+            );
+        }
+    }
+}
+
+#[test]
+fn logits_that_are_no_numbers_are_reported_and_not_opened() {
+    for gpu in gpus() {
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut rows = Rows::new(2, 98, 2.0);
+            rows.logits[98 + 40] = bad;
+            let found = rows.step(&gpu, Sampling::default().uniform(0), 2, false);
+            let name = format!("{bad} {:?}", gpu.kernels());
+            assert_eq!(found.cells[1][3], u32::MAX, "{name}");
+            assert_eq!(found.ids[1], 97, "{name}");
+            assert!(found.cells[0][3] < 2, "{name}");
+        }
+    }
+}
+
+#[test]
+fn candidates() {
+    for gpu in gpus() {
+        for (v, count) in [(5, 1), (98, 5), (6, 10), (4099, 3)] {
+            let mut rows = Rows::new(3, v, 3.0);
+            rows.logits[v..2 * v].fill(0.5);
+            let logits = rows.upload_logits(&gpu);
+            let ids = words(&gpu, &[3], &rows.ids);
+            let top = words(&gpu, &[3, count, CANDIDATE_WORDS], &vec![0; 6 * count]);
+            run(&gpu, |r| r.candidates(&logits, &ids, rows.vocabulary, &top).unwrap());
+            let found: Vec<[u32; 2]> = read(&gpu, &top);
+            for (t, found) in found.chunks(count).enumerate() {
+                let p = twins::softmax(rows.row(t), 1.0, rows.mask());
+                let order = twins::candidates(rows.row(t), rows.mask());
+                for (i, &[token, probability]) in found.iter().enumerate() {
+                    let probability = f32::from_bits(probability);
+                    let Some(&wanted) = order.get(i) else {
+                        assert_eq!((token as usize, probability), (v, 0.0), "there are no more");
+                        continue;
+                    };
+                    assert_eq!(token as usize, wanted, "row {t}, {:?}", gpu.kernels());
+                    assert!((f64::from(probability) - p[wanted]).abs() < f64::from(PROBABILITY));
+                }
+            }
+        }
+    }
+}
