@@ -193,7 +193,7 @@ fn draws_follow_the_softmax_and_other_temperatures_are_noticed() {
     rows.logits = one.logits.repeat(4096);
     let p_value = |temperature: f32| {
         let sampling = Sampling { temperature, ..Sampling::default() };
-        let mut counts = vec![0; 7];
+        let mut counts = [0; 7];
         for step in 0..25 {
             let found = rows.step(&gpu, sampling.uniform(step), 1, false);
             found.cells.iter().for_each(|cell| counts[cell[0] as usize] += 1);
