@@ -2,7 +2,7 @@
 //! number of rows and the shape, by rules that were measured.
 
 use crate::gpu::KernelFamily;
-use crate::gpu::plan::KernelSource;
+use crate::gpu::plan::{KernelSource, Overrides};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
@@ -25,7 +25,6 @@ pub const KERNELS: &[KernelSource] = &[
     MATMUL_OUTER4,
     MATMUL_OUTER8,
     MATMUL_OUTER16,
-    MATMUL_OUTER32,
     MATMUL_PLAIN,
     MATMUL_ROWS,
     MATMUL_TILED,
@@ -43,7 +42,6 @@ pub(crate) const NORM: KernelSource = kernel!("norm", "reduce");
 const MATMUL_OUTER4: KernelSource = kernel!("matmul_outer4", "matmul");
 const MATMUL_OUTER8: KernelSource = kernel!("matmul_outer8", "matmul");
 const MATMUL_OUTER16: KernelSource = kernel!("matmul_outer16", "matmul");
-const MATMUL_OUTER32: KernelSource = kernel!("matmul_outer32", "matmul");
 const MATMUL_PLAIN: KernelSource = kernel!("matmul_plain", "matmul");
 const MATMUL_ROWS: KernelSource = kernel!("matmul_rows", "matmul");
 const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul");
@@ -60,23 +58,31 @@ pub(crate) struct Tiling {
     pub(crate) kernel: KernelSource,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
+    /// Overrides of this kernel alone.
+    pub(crate) overrides: Overrides<'static>,
 }
 
-/// The matrix product for `rows` rows.
+const NONE: Overrides<'static> = &[];
+const WIDE: Overrides<'static> = &[("WIDE", 1.0)];
+const NARROW: Overrides<'static> = &[("WIDE", 0.0)];
+
+/// The matrix product for `rows` rows and a weight `[N, K]`.
 ///
-/// On lavapipe taller tiles do more per load (18, 28, 40 and 49 GFLOP/s for 4 to 32 rows) but
-/// compile longer, the tallest 0.7 s for each shape: it pays from 128 rows on.
-pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize) -> Tiling {
-    let (kernel, rows, columns) = match (family, rows) {
-        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, 32),
-        (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, 32),
-        (KernelFamily::Outer, ..128) => (MATMUL_OUTER16, 16, 32),
-        (KernelFamily::Outer, _) => (MATMUL_OUTER32, 32, 32),
-        (KernelFamily::Plain, _) => (MATMUL_PLAIN, 4, 32),
-        (KernelFamily::Workgroup, ..=32) => (MATMUL_ROWS, 8, 4),
-        (KernelFamily::Workgroup, _) => (MATMUL_TILED, 64, 64),
+/// On lavapipe taller and wider tiles do more per load (18, 28, 35 and 41 GFLOP/s for 4, 8, 16
+/// and wide 16 rows; 32 rows gain nothing more) but compile longer, the widest a second for each
+/// shape: too long for the passes of a small model.
+pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize, [n, k]: [usize; 2]) -> Tiling {
+    let is_wide = n.min(k) >= 512;
+    let (kernel, rows, columns, overrides) = match (family, rows) {
+        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, 32, NONE),
+        (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, 32, NONE),
+        (KernelFamily::Outer, _) if is_wide => (MATMUL_OUTER16, 16, 64, WIDE),
+        (KernelFamily::Outer, _) => (MATMUL_OUTER16, 16, 32, NARROW),
+        (KernelFamily::Plain, _) => (MATMUL_PLAIN, 4, 32, NONE),
+        (KernelFamily::Workgroup, ..=32) => (MATMUL_ROWS, 8, 4, NONE),
+        (KernelFamily::Workgroup, _) => (MATMUL_TILED, 64, 64, NONE),
     };
-    Tiling { kernel, rows, columns }
+    Tiling { kernel, rows, columns, overrides }
 }
 
 /// Widest head that the outer-product attention holds in registers.

@@ -148,11 +148,11 @@ impl Recorder<'_> {
             }
             _ => (bias, Sequences::SHARED, 0),
         };
-        let tiling = matmul_tiling(self.family(), t);
+        let tiling = matmul_tiling(self.family(), t, w.shape());
         for part in w.parts() {
             let columns = part.table.dim(0);
             let part_bias = bias.rows(part.first, columns)?;
-            let overrides = [
+            let mut overrides = vec![
                 ("K", k as f64),
                 ("N", columns as f64),
                 ("Y_STRIDE", y.dim(1) as f64),
@@ -166,6 +166,7 @@ impl Recorder<'_> {
                 ("GATE_STRIDE", gate.dim(1) as f64),
                 ("GATE_AT", (gate_at + part.first) as f64),
             ];
+            overrides.extend(tiling.overrides);
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
             let bindings = [x, &part.table, &part_bias, gate, y];
             self.dispatch(&tiling.kernel, &overrides, &bindings, workgroups)?;

@@ -101,6 +101,7 @@ fn matmul() {
         (17, 33, 8),
         (33, 131, 40),
         (130, 70, 32),
+        (18, 520, 512),
     ];
     for gpu in gpus() {
         for size in sizes {
