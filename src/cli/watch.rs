@@ -11,7 +11,6 @@ use console::{Style, Term, measure_text_width};
 /// A terminal with a run on it.
 pub struct Screen {
     samples: usize,
-    width: usize,
     /// What is finished of the line under the pen.
     tail: Vec<Piece>,
     /// Cells of the current block at its last step.
@@ -35,7 +34,6 @@ impl Screen {
     pub fn new(samples: usize) -> Screen {
         Screen {
             samples,
-            width: Term::stdout().size().1.max(20) as usize,
             tail: Vec::new(),
             cells: Vec::new(),
             redrawn: 0,
@@ -111,24 +109,27 @@ impl Screen {
     }
 
     fn draw(&mut self, out: &mut impl Write) -> Result<()> {
+        let (height, width) = Term::stdout().size();
+        let (height, width) = (usize::from(height).max(4), usize::from(width).max(20));
         let mut frame = String::new();
         if self.redrawn > 0 {
             frame += &format!("\x1b[{}A", self.redrawn);
         }
         frame += "\r\x1b[J";
-        let (lines, rest) = wrap(&self.tail, self.width);
-        self.tail = rest;
+        let mut lines = wrap(&self.tail, width);
+        self.tail = lines.pop().unwrap_or_default();
         lines.iter().for_each(|line| frame += &format!("{}\n", painted(line)));
-        let mut pieces = self.tail.clone();
-        pieces.extend(self.cells.iter().filter(|c| c.state != CellState::Given).map(live));
-        let (mut lines, last) = wrap(&pieces, self.width);
-        lines.push(last);
         if self.footer.is_empty() {
             self.redrawn = 0;
             frame += &painted(&self.tail);
         } else {
-            self.redrawn = lines.len() + 1;
-            lines.iter().for_each(|line| frame += &format!("{}\n", painted(line)));
+            let mut pieces = self.tail.clone();
+            pieces.extend(self.cells.iter().filter(|c| c.state != CellState::Given).map(live));
+            let lines = wrap(&pieces, width);
+            // What has scrolled off the screen cannot be redrawn.
+            let shown = &lines[lines.len().saturating_sub(height - 3)..];
+            self.redrawn = shown.len() + 1;
+            shown.iter().for_each(|line| frame += &format!("{}\n", painted(line)));
             frame += &format!("\n{}", Style::new().dim().apply_to(&self.footer));
         }
         out.write_all(frame.as_bytes())?;
@@ -171,29 +172,82 @@ fn shown(cell: &Cell) -> String {
     cell.text.clone().unwrap_or_else(|| format!("{} ", cell.token))
 }
 
-/// Cuts pieces into full lines and what is left of the last, between words where there are any.
-fn wrap(pieces: &[Piece], width: usize) -> (Vec<Vec<Piece>>, Vec<Piece>) {
-    let mut lines = Vec::new();
-    let mut line: Vec<Piece> = Vec::new();
-    let mut used = 0;
-    for piece in pieces {
-        for part in piece.text.split_inclusive(['\n', ' ']) {
-            let wide = measure_text_width(part.trim_end_matches(['\n', ' ']));
-            if used > 0 && used + wide > width {
-                lines.push(std::mem::take(&mut line));
-                used = 0;
-            }
-            line.push(Piece { text: part.trim_end_matches('\n').into(), ..piece.clone() });
-            used += measure_text_width(part.trim_end_matches('\n'));
-            if part.ends_with('\n') {
-                lines.push(std::mem::take(&mut line));
-                used = 0;
-            }
+/// Breaks pieces into lines between words, or inside a word longer than a line. The last line is
+/// the one that grows.
+fn wrap(pieces: &[Piece], width: usize) -> Vec<Vec<Piece>> {
+    let glyphs = pieces.iter().flat_map(|piece| piece.text.chars().map(move |c| (c, piece)));
+    let glyphs: Vec<(char, &Piece)> = glyphs.collect();
+    let wide = |from: usize, to: usize| glyphs[from..to].iter().map(|g| columns(g.0)).sum();
+    let (mut lines, mut start, mut used, mut word) = (Vec::new(), 0, 0, 0);
+    for (i, &(c, _)) in glyphs.iter().enumerate() {
+        if c == '\n' {
+            lines.push(joined(&glyphs[start..i]));
+            (start, used, word) = (i + 1, 0, i + 1);
+            continue;
+        }
+        // Spaces may hang over the edge: they are not painted there.
+        if c != ' ' && used + columns(c) > width {
+            let cut = if word > start { word } else { i };
+            lines.push(joined(&glyphs[start..cut]));
+            (start, used, word) = (cut, wide(cut, i), cut);
+        }
+        used += columns(c);
+        if c == ' ' {
+            word = i + 1;
         }
     }
-    (lines, line)
+    lines.push(joined(&glyphs[start..]));
+    lines
 }
 
+/// Glyphs of the same piece, put together again.
+fn joined(glyphs: &[(char, &Piece)]) -> Vec<Piece> {
+    let runs = glyphs.chunk_by(|a, b| std::ptr::eq(a.1, b.1));
+    let run = |run: &[(char, &Piece)]| Piece {
+        text: run.iter().map(|glyph| glyph.0).collect(),
+        style: run[0].1.style.clone(),
+    };
+    runs.map(run).collect()
+}
+
+fn columns(c: char) -> usize {
+    measure_text_width(c.encode_utf8(&mut [0; 4]))
+}
+
+/// A line in colour, without the spaces at its end.
 fn painted(line: &[Piece]) -> String {
-    line.iter().map(|piece| piece.style.apply_to(&piece.text).to_string()).collect()
+    let end = line.iter().rposition(|piece| !piece.text.trim_end().is_empty());
+    let last = end.unwrap_or(0);
+    let text = |(i, piece): (usize, &Piece)| {
+        let text = if i == last { piece.text.trim_end() } else { &piece.text };
+        piece.style.apply_to(text).to_string()
+    };
+    line.iter().take(last + 1).enumerate().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(texts: &[&str], width: usize) -> Vec<String> {
+        let pieces: Vec<Piece> = texts.iter().map(|text| Piece::new(text, Style::new())).collect();
+        let text = |line: &Vec<Piece>| line.iter().map(|piece| piece.text.as_str()).collect();
+        wrap(&pieces, width).iter().map(text).collect()
+    }
+
+    #[test]
+    fn lines_break_between_words_however_the_tokens_fall() {
+        assert_eq!(lines(&["the k", "ing", ", he"], 8), ["the ", "king, he"]);
+        assert_eq!(lines(&["a b\n\nc"], 8), ["a b", "", "c"]);
+        assert_eq!(lines(&["abcdefgh", "ij k"], 4), ["abcd", "efgh", "ij k"]);
+        assert_eq!(lines(&["世界世", " 界"], 4), ["世界", "世 ", "界"]);
+        assert_eq!(lines(&[], 4), [""]);
+    }
+
+    #[test]
+    fn a_full_line_with_a_space_after_it_stays_one_line_on_the_screen() {
+        assert_eq!(lines(&["abcd ", "ef"], 4), ["abcd ", "ef"]);
+        let pieces = [Piece::new("abcd", Style::new()), Piece::new("  ", Style::new())];
+        assert_eq!(measure_text_width(&painted(&pieces)), 4);
+    }
 }
