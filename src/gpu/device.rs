@@ -191,6 +191,10 @@ impl Gpu {
     /// # Errors
     /// [`Error::DeviceLost`].
     pub fn check(&self) -> Result<()> {
+        // The driver's callbacks run while the device is polled.
+        if let Err(e) = self.inner.device.poll(wgpu::PollType::Poll) {
+            remember(&self.inner.failure, e.to_string());
+        }
         match self.inner.failure.lock() {
             Ok(failure) => match failure.as_ref() {
                 Some(words) => Err(Error::DeviceLost(words.clone())),

@@ -92,7 +92,7 @@ fn compile(
     });
     match pollster::block_on(scope.pop()) {
         None => Ok(pipeline),
-        Some(e) => Err(Error::Kernel { kernel: source.name, cause: e.to_string() }),
+        Some(e) => Err(kernel_error(gpu, source.name, &e)),
     }
 }
 
@@ -201,11 +201,19 @@ impl<'g> Recorder<'g> {
             entries: &entries,
         });
         if let Some(e) = pollster::block_on(scope.pop()) {
-            return Err(Error::Kernel { kernel, cause: e.to_string() });
+            return Err(kernel_error(self.gpu, kernel, &e));
         }
         let workgroups = workgroups.map(|count| count as u32);
         self.dispatches.push(Dispatch { kernel, pipeline, bindings, workgroups });
         Ok(())
+    }
+}
+
+/// What a failed validation means: on a lost device nothing is valid any more.
+fn kernel_error(gpu: &Gpu, kernel: &'static str, error: &wgpu::Error) -> Error {
+    match gpu.check() {
+        Err(lost) => lost,
+        Ok(()) => Error::Kernel { kernel, cause: error.to_string() },
     }
 }
 

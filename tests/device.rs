@@ -1,0 +1,74 @@
+//! Devices: a host program's own, with whatever limits and features it has, and lost ones.
+
+mod common;
+
+use bdlm::event::Event;
+use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
+use bdlm::hub::ModelFiles;
+use bdlm::sample::{Engine, Prompt, Request, Watch};
+use bdlm::{Error, wgpu};
+use common::gpu;
+
+/// A device as a host program would request it.
+fn host_device(features: wgpu::Features) -> Option<(wgpu::Device, wgpu::Queue)> {
+    gpu(None)?;
+    let adapter = Gpu::adapters().into_iter().next()?;
+    let descriptor = wgpu::DeviceDescriptor {
+        required_features: features & adapter.features(),
+        // WebGPU's defaults, as eframe asks for: 128 MiB bindings, 256 invocations.
+        required_limits: wgpu::Limits::default(),
+        ..Default::default()
+    };
+    Some(pollster::block_on(adapter.request_device(&descriptor)).unwrap())
+}
+
+fn request() -> Request {
+    Request { prompt: Prompt::Text("The king".into()), length: 32, ..Default::default() }
+}
+
+fn ids(gpu: &Gpu) -> Vec<u32> {
+    let engine = common::tales(gpu);
+    let mut run = engine.run(request()).unwrap();
+    loop {
+        if let Some(Event::Done(done)) = run.next().unwrap() {
+            return done.ids;
+        }
+    }
+}
+
+#[test]
+fn a_host_s_own_device_gives_the_same_text() {
+    let Some(own) = gpu(None) else { return };
+    let wanted = ids(&own);
+    for features in [wgpu::Features::empty(), wgpu::Features::SUBGROUP] {
+        let (device, queue) = host_device(features).unwrap();
+        let adopted = Gpu::adopt(device, queue, &GpuOptions::default()).unwrap();
+        assert!(adopted.max_binding_bytes() <= 128 << 20);
+        assert_eq!(ids(&adopted), wanted, "{features:?}, {:?} kernels", adopted.kernels());
+    }
+}
+
+#[test]
+fn kernels_that_a_device_cannot_run_are_refused() {
+    let Some((device, queue)) = host_device(wgpu::Features::empty()) else { return };
+    let options = GpuOptions { kernels: Some(KernelFamily::Outer), ..Default::default() };
+    let error = Gpu::adopt(device, queue, &options).unwrap_err().to_string();
+    assert!(error.contains("subgroups of exactly 8 lanes"), "{error}");
+}
+
+#[test]
+fn a_lost_device_is_an_error_and_no_hang() {
+    let Some(_) = gpu(None) else { return };
+    for watch in [Watch::Blocks, Watch::Steps { candidates: 0 }] {
+        let own = Gpu::request(&GpuOptions::default()).unwrap();
+        let engine =
+            Engine::load(&own, &ModelFiles::embedded(), DType::F16, &mut |_, _| {}).unwrap();
+        let mut run = engine.run(Request { watch, ..request() }).unwrap();
+        assert!(matches!(run.next(), Ok(Some(Event::Start(_)))));
+        own.device().destroy();
+        let lost = std::iter::from_fn(|| run.next().transpose()).find_map(Result::err);
+        assert!(matches!(lost, Some(Error::DeviceLost(_))), "{lost:?}");
+        assert!(matches!(run.next(), Ok(None)), "after an error the run is over");
+        assert!(engine.run(request()).is_err() || own.check().is_err());
+    }
+}
