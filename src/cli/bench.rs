@@ -75,7 +75,7 @@ struct Report {
     ms_fused: f64,
     first_ms: f64,
     dispatches_per_pass: usize,
-    dispatches_per_layer: f64,
+    dispatches_per_layer: usize,
     tokens_per_sec: f64,
     weights_bytes: u64,
     weights_bytes_per_sec: f64,
@@ -112,7 +112,8 @@ impl Bench {
             bail!("this checkpoint is {}; passes are timed for block diffusion", config.family());
         }
         let block_size = self.block_size.unwrap_or(config.block_size);
-        let context = self.context.unwrap_or(config.model_length / 2);
+        let room = config.model_length.saturating_sub(block_size);
+        let context = self.context.unwrap_or(room.min(config.model_length / 2));
         let bench = PassBench { block_size, context, passes: self.passes };
         let bar = progress_bar("{spinner} {msg}");
         bar.set_message(format!("timing {} passes", self.passes));
@@ -165,7 +166,6 @@ impl Report {
         // First-hitting opens one token per pass; a block's first pass stores the one before.
         let cells = bench.block_size as f64;
         let ms_per_block = ms_fused + (cells - 1.0) * ms_per_pass;
-        let layers = engine.dit().config().n_blocks as f64;
         Report {
             adapter: gpu.info().name.clone(),
             backend: gpu.info().backend.to_string(),
@@ -173,7 +173,7 @@ impl Report {
             model: command.model_name(),
             weights: engine.dit().weights_dtype(),
             block_size: bench.block_size,
-            context: bench.context,
+            context: times.context,
             passes: sorted.len(),
             ms_per_pass,
             ms_min: at(0),
@@ -181,7 +181,7 @@ impl Report {
             ms_fused,
             first_ms: times.first_ms,
             dispatches_per_pass: times.dispatches,
-            dispatches_per_layer: (times.dispatches as f64 / layers).floor(),
+            dispatches_per_layer: times.layer_dispatches,
             tokens_per_sec: 1e3 * cells / ms_per_block,
             weights_bytes: times.weights_bytes,
             weights_bytes_per_sec: times.weights_bytes as f64 * 1e3 / ms_per_pass,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use bdlm::event::{Done, Event};
 use bdlm::gpu::KernelTime;
 use bdlm::sample::{CachePolicy, Prompt, Request, Run, Sampler, Sampling, Watch};
@@ -20,9 +20,10 @@ use crate::cli::{check_interrupt, note, usage};
   bdlm generate --watch --length 200 \"The king said\"
   bdlm generate --samples 8 --batch 4 --seed 7 --format jsonl > samples.jsonl
   bdlm generate --model kuleshov-group/bd3lm-owt-block_size16 --length 1024 --top-p 0.9
-  bdlm generate --model my-checkpoint --tokenizer tokenizer.json \"Dear reader\"")]
+  bdlm generate --model my-checkpoint --tokenizer tokenizer.json \"Dear reader\"
+  bdlm generate --length 2000 - < beginning.txt")]
 pub struct Generate {
-    /// Beginning of the text [default: none]
+    /// Beginning of the text; `-` reads it from stdin, up to a final newline [default: none]
     prompt: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
@@ -62,13 +63,13 @@ pub struct Generate {
 #[command(next_help_heading = "Sampling")]
 struct SamplingArgs {
     /// Divides the logits; 0 takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
     temperature: f32,
     /// Draw from the K likeliest tokens [default: all]
     #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
     top_k: usize,
     /// Draw from the likeliest tokens whose probabilities sum to at most P
-    #[arg(long, value_name = "P", default_value_t = 1.0)]
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     top_p: f32,
     /// How masked cells open
     #[arg(long, value_enum, default_value = "first-hitting")]
@@ -77,7 +78,7 @@ struct SamplingArgs {
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
     /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
-    #[arg(long, value_name = "NATS", default_value_t = 4.0)]
+    #[arg(long, value_name = "NATS", default_value_t = 4.0, allow_negative_numbers = true)]
     min_entropy: f32,
 }
 
@@ -124,11 +125,15 @@ impl Generate {
             bail!("--watch draws on a terminal, and stdout is none; try --events");
         }
         if self.sampling.sampler == SamplerName::FirstHitting && self.sampling.steps.is_some() {
-            usage("--steps is for --sampler ancestral; first-hitting takes one step per token");
+            usage(
+                "generate",
+                "--steps is for --sampler ancestral; first-hitting takes one step per token",
+            );
         }
+        let prompt = self.prompt()?;
         let gpu = self.device.request()?;
         let engine = self.model.load(&gpu, self.device.weights)?;
-        let mut run = engine.run(self.request(engine.dit().config().block_size))?;
+        let mut run = engine.run(self.request(prompt, engine.dit().config().block_size))?;
         if self.output.profile {
             run.profile()?;
         }
@@ -140,7 +145,15 @@ impl Generate {
         outcome
     }
 
-    fn request(&self, block_size: usize) -> Request {
+    fn prompt(&self) -> Result<Prompt> {
+        let Some("-") = self.prompt.as_deref() else {
+            return Ok(Prompt::Text(self.prompt.clone().unwrap_or_default()));
+        };
+        let text = io::read_to_string(io::stdin()).context("the prompt on stdin cannot be read")?;
+        Ok(Prompt::Text(text.strip_suffix('\n').unwrap_or(&text).into()))
+    }
+
+    fn request(&self, prompt: Prompt, block_size: usize) -> Request {
         let SamplingArgs { temperature, top_k, top_p, sampler, steps, min_entropy } = self.sampling;
         let steps = steps.unwrap_or(self.block_size.unwrap_or(block_size));
         let sampler = match sampler {
@@ -153,7 +166,7 @@ impl Generate {
             _ => Watch::Blocks,
         };
         Request {
-            prompt: Prompt::Text(self.prompt.clone().unwrap_or_default()),
+            prompt,
             length: self.length,
             block_size: self.block_size,
             samples: self.samples,

@@ -84,9 +84,12 @@ fn check_interrupt() -> Result<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
 }
 
-/// Ends with a usage error, exit code 2.
-fn usage(words: &str) -> ! {
-    Cli::command().error(clap::error::ErrorKind::ArgumentConflict, words).exit()
+/// Ends with a usage error of a subcommand, exit code 2.
+fn usage(subcommand: &str, words: &str) -> ! {
+    let mut cli = Cli::command();
+    cli.build();
+    let mut command = cli.find_subcommand_mut(subcommand).map(std::mem::take).unwrap_or(cli);
+    command.error(clap::error::ErrorKind::ArgumentConflict, words).exit()
 }
 
 /// True if a reader of our output has gone, such as `head`.
@@ -98,6 +101,10 @@ pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
 /// Prints an error with its causes, once each.
 pub fn complain(error: &anyhow::Error) {
     let mut words = error.to_string();
+    // Errors of files name them; what has no name is our own output.
+    if error.is::<io::Error>() && error.chain().len() == 1 {
+        words = format!("stdout cannot be written: {words}");
+    }
     for cause in error.chain().skip(1).map(ToString::to_string) {
         if !words.contains(&cause) {
             words += &format!(": {cause}");

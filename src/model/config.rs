@@ -122,7 +122,8 @@ impl Config {
             }
         }
         if self.family() == Family::BlockDiffusion {
-            self.check_block_size(self.block_size)?;
+            let fits = self.check_block_size(self.block_size);
+            fits.map_err(|e| Error::Config(e.to_string()))?;
         }
         for (key, id) in [("bos_token_id", self.bos_token_id), ("eos_token_id", self.eos_token_id)]
         {
@@ -137,14 +138,14 @@ impl Config {
     /// Fails unless blocks of this size fill the window.
     ///
     /// # Errors
-    /// [`Error::Config`].
+    /// [`Error::Request`].
     pub fn check_block_size(&self, block_size: usize) -> Result<()> {
         if block_size > 0 && self.model_length.is_multiple_of(block_size) {
             return Ok(());
         }
         let window = self.model_length;
-        Err(Error::Config(format!(
-            "block size {block_size} does not divide the window of {window} tokens (model_length)"
+        Err(Error::Request(format!(
+            "block size {block_size} does not divide the model's window of {window} tokens"
         )))
     }
 

@@ -5,20 +5,20 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use crate::Result;
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::{Dit, Row};
 use crate::sample::capacity::Capacity;
 use crate::sample::denoiser::Denoiser;
 use crate::sample::random::SampleKey;
 use crate::sample::request::Request;
+use crate::{Error, Result};
 
 /// What to time.
 #[derive(Clone, Copy, Debug)]
 pub struct Bench {
     /// Tokens of a block.
     pub block_size: usize,
-    /// Cached positions that the block attends to.
+    /// Cached positions that the block attends to, cut to whole blocks.
     pub context: usize,
     /// Timed passes, after one that is not.
     pub passes: usize,
@@ -27,6 +27,8 @@ pub struct Bench {
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PassTimes {
+    /// Cached positions that the block attended to.
+    pub context: usize,
     /// Milliseconds of each denoising pass, sampling step included.
     pub pass_ms: Vec<f64>,
     /// Milliseconds of each pass that stores the block before as well.
@@ -35,6 +37,8 @@ pub struct PassTimes {
     pub first_ms: f64,
     /// Dispatches of a pass.
     pub dispatches: usize,
+    /// Dispatches of one layer of it.
+    pub layer_dispatches: usize,
     /// Bytes of weights that a pass reads.
     pub weights_bytes: u64,
 }
@@ -47,12 +51,23 @@ impl Bench {
     pub async fn run(&self, dit: &Arc<Dit>) -> Result<PassTimes> {
         let (mut denoiser, cells) = self.denoiser(dit)?;
         let dispatches = denoiser.dispatches(cells, cells)?;
+        // Without cells to draw there is the embedding, and the layers.
+        let layer_dispatches = (denoiser.dispatches(cells, 0)? - 1) / dit.config().n_blocks;
         let mut pass_ms = self.time(&mut denoiser, cells, cells).await?;
         let first_ms = pass_ms.remove(0);
         let mut fused_ms = self.time(&mut denoiser, cells, 2 * cells).await?;
         fused_ms.remove(0);
         let weights_bytes = dit.bytes_per_pass();
-        Ok(PassTimes { pass_ms, fused_ms, first_ms, dispatches, weights_bytes })
+        let context = self.context / self.block_size * self.block_size;
+        Ok(PassTimes {
+            context,
+            pass_ms,
+            fused_ms,
+            first_ms,
+            dispatches,
+            layer_dispatches,
+            weights_bytes,
+        })
     }
 
     async fn time(&self, denoiser: &mut Denoiser, cells: usize, rows: usize) -> Result<Vec<f64>> {
@@ -85,7 +100,15 @@ impl Bench {
         let length = self.context + block_size;
         let request = Request { length, block_size: Some(block_size), ..Request::default() };
         config.check_block_size(block_size)?;
-        let context = self.context.min(config.model_length - block_size) / block_size;
+        let most = config.model_length - block_size;
+        if self.context > most {
+            let got = self.context;
+            return Err(Error::Request(format!(
+                "a context of {got} does not fit: the model's window leaves {most} tokens before \
+                 a block of {block_size}"
+            )));
+        }
+        let context = self.context / block_size;
         let capacity = Capacity { steps: self.passes + 1, ..Capacity::new(&request, config) };
         let (ring, key) = (capacity.ring, SampleKey::new(request.seed, 0, 0));
         let rows_of = |block: usize| {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bdlm::gpu::{DType, Gpu};
 use bdlm::model::{Checkpoint, Config, Dit};
 use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
 
 /// One folder of fixtures.
 pub struct Fixture {
@@ -28,30 +29,36 @@ impl Fixture {
     /// With another config of the same shape.
     pub fn load_as(&self, gpu: &Gpu, weights: DType, config: &Config) -> Dit {
         let path = self.folder.join("model.safetensors");
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = self.weights();
         let checkpoint = Checkpoint::new(config, &[(&path, &bytes)]).unwrap();
         Dit::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap()
     }
 
+    /// The bytes of its `model.safetensors`.
+    pub fn weights(&self) -> Vec<u8> {
+        read(&self.folder, "model.safetensors")
+    }
+
+    pub fn tensor(&self, name: &str) -> TensorView<'_> {
+        self.cases().tensor(name).unwrap()
+    }
+
     pub fn shape(&self, name: &str) -> Vec<usize> {
-        self.cases().tensor(name).unwrap().shape().to_vec()
+        self.tensor(name).shape().to_vec()
     }
 
     pub fn f32(&self, name: &str) -> Vec<f32> {
-        let cases = self.cases();
-        let data = cases.tensor(name).unwrap().data();
+        let data = self.tensor(name).data();
         data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
     }
 
     pub fn f64(&self, name: &str) -> Vec<f64> {
-        let cases = self.cases();
-        let data = cases.tensor(name).unwrap().data();
+        let data = self.tensor(name).data();
         data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
     }
 
     pub fn ids(&self, name: &str) -> Vec<u32> {
-        let cases = self.cases();
-        let data = cases.tensor(name).unwrap().data();
+        let data = self.tensor(name).data();
         data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32).collect()
     }
 

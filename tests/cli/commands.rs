@@ -1,0 +1,131 @@
+//! `bdlm logits`, `info`, `bench`, `completions` and the help.
+
+use std::collections::HashMap;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::Value;
+
+use crate::common::fixtures::Fixture;
+use crate::common::{check, tolerances};
+use crate::{bdlm, bdlm_without_gpu, fixture, stderr, stdout};
+
+/// The tensors of a fixture, under other names, as a file.
+fn input(f: &Fixture, folder: &std::path::Path, names: &[(&str, &str)]) -> std::path::PathBuf {
+    let bytes: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = names
+        .iter()
+        .map(|&(name, case)| {
+            let view = f.tensor(case);
+            (name.into(), view.dtype(), view.shape().to_vec(), view.data().to_vec())
+        })
+        .collect();
+    let views = bytes.iter().map(|(name, dtype, shape, data)| {
+        (name.as_str(), TensorView::new(*dtype, shape.clone(), data).unwrap())
+    });
+    let path = folder.join("input.safetensors");
+    std::fs::write(&path, safetensors::serialize(views.collect::<HashMap<_, _>>(), None).unwrap())
+        .unwrap();
+    path
+}
+
+/// Runs `bdlm logits` on cases of a fixture and compares what it stores.
+fn check_logits(name: &str, inputs: &[(&str, &str)], case: &str) {
+    for (weights, tolerance) in [("f32", tolerances::LOGITS_F32), ("f16", tolerances::LOGITS_F16)] {
+        let (Some(mut command), f) = (bdlm(), Fixture::open(name)) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let output = folder.path().join("output.safetensors");
+        let run = command
+            .args(["logits", "--weights", weights, "--model", &fixture(name), "--input"])
+            .arg(input(&f, folder.path(), inputs))
+            .arg("--output")
+            .arg(&output)
+            .output()
+            .unwrap();
+        assert!(run.status.success(), "{}", stderr(&run));
+        let bytes = std::fs::read(&output).unwrap();
+        let stored = SafeTensors::deserialize(&bytes).unwrap();
+        let logits = stored.tensor("logits").unwrap();
+        assert_eq!((logits.dtype(), logits.shape()), (Dtype::F32, &f.shape(case)[..]));
+        let got: Vec<f32> = logits
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
+            .collect();
+        check(&got, &f.f32(case), tolerance).unwrap_or_else(|e| panic!("{name} {case}: {e}"));
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 2, "nothing else is left beside the output");
+    }
+}
+
+#[test]
+fn logits_of_every_family_are_stored() {
+    check_logits(
+        "bd3lm-block8",
+        &[("ids", "train.x0"), ("noisy", "train.xt"), ("sigma", "train.sigma")],
+        "train.logits",
+    );
+    check_logits("bd3lm-block4", &[("ids", "plain.ids")], "plain.logits");
+    check_logits("mdlm", &[("ids", "xt"), ("sigma", "sigma")], "logits");
+    check_logits("sedd", &[("ids", "xt"), ("sigma", "sigma")], "logits");
+    check_logits("ar", &[("ids", "x0")], "logits");
+}
+
+#[test]
+fn info_knows_the_model_the_adapters_and_the_memory() {
+    let Some(mut command) = bdlm() else { return };
+    let output = command.args(["info", "--format", "json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["model"]["config"]["vocab_size"], 4096);
+    assert_eq!(report["model"]["family"], "block diffusion (BD3-LM)");
+    let adapter = &report["adapters"][0];
+    assert!(!adapter["name"].as_str().unwrap().is_empty());
+    assert!(adapter["max_binding_bytes"].as_u64().unwrap() >= 128 << 20);
+    let memory = &report["memory"];
+    for part in ["weights_bytes", "cache_bytes", "activations_bytes"] {
+        assert!(memory[part].as_u64().unwrap() > 0, "{part}");
+    }
+    let text = stdout(&bdlm().unwrap().arg("info").output().unwrap());
+    for words in ["adapter 0:", "largest binding", "model: tales", "memory plan", "weights"] {
+        assert!(text.contains(words), "{text}");
+    }
+    for (name, family) in [("mdlm", "MDLM"), ("sedd", "SEDD"), ("ar", "AR")] {
+        let model = fixture(name);
+        let text = stdout(&bdlm().unwrap().args(["info", "--model", &model]).output().unwrap());
+        assert!(text.contains(family), "{text}");
+    }
+}
+
+#[test]
+fn bench_reports_numbers_that_fit_together() {
+    let Some(mut command) = bdlm() else { return };
+    let args = ["bench", "--passes", "3", "--context", "64", "--format", "json"];
+    let output = command.args(args).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let number = |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("{key}: {report}"));
+    assert!(number("ms_min") <= number("ms_per_pass") && number("ms_per_pass") <= number("ms_max"));
+    assert!(number("dispatches_per_layer") <= 8.0);
+    assert_eq!((number("block_size"), number("context"), number("passes")), (8.0, 64.0, 3.0));
+    let rate = number("weights_bytes") / number("ms_per_pass") * 1e3;
+    assert!((number("weights_bytes_per_sec") / rate - 1.0).abs() < 1e-9);
+    assert!(number("tokens_per_sec") > 0.0);
+    assert!(!report["adapter"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn every_command_has_a_help_with_examples() {
+    for command in ["generate", "logits", "info", "bench", "completions"] {
+        let output = bdlm_without_gpu().args([command, "--help"]).output().unwrap();
+        assert!(output.status.success());
+        assert!(stdout(&output).contains("Example"), "{command}");
+        assert!(stdout(&output).contains(&format!("bdlm {command}")), "{command}");
+    }
+}
+
+#[test]
+fn completions_are_printed_for_common_shells() {
+    for shell in ["bash", "zsh", "fish", "powershell"] {
+        let output = bdlm_without_gpu().args(["completions", shell]).output().unwrap();
+        assert!(output.status.success());
+        assert!(stdout(&output).contains("--block-size") || stdout(&output).contains("block-size"));
+    }
+}

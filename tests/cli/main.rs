@@ -1,0 +1,80 @@
+//! The binary as its users meet it: what it prints, how it ends, what it says of wrong input.
+
+mod commands;
+#[path = "../common/mod.rs"]
+mod common;
+mod errors;
+mod generate;
+
+use std::path::Path;
+use std::process::Output;
+
+use assert_cmd::Command;
+
+/// The binary, without a hub and without a user's settings. None where there is no adapter.
+fn bdlm() -> Option<Command> {
+    common::gpu(None)?;
+    Some(bdlm_without_gpu())
+}
+
+/// The binary for what needs no adapter.
+fn bdlm_without_gpu() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bdlm"));
+    command.env("HF_HUB_OFFLINE", "1").env_remove("BDLM_ADAPTER").env_remove("BDLM_KERNELS");
+    command
+}
+
+/// A folder under `tests/fixtures`, as an argument.
+fn fixture(name: &str) -> String {
+    common::fixtures::folder(name).display().to_string()
+}
+
+/// A copy of a fixture in which one value of the config is replaced.
+fn with_config(name: &str, key: &str, value: serde_json::Value) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let from = Path::new(&fixture(name)).to_path_buf();
+    std::fs::copy(from.join("model.safetensors"), folder.path().join("model.safetensors")).unwrap();
+    let config = std::fs::read(from.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&config).unwrap();
+    config[key] = value;
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    folder
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// Fails with this code and one error that holds the words, and prints nothing else.
+fn check_failure(output: &Output, code: i32, words: &[&str]) -> Result<(), String> {
+    let (got, told) = (output.status.code(), stderr(output));
+    if got != Some(code) {
+        return Err(format!("ends with {got:?}, expected {code}: {told}"));
+    }
+    if !output.stdout.is_empty() {
+        return Err(format!("prints {:?} on stdout", stdout(output)));
+    }
+    if told.lines().filter(|line| line.starts_with("error: ")).count() != 1
+        || told.contains("panicked")
+    {
+        return Err(format!("does not tell one error: {told}"));
+    }
+    match words.iter().find(|words| !told.contains(**words)) {
+        Some(words) => Err(format!("does not say {words:?}: {told}")),
+        None => Ok(()),
+    }
+}
+
+#[test]
+fn a_wrong_failure_is_rejected() {
+    let output = bdlm_without_gpu().args(["info", "--model", "nowhere"]).output().unwrap();
+    assert!(check_failure(&output, 1, &["no model `nowhere`"]).is_ok());
+    assert!(check_failure(&output, 2, &["no model `nowhere`"]).is_err());
+    assert!(check_failure(&output, 1, &["no model `elsewhere`"]).is_err());
+    let output = bdlm_without_gpu().arg("--version").output().unwrap();
+    assert!(check_failure(&output, 0, &[]).is_err());
+}
