@@ -1,0 +1,241 @@
+//! Loading checkpoints: every wrong file is refused with words, every right one gives the same
+//! network, and no bytes whatever make the loader panic.
+
+mod common;
+
+use std::path::Path;
+
+use bdlm::gpu::DType;
+use bdlm::model::{Batch, Checkpoint, Config, Dit};
+use common::fixtures::Fixture;
+use common::{check, gpu, tolerances};
+use half::{bf16, f16};
+use proptest::prelude::*;
+use safetensors::tensor::{Dtype, TensorView};
+
+/// A tensor on its way into a file.
+#[derive(Clone)]
+struct Stored {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data: Vec<u8>,
+}
+
+fn stored(f: &Fixture) -> Vec<Stored> {
+    let bytes = f.weights();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let stored = |(name, view): (String, TensorView<'_>)| Stored {
+        name,
+        dtype: view.dtype(),
+        shape: view.shape().to_vec(),
+        data: view.data().to_vec(),
+    };
+    tensors.tensors().into_iter().map(stored).collect()
+}
+
+fn file(tensors: &[Stored]) -> Vec<u8> {
+    let views = tensors
+        .iter()
+        .map(|t| (t.name.as_str(), TensorView::new(t.dtype, t.shape.clone(), &t.data).unwrap()));
+    safetensors::serialize(views, None).unwrap()
+}
+
+/// What the loader says of these files, up to the device.
+fn refusal(config: &Config, files: &[Vec<u8>]) -> String {
+    let path = Path::new("model.safetensors");
+    let files: Vec<(&Path, &[u8])> = files.iter().map(|bytes| (path, &bytes[..])).collect();
+    match Checkpoint::new(config, &files) {
+        Err(e) => e.to_string(),
+        Ok(checkpoint) => {
+            let names = config.tensors().into_iter().map(|(name, _)| name);
+            let read = names.map(|name| checkpoint.tensor(&name).map(drop));
+            read.collect::<Result<(), _>>().map_or_else(|e| e.to_string(), |()| "accepted".into())
+        }
+    }
+}
+
+fn with(f: &Fixture, name: &str, change: impl Fn(&mut Stored)) -> Vec<Vec<u8>> {
+    let mut tensors = stored(f);
+    change(tensors.iter_mut().find(|t| t.name.ends_with(name)).unwrap());
+    vec![file(&tensors)]
+}
+
+#[test]
+fn tensors_that_do_not_fit_are_listed_in_one_error() {
+    let f = Fixture::open("bd3lm-block4");
+    assert_eq!(refusal(&f.config, &[f.weights()]), "accepted");
+    let mut tensors = stored(&f);
+    tensors.retain(|t| !t.name.ends_with("norm_final.weight"));
+    tensors.push(Stored { name: "backbone.extra".into(), ..tensors[0].clone() });
+    let bias = tensors.iter_mut().find(|t| t.name.ends_with("blocks.0.mlp.0.bias")).unwrap();
+    bias.shape[0] -= 1;
+    bias.data.truncate(bias.data.len() - 4);
+    let error = refusal(&f.config, &[file(&tensors)]);
+    let c = f.config.hidden_dim;
+    assert!(error.contains("does not fit its config.json"), "{error}");
+    assert!(error.contains(&format!("norm_final.weight is missing, expected [{c}]")), "{error}");
+    assert!(error.contains("extra is unexpected"), "{error}");
+    assert!(error.contains(&format!("has shape [{}], expected", 4 * c - 1)), "{error}");
+    assert_eq!(error.lines().count(), 4, "{error}");
+}
+
+#[test]
+fn numbers_that_are_not_finite_or_no_floats_are_named() {
+    let f = Fixture::open("bd3lm-block4");
+    let nan =
+        with(&f, "attn_qkv.weight", |t| t.data[8..12].copy_from_slice(&f32::NAN.to_le_bytes()));
+    let error = refusal(&f.config, &nan);
+    assert!(error.contains("attn_qkv.weight holds NaN at index 2"), "{error}");
+    let integers = with(&f, "attn_qkv.weight", |t| t.dtype = Dtype::I32);
+    let error = refusal(&f.config, &integers);
+    assert!(error.contains("attn_qkv.weight is I32, expected F32, F16 or BF16"), "{error}");
+}
+
+#[test]
+fn damaged_files_are_told_apart_from_wrong_ones() {
+    let f = Fixture::open("bd3lm-block4");
+    let whole = f.weights();
+    for cut in [0, 5, 100, whole.len() / 2, whole.len() - 1] {
+        let error = refusal(&f.config, &[whole[..cut].to_vec()]);
+        assert!(error.contains("not a whole safetensors file"), "{cut} bytes: {error}");
+        assert!(error.contains(&format!("{cut} bytes")), "{error}");
+    }
+    let error = refusal(&f.config, &[whole.clone(), whole]);
+    assert!(error.contains("is there twice"), "{error}");
+}
+
+/// Logits of a network loaded from these files.
+fn logits(f: &Fixture, files: &[Vec<u8>]) -> Option<Vec<f32>> {
+    let gpu = gpu(None)?;
+    let path = Path::new("model.safetensors");
+    let files: Vec<(&Path, &[u8])> = files.iter().map(|bytes| (path, &bytes[..])).collect();
+    let checkpoint = Checkpoint::new(&f.config, &files).unwrap();
+    let dit = Dit::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+    let batch =
+        Batch { ids: f.ids("plain.ids"), length: f.shape("plain.ids")[1], ..Default::default() };
+    Some(dit.logits(&batch, f.config.block_size).unwrap())
+}
+
+#[test]
+fn prefixes_shards_and_half_precision_give_the_same_network() {
+    let f = Fixture::open("bd3lm-block4");
+    let Some(wanted) = logits(&f, &[f.weights()]) else { return };
+    let tensors = stored(&f);
+    let bare =
+        tensors.iter().map(|t| Stored { name: t.name.replace("backbone.", ""), ..t.clone() });
+    assert_eq!(logits(&f, &[file(&bare.collect::<Vec<_>>())]).unwrap(), wanted);
+    let compiled = tensors
+        .iter()
+        .map(|t| Stored { name: t.name.replace("backbone.", "backbone._orig_mod."), ..t.clone() });
+    assert_eq!(logits(&f, &[file(&compiled.collect::<Vec<_>>())]).unwrap(), wanted);
+    let (first, second) = tensors.split_at(tensors.len() / 2);
+    assert_eq!(logits(&f, &[file(first), file(second)]).unwrap(), wanted);
+    let halves = |dtype, half: fn(f32) -> [u8; 2]| {
+        let convert = |t: &Stored| Stored {
+            dtype,
+            data: t.data.as_chunks().0.iter().flat_map(|&b| half(f32::from_le_bytes(b))).collect(),
+            ..t.clone()
+        };
+        let tensors: Vec<Stored> = tensors.iter().map(convert).collect();
+        logits(&f, &[file(&tensors)]).unwrap()
+    };
+    let f16 = halves(Dtype::F16, |x| f16::from_f32(x).to_le_bytes());
+    check(&f16, &wanted, tolerances::LOGITS_F16).unwrap();
+    let bf16 = halves(Dtype::BF16, |x| bf16::from_f32(x).to_le_bytes());
+    // Three bits fewer than f16.
+    check(&bf16, &wanted, 8.0 * tolerances::LOGITS_F16).unwrap();
+    assert!(check(&bf16, &wanted, tolerances::LOGITS_F32).is_err(), "the precision is lower");
+}
+
+#[test]
+fn a_weight_too_large_for_f16_is_named() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let large = with(&f, "attn_qkv.weight", |t| t.data[..4].copy_from_slice(&1e6f32.to_le_bytes()));
+    let path = Path::new("model.safetensors");
+    let checkpoint = Checkpoint::new(&f.config, &[(path, &large[0])]).unwrap();
+    let error = Dit::load(&gpu, &checkpoint, DType::F16, &mut |_, _| {}).unwrap_err().to_string();
+    assert!(error.contains("attn_qkv.weight holds 1000000, too large for f16"), "{error}");
+    Dit::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+}
+
+#[test]
+fn configs_that_cannot_be_name_the_key_and_the_range() {
+    let whole: serde_json::Value =
+        serde_json::from_slice(include_bytes!("fixtures/bd3lm-block4/config.json")).unwrap();
+    let error = |key: &str, value: Option<serde_json::Value>| {
+        let mut config = whole.clone();
+        match value {
+            Some(value) => config[key] = value,
+            None => drop(config.as_object_mut().unwrap().remove(key)),
+        }
+        Config::from_json(config.to_string().as_bytes()).map(drop).unwrap_err().to_string()
+    };
+    for key in ["block_size", "vocab_size", "model_length", "hidden_dim", "n_blocks", "n_heads"] {
+        assert!(error(key, None).contains(&format!("missing field `{key}`")), "{key}");
+        assert!(error(key, Some(0.into())).contains(&format!("{key} is 0, expected")), "{key}");
+        let huge = error(key, Some((1u64 << 40).into()));
+        assert!(huge.contains(&format!("{key} is 1099511627776, expected")), "{huge}");
+    }
+    assert!(Config::from_json(b"{").unwrap_err().to_string().contains("not JSON"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
+
+    #[test]
+    fn no_config_makes_the_reader_panic(
+        key in "block_size|vocab_size|model_length|hidden_dim|cond_dim|n_blocks|n_heads|causal|bos_token_id",
+        value in prop_oneof![
+            any::<i64>().prop_map(serde_json::Value::from),
+            any::<f64>().prop_map(serde_json::Value::from),
+            any::<bool>().prop_map(serde_json::Value::from),
+            (0u64..2048).prop_map(serde_json::Value::from),
+            ".{0,8}".prop_map(serde_json::Value::from),
+        ],
+    ) {
+        let text = include_bytes!("fixtures/bd3lm-block4/config.json");
+        let mut config: serde_json::Value = serde_json::from_slice(text).unwrap();
+        config[key] = value;
+        if let Ok(config) = Config::from_json(config.to_string().as_bytes()) {
+            prop_assert!(config.model_length >= 1 && config.mask_id() as usize + 1 == config.vocab_size);
+            // What is accepted can be reasoned about without overflow.
+            if config.n_blocks <= 4096 {
+                let numbers = config.tensors().into_iter().map(|(_, s)| s.iter().product::<usize>());
+                prop_assert!(numbers.sum::<usize>() > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_config_reader_panic(text in any::<Vec<u8>>()) {
+        prop_assert!(Config::from_json(&text).is_err());
+    }
+
+    #[test]
+    fn no_bytes_make_the_loader_panic(bytes in any::<Vec<u8>>()) {
+        let config = &Fixture::open("enumerable").config;
+        prop_assert_ne!(refusal(config, &[bytes]), "accepted");
+    }
+
+    #[test]
+    fn no_damage_to_a_file_makes_the_loader_panic(
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        header in any::<bool>(),
+        cut in any::<prop::sample::Index>(),
+        shorten in any::<bool>(),
+    ) {
+        let f = Fixture::open("enumerable");
+        let mut bytes = f.weights();
+        let end = if header { bytes.len().min(2000) } else { bytes.len() };
+        for (at, byte) in flips {
+            bytes[at.index(end)] ^= byte;
+        }
+        if shorten {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        // Accepted or refused: it says so.
+        prop_assert!(!refusal(&f.config, &[bytes]).is_empty());
+    }
+}

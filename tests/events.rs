@@ -1,0 +1,85 @@
+//! The stream's JSON form is part of the API: what reads it today must be able to tomorrow.
+
+use bdlm::event::{
+    Block, Candidate, Cell, CellState, Done, Event, Retract, Start, Step, StopReason,
+};
+
+/// One event of each kind, every field different from its neighbours.
+fn events() -> Vec<Event> {
+    let text = |text: &str| Some(text.to_string());
+    let cell = |state, candidates| Cell {
+        token: 7,
+        text: text(" fox"),
+        state,
+        confidence: 0.5,
+        entropy: 1.25,
+        candidates,
+    };
+    let candidate = Candidate { token: 9, text: text(" wolf"), probability: 0.25 };
+    vec![
+        Event::Start(Start {
+            sample: 1,
+            seed: 2,
+            block_size: 4,
+            window: 128,
+            length: 64,
+            ids: vec![0, 5],
+            text: text("The"),
+        }),
+        Event::Step(Step {
+            sample: 1,
+            block_idx: 3,
+            step: 2,
+            passes: 11,
+            cells: vec![
+                cell(CellState::Given, Vec::new()),
+                cell(CellState::Open { step: 1 }, Vec::new()),
+                cell(CellState::Masked, vec![candidate]),
+            ],
+            secs: 0.5,
+        }),
+        Event::Block(Block {
+            sample: 1,
+            block_idx: 3,
+            ids: vec![5, 7],
+            text: None,
+            passes: 12,
+            secs: 0.75,
+        }),
+        Event::Retract(Retract {
+            sample: 1,
+            redraws: 2,
+            n_tokens: 3,
+            text: text("The"),
+            entropy: 3.5,
+        }),
+        Event::Done(Done {
+            sample: 1,
+            seed: 2,
+            ids: vec![0, 5],
+            text: text("The"),
+            n_tokens: 2,
+            nfe: 13,
+            passes: 14,
+            secs: 1.5,
+            stop: StopReason::LowEntropy,
+            redraws: 2,
+        }),
+    ]
+}
+
+#[test]
+fn the_json_form_is_pinned() {
+    let lines: Vec<String> =
+        events().iter().map(|event| serde_json::to_string(event).unwrap()).collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn every_event_reads_back_and_names_its_sample() {
+    for event in events() {
+        let line = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
+        assert_eq!(event.sample(), 1);
+    }
+}
