@@ -22,28 +22,17 @@
 //! Training, models of other kinds, an async runtime, a server.
 //!
 //! # Example
+//! A host program's own device; the README shows a run.
 //! ```
-//! use bdlm::event::Event;
 //! use bdlm::gpu::{DType, Gpu, GpuOptions};
 //! use bdlm::hub::ModelFiles;
-//! use bdlm::sample::{Engine, Prompt, Request};
+//! use bdlm::sample::Engine;
+//! use bdlm::wgpu;
 //!
-//! # fn main() -> bdlm::Result<()> {
-//! # let Ok(gpu) = Gpu::request(&GpuOptions::default()) else { return Ok(()) };
-//! # /*
-//! let gpu = Gpu::request(&GpuOptions::default())?;
-//! # */
-//! let model = ModelFiles::embedded();
-//! let engine = Engine::load(&gpu, &model, DType::F16, &mut |_, _| {})?;
-//! let prompt = Prompt::Text("Once upon a time".into());
-//! let mut run = engine.run(Request { prompt, length: 32, ..Request::default() })?;
-//! while let Some(event) = run.next()? {
-//!     if let Event::Block(block) = event {
-//!         print!("{}", block.text.unwrap_or_default());
-//!     }
+//! fn engine(device: wgpu::Device, queue: wgpu::Queue) -> bdlm::Result<Engine> {
+//!     let gpu = Gpu::adopt(device, queue, &GpuOptions::default())?;
+//!     Engine::load(&gpu, &ModelFiles::embedded(), DType::F16, &mut |_, _| {})
 //! }
-//! # Ok(())
-//! # }
 //! ```
 
 // What a library must not do to its host; tests may.
@@ -67,3 +56,8 @@ pub mod text;
 
 pub use error::{Error, Result};
 pub use wgpu;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -223,6 +223,20 @@ fn nothing_names_a_path_of_one_machine() {
 }
 
 #[test]
+fn ci_runs_the_readme_s_test_command() {
+    let readme = "# a\n```sh\nx && cargo run -- y\n```\n```sh\nx && cargo test --z\n```\n";
+    let ci = "step bash -c 'x && cargo test --z'\n";
+    check(
+        rules::ci_runs_the_readme,
+        &[
+            (0, &[("README.md", readme), (".ci/run", ci)]),
+            (1, &[("README.md", readme), (".ci/run", "cargo test --z")]),
+            (1, &[("README.md", "```sh\ncargo run\n```"), (".ci/run", ci)]),
+        ],
+    );
+}
+
+#[test]
 fn all_sources_are_found_and_read_as_code() {
     let paths: Vec<String> = repository().into_iter().map(|file| file.path).collect();
     for wanted in ["Cargo.toml", ".ci/run", "src/lib.rs", "shaders/norm.wgsl", "tests/tidy/main.rs"]

@@ -77,6 +77,17 @@ pub fn lints_are_on(files: &[File]) -> Vec<String> {
     found
 }
 
+/// What a reader is told to run is what is run before a change lands.
+pub fn ci_runs_the_readme(files: &[File]) -> Vec<String> {
+    let text = |path: &str| files.iter().find(|f| f.path == path).map_or("", |f| &f.text);
+    let command = text("README.md").lines().find(|line| line.contains("cargo test"));
+    match command {
+        Some(command) if text(".ci/run").contains(command) => Vec::new(),
+        Some(command) => vec![format!(".ci/run: does not run `{command}`")],
+        None => vec!["README.md: names no test command".into()],
+    }
+}
+
 /// No path of somebody's machine.
 pub fn machine_paths(files: &[File]) -> Vec<String> {
     // In two halves, as this file is checked too.
