@@ -35,6 +35,8 @@ pub const KERNELS: &[KernelSource] = &[
     DRAW,
     REVEAL,
     CANDIDATES,
+    GATHER,
+    CROSS_ENTROPY,
 ];
 
 pub(crate) const EMBEDDING: KernelSource = kernel!("embedding");
@@ -52,6 +54,8 @@ pub(crate) const THRESHOLD: KernelSource = kernel!("threshold", "sampling", "red
 pub(crate) const DRAW: KernelSource = kernel!("draw", "sampling");
 pub(crate) const REVEAL: KernelSource = kernel!("reveal", "sampling");
 pub(crate) const CANDIDATES: KernelSource = kernel!("candidates", "sampling", "reduce");
+pub(crate) const GATHER: KernelSource = kernel!("gather");
+pub(crate) const CROSS_ENTROPY: KernelSource = kernel!("cross_entropy", "reduce");
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
 pub(crate) struct Tiling {

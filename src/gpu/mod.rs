@@ -6,6 +6,7 @@ mod kernels;
 mod ops;
 mod plan;
 mod profile;
+mod scoring;
 mod tensor;
 mod weight;
 
@@ -18,5 +19,6 @@ pub use ops::{
 };
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
+pub use scoring::SUM_WORDS;
 pub use tensor::{COLUMN_PAD, DType, ROW_PAD, Tensor};
 pub use weight::{Part, Weight, weight_bytes};

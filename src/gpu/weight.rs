@@ -51,6 +51,25 @@ impl Weight {
         Ok(Weight { shape, dtype, parts })
     }
 
+    /// The matrix cut by rows into matrices of at most `rows` rows, a multiple of 64, with the
+    /// index of each one's first row. They share its memory.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if `rows` is no multiple of 64.
+    pub fn chunks(&self, rows: usize) -> Result<Vec<(usize, Weight)>> {
+        let mut chunks = Vec::new();
+        for part in &self.parts {
+            let n = part.table.dim(0);
+            for from in (0..n).step_by(rows) {
+                let table = part.table.rows(from, rows.min(n - from))?;
+                let shape = [table.dim(0), self.shape[1]];
+                let parts = vec![Part { first: 0, table }];
+                chunks.push((part.first + from, Weight { shape, dtype: self.dtype, parts }));
+            }
+        }
+        Ok(chunks)
+    }
+
     /// Rows and columns, `[N, K]`.
     pub fn shape(&self) -> [usize; 2] {
         self.shape

@@ -207,6 +207,18 @@ impl Dit {
         r.matmul(&y, &self.last.head, &self.last.head_bias, Epilogue::Store, logits)
     }
 
+    /// The head cut into chunks of at most `columns` tokens, a multiple of 64: weights and biases.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn head_chunks(&self, columns: usize) -> Result<Vec<(Weight, Tensor)>> {
+        let bias = |(first, weight): (usize, Weight)| {
+            let bias = self.last.head_bias.rows(first, weight.shape()[0])?;
+            Ok((weight, bias))
+        };
+        self.last.head.chunks(columns)?.into_iter().map(bias).collect()
+    }
+
     /// A layer's modulation; a live one is computed first.
     fn modulation<'a>(
         &self,

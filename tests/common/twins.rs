@@ -170,3 +170,15 @@ pub fn reveal(
     let first = |i: usize| order.iter().take(count).any(|&j| j == i);
     (0..masked.len()).map(|i| masked[i] && (bits[i] < below || first(i))).collect()
 }
+
+/// The picked rows.
+pub fn gather(x: &[f32], rows: &[usize], c: usize) -> Vec<f32> {
+    rows.iter().flat_map(|&row| x[row * c..(row + 1) * c].to_vec()).collect()
+}
+
+/// -log p of each row's target; the mask token has probability 0.
+pub fn cross_entropy(logits: &[f32], v: usize, mask: usize, targets: &[u32]) -> Vec<f32> {
+    let nll =
+        |(row, &target): (&[f32], &u32)| -softmax(row, 1.0, mask)[target as usize].ln() as f32;
+    logits.chunks(v).zip(targets).map(nll).collect()
+}

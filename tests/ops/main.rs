@@ -5,6 +5,7 @@
 mod common;
 mod network;
 mod sampling;
+mod scoring;
 
 use bdlm::gpu::{Commands, DType, Gpu, Readback, Recorder, Tensor};
 

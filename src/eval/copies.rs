@@ -1,0 +1,164 @@
+//! How sequences and their noisy copies lie in rows and cache slots, and what each row sees. The
+//! masks of training and likelihood are written here, as spans: blocks that cannot be seen cost
+//! nothing.
+
+use std::ops::Range;
+
+use crate::eval::estimator::{FirstToken, Pattern};
+use crate::eval::scorer::Target;
+use crate::model::{Family, Row};
+
+/// Sizes of a likelihood pass. Clean sequences have the first slots, copies those behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What the model was trained for.
+    pub family: Family,
+    /// Rows and slots of a sequence.
+    pub context: usize,
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Noisy copies in a pass.
+    pub copies: usize,
+    /// Clean sequences that are held.
+    pub batch: usize,
+    /// The mask token.
+    pub mask_id: u32,
+}
+
+impl Layout {
+    /// Rows of the longest pass.
+    pub fn rows(&self) -> usize {
+        self.copies * self.context
+    }
+
+    /// Slots of the cache.
+    pub fn slots(&self) -> usize {
+        self.copy_at(self.copies)
+    }
+
+    /// True if noisy blocks see clean ones before them.
+    pub fn has_clean_half(&self) -> bool {
+        self.family == Family::BlockDiffusion
+    }
+
+    /// Positions to predict, by block.
+    pub fn blocks(&self, length: usize, first: FirstToken) -> Vec<Range<usize>> {
+        let given = match (self.family, first) {
+            (Family::Autoregressive, _) | (_, FirstToken::Given) => 1,
+            (_, FirstToken::Counted) => 0,
+        };
+        let block = |at: usize| at.max(given)..(at + self.block_size).min(length);
+        (0..length).step_by(self.block_size).map(block).filter(|block| !block.is_empty()).collect()
+    }
+
+    /// First slot of a copy.
+    fn copy_at(&self, copy: usize) -> usize {
+        let clean = if self.has_clean_half() { self.batch } else { 0 };
+        (clean + copy) * self.context
+    }
+
+    /// Rows of a clean sequence, block-causal.
+    pub fn clean_rows(&self, sequence: usize, ids: &[u32]) -> Vec<Row> {
+        let begin = sequence * self.context;
+        let row = |position: usize, id: u32| {
+            let end = begin + self.block_end(position, ids.len());
+            Row { id, position, slot: begin + position, spans: [begin, end, begin, begin] }
+        };
+        self.filled(begin, ids.iter().enumerate().map(|(i, &id)| row(i, id)))
+    }
+
+    /// Rows of copy number `copy`, of a sequence that is held as number `sequence`.
+    pub fn copy_rows(
+        &self,
+        copy: usize,
+        sequence: usize,
+        ids: &[u32],
+        pattern: &Pattern,
+    ) -> Vec<Row> {
+        let (clean, begin, length) = (sequence * self.context, self.copy_at(copy), ids.len());
+        let row = |(position, &id): (usize, &u32)| {
+            let is_masked = self.family != Family::Autoregressive && pattern.masks(position);
+            let spans = match self.family {
+                Family::BlockDiffusion => {
+                    let own = position / self.block_size * self.block_size;
+                    let end = self.block_end(position, length);
+                    [clean, clean + own, begin + own, begin + end]
+                }
+                Family::MaskedDiffusion | Family::ScoreEntropy => {
+                    [begin, begin + length, begin, begin]
+                }
+                Family::Autoregressive => [begin, begin + position + 1, begin, begin],
+            };
+            let id = if is_masked { self.mask_id } else { id };
+            Row { id, position, slot: begin + position, spans }
+        };
+        self.filled(begin, ids.iter().enumerate().map(row))
+    }
+
+    /// The targets of copy number `copy`: masked tokens, or each next one.
+    pub fn targets(&self, copy: usize, ids: &[u32], pattern: &Pattern) -> Vec<Target> {
+        let before = if self.family == Family::Autoregressive { 1 } else { 0 };
+        let masked = (0..ids.len()).filter(|&position| pattern.masks(position));
+        let target = |position: usize| Target {
+            row: copy * self.context + position - before,
+            token: ids[position],
+        };
+        masked.map(target).collect()
+    }
+
+    fn block_end(&self, position: usize, length: usize) -> usize {
+        ((position / self.block_size + 1) * self.block_size).min(length)
+    }
+
+    /// The rows, filled up to the context with rows that see themselves alone.
+    fn filled(&self, begin: usize, rows: impl Iterator<Item = Row>) -> Vec<Row> {
+        let mut rows: Vec<Row> = rows.collect();
+        rows.extend((begin + rows.len()..begin + self.context).map(Row::idle));
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout(family: Family) -> Layout {
+        Layout { family, context: 8, block_size: 4, copies: 2, batch: 3, mask_id: 9 }
+    }
+
+    fn pattern(weights: &[f64]) -> Pattern {
+        Pattern { draw: 0, weights: weights.into(), noise: 1.0 }
+    }
+
+    #[test]
+    fn a_noisy_row_sees_earlier_clean_blocks_and_its_own_noisy_one() {
+        let rows = layout(Family::BlockDiffusion).copy_rows(
+            1,
+            2,
+            &[5, 5, 5, 5, 6, 6],
+            &pattern(&[0.0, 1.0, 0.0, 0.0, 0.0, 2.0]),
+        );
+        // Clean sequence 2 begins at slot 16, copy 1 at 24 + 8.
+        assert_eq!(rows[1], Row { id: 9, position: 1, slot: 33, spans: [16, 16, 32, 36] });
+        assert_eq!(rows[4], Row { id: 6, position: 4, slot: 36, spans: [16, 20, 36, 38] });
+        assert_eq!((rows.len(), rows[7]), (8, Row::idle(39)));
+    }
+
+    #[test]
+    fn blocks_leave_out_what_is_given() {
+        let blocks = layout(Family::BlockDiffusion).blocks(6, FirstToken::Given);
+        assert_eq!(blocks, [1..4, 4..6]);
+        let single = Layout { block_size: 1, ..layout(Family::Autoregressive) };
+        assert_eq!(single.blocks(3, FirstToken::Counted), [1..2, 2..3]);
+    }
+
+    #[test]
+    fn an_autoregressive_row_predicts_the_next_token() {
+        let layout = Layout { block_size: 1, ..layout(Family::Autoregressive) };
+        let (ids, pattern) = ([3, 4, 5], pattern(&[0.0, 1.0, 1.0]));
+        let targets = layout.targets(1, &ids, &pattern);
+        assert_eq!(targets, [Target { row: 8, token: 4 }, Target { row: 9, token: 5 }]);
+        let rows = layout.copy_rows(1, 0, &ids, &pattern);
+        assert_eq!((rows[1].id, rows[1].spans), (4, [8, 10, 8, 8]), "nothing is masked");
+    }
+}

@@ -1,0 +1,241 @@
+//! Likelihoods against the fixtures, and estimators against each other.
+
+mod common;
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bdlm::eval::{Estimator, FirstToken, Likelihood, LikelihoodOptions, Pattern, SequenceNll};
+use bdlm::gpu::{DType, Gpu};
+use common::fixtures::Fixture;
+use common::{check, gpu, gpus, tolerances};
+
+fn options(context: usize, estimator: Estimator) -> LikelihoodOptions {
+    LikelihoodOptions {
+        estimator,
+        block_size: None,
+        first: FirstToken::Counted,
+        context,
+        batch: None,
+        seed: 1,
+    }
+}
+
+fn likelihood(f: &Fixture, gpu: &Gpu, options: LikelihoodOptions) -> Likelihood {
+    Likelihood::new(Arc::new(f.load(gpu, DType::F32)), options).unwrap()
+}
+
+fn estimate(likelihood: &mut Likelihood, sequences: &[&[u32]]) -> Vec<SequenceNll> {
+    let indexed: Vec<(usize, &[u32])> = sequences.iter().copied().enumerate().collect();
+    let going_on = &mut |_, _| ControlFlow::Continue(());
+    pollster::block_on(likelihood.estimate(&indexed, going_on)).unwrap().unwrap()
+}
+
+/// The sequences of a case.
+fn sequences(ids: &[u32], n: usize) -> Vec<&[u32]> {
+    ids.chunks(n).collect()
+}
+
+/// Mean nats per sequence and their standard error, which is that of the noise.
+fn mean(found: &[SequenceNll]) -> (f64, f64) {
+    let variance = |s: &SequenceNll| s.squares / (s.draws * (s.draws - 1).max(1)) as f64;
+    let count = found.len() as f64;
+    let error = found.iter().map(variance).sum::<f64>().sqrt() / count;
+    (found.iter().map(|s| s.nll).sum::<f64>() / count, error)
+}
+
+#[test]
+fn all_patterns_give_the_exact_nelbo_of_every_block() {
+    let f = Fixture::open("bd3lm-block4");
+    let (ids, n) = (f.ids("exact.x0"), f.shape("exact.x0")[1]);
+    let wanted = f.f32("exact.block_nelbo");
+    for gpu in gpus() {
+        let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
+        let found = estimate(&mut likelihood, &sequences(&ids, n));
+        let blocks: Vec<f32> = found.iter().flat_map(|s| &s.blocks).map(|&b| b as f32).collect();
+        for (got, wanted) in blocks.iter().zip(&wanted) {
+            assert!((got / wanted - 1.0).abs() < 1e-4, "{got}, expected {wanted}");
+        }
+        assert_eq!((blocks.len(), found[0].tokens, found[0].draws), (wanted.len(), n, 1));
+        // One pass for the clean halves; 3 times 15 copies, 32 to a pass.
+        assert_eq!(likelihood.passes(), 1 + 2);
+    }
+}
+
+/// True if an estimate is within three standard errors of the exact value.
+fn agrees((mean, error): (f64, f64), exact: f64) -> bool {
+    error > 0.0 && error < 0.015 * exact && (mean - exact).abs() < 3.0 * error
+}
+
+#[test]
+fn draws_and_orders_agree_with_the_exact_value_and_wrong_weights_do_not() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let (ids, n) = (f.ids("exact.x0"), f.shape("exact.x0")[1]);
+    for first in [FirstToken::Counted, FirstToken::Given] {
+        let with = |estimator| LikelihoodOptions { first, ..options(n, estimator) };
+        let found =
+            |estimator| estimate(&mut likelihood(&f, &gpu, with(estimator)), &sequences(&ids, n));
+        let (exact, none) = mean(&found(Estimator::Exact));
+        assert_eq!(none, 0.0);
+        let estimators = [Estimator::MonteCarlo { draws: 2000 }, Estimator::Orders { draws: 2000 }];
+        let mut errors = Vec::new();
+        for estimator in estimators {
+            let (mean, error) = mean(&found(estimator));
+            assert!(agrees((mean, error), exact), "{estimator:?}: {mean} ± {error}, {exact}");
+            assert!(
+                !agrees((1.05 * mean, error), exact),
+                "{estimator:?} with weights 5 % too large"
+            );
+            errors.push(error);
+        }
+        assert!(errors[1] < 0.5 * errors[0], "orders have the lower variance: {errors:?}");
+    }
+}
+
+#[test]
+fn a_block_of_one_token_needs_no_draws() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let (ids, n) = (f.ids("exact.x0"), f.shape("exact.x0")[1]);
+    let nll = |estimator| {
+        let options = LikelihoodOptions { block_size: Some(1), ..options(n, estimator) };
+        estimate(&mut likelihood(&f, &gpu, options), &sequences(&ids, n))
+    };
+    let exact = nll(Estimator::Exact);
+    assert_eq!(exact, nll(Estimator::MonteCarlo { draws: 9 }));
+    assert_eq!(exact, nll(Estimator::Orders { draws: 9 }));
+}
+
+/// Masked tokens of `xt` with the same weight in each, and one noise level per sequence.
+fn pattern(x0: &[u32], xt: &[u32], noise: f64) -> Pattern {
+    let weight = |(a, b): (&u32, &u32)| if a == b { 0.0 } else { 1.0 / noise };
+    Pattern { draw: 0, weights: x0.iter().zip(xt).map(weight).collect(), noise }
+}
+
+/// The loss of each token of a fixture's noisy sequences.
+fn check_losses(name: &str) {
+    let f = Fixture::open(name);
+    let (x0, xt, t, n) = (f.ids("x0"), f.ids("xt"), f.f32("t"), f.shape("x0")[1]);
+    for gpu in gpus() {
+        let options = options(n, Estimator::MonteCarlo { draws: 1 });
+        let mut likelihood = likelihood(&f, &gpu, options);
+        let mut got = Vec::new();
+        for (i, (x0, xt)) in x0.chunks(n).zip(xt.chunks(n)).enumerate() {
+            let pattern = pattern(x0, xt, f64::from(t[i * n]));
+            let losses = pollster::block_on(likelihood.token_losses(x0, &[pattern])).unwrap();
+            got.extend(losses[0].iter().map(|&loss| loss as f32));
+        }
+        // Losses of some dozens, weighted by up to a dozen.
+        let relative = |(got, wanted): (&f32, &f32)| got / wanted.abs().max(1.0);
+        let wanted = f.f32("loss");
+        let got: Vec<f32> = got.iter().zip(&wanted).map(relative).collect();
+        let same: Vec<f32> = wanted.iter().zip(&wanted).map(relative).collect();
+        check(&got, &same, tolerances::LOGITS_F32).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let wrong: Vec<f32> = same.iter().map(|x| 1.05 * x).collect();
+        assert!(check(&got, &wrong, tolerances::LOGITS_F32).is_err());
+    }
+}
+
+#[test]
+fn mdlm_losses_are_reproduced() {
+    check_losses("mdlm");
+}
+
+#[test]
+fn sedd_losses_are_reproduced() {
+    check_losses("sedd");
+}
+
+#[test]
+fn ar_likelihoods_are_exact() {
+    let f = Fixture::open("ar");
+    let (ids, n) = (f.ids("x0"), f.shape("x0")[1]);
+    let wanted = f.f32("nll");
+    for gpu in gpus() {
+        let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
+        let found = estimate(&mut likelihood, &sequences(&ids, n));
+        let got: Vec<f32> =
+            found.iter().flat_map(|s| &s.blocks[1..]).map(|&nll| nll as f32).collect();
+        check(&got, &wanted, tolerances::LOGITS_F32).unwrap();
+        assert_eq!((found[0].tokens, found[0].blocks[0]), (n - 1, 0.0));
+    }
+}
+
+#[test]
+fn an_estimate_does_not_depend_on_what_else_is_estimated() {
+    let Some(gpu) = gpu(None) else { return };
+    for name in ["bd3lm-block4", "mdlm", "sedd", "ar"] {
+        let f = Fixture::open(name);
+        let n = f.config.model_length;
+        let case = if name == "bd3lm-block4" { "exact.x0" } else { "x0" };
+        let ids = f.ids(case);
+        // The second is shorter, and ends inside a block.
+        let all = [&ids[..n], &ids[n..n + 18], &ids[2 * n..3 * n]];
+        let with = |batch| {
+            let options = LikelihoodOptions {
+                batch: Some(batch),
+                ..options(n, Estimator::MonteCarlo { draws: 40 })
+            };
+            likelihood(&f, &gpu, options)
+        };
+        let together = estimate(&mut with(3), &all);
+        assert_eq!(estimate(&mut with(1), &all), together, "{name}");
+        let mut alone = with(2);
+        let going_on = &mut |_, _| ControlFlow::Continue(());
+        let third = pollster::block_on(alone.estimate(&[(2, all[2])], going_on)).unwrap().unwrap();
+        assert_eq!(third[0], together[2], "{name}");
+    }
+}
+
+#[test]
+fn an_estimate_can_be_broken_off_and_tells_how_far_it_is() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let (ids, n) = (f.ids("exact.x0"), f.shape("exact.x0")[1]);
+    let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Orders { draws: 40 }));
+    let mut told = Vec::new();
+    let mut stop = |done, all| {
+        told.push((done, all));
+        if done < 64 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    };
+    let found = pollster::block_on(likelihood.estimate(&[(0, &ids[..n])], &mut stop)).unwrap();
+    assert!(found.is_none());
+    assert_eq!(told, [(0, 160), (32, 160), (64, 160)]);
+}
+
+#[test]
+fn what_cannot_be_estimated_is_refused_with_words() {
+    let Some(gpu) = gpu(None) else { return };
+    let refusal = |name: &str, options: LikelihoodOptions, ids: &[u32]| {
+        let dit = Arc::new(Fixture::open(name).load(&gpu, DType::F32));
+        let found = Likelihood::new(dit, options).and_then(|mut likelihood| {
+            let going_on = &mut |_, _| ControlFlow::Continue(());
+            pollster::block_on(likelihood.estimate(&[(0, ids)], going_on))
+        });
+        found.err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    let draws = Estimator::MonteCarlo { draws: 2 };
+    let block4 = |block_size| LikelihoodOptions { block_size, ..options(32, Estimator::Exact) };
+    let cases = [
+        ("bd3lm-block4", block4(Some(16)), vec![1; 32], "2^16 - 1 passes"),
+        ("bd3lm-block4", block4(Some(5)), vec![1; 32], "does not divide"),
+        ("bd3lm-block4", options(64, draws), vec![1; 32], "context is 64, expected 2 to 32"),
+        ("bd3lm-block4", options(16, draws), vec![1; 17], "17 tokens, expected 2 to the context"),
+        ("bd3lm-block4", options(16, draws), vec![1; 1], "1 tokens, expected 2"),
+        ("bd3lm-block4", options(16, draws), vec![97; 9], "holds the mask token"),
+        ("bd3lm-block4", options(16, draws), vec![98; 9], "98 is not of the vocabulary"),
+        (
+            "mdlm",
+            LikelihoodOptions { block_size: Some(4), ..options(32, draws) },
+            vec![1; 9],
+            "MDLM",
+        ),
+        ("mdlm", options(32, Estimator::Exact), vec![1; 9], "2^32 - 1 passes"),
+        ("sedd", options(32, Estimator::Orders { draws: 1 }), vec![1; 9], "--estimator mc only"),
+    ];
+    for (name, options, ids, words) in cases {
+        let error = refusal(name, options, &ids);
+        assert!(error.contains(words), "{name}: {error:?}, expected {words:?}");
+    }
+}
