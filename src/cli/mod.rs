@@ -1,6 +1,8 @@
 //! Commands and what they share: arguments, messages, interruption.
 
 mod bench;
+mod eval;
+mod files;
 mod generate;
 mod info;
 mod logits;
@@ -34,6 +36,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(Box<generate::Generate>),
+    Eval(eval::Eval),
     Logits(logits::Logits),
     Info(info::Info),
     Bench(bench::Bench),
@@ -68,6 +71,7 @@ pub fn run(cli: Cli) -> Result<()> {
     .context("Ctrl-C cannot be handled")?;
     match cli.command {
         Command::Generate(command) => command.run(),
+        Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),

@@ -1,6 +1,6 @@
 //! From a model's name on the command line to a loaded engine, with progress on stderr.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
@@ -161,9 +161,4 @@ impl DownloadBar {
             }
         }
     }
-}
-
-/// A path for messages.
-pub fn shown(path: &Path) -> String {
-    path.display().to_string()
 }

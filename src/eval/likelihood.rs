@@ -63,8 +63,22 @@ impl Likelihood {
     /// [`Error::OutOfMemory`].
     pub fn new(dit: Arc<Dit>, options: LikelihoodOptions) -> Result<Likelihood> {
         let layout = layout(dit.config(), &options)?;
+        // One token per block leaves nothing to chance.
+        let is_exact = layout.block_size == 1;
+        let estimator = if is_exact { Estimator::Exact } else { options.estimator };
+        let options = LikelihoodOptions { estimator, ..options };
         let scorer = Scorer::new(dit, layout.rows(), layout.slots(), layout.context)?;
         Ok(Likelihood { scorer, options, layout, passes: 0 })
+    }
+
+    /// The options, the estimator replaced by the exact one where it is so anyway.
+    pub fn options(&self) -> &LikelihoodOptions {
+        &self.options
+    }
+
+    /// Tokens of a block; none for models without blocks.
+    pub fn block_size(&self) -> Option<usize> {
+        self.layout.has_clean_half().then_some(self.layout.block_size)
     }
 
     /// Sequences that are best given at a time.

@@ -1,0 +1,192 @@
+//! Results of sequences, put together exactly: sums, not means of means. Knows no files.
+
+use serde::{Deserialize, Serialize};
+
+use crate::eval::estimator::{Estimator, FirstToken};
+use crate::eval::likelihood::SequenceNll;
+use crate::{Error, Result};
+
+/// What makes an evaluation: parts that differ in it cannot be put together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The model's name.
+    pub model: String,
+    /// The data's name.
+    pub data: String,
+    /// How the expectation over masks was taken.
+    #[serde(flatten)]
+    pub estimator: Estimator,
+    /// Tokens of a block; none for models without blocks.
+    pub block_size: Option<usize>,
+    /// Tokens of the longest sequence.
+    pub context: usize,
+    /// What happened to the first token.
+    pub first_token: FirstToken,
+    /// Seed of the noise.
+    pub seed: u64,
+    /// How weights were held.
+    pub weights: String,
+}
+
+/// The result of one sequence: a line of a journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SequenceResult {
+    /// Index in the corpus.
+    pub index: usize,
+    /// Nats, summed over the counted tokens.
+    pub nll: f64,
+    /// Squared deviations of the draws from `nll`, summed.
+    pub squares: f64,
+    /// Draws.
+    pub draws: usize,
+    /// Tokens that count.
+    pub tokens: usize,
+    /// Bytes of their text, if it is known.
+    pub bytes: Option<usize>,
+    /// Runs of the network since the last line.
+    pub passes: usize,
+    /// Seconds since the last line.
+    pub secs: f64,
+}
+
+impl SequenceResult {
+    /// A sequence's estimate with its place in the corpus.
+    pub fn new(index: usize, found: &SequenceNll, bytes: Option<usize>) -> SequenceResult {
+        let SequenceNll { nll, squares, draws, tokens, .. } = *found;
+        SequenceResult { index, nll, squares, draws, tokens, bytes, passes: 0, secs: 0.0 }
+    }
+}
+
+/// The likelihood of a corpus.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PplReport {
+    /// What was computed.
+    #[serde(flatten)]
+    pub settings: Settings,
+    /// Nats per counted token.
+    pub nll_per_token: f64,
+    /// Its standard error from the noise: 0 for exact values. With one draw per sequence it is
+    /// taken from the spread of the sequences, which is larger.
+    pub stderr: f64,
+    /// exp(nll_per_token).
+    pub ppl: f64,
+    /// Bits per byte of the counted tokens' text.
+    pub bits_per_byte: Option<f64>,
+    /// Tokens that count.
+    pub tokens: usize,
+    /// Sequences.
+    pub sequences: usize,
+    /// Runs of the network.
+    pub passes: usize,
+    /// Seconds.
+    pub secs: f64,
+}
+
+impl PplReport {
+    /// Puts results together.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if there are none, or a sequence is there twice.
+    pub fn new(settings: Settings, results: &[SequenceResult]) -> Result<PplReport> {
+        let mut indices: Vec<usize> = results.iter().map(|r| r.index).collect();
+        indices.sort_unstable();
+        if let Some(twice) = indices.windows(2).find(|pair| pair[0] == pair[1]) {
+            let index = twice[0];
+            return Err(Error::Request(format!("sequence {index} is there twice")));
+        }
+        let tokens: usize = results.iter().map(|r| r.tokens).sum();
+        if tokens == 0 {
+            return Err(Error::Request("there are no results to put together".into()));
+        }
+        let nll: f64 = results.iter().map(|r| r.nll).sum();
+        let nll_per_token = nll / tokens as f64;
+        let bytes: Option<usize> = results.iter().map(|r| r.bytes).sum();
+        let bits = |bytes: usize| nll / std::f64::consts::LN_2 / bytes as f64;
+        Ok(PplReport {
+            nll_per_token,
+            stderr: standard_error(settings.estimator, results, nll_per_token, tokens),
+            ppl: nll_per_token.exp(),
+            bits_per_byte: bytes.filter(|&bytes| bytes > 0).map(bits),
+            tokens,
+            sequences: results.len(),
+            passes: results.iter().map(|r| r.passes).sum(),
+            secs: results.iter().map(|r| r.secs).sum(),
+            settings,
+        })
+    }
+}
+
+fn standard_error(
+    estimator: Estimator,
+    results: &[SequenceResult],
+    mean: f64,
+    tokens: usize,
+) -> f64 {
+    let count = results.len() as f64;
+    let variance: f64 = match estimator {
+        Estimator::Exact => 0.0,
+        _ if results.iter().all(|r| r.draws > 1) => {
+            results.iter().map(|r| r.squares / (r.draws * (r.draws - 1)) as f64).sum()
+        }
+        _ if results.len() > 1 => {
+            let residual = |r: &SequenceResult| r.nll - mean * r.tokens as f64;
+            results.iter().map(|r| residual(r).powi(2)).sum::<f64>() * count / (count - 1.0)
+        }
+        _ => f64::NAN,
+    };
+    variance.sqrt() / tokens as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(estimator: Estimator) -> Settings {
+        Settings {
+            model: "m".into(),
+            data: "d".into(),
+            estimator,
+            block_size: Some(4),
+            context: 8,
+            first_token: FirstToken::Given,
+            seed: 1,
+            weights: "f16".into(),
+        }
+    }
+
+    fn result(index: usize, nll: f64, tokens: usize) -> SequenceResult {
+        let (squares, draws, bytes) = (6.0, 3, Some(2 * tokens));
+        SequenceResult { index, nll, squares, draws, tokens, bytes, passes: 2, secs: 0.5 }
+    }
+
+    #[test]
+    fn parts_are_added_up_by_tokens_not_by_sequences() {
+        let draws = Estimator::MonteCarlo { draws: 3 };
+        let all = [result(0, 8.0, 4), result(5, 20.0, 8)];
+        let report = PplReport::new(settings(draws), &all).unwrap();
+        assert!((report.nll_per_token - 28.0 / 12.0).abs() < 1e-12);
+        assert!((report.stderr - 2f64.sqrt() / 12.0).abs() < 1e-12);
+        assert!((report.bits_per_byte.unwrap() - 28.0 / 2f64.ln() / 24.0).abs() < 1e-12);
+        assert_eq!((report.passes, report.sequences, report.tokens), (4, 2, 12));
+        assert_eq!(PplReport::new(settings(Estimator::Exact), &all).unwrap().stderr, 0.0);
+        let unknown = [all[0].clone(), SequenceResult { bytes: None, ..all[1].clone() }];
+        assert!(PplReport::new(settings(draws), &unknown).unwrap().bits_per_byte.is_none());
+    }
+
+    #[test]
+    fn one_draw_takes_its_error_from_the_spread_of_the_sequences() {
+        let once = |index, nll| SequenceResult { draws: 1, squares: 0.0, ..result(index, nll, 4) };
+        let draws = Estimator::MonteCarlo { draws: 1 };
+        let report = PplReport::new(settings(draws), &[once(0, 7.0), once(1, 9.0)]).unwrap();
+        assert!((report.stderr - 2.0 / 8.0).abs() < 1e-12, "{}", report.stderr);
+        assert!(PplReport::new(settings(draws), &[once(0, 7.0)]).unwrap().stderr.is_nan());
+    }
+
+    #[test]
+    fn a_sequence_that_is_there_twice_is_refused() {
+        let twice = [result(3, 1.0, 4), result(3, 1.0, 4)];
+        let error = PplReport::new(settings(Estimator::Exact), &twice).unwrap_err().to_string();
+        assert!(error.contains("sequence 3 is there twice"), "{error}");
+        assert!(PplReport::new(settings(Estimator::Exact), &[]).is_err());
+    }
+}
