@@ -113,7 +113,7 @@ fn bench_reports_numbers_that_fit_together() {
 
 #[test]
 fn every_command_has_a_help_with_examples() {
-    for command in ["generate", "logits", "info", "bench", "completions"] {
+    for command in ["generate", "eval", "logits", "info", "bench", "completions"] {
         let output = bdlm_without_gpu().args([command, "--help"]).output().unwrap();
         assert!(output.status.success());
         assert!(stdout(&output).contains("Example"), "{command}");

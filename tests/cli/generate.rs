@@ -41,7 +41,7 @@ fn a_json_line_has_the_documented_keys_and_counts() {
     for (i, line) in lines.iter().enumerate() {
         let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
         let wanted = [
-            "ids", "n_tokens", "nfe", "passes", "redraws", "sample", "secs", "seed", "stop", "text",
+            "sample", "seed", "ids", "text", "n_tokens", "nfe", "passes", "secs", "stop", "redraws",
         ];
         assert_eq!(keys, wanted);
         assert_eq!((line["sample"].as_u64(), line["seed"].as_u64()), (Some(i as u64), Some(1)));

@@ -4,6 +4,7 @@ mod commands;
 #[path = "../common/mod.rs"]
 mod common;
 mod errors;
+mod eval;
 mod generate;
 
 use std::path::Path;

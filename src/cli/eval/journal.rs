@@ -98,8 +98,6 @@ pub fn difference(there: &Settings, here: &Settings) -> Result<String> {
         |value: Option<&serde_json::Value>| value.map_or("none".into(), ToString::to_string);
     Ok(differs.map_or_else(
         || "its settings differ".into(),
-        |key| {
-            format!("its {key} is {}, here it is {}", shown(there.get(key)), shown(here.get(key)))
-        },
+        |key| format!("its {key} is {}, expected {}", shown(there.get(key)), shown(here.get(key))),
     ))
 }

@@ -1,0 +1,178 @@
+//! `bdlm eval`.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use serde_json::Value;
+
+use crate::common::fixtures::Fixture;
+use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, stderr, stdout};
+
+/// The clean sequences of a fixture as a file, and its folder.
+fn ids_file() -> (tempfile::TempDir, PathBuf) {
+    let f = Fixture::open("bd3lm-block4");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ids.safetensors");
+    let views = std::collections::HashMap::from([("ids", f.tensor("exact.x0"))]);
+    std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+    (folder, path)
+}
+
+/// `bdlm eval ppl` over these sequences with f32 weights.
+fn ppl(ids: &Path, args: &[&str]) -> Output {
+    let model = fixture("bd3lm-block4");
+    let fixed = ["eval", "ppl", "--model", &model, "--weights", "f32", "--ids"];
+    bdlm().unwrap().args(fixed).arg(ids).args(args).output().unwrap()
+}
+
+fn report(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+const EXACT: [&str; 4] = ["--estimator", "exact", "--format", "json"];
+
+#[test]
+fn the_exact_estimate_is_the_fixture_s() {
+    let Some(_) = bdlm() else { return };
+    let (_folder, ids) = ids_file();
+    let found = report(&ppl(&ids, &EXACT));
+    let blocks = Fixture::open("bd3lm-block4").f32("exact.block_nelbo");
+    let wanted = blocks.iter().map(|&x| f64::from(x)).sum::<f64>() / 96.0;
+    let got = found["nll_per_token"].as_f64().unwrap();
+    assert!((got / wanted - 1.0).abs() < 1e-4, "{got}, expected {wanted}");
+    assert_eq!(found["ppl"].as_f64().unwrap(), got.exp());
+    for (key, value) in [("tokens", 96), ("sequences", 3), ("block_size", 4), ("context", 32)] {
+        assert_eq!(found[key], value, "{key}");
+    }
+    for key in ["estimator", "stderr", "bits_per_byte", "passes", "secs"] {
+        assert!(found.get(key).is_some(), "{key} is missing in {found}");
+    }
+    let text = stdout(&ppl(&ids, &EXACT[..2]));
+    assert!(text.contains("nats per token") && text.contains("(exact)"), "{text}");
+    let csv = stdout(&ppl(&ids, &["--estimator", "exact", "--format", "csv"]));
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].starts_with("model,data,estimator,"), "{csv}");
+    assert_eq!(lines[0].split(',').count(), lines[1].split(',').count());
+}
+
+#[test]
+fn shards_are_merged_to_the_whole() {
+    let Some(_) = bdlm() else { return };
+    let (folder, ids) = ids_file();
+    let draws = ["--draws", "20", "--format", "json"];
+    let whole = report(&ppl(&ids, &draws));
+    let journal = |i: usize| folder.path().join(format!("{i}.jsonl")).display().to_string();
+    for i in 0..2 {
+        let (shard, journal) = (format!("{i}/2"), journal(i));
+        let more = ["--shard", &shard, "--journal", &journal];
+        assert!(ppl(&ids, &[&draws[..], &more].concat()).status.success());
+    }
+    let merge = |journals: &[String]| {
+        let mut command = bdlm_without_gpu();
+        command.args(["eval", "merge", "--format", "json"]).args(journals).output().unwrap()
+    };
+    let merged = report(&merge(&[journal(1), journal(0)]));
+    for key in ["nll_per_token", "stderr"] {
+        let (got, wanted) = (merged[key].as_f64().unwrap(), whole[key].as_f64().unwrap());
+        assert!((got / wanted - 1.0).abs() < 1e-12, "{key}: {got}, expected {wanted}");
+    }
+    assert_eq!((&merged["tokens"], &merged["sequences"]), (&whole["tokens"], &whole["sequences"]));
+    let twice = merge(&[journal(0), journal(0)]);
+    check_failure(&twice, 1, &["sequence 0 is there twice"]).unwrap();
+    let other = journal(7);
+    ppl(&ids, &["--draws", "2", "--journal", &other]);
+    let mixed = merge(&[journal(0), other]);
+    check_failure(&mixed, 1, &["another evaluation", "its draws is 2, expected 20"]).unwrap();
+}
+
+#[test]
+fn a_cut_evaluation_goes_on_from_its_journal() {
+    let Some(_) = bdlm() else { return };
+    let (folder, ids) = ids_file();
+    let path = folder.path().join("journal.jsonl");
+    let journal = path.display().to_string();
+    let with = |more: &[&str]| ppl(&ids, &[&EXACT[..], &["--journal", &journal], more].concat());
+    assert_eq!(report(&with(&["--limit", "2"]))["sequences"], 2);
+    let told = with(&[]);
+    check_failure(&told, 1, &["is there already", "--resume"]).unwrap();
+    // The machine stopped in the middle of a line.
+    let mut text = std::fs::read_to_string(&path).unwrap();
+    text.push_str("{\"index\":2,\"nll\":1");
+    std::fs::write(&path, text).unwrap();
+    let resumed = report(&with(&["--resume"]));
+    let whole = report(&ppl(&ids, &EXACT));
+    assert_eq!(resumed["nll_per_token"], whole["nll_per_token"]);
+    let lines = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(lines.lines().count(), 1 + 3, "{lines}");
+    let again = report(&with(&["--resume"]));
+    assert_eq!(again["passes"], resumed["passes"], "nothing is left to do");
+    let other = ppl(&ids, &["--journal", &journal, "--resume"]);
+    check_failure(&other, 1, &["another evaluation", "estimator"]).unwrap();
+}
+
+#[test]
+fn a_report_can_go_to_a_file() {
+    let Some(_) = bdlm() else { return };
+    let (folder, ids) = ids_file();
+    let path = folder.path().join("report.json");
+    let output = ppl(&ids, &[&EXACT[..], &["--output", path.to_str().unwrap()]].concat());
+    assert!(output.status.success() && output.stdout.is_empty());
+    let found: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(found["tokens"], 96);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+}
+
+#[test]
+fn wrong_evaluations_are_refused() {
+    let Some(_) = bdlm() else { return };
+    let (folder, ids) = ids_file();
+    let refuses = |args: &[&str], code: i32, words: &[&str]| {
+        check_failure(&ppl(&ids, args), code, words).unwrap_or_else(|e| panic!("{args:?} {e}"));
+    };
+    refuses(&["--estimator", "exact", "--block-size", "16"], 1, &["2^16 - 1 passes", "orders"]);
+    refuses(&["--draws", "0"], 1, &["draws is 0"]);
+    refuses(&["--shard", "2/2"], 2, &["I from 0 to N - 1"]);
+    refuses(&["--resume"], 2, &["--journal"]);
+    refuses(&["--limit", "0"], 1, &["no results"]);
+    refuses(&["--journal", "nowhere/at/all"], 1, &["cannot be written"]);
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "").unwrap();
+    let merge = bdlm_without_gpu().args(["eval", "merge"]).arg(&empty).output().unwrap();
+    check_failure(&merge, 1, &["empty, expected a journal"]).unwrap();
+    std::fs::write(&empty, "{}\n").unwrap();
+    let merge = bdlm_without_gpu().args(["eval", "merge"]).arg(&empty).output().unwrap();
+    check_failure(&merge, 1, &["line 1 is no line of a journal"]).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_done() {
+    use std::process::{Command, Stdio};
+    let Some(_) = bdlm() else { return };
+    let (folder, ids) = ids_file();
+    let journal = folder.path().join("journal.jsonl");
+    // Sequence by sequence, each a second's work.
+    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("bdlm"))
+        .args(["eval", "ppl", "--model", &fixture("bd3lm-block4"), "--batch", "1", "--ids"])
+        .arg(&ids)
+        .args(["--draws", "3000", "--format", "json", "--journal"])
+        .arg(&journal)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = || std::fs::read_to_string(&journal).unwrap_or_default().lines().count();
+    while lines() < 2 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--resume"), "{}", stderr(&output));
+    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(done["sequences"].as_u64().unwrap() as usize, lines() - 1);
+}
