@@ -3,6 +3,7 @@
 mod data;
 mod journal;
 mod merge;
+mod plot;
 mod ppl;
 mod present;
 

@@ -1,0 +1,174 @@
+//! Plots as PNG: panels side by side, each with its series as dots on a line. Knows no model.
+
+use std::sync::Once;
+
+use anyhow::{Context, Result, anyhow};
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
+use plotters::prelude::*;
+use plotters::style::register_font;
+
+/// One plot of a figure.
+pub struct Panel {
+    /// What is on the horizontal axis; it is logarithmic.
+    pub x_label: &'static str,
+    /// What is on the vertical axis.
+    pub y_label: &'static str,
+    /// The series, drawn in this order.
+    pub series: Vec<Series>,
+}
+
+/// Points of one kind.
+pub struct Series {
+    /// For the legend.
+    pub name: String,
+    /// Rising in x.
+    pub points: Vec<(f64, f64)>,
+}
+
+const PANEL: (u32, u32) = (640, 480);
+/// Okabe and Ito's palette, made for colour-blind eyes.
+const COLOURS: [RGBColor; 7] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+    RGBColor(86, 180, 233),
+    RGBColor(90, 90, 90),
+];
+
+/// The panels as a PNG file.
+pub fn png(panels: &[Panel]) -> Result<Vec<u8>> {
+    load_font()?;
+    let (width, height) = (PANEL.0 * panels.len().max(1) as u32, PANEL.1);
+    let mut pixels = vec![255; (3 * width * height) as usize];
+    {
+        let root = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        for (area, panel) in root.split_evenly((1, panels.len().max(1))).iter().zip(panels) {
+            draw(area, panel).map_err(|e| anyhow!("the plot cannot be drawn: {e}"))?;
+        }
+    }
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.write_header().and_then(|mut w| w.write_image_data(&pixels)).context("PNG")?;
+    Ok(file)
+}
+
+/// Plots must look the same everywhere, fonts or none.
+fn load_font() -> Result<()> {
+    static LOADED: Once = Once::new();
+    let mut failed = false;
+    LOADED.call_once(|| {
+        let font = epaint_default_fonts::UBUNTU_LIGHT;
+        failed = register_font("sans-serif", FontStyle::Normal, font).is_err();
+    });
+    if failed { Err(anyhow!("the plot's font cannot be read")) } else { Ok(()) }
+}
+
+type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
+type Drawn =
+    Result<(), DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>>;
+
+fn draw(area: &Area<'_>, panel: &Panel) -> Drawn {
+    let x = range(panel, |point| point.0);
+    let y = range(panel, |point| point.1);
+    let (x, y) = ((x.0 / 1.15..x.1 * 1.15).log_scale(), spread(y));
+    draw_chart(area, panel, x, y)
+}
+
+fn draw_chart<X, Y>(area: &Area<'_>, panel: &Panel, x: X, y: Y) -> Drawn
+where
+    X: AsRangedCoord<Value = f64>,
+    Y: AsRangedCoord<Value = f64>,
+    X::CoordDescType: ValueFormatter<f64>,
+    Y::CoordDescType: ValueFormatter<f64>,
+{
+    let mut chart = ChartBuilder::on(area)
+        .margin(16)
+        .x_label_area_size(48)
+        .y_label_area_size(64)
+        .build_cartesian_2d(x, y)?;
+    chart
+        .configure_mesh()
+        .light_line_style(RGBColor(245, 245, 245))
+        .bold_line_style(RGBColor(225, 225, 225))
+        .x_desc(panel.x_label)
+        .y_desc(panel.y_label)
+        .x_label_formatter(&|x| rounded(*x))
+        .y_label_formatter(&|y| rounded(*y))
+        .label_style(("sans-serif", 17))
+        .axis_desc_style(("sans-serif", 19))
+        .draw()?;
+    for (series, colour) in panel.series.iter().zip(COLOURS.iter().cycle()) {
+        let line = LineSeries::new(series.points.iter().copied(), colour.stroke_width(2));
+        let key = move |(x, y)| PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(2));
+        chart.draw_series(line)?.label(&series.name).legend(key);
+        let dots = series.points.iter().map(|&point| Circle::new(point, 4, colour.filled()));
+        chart.draw_series(dots)?;
+    }
+    if panel.series.len() > 1 {
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE.mix(0.85))
+            .border_style(RGBColor(200, 200, 200))
+            .label_font(("sans-serif", 17))
+            .draw()?;
+    }
+    Ok(())
+}
+
+/// The least and the largest value of the panel.
+fn range(panel: &Panel, value: fn(&(f64, f64)) -> f64) -> (f64, f64) {
+    let values = panel.series.iter().flat_map(|series| &series.points).map(value);
+    let (least, most) = values
+        .filter(|value| value.is_finite())
+        .fold((f64::MAX, f64::MIN), |(least, most), v| (least.min(v), most.max(v)));
+    if least <= most { (least, most) } else { (1.0, 2.0) }
+}
+
+/// A range with some air around it.
+fn spread((least, most): (f64, f64)) -> std::ops::Range<f64> {
+    let air = (0.08 * (most - least)).max(1e-3 * most.abs()).max(1e-6);
+    least - air..most + air
+}
+
+/// Three digits, without an exponent.
+fn rounded(x: f64) -> String {
+    let digits = (2 - x.abs().max(1e-9).log10().floor() as i32).clamp(0, 6) as usize;
+    let text = format!("{x:.digits$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').into(),
+        false => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_on_axes_have_three_digits() {
+        let wanted = [(1234.5, "1234"), (98.7, "98.7"), (1.0, "1"), (0.0123, "0.0123"), (0.0, "0")];
+        wanted.iter().for_each(|&(x, text)| assert_eq!(rounded(x), text));
+    }
+
+    #[test]
+    fn a_figure_is_a_png_of_all_its_panels() {
+        let series = |name: &str, k: f64| Series {
+            name: name.into(),
+            points: (1..5).map(|i| (f64::from(1 << i), k + f64::from(i))).collect(),
+        };
+        let panel = || Panel {
+            x_label: "evaluations",
+            y_label: "perplexity",
+            series: vec![series("block 4", 100.0), series("block 16", 102.0)],
+        };
+        let file = png(&[panel(), panel()]).unwrap();
+        let image = png::Decoder::new(std::io::Cursor::new(file)).read_info().unwrap();
+        assert_eq!((image.info().width, image.info().height), (2 * PANEL.0, PANEL.1));
+        let nothing = Panel { series: Vec::new(), ..panel() };
+        assert!(!png(&[nothing]).unwrap().is_empty(), "an empty panel is drawn too");
+    }
+}
