@@ -6,8 +6,9 @@
 //! # The map
 //! `text` turns a prompt into ids, `hub` finds a model's files, `gpu` wraps wgpu (devices,
 //! tensors, plans, one method per kernel), `model` is the network as a list of kernels, `sample`
-//! draws, reveals and pulls the stream of `event`s. Each knows only those before it:
-//! error, event → text, hub → gpu → model → sample → the programs.
+//! draws, reveals and pulls the stream of `event`s, `eval` reads what a model is evaluated on.
+//! Each knows only those before it:
+//! error, event → text, hub → gpu → model → sample → eval → the programs.
 //!
 //! # Invariants
 //! - Only `gpu/device.rs` asks for a device; a host program can hand over its own with
@@ -47,6 +48,7 @@
 )]
 
 mod error;
+pub mod eval;
 pub mod event;
 pub mod gpu;
 pub mod hub;
