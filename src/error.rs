@@ -97,6 +97,15 @@ pub enum Error {
         list: String,
     },
 
+    /// A file of texts is not what it should be.
+    #[error("{}: {cause}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+
     /// The tokenizer could not be read or used.
     #[error("tokenizer: {0}")]
     Tokenizer(String),
@@ -144,5 +153,10 @@ impl Error {
     /// Wraps a message about a damaged file with its path.
     pub fn checkpoint(path: impl Into<PathBuf>, cause: impl ToString) -> Error {
         Error::Checkpoint { path: path.into(), cause: cause.to_string() }
+    }
+
+    /// Wraps a message about a file of texts with its path.
+    pub fn data(path: impl Into<PathBuf>, cause: impl ToString) -> Error {
+        Error::Data { path: path.into(), cause: cause.to_string() }
     }
 }

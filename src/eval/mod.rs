@@ -1,6 +1,8 @@
-//! Evaluation: how likely texts are under a model.
+//! Evaluation: how likely texts are under a model. `data` turns files and data sets into sequences,
+//! an `Estimator` into mask patterns; a `Likelihood` runs the network over both.
 
 mod copies;
+pub mod data;
 mod estimator;
 mod likelihood;
 mod report;

@@ -1,12 +1,16 @@
 //! A model's name → its files: the embedded default, a folder, or a repository of the Hugging
-//! Face hub. Knows nothing of what is in them.
+//! Face hub; and the files of a data set there. Knows nothing of what is in them.
 
+#[cfg(feature = "hub")]
+mod dataset;
 mod files;
 #[cfg(feature = "hub")]
 mod remote;
 
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "hub")]
+pub use dataset::DatasetFiles;
 pub use files::FileBytes;
 
 use crate::{Error, Result};
@@ -36,6 +40,17 @@ pub struct ModelFiles {
     pub weights: Vec<FileBytes>,
     /// `tokenizer.json`, if the model has one.
     pub tokenizer: Option<FileBytes>,
+}
+
+/// A part of a data set on the hub.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatasetSplit {
+    /// The set's id, `owner/name`.
+    pub id: String,
+    /// Its configuration, `default` if there is only one.
+    pub config: String,
+    /// `train`, `validation` or `test`.
+    pub split: String,
 }
 
 /// Where the hub and its cache are, by the variables that all hub clients share.

@@ -1,5 +1,5 @@
-//! A repository of the Hugging Face hub, through its cache. Downloads that were cut go on where
-//! they ended.
+//! A model's repository on the Hugging Face hub, through its cache. Downloads that were cut go on
+//! where they ended.
 
 use std::path::PathBuf;
 
@@ -28,24 +28,7 @@ impl<'a> Repository<'a> {
         options: &HubOptions,
         progress: &'a mut dyn FnMut(&Download),
     ) -> Result<Repository<'a>> {
-        let cache = match &options.home {
-            Some(home) => Cache::new(home.join("hub")),
-            None => Cache::default(),
-        };
-        let cached = cache.repo(Repo::model(id.into()));
-        let mut remote = None;
-        if !options.offline {
-            let mut builder =
-                ApiBuilder::from_cache(cache).with_progress(false).with_retries(RETRIES);
-            if let Some(endpoint) = &options.endpoint {
-                builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
-            }
-            if options.token.is_some() {
-                builder = builder.with_token(options.token.clone());
-            }
-            let api = builder.build().map_err(|e| Error::Hub(format!("hub access: {e}")))?;
-            remote = Some(api.repo(Repo::model(id.into())));
-        }
+        let (cached, remote) = connect(Repo::model(id.into()), options)?;
         Ok(Repository { id: id.into(), cached, remote, progress })
     }
 
@@ -72,11 +55,7 @@ impl<'a> Repository<'a> {
                 self.id
             )));
         };
-        let progress = Progress {
-            download: Download { file: file.into(), done_bytes: 0, total_bytes: 0 },
-            tell: self.progress,
-        };
-        match remote.download_with_progress(file, progress) {
+        match remote.download_with_progress(file, Progress::new(file, self.progress)) {
             Ok(path) => Ok(Some(path)),
             Err(e) => match status(&e) {
                 Some(404) if file != "config.json" => Ok(None),
@@ -106,8 +85,34 @@ impl<'a> Repository<'a> {
     }
 }
 
+/// A repository's cache and, unless one is offline, the hub; nothing is asked yet.
+pub fn connect(repo: Repo, options: &HubOptions) -> Result<(CacheRepo, Option<ApiRepo>)> {
+    let cache = cache(options);
+    let cached = cache.repo(repo.clone());
+    if options.offline {
+        return Ok((cached, None));
+    }
+    let mut builder = ApiBuilder::from_cache(cache).with_progress(false).with_retries(RETRIES);
+    if let Some(endpoint) = &options.endpoint {
+        builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
+    }
+    if options.token.is_some() {
+        builder = builder.with_token(options.token.clone());
+    }
+    let api = builder.build().map_err(|e| Error::Hub(format!("hub access: {e}")))?;
+    Ok((cached, Some(api.repo(repo))))
+}
+
+/// The folder that all hub clients share.
+pub fn cache(options: &HubOptions) -> Cache {
+    match &options.home {
+        Some(home) => Cache::new(home.join("hub")),
+        None => Cache::default(),
+    }
+}
+
 /// The HTTP status that an error is about. The client's own error type is not re-exported.
-fn status(error: &ApiError) -> Option<u16> {
+pub fn status(error: &ApiError) -> Option<u16> {
     match error {
         ApiError::TooManyRetries(inner) => status(inner),
         ApiError::RequestError(inner) => {
@@ -117,9 +122,17 @@ fn status(error: &ApiError) -> Option<u16> {
     }
 }
 
-struct Progress<'a> {
+/// What tells of a download.
+pub struct Progress<'a> {
     download: Download,
     tell: &'a mut dyn FnMut(&Download),
+}
+
+impl<'a> Progress<'a> {
+    /// For a file of which nothing is here yet.
+    pub fn new(file: &str, tell: &'a mut dyn FnMut(&Download)) -> Progress<'a> {
+        Progress { download: Download { file: file.into(), done_bytes: 0, total_bytes: 0 }, tell }
+    }
 }
 
 impl hf_hub::api::Progress for Progress<'_> {

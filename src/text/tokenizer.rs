@@ -73,6 +73,44 @@ impl Tokenizer {
         self.inner.token_to_id("<|endoftext|>")
     }
 
+    /// The tokens that open and close a text: `<|endoftext|>` twice, or BERT's `[CLS]` and `[SEP]`.
+    pub fn boundaries(&self) -> Option<(u32, u32)> {
+        let id = |token| self.inner.token_to_id(token);
+        let gpt2 = self.end_of_text().map(|end| (end, end));
+        gpt2.or_else(|| Some((id("[CLS]")?, id("[SEP]")?)))
+    }
+
+    /// How many bytes of text these tokens stand for; special tokens stand for none. None if the
+    /// tokens are not of bytes, so that they do not tell (BERT's drop case and spaces), or if the
+    /// tokenizer lacks one of them.
+    pub fn text_bytes(&self, ids: &[u32]) -> Option<u64> {
+        let special = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        let bytes = |id: &u32| match special.get(id) {
+            Some(token) if token.special => Some(0),
+            Some(token) => Some(token.content.len() as u64),
+            // Every byte is written as one character.
+            None => Some(self.inner.id_to_token(*id)?.chars().count() as u64),
+        };
+        if self.is_byte_level() { ids.iter().map(bytes).sum() } else { None }
+    }
+
+    /// The head of a text that can be turned into tokens before the rest: its tokens and those of
+    /// the rest are the tokens of the whole. It has `bytes` bytes or a few more; it is the whole
+    /// text if there is no better place to cut.
+    pub fn head<'t>(&self, text: &'t str, bytes: usize) -> &'t str {
+        // Byte-level tokenizers split text into words first, and a space before a word is part
+        // of the word; others may join words.
+        if !self.is_byte_level() {
+            return text;
+        }
+        let is_solid = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace());
+        let cuts = text.bytes().enumerate().skip(bytes.max(1)).filter(|(_, byte)| *byte == b' ');
+        let mut cuts = cuts.map(|(at, _)| at).filter(|&at| {
+            is_solid(text[..at].chars().next_back()) && is_solid(text[at + 1..].chars().next())
+        });
+        cuts.next().map_or(text, |at| &text[..at])
+    }
+
     /// True if tokens are bytes: the text of a sequence is that of its parts, joined.
     fn is_byte_level(&self) -> bool {
         matches!(self.inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)))

@@ -1,7 +1,8 @@
-//! What the tests share: devices, fixtures, tolerances.
+//! What the tests share: devices, fixtures, tolerances, a hub.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod fixtures;
+pub mod hub;
 pub mod tolerances;
 pub mod twins;
 

@@ -1,0 +1,243 @@
+//! Documents to sequences of tokens that a model is evaluated on.
+
+use std::sync::Arc;
+
+use crate::eval::data::documents::Documents;
+use crate::text::{Detokenizer, Tokenizer};
+use crate::{Error, Result};
+
+/// Bytes of a long document that are turned into tokens at once.
+const HEAD_BYTES: usize = 1 << 16;
+
+/// How documents become sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wrap {
+    /// All documents, joined, are cut into sequences of the same length; the rest is left out.
+    Wrapped,
+    /// Each document is a sequence of its own, cut off at the context's length; documents without
+    /// tokens are left out. Lengths differ: nothing is padded.
+    OnePerDocument,
+}
+
+/// How text is prepared and cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CorpusOptions {
+    /// Tokens of a sequence, special ones included; at most that many if documents stay apart.
+    pub context: usize,
+    /// How documents become sequences.
+    pub wrap: Wrap,
+    /// Ends each document with the end-of-text token. A document that stays by itself gets no
+    /// second one from `insert_special`.
+    pub insert_eos: bool,
+    /// Puts the beginning-of-text token before, and the end-of-text token after each sequence;
+    /// they count in `context`.
+    pub insert_special: bool,
+    /// What is done to each document first.
+    pub detokenizer: Option<Detokenizer>,
+}
+
+impl CorpusOptions {
+    /// For text of no known set, as the paper cuts what its models were trained on: wrapped, each
+    /// document ended by the end-of-text token.
+    pub fn new(context: usize) -> CorpusOptions {
+        CorpusOptions {
+            context,
+            wrap: Wrap::Wrapped,
+            insert_eos: true,
+            insert_special: false,
+            detokenizer: None,
+        }
+    }
+
+    /// Tokens of a sequence between the special ones.
+    fn n_inner(&self) -> usize {
+        self.context - if self.insert_special { 2 } else { 0 }
+    }
+}
+
+/// Sequences of token ids, made while one asks for them: an iterator that ends after its first
+/// error. Text is read no further than the sequences need.
+pub struct Corpus {
+    documents: Documents,
+    tokenizer: Arc<Tokenizer>,
+    options: CorpusOptions,
+    /// The tokens that open and close a text, if any are to be inserted.
+    boundaries: Option<(u32, u32)>,
+    /// The document that is being read.
+    document: Option<Document>,
+    /// Tokens that are in no sequence yet.
+    ids: Vec<u32>,
+    n_tokens: usize,
+    state: State,
+}
+
+struct Document {
+    text: String,
+    /// Bytes that are tokens already.
+    done_bytes: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No sequence was given yet.
+    Empty,
+    Given,
+    Ended,
+}
+
+impl std::fmt::Debug for Corpus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Corpus").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Corpus {
+    /// Prepares to cut documents.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for a context that holds no token, [`Error::Tokenizer`] if the tokens to
+    /// be inserted are not there.
+    pub fn new(
+        documents: Documents,
+        tokenizer: Arc<Tokenizer>,
+        options: CorpusOptions,
+    ) -> Result<Corpus> {
+        let least = if options.insert_special { 3 } else { 1 };
+        if options.context < least {
+            return Err(Error::Request(format!(
+                "a context of {} tokens holds no text, expected at least {least}: give a larger \
+                 --context",
+                options.context
+            )));
+        }
+        let inserts = options.insert_eos || options.insert_special;
+        let boundaries = tokenizer.boundaries().filter(|_| inserts);
+        if inserts && boundaries.is_none() {
+            return Err(Error::Tokenizer(
+                "it has neither <|endoftext|> nor [CLS] and [SEP] to put between documents: \
+                 evaluate without --insert-eos and --insert-special"
+                    .into(),
+            ));
+        }
+        Ok(Corpus {
+            documents,
+            tokenizer,
+            options,
+            boundaries,
+            document: None,
+            ids: Vec::new(),
+            n_tokens: 0,
+            state: State::Empty,
+        })
+    }
+
+    /// The next sequence; none at the end.
+    fn sequence(&mut self) -> Result<Option<Vec<u32>>> {
+        let inner = match self.options.wrap {
+            Wrap::Wrapped => self.next_cut()?,
+            Wrap::OnePerDocument => self.next_document()?,
+        };
+        let sequence = inner.map(|ids| self.enclose(ids));
+        if sequence.is_none() && self.state == State::Empty {
+            return Err(self.nothing());
+        }
+        Ok(sequence)
+    }
+
+    /// The next tokens of the joined documents, as many as a sequence needs.
+    fn next_cut(&mut self) -> Result<Option<Vec<u32>>> {
+        let n = self.options.n_inner();
+        while self.ids.len() < n {
+            if self.document.is_none() && !self.open_document()? {
+                return Ok(None);
+            }
+            self.read_on()?;
+        }
+        Ok(Some(self.ids.drain(..n).collect()))
+    }
+
+    /// The next document that has tokens, cut off where a sequence ends.
+    fn next_document(&mut self) -> Result<Option<Vec<u32>>> {
+        let n = self.options.n_inner();
+        while self.open_document()? {
+            let before = self.n_tokens;
+            while self.document.is_some() && self.ids.len() < n {
+                self.read_on()?;
+            }
+            let mut ids = std::mem::take(&mut self.ids);
+            if self.n_tokens > before {
+                ids.truncate(n);
+                return Ok(Some(ids));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Goes to the next document; false if there is none.
+    fn open_document(&mut self) -> Result<bool> {
+        let text = self.documents.next().transpose()?;
+        let text = match self.options.detokenizer {
+            Some(detokenizer) => text.map(|text| detokenizer.apply(&text)),
+            None => text,
+        };
+        self.document = text.map(|text| Document { text, done_bytes: 0 });
+        Ok(self.document.is_some())
+    }
+
+    /// Turns more of the document into tokens, and closes it at its end.
+    fn read_on(&mut self) -> Result<()> {
+        let Some(document) = &mut self.document else { return Ok(()) };
+        let rest = &document.text[document.done_bytes..];
+        let head = self.tokenizer.head(rest, HEAD_BYTES);
+        let ids = self.tokenizer.ids_from_text(head)?;
+        self.n_tokens += ids.len();
+        self.ids.extend(ids);
+        document.done_bytes += head.len();
+        if document.done_bytes == document.text.len() {
+            self.document = None;
+            self.ids.extend(self.end_of_document());
+        }
+        Ok(())
+    }
+
+    /// The token that ends a document, unless the sequence is ended by one.
+    fn end_of_document(&self) -> Option<u32> {
+        let CorpusOptions { wrap, insert_eos, insert_special, .. } = self.options;
+        let is_ended = wrap == Wrap::OnePerDocument && insert_special;
+        self.boundaries.filter(|_| insert_eos && !is_ended).map(|(_, end)| end)
+    }
+
+    fn enclose(&self, ids: Vec<u32>) -> Vec<u32> {
+        match self.boundaries {
+            Some((begin, end)) if self.options.insert_special => {
+                [&[begin], ids.as_slice(), &[end]].concat()
+            }
+            _ => ids,
+        }
+    }
+
+    /// Why there is no sequence.
+    fn nothing(&self) -> Error {
+        Error::Request(match self.n_tokens {
+            0 => "the data holds no text: there is nothing to evaluate".into(),
+            _ => format!(
+                "the text has {} tokens, a sequence needs {}: give a smaller --context",
+                self.ids.len(),
+                self.options.n_inner()
+            ),
+        })
+    }
+}
+
+impl Iterator for Corpus {
+    type Item = Result<Vec<u32>>;
+
+    fn next(&mut self) -> Option<Result<Vec<u32>>> {
+        if self.state == State::Ended {
+            return None;
+        }
+        let next = self.sequence().transpose();
+        self.state = if matches!(next, Some(Ok(_))) { State::Given } else { State::Ended };
+        next
+    }
+}

@@ -1,0 +1,71 @@
+//! What a model is evaluated on: reading documents, the paper's data sets, cutting into sequences.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod cuts;
+mod documents;
+mod fetch;
+mod presets;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bdlm::eval::data::Documents;
+use bdlm::hub::ModelFiles;
+use bdlm::text::Tokenizer;
+
+fn tales() -> Arc<Tokenizer> {
+    let file = ModelFiles::embedded().tokenizer.unwrap();
+    Arc::new(Tokenizer::from_bytes(&file, file.path()).unwrap())
+}
+
+/// A file in a folder that lives as long as the value.
+struct TempFile {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+fn file(name: &str, bytes: impl AsRef<[u8]>) -> TempFile {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).unwrap();
+    TempFile { _folder: folder, path }
+}
+
+/// The documents, or the first error in place of the rest.
+fn texts(documents: bdlm::Result<Documents>) -> Result<Vec<String>, String> {
+    documents.and_then(Iterator::collect).map_err(|e| e.to_string())
+}
+
+/// A parquet file of columns of texts, so many rows a group.
+fn parquet(
+    columns: &[(&str, &[Option<&str>])],
+    group_rows: usize,
+    compression: parquet::basic::Compression,
+) -> Vec<u8> {
+    use parquet::data_type::{ByteArray, ByteArrayType};
+    use parquet::file::{properties::WriterProperties, writer::SerializedFileWriter};
+    let fields = columns.iter().map(|(name, _)| format!("optional binary {name} (UTF8);"));
+    let schema = format!("message rows {{ {} }}", fields.collect::<String>());
+    let schema = parquet::schema::parser::parse_message_type(&schema).unwrap();
+    let properties = WriterProperties::builder().set_compression(compression).build();
+    let mut bytes = Vec::new();
+    let mut writer =
+        SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties)).unwrap();
+    let n_rows = columns[0].1.len();
+    for start in (0..n_rows).step_by(group_rows) {
+        let mut group = writer.next_row_group().unwrap();
+        for (_, texts) in columns {
+            let rows = &texts[start..n_rows.min(start + group_rows)];
+            let levels: Vec<i16> = rows.iter().map(|row| i16::from(row.is_some())).collect();
+            let values: Vec<ByteArray> = rows.iter().flatten().map(|&text| text.into()).collect();
+            let mut column = group.next_column().unwrap().unwrap();
+            let typed = column.typed::<ByteArrayType>();
+            typed.write_batch(&values, Some(&levels), None).unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+    bytes
+}
