@@ -142,12 +142,13 @@ pub fn progress_bar(template: &str) -> ProgressBar {
 
 /// Shows one bar per downloaded file.
 #[derive(Default)]
-struct DownloadBar {
+pub struct DownloadBar {
     bar: Option<(String, ProgressBar)>,
 }
 
 impl DownloadBar {
-    fn update(&mut self, download: &Download) {
+    /// Shows how far a file is.
+    pub fn update(&mut self, download: &Download) {
         if self.bar.as_ref().is_none_or(|(file, _)| *file != download.file) {
             let bar = progress_bar("{msg} [{bar:30}] {bytes}/{total_bytes} {eta}");
             bar.set_message(download.file.clone());

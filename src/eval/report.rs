@@ -42,7 +42,7 @@ pub struct SequenceResult {
     /// Tokens that count.
     pub tokens: usize,
     /// Bytes of their text, if it is known.
-    pub bytes: Option<usize>,
+    pub bytes: Option<u64>,
     /// Runs of the network since the last line.
     pub passes: usize,
     /// Seconds since the last line.
@@ -51,7 +51,7 @@ pub struct SequenceResult {
 
 impl SequenceResult {
     /// A sequence's estimate with its place in the corpus.
-    pub fn new(index: usize, found: &SequenceNll, bytes: Option<usize>) -> SequenceResult {
+    pub fn new(index: usize, found: &SequenceNll, bytes: Option<u64>) -> SequenceResult {
         let SequenceNll { nll, squares, draws, tokens, .. } = *found;
         SequenceResult { index, nll, squares, draws, tokens, bytes, passes: 0, secs: 0.0 }
     }
@@ -100,8 +100,8 @@ impl PplReport {
         }
         let nll: f64 = results.iter().map(|r| r.nll).sum();
         let nll_per_token = nll / tokens as f64;
-        let bytes: Option<usize> = results.iter().map(|r| r.bytes).sum();
-        let bits = |bytes: usize| nll / std::f64::consts::LN_2 / bytes as f64;
+        let bytes: Option<u64> = results.iter().map(|r| r.bytes).sum();
+        let bits = |bytes: u64| nll / std::f64::consts::LN_2 / bytes as f64;
         Ok(PplReport {
             nll_per_token,
             stderr: standard_error(settings.estimator, results, nll_per_token, tokens),
@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn result(index: usize, nll: f64, tokens: usize) -> SequenceResult {
-        let (squares, draws, bytes) = (6.0, 3, Some(2 * tokens));
+        let (squares, draws, bytes) = (6.0, 3, Some(2 * tokens as u64));
         SequenceResult { index, nll, squares, draws, tokens, bytes, passes: 2, secs: 0.5 }
     }
 

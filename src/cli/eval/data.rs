@@ -3,10 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::Result;
+use anyhow::{Context, Result, bail};
+use bdlm::eval::FirstToken;
+use bdlm::eval::data::{Corpus, CorpusOptions, Documents, Preset, Wrap};
+use bdlm::hub::{Download, HubOptions};
+use bdlm::sample::Engine;
 use clap::Args;
 
 use crate::cli::files::{Input, read};
+use crate::cli::model::DownloadBar;
 
 /// A sequence with its index in the corpus.
 pub struct Item {
@@ -16,33 +21,66 @@ pub struct Item {
     pub ids: Vec<u32>,
 }
 
-/// Sequences, and their number where it is known.
+/// Sequences to evaluate.
 pub struct Items {
     /// One after the other, as they are needed.
     pub items: Box<dyn Iterator<Item = Result<Item>>>,
-    /// How many there are.
+    /// How many there are at most, where it is known.
     pub count: Option<usize>,
     /// Tokens of the longest.
     pub context: usize,
+    /// What happens to the first token of each.
+    pub first: FirstToken,
 }
 
 /// Which data.
 #[derive(Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
+    /// Text: a file (plain text, JSON lines, CSV, parquet), or a data set of the paper from the hub:
+    /// wikitext2, wikitext103, ptb, lambada, lm1b, ag_news, pubmed, arxiv, openwebtext
+    #[arg(long, value_name = "FILE|SET", required_unless_present = "ids", conflicts_with = "ids")]
+    data: Option<String>,
+    /// Read and cut the file as this data set is
+    #[arg(long, value_name = "SET", requires = "data", value_parser = preset)]
+    preset: Option<Preset>,
     /// Tokens as they are, a safetensors file with `ids` [B, n] int64: nothing is inserted, every
     /// token is counted
     #[arg(long, value_name = "FILE")]
-    pub ids: PathBuf,
+    ids: Option<PathBuf>,
     /// Tokens of a sequence [default: the model's window]
-    #[arg(long, value_name = "N")]
-    pub context: Option<usize>,
+    #[arg(long, value_name = "N", conflicts_with = "ids")]
+    context: Option<usize>,
     /// Only the first sequences
     #[arg(long, value_name = "N")]
-    pub limit: Option<usize>,
-    /// Only every n-th sequence, beginning with number I: a part of the evaluation
+    limit: Option<usize>,
+    /// Only every N-th sequence, beginning with number I: a part of the evaluation
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
-    pub shard: Shard,
+    shard: Shard,
+    #[command(flatten)]
+    cut: CutArgs,
+}
+
+/// How text is cut, where it is not as the paper does.
+#[derive(Args)]
+struct CutArgs {
+    /// Join the documents and cut them into sequences of the same length (all sets do)
+    #[arg(long, overrides_with = "no_wrap", conflicts_with = "ids")]
+    wrap: bool,
+    /// Make each document a sequence of its own
+    #[arg(long, conflicts_with = "ids")]
+    no_wrap: bool,
+    /// End each document with the end-of-text token (plain files and openwebtext do)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", conflicts_with = "ids")]
+    insert_eos: Option<bool>,
+    /// Put the beginning-of-text token before and the end-of-text token after each sequence (the
+    /// other sets do)
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", conflicts_with = "ids")]
+    insert_special: Option<bool>,
+}
+
+fn preset(name: &str) -> Result<Preset, String> {
+    name.parse().map_err(|e: bdlm::Error| e.to_string())
 }
 
 /// A part of an evaluation.
@@ -73,23 +111,75 @@ impl Shard {
 }
 
 impl DataArgs {
+    /// True if the data is text, which needs the model's tokenizer.
+    pub fn is_text(&self) -> bool {
+        self.data.is_some()
+    }
+
     /// The sequences of this part.
-    pub fn items(&self) -> Result<Items> {
-        let (ids, [count, context]) = read_ids(&self.ids)?;
-        let count = self.limit.unwrap_or(count).min(count);
-        let shard = self.shard;
-        let ours = move |index: &usize| shard.holds(*index);
-        let item = move |index: usize| {
-            Ok(Item { index, ids: ids[index * context..(index + 1) * context].to_vec() })
+    pub fn items(&self, engine: &Engine) -> Result<Items> {
+        let (sequences, count, context, first) = match (&self.data, &self.ids) {
+            (Some(name), _) => {
+                let context = self.context.unwrap_or(engine.dit().config().model_length);
+                (self.corpus(name, context, engine)?, None, context, FirstToken::Given)
+            }
+            (None, Some(path)) => {
+                let (ids, [count, context]) = read_ids(path)?;
+                let sequences = (0..count).map(move |i| Ok(ids[i * context..][..context].to_vec()));
+                (Box::new(sequences) as Sequences, Some(count), context, FirstToken::Counted)
+            }
+            (None, None) => bail!("there is no data: give --data or --ids"),
         };
-        let items = Box::new((0..count).filter(ours).map(item));
-        Ok(Items { items, count: Some((0..count).filter(ours).count()), context })
+        let (limit, shard) = (self.limit.unwrap_or(usize::MAX), self.shard);
+        let items = sequences.take(limit).enumerate().filter(move |(i, _)| shard.holds(*i));
+        let items = Box::new(items.map(|(index, ids)| Ok(Item { index, ids: ids? })));
+        let all = count.or(self.limit).map(|count| count.min(limit));
+        let count = all.map(|all| (0..all).filter(|&i| shard.holds(i)).count());
+        Ok(Items { items, count, context, first })
+    }
+
+    fn corpus(&self, name: &str, context: usize, engine: &Engine) -> Result<Sequences> {
+        let path = Path::new(name);
+        let (documents, preset) = if path.exists() {
+            (Documents::open(path, self.preset)?, self.preset)
+        } else {
+            let preset: Preset = name.parse()?;
+            let mut bar = DownloadBar::default();
+            let progress = &mut |d: &Download| bar.update(d);
+            (Documents::fetch(preset, &HubOptions::from_env(), progress)?, Some(preset))
+        };
+        let paper = match preset {
+            Some(preset) => preset.options(context),
+            None => CorpusOptions::new(context),
+        };
+        let options = self.cut.applied_to(paper);
+        let tokenizer = engine.tokenizer().context("this model has no tokenizer for text")?;
+        Ok(Box::new(Corpus::new(documents, tokenizer.clone(), options)?.map(|ids| Ok(ids?))))
     }
 
     /// The data's name.
     pub fn name(&self) -> String {
-        let name = self.ids.file_name().unwrap_or(self.ids.as_os_str());
-        name.to_string_lossy().into_owned()
+        let path = self.ids.as_deref().or(self.data.as_deref().map(Path::new));
+        let name = path.map(|path| path.file_name().unwrap_or(path.as_os_str()));
+        name.unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+type Sequences = Box<dyn Iterator<Item = Result<Vec<u32>>>>;
+
+impl CutArgs {
+    fn applied_to(&self, paper: CorpusOptions) -> CorpusOptions {
+        let wrap = match (self.wrap, self.no_wrap) {
+            (_, true) => Wrap::OnePerDocument,
+            (true, false) => Wrap::Wrapped,
+            (false, false) => paper.wrap,
+        };
+        CorpusOptions {
+            wrap,
+            insert_eos: self.insert_eos.unwrap_or(paper.insert_eos),
+            insert_special: self.insert_special.unwrap_or(paper.insert_special),
+            ..paper
+        }
     }
 }
 

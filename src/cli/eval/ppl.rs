@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Result;
 use bdlm::eval::{
-    Estimator, FirstToken, Likelihood, LikelihoodOptions, PplReport, SequenceResult, Settings,
+    Estimator, Likelihood, LikelihoodOptions, PplReport, SequenceNll, SequenceResult, Settings,
 };
+use bdlm::text::Tokenizer;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
@@ -81,14 +83,17 @@ enum EstimatorName {
 impl Ppl {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let data = self.data.items()?;
         let output = self.output.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load_network(&gpu, self.device.weights)?;
+        let engine = match self.data.is_text() {
+            true => self.model.load(&gpu, self.device.weights)?,
+            false => self.model.load_network(&gpu, self.device.weights)?,
+        };
+        let data = self.data.items(&engine)?;
         let options = LikelihoodOptions {
             estimator: self.estimate.estimator(),
             block_size: self.estimate.block_size,
-            first: FirstToken::Counted,
+            first: data.first,
             context: data.context,
             batch: self.estimate.batch,
             seed: self.estimate.seed,
@@ -108,7 +113,8 @@ impl Ppl {
             self.journal.as_deref().map(|path| Journal::open(path, self.resume, &settings));
         let (journal, results) = opened.transpose()?.unzip();
         let results = results.unwrap_or_default();
-        let mut work = Work::new(likelihood, journal, results, data.count);
+        let tokenizer = engine.tokenizer().cloned();
+        let mut work = Work { likelihood, tokenizer, journal, results, bar: bar(data.count) };
         let finished = work.evaluate(data.items)?;
         if work.results.is_empty() && !finished {
             return Err(Interrupted.into());
@@ -145,6 +151,7 @@ impl EstimateArgs {
 /// An evaluation under way.
 struct Work {
     likelihood: Likelihood,
+    tokenizer: Option<Arc<Tokenizer>>,
     journal: Option<Journal>,
     results: Vec<SequenceResult>,
     bar: ProgressBar,
@@ -153,18 +160,14 @@ struct Work {
 /// Steps of the bar per sequence.
 const BAR_STEPS: u64 = 1000;
 
-impl Work {
-    fn new(
-        likelihood: Likelihood,
-        journal: Option<Journal>,
-        results: Vec<SequenceResult>,
-        count: Option<usize>,
-    ) -> Work {
-        let bar = progress_bar("{msg} [{bar:30}] {percent}% {eta}");
-        bar.set_length(BAR_STEPS * count.unwrap_or(0) as u64);
-        Work { likelihood, journal, results, bar }
-    }
+fn bar(count: Option<usize>) -> ProgressBar {
+    let Some(count) = count else { return progress_bar("{spinner} {msg} {elapsed}") };
+    let bar = progress_bar("{msg} [{bar:30}] {percent}% {eta}");
+    bar.set_length(BAR_STEPS * count as u64);
+    bar
+}
 
+impl Work {
     /// Evaluates all sequences that are not done; false if interrupted.
     fn evaluate(&mut self, items: impl Iterator<Item = Result<Item>>) -> Result<bool> {
         let done: HashSet<usize> = self.results.iter().map(|result| result.index).collect();
@@ -202,7 +205,7 @@ impl Work {
         let found = pollster::block_on(self.likelihood.estimate(&sequences, &mut progress))?;
         let Some(found) = found else { return Ok(false) };
         for (i, (item, found)) in items.iter().zip(&found).enumerate() {
-            let mut result = SequenceResult::new(item.index, found, None);
+            let mut result = SequenceResult::new(item.index, found, self.bytes(&item.ids, found));
             // Time and passes of a batch stand in its first line: their sums are right.
             if i == 0 {
                 result.passes = self.likelihood.passes() - passes;
@@ -214,6 +217,12 @@ impl Work {
             self.results.push(result);
         }
         Ok(true)
+    }
+
+    /// Bytes of the counted tokens' text: those behind the ones that are given.
+    fn bytes(&self, ids: &[u32], found: &SequenceNll) -> Option<u64> {
+        let counted = ids.get(ids.len() - found.tokens..)?;
+        self.tokenizer.as_ref()?.text_bytes(counted)
     }
 
     fn summary(&self) -> String {
