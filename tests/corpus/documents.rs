@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use bdlm::eval::data::{Documents, Format, Preset};
-use parquet::basic::Compression;
+use parquet::file::properties::WriterVersion;
 
-use crate::{file, parquet, texts};
+use crate::{file, parquet, snappy, texts, uncompressed};
 
 /// The documents of a file of this name and content.
 fn read(name: &str, bytes: &[u8], preset: Option<Preset>) -> Result<Vec<String>, String> {
@@ -96,14 +96,35 @@ fn parquet_gives_its_column_over_all_row_groups() {
         ("label", &[Some("0"), Some("1"), Some("2")]),
         ("text", &[Some("one"), None, Some("three — 3")]),
     ];
-    for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY] {
-        let bytes = parquet(&columns, 2, compression);
+    for properties in [uncompressed(), snappy()] {
+        let bytes = parquet(&columns, 2, properties);
         assert_eq!(read("a.parquet", &bytes, None).unwrap(), ["one", "", "three — 3"]);
     }
-    let many: Vec<String> = (0..1000).map(|i| format!("row {i}")).collect();
-    let rows: Vec<Option<&str>> = many.iter().map(|text| Some(text.as_str())).collect();
-    let bytes = parquet(&[("article", &rows)], 300, Compression::SNAPPY);
-    assert_eq!(read("a.parquet", &bytes, Some(Preset::Arxiv)).unwrap(), many);
+    let articles = [Some("b"), Some("a"), Some("b")];
+    let bytes = parquet(&[("text", &[None; 3]), ("article", &articles)], 9, snappy());
+    assert_eq!(read("a.parquet", &bytes, Some(Preset::Arxiv)).unwrap(), ["b", "a", "b"]);
+}
+
+#[test]
+fn parquet_is_read_as_writers_write_it() {
+    let texts: Vec<String> = (0..3000).map(|i| format!("text {}", i * i % 1000)).collect();
+    let all: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
+    let gaps: Vec<Option<&str>> =
+        all.iter().enumerate().map(|(i, text)| text.filter(|_| i % 7 > 0 && i < 2000)).collect();
+    let writers = [
+        snappy(),
+        snappy().set_dictionary_enabled(false),
+        snappy().set_data_page_row_count_limit(100).set_write_batch_size(100),
+        snappy().set_dictionary_page_size_limit(2000).set_write_batch_size(64),
+        snappy().set_writer_version(WriterVersion::PARQUET_2_0),
+    ];
+    for rows in [all, gaps] {
+        let wanted: Vec<&str> = rows.iter().map(|row| row.unwrap_or_default()).collect();
+        for (i, writer) in writers.clone().into_iter().enumerate() {
+            let bytes = parquet(&[("text", &rows)], 1100, writer);
+            assert!(read("a.parquet", &bytes, None).unwrap() == wanted, "writer {i} is misread");
+        }
+    }
 }
 
 #[test]
@@ -133,8 +154,7 @@ fn bytes_that_are_no_text_are_told_with_their_place() {
     refuses("a.txt", b"ab\xffc", None, &["byte 2 is not UTF-8"]);
     refuses("a.raw", b"ab\ncd\xff\n", Some(Preset::Wikitext2), &["byte 5 is not UTF-8"]);
     refuses("a.jsonl", b"{\"text\":\"\"}\n\xff", None, &["byte 12 is not UTF-8"]);
-    let mut bytes =
-        parquet(&[("text", &[Some("ab"), Some("PLACE")])], 9, Compression::UNCOMPRESSED);
+    let mut bytes = parquet(&[("text", &[Some("ab"), Some("PLACE")])], 9, uncompressed());
     let at = bytes.windows(5).position(|window| window == b"PLACE").unwrap();
     bytes[at + 3] = 0xff;
     refuses("a.parquet", &bytes, None, &["row 1 is not UTF-8 at byte 3"]);
@@ -147,7 +167,7 @@ fn broken_lines_are_told_with_their_number() {
     refuses("a.jsonl", &after("{\"text\": \"a"), None, &["line 3 is not a JSON object", "column"]);
     refuses("a.jsonl", &after("[1]"), None, &["line 3 is not a JSON object"]);
     let keys = ["line 3 has the keys `a`, `b`, expected `text`"];
-    refuses("a.jsonl", &after("{\"b\": \"\", \"a\": \"\"}"), None, &keys);
+    refuses("a.jsonl", &after("{\"a\": \"\", \"b\": \"\"}"), None, &keys);
     refuses("a.jsonl", &after("{\"text\": 7}"), None, &["no text under `text`"]);
     refuses("a.jsonl", &after("{\"text\": [7]}"), None, &["no text under `text`"]);
     refuses("a.csv", b"1,a,b\n1,a\n", None, &["line 2 has 2 fields, expected 3"]);
@@ -157,9 +177,30 @@ fn broken_lines_are_told_with_their_number() {
 #[test]
 fn parquet_that_cannot_be_read_is_told() {
     refuses("a.parquet", b"no parquet at all", None, &["cannot be read as parquet"]);
-    let bytes = parquet(&[("title", &[Some("a")]), ("body", &[Some("b")])], 9, Compression::SNAPPY);
+    let bytes = parquet(&[("title", &[Some("a")]), ("body", &[Some("b")])], 9, snappy());
     let words = ["has the columns `title`, `body`, expected one of texts called `text`"];
     refuses("a.parquet", &bytes, None, &words);
     let cut = &bytes[..bytes.len() - 9];
     refuses("a.parquet", cut, None, &["cannot be read as parquet"]);
+}
+
+#[test]
+fn a_damaged_byte_of_parquet_gives_texts_or_an_error() {
+    let rows = [Some("one"), None, Some("two"), Some("one")];
+    let (mut n_read, mut n_refused) = (0, 0);
+    for properties in [uncompressed(), snappy(), uncompressed().set_dictionary_enabled(false)] {
+        let whole = parquet(&[("text", &rows)], 9, properties);
+        let damaged = file("a.parquet", &whole);
+        for at in 0..whole.len() {
+            for byte in [0, 0xff, whole[at] ^ 1] {
+                let mut bytes = whole.clone();
+                bytes[at] = byte;
+                std::fs::write(&damaged.path, bytes).unwrap();
+                let is_read = texts(Documents::open(&damaged.path, None)).is_ok();
+                n_read += usize::from(is_read);
+                n_refused += usize::from(!is_read);
+            }
+        }
+    }
+    assert!(n_read > 100 && n_refused > 100, "{n_read} read, {n_refused} refused");
 }

@@ -4,17 +4,16 @@ use std::path::Path;
 
 use bdlm::eval::data::{Documents, Preset};
 use bdlm::hub::{DatasetFiles, DatasetSplit, HubOptions};
-use parquet::basic::Compression;
 
 use crate::common::hub::{Hub, Open};
-use crate::{parquet, texts};
+use crate::{parquet, snappy, texts};
 
 const CONVERTED: &str = "refs%2Fconvert%2Fparquet";
 
 /// A file that holds these texts in one column.
 fn column(name: &str, texts: &[&str]) -> Vec<u8> {
     let rows: Vec<Option<&str>> = texts.iter().map(|text| Some(*text)).collect();
-    parquet(&[(name, &rows)], 2, Compression::SNAPPY)
+    parquet(&[(name, &rows)], 2, snappy())
 }
 
 /// A hub with a data set: its files by revision and name, and the list of them.
@@ -127,7 +126,7 @@ fn of_openwebtext_only_the_files_of_the_last_documents_are_fetched() {
 /// A file of many rows a group.
 fn wide(texts: &[&str]) -> Vec<u8> {
     let rows: Vec<Option<&str>> = texts.iter().map(|text| Some(*text)).collect();
-    parquet(&[("text", &rows)], 10_000, Compression::SNAPPY)
+    parquet(&[("text", &rows)], 10_000, snappy())
 }
 
 #[test]

@@ -13,6 +13,11 @@ use std::sync::Arc;
 use bdlm::eval::data::Documents;
 use bdlm::hub::ModelFiles;
 use bdlm::text::Tokenizer;
+use parquet::basic::Compression;
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 
 fn tales() -> Arc<Tokenizer> {
     let file = ModelFiles::embedded().tokenizer.unwrap();
@@ -37,35 +42,44 @@ fn texts(documents: bdlm::Result<Documents>) -> Result<Vec<String>, String> {
     documents.and_then(Iterator::collect).map_err(|e| e.to_string())
 }
 
-/// A parquet file of columns of texts, so many rows a group.
+/// A parquet file of columns of texts, so many rows a group; a column without gaps is required.
 fn parquet(
     columns: &[(&str, &[Option<&str>])],
     group_rows: usize,
-    compression: parquet::basic::Compression,
+    properties: WriterPropertiesBuilder,
 ) -> Vec<u8> {
-    use parquet::data_type::{ByteArray, ByteArrayType};
-    use parquet::file::{properties::WriterProperties, writer::SerializedFileWriter};
-    let fields = columns.iter().map(|(name, _)| format!("optional binary {name} (UTF8);"));
+    let has_gaps = |texts: &[Option<&str>]| texts.iter().any(Option::is_none);
+    let fields = columns.iter().map(|(name, texts)| {
+        let kind = if has_gaps(texts) { "optional" } else { "required" };
+        format!("{kind} binary {name} (UTF8);")
+    });
     let schema = format!("message rows {{ {} }}", fields.collect::<String>());
-    let schema = parquet::schema::parser::parse_message_type(&schema).unwrap();
-    let properties = WriterProperties::builder().set_compression(compression).build();
+    let schema = Arc::new(parse_message_type(&schema).unwrap());
     let mut bytes = Vec::new();
-    let mut writer =
-        SerializedFileWriter::new(&mut bytes, Arc::new(schema), Arc::new(properties)).unwrap();
+    let properties = Arc::new(properties.build());
+    let mut writer = SerializedFileWriter::new(&mut bytes, schema, properties).unwrap();
     let n_rows = columns[0].1.len();
     for start in (0..n_rows).step_by(group_rows) {
         let mut group = writer.next_row_group().unwrap();
         for (_, texts) in columns {
             let rows = &texts[start..n_rows.min(start + group_rows)];
             let levels: Vec<i16> = rows.iter().map(|row| i16::from(row.is_some())).collect();
+            let levels = has_gaps(texts).then_some(levels.as_slice());
             let values: Vec<ByteArray> = rows.iter().flatten().map(|&text| text.into()).collect();
             let mut column = group.next_column().unwrap().unwrap();
-            let typed = column.typed::<ByteArrayType>();
-            typed.write_batch(&values, Some(&levels), None).unwrap();
+            column.typed::<ByteArrayType>().write_batch(&values, levels, None).unwrap();
             column.close().unwrap();
         }
         group.close().unwrap();
     }
     writer.close().unwrap();
     bytes
+}
+
+fn uncompressed() -> WriterPropertiesBuilder {
+    WriterProperties::builder()
+}
+
+fn snappy() -> WriterPropertiesBuilder {
+    uncompressed().set_compression(Compression::SNAPPY)
 }

@@ -22,7 +22,8 @@ pub enum Format {
     JsonLines,
     /// CSV of class, title and description.
     Csv,
-    /// A column of a parquet file.
+    /// A column of a parquet file, uncompressed or snappy, its texts written plainly or by
+    /// dictionary, as the hub's are.
     Parquet,
 }
 

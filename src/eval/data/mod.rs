@@ -32,6 +32,27 @@
 //! a thousand on each of the machine's cores, and the rest of every group is dropped. Here all are
 //! joined, so that what is evaluated does not depend on the machine.
 //!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use bdlm::eval::data::{Corpus, CorpusOptions, Documents};
+//! use bdlm::hub::ModelFiles;
+//! use bdlm::text::Tokenizer;
+//!
+//! # fn main() -> bdlm::Result<()> {
+//! let file = ModelFiles::embedded().tokenizer.unwrap();
+//! let tokenizer = Arc::new(Tokenizer::from_bytes(&file, file.path())?);
+//! let story = "Once upon a time there was a fox who lived under a tree.".to_string();
+//! let documents = Documents::new([Ok(story)].into_iter());
+//! for ids in Corpus::new(documents, tokenizer.clone(), CorpusOptions::new(4))?.take(3) {
+//!     let ids = ids?;
+//!     // The first token is not counted, so its bytes are not either.
+//!     assert!(ids.len() == 4 && tokenizer.text_bytes(&ids[1..]) > Some(0));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Source: the published code of Arriola et al., ICLR 2025: its data loader, data configurations
 //! and evaluation scripts.
 
@@ -42,6 +63,8 @@ mod documents;
 mod fetch;
 mod json_lines;
 mod lines;
+#[cfg(feature = "parquet")]
+mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod preset;

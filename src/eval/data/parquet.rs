@@ -1,31 +1,29 @@
-//! A column of texts in a parquet file, read a few rows at a time.
+//! A column of texts in a parquet file, read page by page.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use parquet::basic::Type;
-use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
-use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::errors::ParquetError;
+use parquet::column::page::PageReader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
 use crate::eval::data::lines::{self, listed};
+use crate::eval::data::pages::Pages;
 use crate::{Error, Result};
-
-/// Rows that are read at once.
-const ROWS: usize = 256;
 
 /// The texts of one column; a row without one gives an empty text.
 pub struct Column {
     path: PathBuf,
-    file: SerializedFileReader<std::fs::File>,
+    file: SerializedFileReader<File>,
     column_idx: usize,
-    /// Level of a row that has a text.
-    present: i16,
     next_group_idx: usize,
-    group: Option<ColumnReaderImpl<ByteArrayType>>,
-    texts: VecDeque<String>,
-    n_rows_read: usize,
+    /// The pages of a row group.
+    group: Option<Box<dyn PageReader>>,
+    pages: Pages,
+    texts: VecDeque<Vec<u8>>,
+    /// Rows that were given.
+    n_given: usize,
 }
 
 impl Column {
@@ -33,12 +31,11 @@ impl Column {
     pub fn open(path: &Path, names: &[&str]) -> Result<Column> {
         let file = SerializedFileReader::new(lines::open(path)?).map_err(damaged(path))?;
         let columns = file.metadata().file_metadata().schema_descr_ptr();
-        let of_text = |column: &parquet::schema::types::ColumnDescPtr| {
-            column.physical_type() == Type::BYTE_ARRAY && column.max_rep_level() == 0
-        };
         let place = |name: &&str| {
-            let is_it = |column| of_text(column) && column.path().string() == *name;
-            columns.columns().iter().position(is_it)
+            columns.columns().iter().position(|column| {
+                let is_text = column.physical_type() == Type::BYTE_ARRAY;
+                is_text && column.max_rep_level() == 0 && column.path().string() == *name
+            })
         };
         let Some(column_idx) = names.iter().find_map(place) else {
             let found: Vec<&str> = columns.columns().iter().map(|c| c.name()).collect();
@@ -46,62 +43,55 @@ impl Column {
             let cause = format!("has the columns {found}, expected one of texts called {wanted}");
             return Err(Error::data(path, cause));
         };
+        let is_optional = columns.column(column_idx).max_def_level() > 0;
         Ok(Column {
             path: path.into(),
-            column_idx,
-            present: columns.column(column_idx).max_def_level(),
             file,
+            column_idx,
             next_group_idx: 0,
             group: None,
+            pages: Pages { is_optional, dictionary: None },
             texts: VecDeque::new(),
-            n_rows_read: 0,
+            n_given: 0,
         })
     }
 
     /// Rows of the whole file.
+    #[cfg(feature = "hub")]
     pub fn n_rows(&self) -> usize {
         self.file.metadata().file_metadata().num_rows().try_into().unwrap_or(0)
     }
 
-    /// Reads some rows; false at the end of the file.
-    fn read(&mut self) -> Result<bool> {
-        loop {
-            if let Some(group) = &mut self.group {
-                let (mut levels, mut texts) = (Vec::new(), Vec::new());
-                let read = group.read_records(ROWS, Some(&mut levels), None, &mut texts);
-                let (n_rows, ..) = read.map_err(damaged(&self.path))?;
-                if n_rows > 0 {
-                    self.take(n_rows, &levels, texts)?;
-                    return Ok(true);
-                }
-            }
-            if self.next_group_idx == self.file.num_row_groups() {
-                return Ok(false);
-            }
-            let group = self.file.get_row_group(self.next_group_idx);
-            let column = group.and_then(|group| group.get_column_reader(self.column_idx));
-            self.group = match column.map_err(damaged(&self.path))? {
-                ColumnReader::ByteArrayColumnReader(reader) => Some(reader),
-                _ => return Err(Error::data(&self.path, "its columns differ between row groups")),
+    /// Reads pages until there is a text, or no page is left.
+    fn read(&mut self) -> Result<()> {
+        while self.texts.is_empty() {
+            let page = match &mut self.group {
+                Some(group) => group.get_next_page().map_err(damaged(&self.path))?,
+                None => None,
             };
-            self.next_group_idx += 1;
+            match page {
+                Some(page) => {
+                    let texts = self.pages.read(&page);
+                    self.texts.extend(texts.map_err(damaged(&self.path))?);
+                }
+                None if self.next_group_idx < self.file.num_row_groups() => self.open_group()?,
+                None => return Ok(()),
+            }
         }
+        Ok(())
     }
 
-    /// Takes rows in; there are no levels where every row has a text.
-    fn take(&mut self, n_rows: usize, levels: &[i16], texts: Vec<ByteArray>) -> Result<()> {
-        let mut texts = texts.into_iter();
-        for row in 0..n_rows {
-            let has_text = levels.get(row).is_none_or(|level| *level == self.present);
-            let text = if has_text { texts.next() } else { None };
-            let bytes = text.as_ref().map_or(&[][..], ByteArray::data);
-            let text = std::str::from_utf8(bytes).map_err(|e| {
-                let (row, at) = (self.n_rows_read + row, e.valid_up_to());
-                Error::data(&self.path, format!("row {row} is not UTF-8 at byte {at} of its text"))
-            })?;
-            self.texts.push_back(text.to_string());
+    fn open_group(&mut self) -> Result<()> {
+        let group = self.file.get_row_group(self.next_group_idx).map_err(damaged(&self.path))?;
+        let column = group.metadata().column(self.column_idx);
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        if start < 0 || column.compressed_size() < 0 {
+            return Err(damaged(&self.path)("a column begins or ends before the file"));
         }
-        self.n_rows_read += n_rows;
+        let pages = group.get_column_page_reader(self.column_idx);
+        self.group = Some(pages.map_err(damaged(&self.path))?);
+        self.pages.dictionary = None;
+        self.next_group_idx += 1;
         Ok(())
     }
 }
@@ -110,19 +100,23 @@ impl Iterator for Column {
     type Item = Result<String>;
 
     fn next(&mut self) -> Option<Result<String>> {
-        if self.texts.is_empty()
-            && let Err(e) = self.read()
-        {
+        if let Err(e) = self.read() {
             return Some(Err(e));
         }
-        self.texts.pop_front().map(Ok)
+        let text = String::from_utf8(self.texts.pop_front()?);
+        let row = self.n_given;
+        self.n_given += 1;
+        Some(text.map_err(|e| {
+            let at = e.utf8_error().valid_up_to();
+            Error::data(&self.path, format!("row {row} is not UTF-8 at byte {at} of its text"))
+        }))
     }
 }
 
-fn damaged(path: &Path) -> impl Fn(ParquetError) -> Error {
+fn damaged<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
     let path = path.to_path_buf();
     move |e| {
-        let cause = format!("cannot be read as parquet (uncompressed or snappy): {e}");
-        Error::data(&path, cause)
+        let cause = e.to_string();
+        Error::data(&path, format!("cannot be read as parquet (uncompressed or snappy): {cause}"))
     }
 }
