@@ -1,9 +1,11 @@
-// x[t] = table[ids[t]], for the ids in this part of the table. One workgroup per row.
+// x[t] = table[ids[t]], or x[t] += it, for the ids in this part of the table. One workgroup per
+// row.
 
 override C: u32;             // channels, a multiple of 8
 override FIRST: u32;         // first id of this part
 override COUNT: u32;         // ids in this part
 override F16: bool;          // table is packed f16, else f32
+override ADD: bool;          // add to x instead of overwriting it
 override LANES: u32;
 
 @group(0) @binding(0) var<storage, read> ids: array<u32>;              // [T]
@@ -29,7 +31,12 @@ fn embedding(
             numbers.lo = bitcast<vec4<f32>>(table[2u * i]);
             numbers.hi = bitcast<vec4<f32>>(table[2u * i + 1u]);
         }
-        x[t * (C / 4u) + 2u * c8] = numbers.lo;
-        x[t * (C / 4u) + 2u * c8 + 1u] = numbers.hi;
+        let j = t * (C / 4u) + 2u * c8;
+        if (ADD) {
+            numbers.lo += x[j];
+            numbers.hi += x[j + 1u];
+        }
+        x[j] = numbers.lo;
+        x[j + 1u] = numbers.hi;
     }
 }

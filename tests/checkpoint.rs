@@ -181,6 +181,37 @@ fn configs_that_cannot_be_name_the_key_and_the_range() {
     assert!(Config::from_json(b"{").unwrap_err().to_string().contains("not JSON"));
 }
 
+#[test]
+fn gpt2_configs_that_are_not_run_say_why() {
+    let text = include_bytes!("fixtures/gpt2-tiny/config.json");
+    let whole: serde_json::Value = serde_json::from_slice(text).unwrap();
+    let read = |key: &str, value: serde_json::Value| {
+        let mut config = whole.clone();
+        config[key] = value;
+        Config::from_json(config.to_string().as_bytes()).map_err(|e| e.to_string())
+    };
+    let config = read("n_inner", serde_json::Value::Null).unwrap();
+    assert_eq!((config.mask_id(), config.model_length), (99, 32), "it has no mask token");
+    for (key, value, words) in [
+        ("activation_function", "relu".into(), "activation_function is `relu`"),
+        ("layer_norm_epsilon", 1e-6.into(), "expected 1e-5"),
+        ("n_inner", 100.into(), "n_inner is 100, expected 4 * n_embd (256)"),
+        ("tie_word_embeddings", false.into(), "tied to the embedding"),
+        ("n_head", 7.into(), "hidden_dim is 64"),
+    ] {
+        let error = read(key, value).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+    let f = Fixture::open("gpt2-tiny");
+    let mut tensors = stored(&f);
+    tensors.retain(|t| !t.name.ends_with("h.1.ln_1.bias"));
+    let error = refusal(&f.config, &[file(&tensors)]);
+    assert!(error.contains("transformer.h.1.ln_1.bias is missing, expected [64]"), "{error}");
+    let masks = Stored { name: "h.0.attn.bias".into(), ..tensors[0].clone() };
+    let head = Stored { name: "lm_head.weight".into(), ..tensors[0].clone() };
+    assert_eq!(refusal(&f.config, &[file(&[stored(&f), vec![masks, head]].concat())]), "accepted");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 

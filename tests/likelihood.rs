@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bdlm::eval::{Estimator, FirstToken, Likelihood, LikelihoodOptions, Pattern, SequenceNll};
 use bdlm::gpu::{DType, Gpu};
 use common::fixtures::Fixture;
-use common::{check, gpu, gpus, tolerances};
+use common::{check, gpu, gpus, tolerances, twins};
 
 fn options(context: usize, estimator: Estimator) -> LikelihoodOptions {
     LikelihoodOptions {
@@ -159,6 +159,24 @@ fn ar_likelihoods_are_exact() {
             found.iter().flat_map(|s| &s.blocks[1..]).map(|&nll| nll as f32).collect();
         check(&got, &wanted, tolerances::LOGITS_F32).unwrap();
         assert_eq!((found[0].tokens, found[0].blocks[0]), (n - 1, 0.0));
+    }
+}
+
+#[test]
+fn gpt2_likelihoods_are_exact() {
+    let f = Fixture::open("gpt2-tiny");
+    let (ids, n, v) = (f.ids("ids"), f.shape("ids")[1], f.config.vocab_size);
+    let logits = f.f32("logits");
+    let wanted: Vec<f32> = (0..ids.len())
+        .filter(|i| i % n > 0)
+        .map(|i| twins::cross_entropy(&logits[(i - 1) * v..i * v], v, v, &ids[i..=i])[0])
+        .collect();
+    for gpu in gpus() {
+        let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
+        let found = estimate(&mut likelihood, &sequences(&ids, n));
+        let got: Vec<f32> =
+            found.iter().flat_map(|s| &s.blocks[1..]).map(|&nll| nll as f32).collect();
+        check(&got, &wanted, tolerances::LOGITS_F32).unwrap();
     }
 }
 

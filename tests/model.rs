@@ -73,6 +73,13 @@ fn ar_sees_what_came_before() {
 }
 
 #[test]
+fn gpt2_runs_on_the_same_layers() {
+    check_all("gpt2-tiny", "logits", |f, dit| {
+        dit.logits(&batch(f, "ids", None, None), f.config.block_size).unwrap()
+    });
+}
+
+#[test]
 fn cached_passes_slide_the_window_beyond_its_length() {
     for fixture in ["bd3lm-block4", "bd3lm-block8"] {
         check_all(fixture, "cached.logits", cached_logits);

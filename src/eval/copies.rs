@@ -44,8 +44,8 @@ impl Layout {
     /// Positions to predict, by block.
     pub fn blocks(&self, length: usize, first: FirstToken) -> Vec<Range<usize>> {
         let given = match (self.family, first) {
-            (Family::Autoregressive, _) | (_, FirstToken::Given) => 1,
-            (_, FirstToken::Counted) => 0,
+            (family, FirstToken::Counted) if !family.predicts_next() => 0,
+            _ => 1,
         };
         let block = |at: usize| at.max(given)..(at + self.block_size).min(length);
         (0..length).step_by(self.block_size).map(block).filter(|block| !block.is_empty()).collect()
@@ -77,7 +77,7 @@ impl Layout {
     ) -> Vec<Row> {
         let (clean, begin, length) = (sequence * self.context, self.copy_at(copy), ids.len());
         let row = |(position, &id): (usize, &u32)| {
-            let is_masked = self.family != Family::Autoregressive && pattern.masks(position);
+            let is_masked = !self.family.predicts_next() && pattern.masks(position);
             let spans = match self.family {
                 Family::BlockDiffusion => {
                     let own = position / self.block_size * self.block_size;
@@ -87,7 +87,9 @@ impl Layout {
                 Family::MaskedDiffusion | Family::ScoreEntropy => {
                     [begin, begin + length, begin, begin]
                 }
-                Family::Autoregressive => [begin, begin + position + 1, begin, begin],
+                Family::Autoregressive | Family::Gpt2 => {
+                    [begin, begin + position + 1, begin, begin]
+                }
             };
             let id = if is_masked { self.mask_id } else { id };
             Row { id, position, slot: begin + position, spans }
@@ -97,7 +99,7 @@ impl Layout {
 
     /// The targets of copy number `copy`: masked tokens, or each next one.
     pub fn targets(&self, copy: usize, ids: &[u32], pattern: &Pattern) -> Vec<Target> {
-        let before = if self.family == Family::Autoregressive { 1 } else { 0 };
+        let before = usize::from(self.family.predicts_next());
         let masked = (0..ids.len()).filter(|&position| pattern.masks(position));
         let target = |position: usize| Target {
             row: copy * self.context + position - before,

@@ -249,7 +249,7 @@ fn layout(config: &Config, options: &LikelihoodOptions) -> Result<Layout> {
     let block_size = match family {
         Family::BlockDiffusion => options.block_size.unwrap_or(config.block_size),
         Family::MaskedDiffusion | Family::ScoreEntropy => context,
-        Family::Autoregressive => 1,
+        Family::Autoregressive | Family::Gpt2 => 1,
     };
     if family == Family::BlockDiffusion {
         config.check_block_size(block_size)?;

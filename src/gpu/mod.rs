@@ -14,7 +14,7 @@ pub use commands::{Commands, Readback};
 pub use device::{Gpu, GpuOptions, KernelFamily};
 pub use kernels::KERNELS;
 pub use ops::{
-    CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, PARTIAL_WORDS, STEP_WORDS,
+    CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS, STEP_WORDS,
     Sequences, Vocabulary, draw_chunks,
 };
 pub use plan::{KernelSource, Plan, Recorder};

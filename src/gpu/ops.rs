@@ -52,6 +52,15 @@ pub enum Epilogue<'a> {
     GatedResidual(Modulation<'a>, usize),
 }
 
+/// What an embedding writes onto.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Onto {
+    /// It overwrites the rows.
+    Nothing,
+    /// It is added to the rows.
+    Rows,
+}
+
 /// Cells per block and the vocabulary, as the sampler's kernels need them.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary {
@@ -70,13 +79,19 @@ impl Recorder<'_> {
         row_lanes(self.family()) as f64
     }
 
-    /// `x[t] = table[ids[t]]`.
+    /// `x[t] = table[ids[t]]`, or adds it.
     ///
     /// # Shapes
     /// ids `[T]`, table `[V, C]`, x `[T, C]`.
     /// # Errors
     /// [`crate::Error::Shape`].
-    pub fn embedding(&mut self, ids: &Tensor, table: &Weight, x: &Tensor) -> Result<()> {
+    pub fn embedding(
+        &mut self,
+        ids: &Tensor,
+        table: &Weight,
+        onto: Onto,
+        x: &Tensor,
+    ) -> Result<()> {
         let ([_, c], t) = (table.shape(), ids.dim(0));
         x.expect(&[t, c])?;
         for part in table.parts() {
@@ -85,6 +100,7 @@ impl Recorder<'_> {
                 ("FIRST", part.first as f64),
                 ("COUNT", part.table.dim(0) as f64),
                 ("F16", flag(table.dtype() == DType::F16)),
+                ("ADD", flag(onto == Onto::Rows)),
                 ("LANES", self.lanes()),
             ];
             self.dispatch(&EMBEDDING, &overrides, &[ids, &part.table, x], [t, 1, 1])?;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::gpt2;
 use crate::{Error, Result};
 
 /// The training objective that a checkpoint was made with.
@@ -16,6 +17,15 @@ pub enum Family {
     ScoreEntropy,
     /// AR: one token after the other.
     Autoregressive,
+    /// GPT-2: as AR, with another network around the same layers. Scores samples.
+    Gpt2,
+}
+
+impl Family {
+    /// True if a row predicts the token behind it, not its own.
+    pub fn predicts_next(self) -> bool {
+        matches!(self, Family::Autoregressive | Family::Gpt2)
+    }
 }
 
 impl std::fmt::Display for Family {
@@ -25,13 +35,28 @@ impl std::fmt::Display for Family {
             Family::MaskedDiffusion => "masked diffusion (MDLM)",
             Family::ScoreEntropy => "score entropy (SEDD)",
             Family::Autoregressive => "autoregressive (AR)",
+            Family::Gpt2 => "autoregressive (GPT-2)",
         })
     }
+}
+
+/// Which network a checkpoint is of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Architecture {
+    /// The diffusion transformer of the BD3-LM checkpoints.
+    #[default]
+    Dit,
+    /// GPT-2: learned positions, biases, a head tied to the embedding.
+    Gpt2,
 }
 
 /// A checkpoint's shape, with the published keys.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Config {
+    /// Which network it is.
+    #[serde(skip_deserializing)]
+    pub architecture: Architecture,
     /// Tokens in a block.
     pub block_size: usize,
     /// Tokens of the vocabulary, the mask token (the last id) included.
@@ -82,14 +107,18 @@ impl Config {
         let value: serde_json::Value =
             serde_json::from_slice(json).map_err(|e| Error::Config(format!("not JSON: {e}")))?;
         let model_type = value.get("model_type").and_then(|v| v.as_str()).unwrap_or("bd3lm");
-        if model_type != "bd3lm" {
-            return Err(Error::Config(format!(
-                "model_type is `{model_type}`, expected `bd3lm`: bdlm runs checkpoints in the \
-                 format of kuleshov-group/bd3lm-owt-block_size16"
-            )));
-        }
-        let config: Config = serde_json::from_value(value)
-            .map_err(|e| Error::Config(format!("{e}; compare with a published bd3lm config")))?;
+        let config: Config = match model_type {
+            "bd3lm" => serde_json::from_value(value).map_err(|e| {
+                Error::Config(format!("{e}; compare with a published bd3lm config"))
+            })?,
+            "gpt2" => gpt2::config(value)?,
+            other => {
+                return Err(Error::Config(format!(
+                    "model_type is `{other}`, expected `bd3lm`, as \
+                     kuleshov-group/bd3lm-owt-block_size16 has, or `gpt2`"
+                )));
+            }
+        };
         config.check()?;
         Ok(config)
     }
@@ -152,6 +181,7 @@ impl Config {
     /// What the checkpoint was trained for, known from its switches.
     pub fn family(&self) -> Family {
         match self {
+            Config { architecture: Architecture::Gpt2, .. } => Family::Gpt2,
             Config { causal: true, .. } => Family::Autoregressive,
             Config { cross_attn: true, .. } => Family::BlockDiffusion,
             Config { time_conditioning: true, .. } => Family::ScoreEntropy,
@@ -159,9 +189,20 @@ impl Config {
         }
     }
 
-    /// The mask token: the last of the vocabulary.
+    /// The mask token: the last of the vocabulary; for GPT-2, which has none, beyond it.
     pub fn mask_id(&self) -> u32 {
-        self.vocab_size.saturating_sub(1) as u32
+        match self.architecture {
+            Architecture::Dit => self.vocab_size.saturating_sub(1) as u32,
+            Architecture::Gpt2 => self.vocab_size as u32,
+        }
+    }
+
+    /// What the names of its tensors begin with.
+    pub fn prefix(&self) -> &'static str {
+        match self.architecture {
+            Architecture::Dit => "backbone.",
+            Architecture::Gpt2 => "transformer.",
+        }
     }
 
     /// Channels of one head.
@@ -174,9 +215,23 @@ impl Config {
         4 * self.hidden_dim
     }
 
-    /// Names and shapes of the tensors that a checkpoint of this shape must have, without the
-    /// leading `backbone.`.
+    /// True for tensors that loading makes constants of a layer of.
+    pub(crate) fn is_folded(&self, name: &str) -> bool {
+        match self.architecture {
+            Architecture::Dit => {
+                let is_live = self.adaln && self.time_conditioning;
+                name.starts_with("sigma_map") || !is_live && name.contains("adaLN_modulation")
+            }
+            Architecture::Gpt2 => name.contains("ln_") && name.ends_with(".bias"),
+        }
+    }
+
+    /// Names and shapes of the tensors that a checkpoint of this shape must have, without their
+    /// prefix.
     pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        if self.architecture == Architecture::Gpt2 {
+            return gpt2::tensors(self);
+        }
         let (c, v, f, cond) = (self.hidden_dim, self.vocab_size, self.mlp_width(), self.cond_dim);
         let mut list = vec![
             ("vocab_embed.embedding".to_string(), vec![v, c]),

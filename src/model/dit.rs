@@ -1,56 +1,60 @@
-//! The network: a diffusion transformer over rows of tokens. Loads its weights, records its
-//! passes. Knows neither blocks nor samples: which row sees what is written in the rows.
+//! The network: a diffusion transformer over rows of tokens, or a GPT-2. Records its passes. Knows neither blocks nor samples: which row sees what is written in the rows.
 
-use crate::gpu::{DType, Epilogue, Gpu, Modulation, Recorder, Sequences, Tensor, Weight};
-use crate::model::conditioning::{Linear, SigmaMap, fold_gate};
+use crate::gpu::{DType, Epilogue, Gpu, Modulation, Onto, Recorder, Sequences, Tensor, Weight};
+use crate::model::Config;
+use crate::model::conditioning::SigmaMap;
 use crate::model::pass::Pass;
-use crate::model::{Checkpoint, Config};
 use crate::{Error, Result};
 
 /// First columns, in units of C, of the chunks of a layer's modulation.
 const SHIFT1: usize = 0;
 const SCALE1: usize = 1;
-const GATE1: usize = 2;
+pub(super) const GATE1: usize = 2;
 const SHIFT2: usize = 3;
 const SCALE2: usize = 4;
-const GATE2: usize = 5;
+pub(super) const GATE2: usize = 5;
 
 /// A loaded network.
 #[derive(Debug)]
 pub struct Dit {
-    gpu: Gpu,
-    config: Config,
-    embedding: Weight,  // [V, C]
-    layers: Vec<Layer>, // L
-    last: LastLayer,
-    no_bias: Tensor, // [3C], zeros
-    sigma_map: Option<SigmaMap>,
+    pub(super) gpu: Gpu,
+    pub(super) config: Config,
+    pub(super) embedding: Weight,         // [V, C]
+    pub(super) positions: Option<Weight>, // [n, C]: where they are learned
+    pub(super) layers: Vec<Layer>,        // L
+    pub(super) last: LastLayer,
+    pub(super) no_bias: Tensor, // [3C], zeros
+    pub(super) sigma_map: Option<SigmaMap>,
 }
 
+/// A transformer layer.
 #[derive(Debug)]
-struct Layer {
-    adaln: Adaln,      // [6C]
-    norm1: Tensor,     // [C]
-    qkv: Weight,       // [3C, C]
-    out: Weight,       // [C, C]
-    norm2: Tensor,     // [C]
-    up: Weight,        // [F, C]
-    up_bias: Tensor,   // [F]
-    down: Weight,      // [C, F]
-    down_bias: Tensor, // [C]
+pub(super) struct Layer {
+    pub adaln: Adaln,      // [6C]
+    pub norm1: Tensor,     // [C]
+    pub qkv: Weight,       // [3C, C]
+    pub qkv_bias: Tensor,  // [3C]
+    pub out: Weight,       // [C, C]
+    pub out_bias: Tensor,  // [C]
+    pub norm2: Tensor,     // [C]
+    pub up: Weight,        // [F, C]
+    pub up_bias: Tensor,   // [F]
+    pub down: Weight,      // [C, F]
+    pub down_bias: Tensor, // [C]
 }
 
+/// The final norm and the head.
 #[derive(Debug)]
-struct LastLayer {
-    adaln: Adaln,      // [2C]
-    norm: Tensor,      // [C]
-    head: Weight,      // [V, C]
-    head_bias: Tensor, // [V]
+pub(super) struct LastLayer {
+    pub adaln: Adaln,      // [2C]
+    pub norm: Tensor,      // [C]
+    pub head: Weight,      // [V, C]
+    pub head_bias: Tensor, // [V]
 }
 
 /// Where a layer's shifts, scales and gates come from.
 #[derive(Debug)]
-enum Adaln {
+pub(super) enum Adaln {
     /// Constants of the checkpoint, one row; the gates are folded into the weights.
     Folded(Tensor),
     /// Computed in each pass from the sequences' conditioning vectors.
@@ -58,42 +62,6 @@ enum Adaln {
 }
 
 impl Dit {
-    /// Uploads a checkpoint; `progress` hears the layers done and their number.
-    ///
-    /// # Errors
-    /// [`Error::Tensors`] for numbers that are not finite, [`Error::OutOfMemory`],
-    /// [`Error::TooLarge`].
-    pub fn load(
-        gpu: &Gpu,
-        checkpoint: &Checkpoint<'_>,
-        weights: DType,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Dit> {
-        let config = checkpoint.config().clone();
-        let (c, v) = (config.hidden_dim, config.vocab_size);
-        let sigma_map = config.adaln.then(|| SigmaMap::load(checkpoint)).transpose()?;
-        let constant = match &sigma_map {
-            Some(map) if !config.time_conditioning => Some(map.condition(0.0)),
-            _ => None,
-        };
-        let loader = Loader { gpu, checkpoint, weights, constant };
-        let count = config.n_blocks + 2;
-        progress(0, count);
-        let embedding = loader.weight("vocab_embed.embedding", [v, c], None)?;
-        let mut layers = Vec::with_capacity(config.n_blocks);
-        for i in 0..config.n_blocks {
-            progress(i + 1, count);
-            layers.push(loader.layer(i)?);
-        }
-        progress(count - 1, count);
-        let last = loader.last_layer()?;
-        let no_bias = Tensor::padded(gpu, "no bias", &[3 * c], DType::F32, 1)?;
-        gpu.check()?;
-        progress(count, count);
-        let sigma_map = sigma_map.filter(|_| config.time_conditioning);
-        Ok(Dit { gpu: gpu.clone(), config, embedding, layers, last, no_bias, sigma_map })
-    }
-
     /// The device that the weights are on.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
@@ -119,19 +87,24 @@ impl Dit {
 
     /// Bytes on the device.
     pub fn size_bytes(&self) -> u64 {
+        let has_biases = self.positions.is_some();
         let adaln = |adaln: &Adaln| match adaln {
             Adaln::Folded(tensor) => tensor.size_bytes(),
             Adaln::Live { weight, bias } => weight.size_bytes() + bias.size_bytes(),
         };
         let layer = |l: &Layer| {
             let vectors = [&l.norm1, &l.norm2, &l.up_bias, &l.down_bias];
-            vectors.map(Tensor::size_bytes).iter().sum::<u64>() + adaln(&l.adaln)
+            let biases = [&l.qkv_bias, &l.out_bias].into_iter().filter(|_| has_biases);
+            let vectors = vectors.into_iter().chain(biases);
+            vectors.map(Tensor::size_bytes).sum::<u64>() + adaln(&l.adaln)
         };
         let last = [&self.last.norm, &self.last.head_bias, &self.no_bias];
+        // A tied head is the embedding.
+        let table = self.positions.as_ref().unwrap_or(&self.embedding);
         self.layers.iter().map(layer).sum::<u64>()
             + last.map(Tensor::size_bytes).iter().sum::<u64>()
             + adaln(&self.last.adaln)
-            + self.embedding.size_bytes()
+            + table.size_bytes()
             + self.bytes_per_pass()
     }
 
@@ -158,16 +131,19 @@ impl Dit {
     /// # Errors
     /// [`Error::Shape`], [`Error::Kernel`].
     pub fn record_layers(&self, r: &mut Recorder<'_>, pass: &Pass<'_>) -> Result<()> {
-        let Pass { ids, slots, spans, angles, x, y, qkv, q, hidden, .. } = pass;
+        let Pass { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = pass;
         let c = self.config.hidden_dim;
-        r.embedding(ids, &self.embedding, x)?;
+        r.embedding(ids, &self.embedding, Onto::Nothing, x)?;
+        if let Some(table) = &self.positions {
+            r.embedding(positions, table, Onto::Rows, x)?;
+        }
         for (i, (layer, kv)) in self.layers.iter().zip(pass.cache.layers()).enumerate() {
             let m = self.modulation(r, &layer.adaln, pass, i)?;
             r.norm(x, &layer.norm1, m, [SHIFT1 * c, SCALE1 * c], y)?;
-            r.matmul(y, &layer.qkv, &self.no_bias, Epilogue::Store, qkv)?;
+            r.matmul(y, &layer.qkv, &layer.qkv_bias, Epilogue::Store, qkv)?;
             r.rotary(qkv, angles, slots, q, kv)?;
             r.attention(q, kv, spans, self.config.n_heads, pass.group, y)?;
-            r.matmul(y, &layer.out, &self.no_bias, self.residual(m, GATE1), x)?;
+            r.matmul(y, &layer.out, &layer.out_bias, self.residual(m, GATE1), x)?;
             r.norm(x, &layer.norm2, m, [SHIFT2 * c, SCALE2 * c], y)?;
             r.matmul(y, &layer.up, &layer.up_bias, Epilogue::Gelu, hidden)?;
             r.matmul(hidden, &layer.down, &layer.down_bias, self.residual(m, GATE2), x)?;
@@ -245,84 +221,5 @@ impl Dit {
             Some(_) => Epilogue::GatedResidual(modulation, gate * self.config.hidden_dim),
             None => Epilogue::Residual,
         }
-    }
-}
-
-/// Reads tensors, folds what is constant, uploads.
-struct Loader<'a> {
-    gpu: &'a Gpu,
-    checkpoint: &'a Checkpoint<'a>,
-    weights: DType,
-    /// The conditioning vector, if it is constant.
-    constant: Option<Vec<f32>>,
-}
-
-impl Loader<'_> {
-    fn layer(&self, i: usize) -> Result<Layer> {
-        let config = self.checkpoint.config();
-        let (c, f) = (config.hidden_dim, config.mlp_width());
-        let name = |tensor: &str| format!("blocks.{i}.{tensor}");
-        let (adaln, constants) = self.adaln(&name("adaLN_modulation"), 6)?;
-        let gate = |chunk: usize| constants.get(chunk * c..(chunk + 1) * c);
-        Ok(Layer {
-            adaln,
-            norm1: self.vector(&name("norm1.weight"), None)?,
-            qkv: self.weight(&name("attn_qkv.weight"), [3 * c, c], None)?,
-            out: self.weight(&name("attn_out.weight"), [c, c], gate(GATE1))?,
-            norm2: self.vector(&name("norm2.weight"), None)?,
-            up: self.weight(&name("mlp.0.weight"), [f, c], None)?,
-            up_bias: self.vector(&name("mlp.0.bias"), None)?,
-            down: self.weight(&name("mlp.2.weight"), [c, f], gate(GATE2))?,
-            down_bias: self.vector(&name("mlp.2.bias"), gate(GATE2))?,
-        })
-    }
-
-    fn last_layer(&self) -> Result<LastLayer> {
-        let config = self.checkpoint.config();
-        let shape = [config.vocab_size, config.hidden_dim];
-        Ok(LastLayer {
-            adaln: self.adaln("output_layer.adaLN_modulation", 2)?.0,
-            norm: self.vector("output_layer.norm_final.weight", None)?,
-            head: self.weight("output_layer.linear.weight", shape, None)?,
-            head_bias: self.vector("output_layer.linear.bias", None)?,
-        })
-    }
-
-    /// A layer's adaLN of `chunks` chunks and, if it is constant, its numbers.
-    fn adaln(&self, name: &str, chunks: usize) -> Result<(Adaln, Vec<f32>)> {
-        let config = self.checkpoint.config();
-        let width = chunks * config.hidden_dim;
-        if config.time_conditioning && config.adaln {
-            let weight = self.weight(&format!("{name}.weight"), [width, config.cond_dim], None)?;
-            let bias = self.vector(&format!("{name}.bias"), None)?;
-            return Ok((Adaln::Live { weight, bias }, Vec::new()));
-        }
-        let constants = match &self.constant {
-            Some(c) => Linear::load(self.checkpoint, name)?.apply(c),
-            None => vec![0.0; width],
-        };
-        let tensor = Tensor::from_slice(self.gpu, name, &[1, width], DType::F32, &constants)?;
-        // Without adaLN the gates are 1: there is nothing to fold.
-        let gates = if self.constant.is_some() { constants } else { Vec::new() };
-        Ok((Adaln::Folded(tensor), gates))
-    }
-
-    fn weight(&self, name: &str, shape: [usize; 2], gate: Option<&[f32]>) -> Result<Weight> {
-        let mut numbers = self.checkpoint.tensor(name)?;
-        if let Some(gate) = gate {
-            fold_gate(&mut numbers, gate);
-        }
-        if self.weights == DType::F16 {
-            self.checkpoint.check_f16(name, &numbers)?;
-        }
-        Weight::upload(self.gpu, name, shape, self.weights, &numbers)
-    }
-
-    fn vector(&self, name: &str, gate: Option<&[f32]>) -> Result<Tensor> {
-        let mut numbers = self.checkpoint.tensor(name)?;
-        if let Some(gate) = gate {
-            fold_gate(&mut numbers, gate);
-        }
-        Tensor::from_slice(self.gpu, name, &[numbers.len()], DType::F32, &numbers)
     }
 }

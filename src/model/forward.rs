@@ -157,7 +157,7 @@ impl Batch {
                 + match family {
                     Family::BlockDiffusion => ((position / block_size + 1) * block_size).min(n),
                     Family::MaskedDiffusion | Family::ScoreEntropy => n,
-                    Family::Autoregressive => position + 1,
+                    Family::Autoregressive | Family::Gpt2 => position + 1,
                 };
             Row { id, position, slot: clean_at + i, spans: [begin, end, begin, begin] }
         });

@@ -5,11 +5,13 @@ mod conditioning;
 mod config;
 mod dit;
 mod forward;
+mod gpt2;
+mod load;
 mod pass;
 mod weights;
 
 pub use cache::{KvCache, Ring};
-pub use config::{Config, Family};
+pub use config::{Architecture, Config, Family};
 pub use dit::Dit;
 pub use forward::{Batch, logits_rows};
 pub use pass::{Conditioning, Pass, Row, Workspace, check_ids};

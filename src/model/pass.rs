@@ -2,6 +2,7 @@
 //! activations. Made once for the longest pass; shorter ones are views.
 
 use crate::gpu::{DType, Gpu, ROW_PAD, Sequences, Tensor};
+use crate::model::config::Architecture;
 use crate::model::{Config, Dit, KvCache};
 use crate::{Error, Result};
 
@@ -21,16 +22,27 @@ pub struct Row {
 /// Rows and activations of passes up to a number of rows.
 #[derive(Debug)]
 pub struct Workspace {
-    ids: Tensor,    // [T]
-    slots: Tensor,  // [T]
-    spans: Tensor,  // [T, 4]
-    angles: Tensor, // [T, D]: cosines, then sines
-    x: Tensor,      // [T, C]: the residual stream
-    y: Tensor,      // [T, C]: a layer's input, then what attention found
-    qkv: Tensor,    // [T, 3C]
-    q: Tensor,      // [T, C]
-    hidden: Tensor, // [T, F]
+    ids: Tensor,       // [T]
+    positions: Tensor, // [T]: where they are learned
+    slots: Tensor,     // [T]
+    spans: Tensor,     // [T, 4]
+    angles: Tensor,    // [T, D]: cosines, then sines
+    x: Tensor,         // [T, C]: the residual stream
+    y: Tensor,         // [T, C]: a layer's input, then what attention found
+    qkv: Tensor,       // [T, 3C]
+    q: Tensor,         // [T, C]
+    hidden: Tensor,    // [T, F]
     half_head: usize,
+    rotary: Rotary,
+}
+
+/// Whether queries and keys are rotated by their positions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rotary {
+    /// By angles of base 10,000.
+    Rotates,
+    /// Not at all: positions are learned, and added to the embedding.
+    Stays,
 }
 
 /// The tensors of one pass, cut to its rows.
@@ -38,6 +50,8 @@ pub struct Workspace {
 pub struct Pass<'a> {
     /// `[T]`.
     pub ids: Tensor,
+    /// `[T]`.
+    pub positions: Tensor,
     /// `[T]`.
     pub slots: Tensor,
     /// `[T, 4]`.
@@ -73,6 +87,7 @@ impl Workspace {
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
         Ok(Workspace {
             ids: words("ids", &[rows])?,
+            positions: words("positions", &[rows])?,
             slots: words("slots", &[rows])?,
             spans: words("spans", &[rows, 4])?,
             angles: Tensor::activation(gpu, "angles", &[rows, d])?,
@@ -82,19 +97,23 @@ impl Workspace {
             q: Tensor::activation(gpu, "q", &[rows, c])?,
             hidden: Tensor::activation(gpu, "hidden", &[rows, config.mlp_width()])?,
             half_head: d / 2,
+            rotary: match config.architecture {
+                Architecture::Dit => Rotary::Rotates,
+                Architecture::Gpt2 => Rotary::Stays,
+            },
         })
     }
 
     /// Bytes that [`Workspace::new`] takes for a number of rows.
     pub fn size_bytes(config: &Config, rows: usize) -> u64 {
         let floats = 6 * config.hidden_dim + config.mlp_width() + config.head_width();
-        (rows.next_multiple_of(ROW_PAD) * (floats + 6) * DType::F32.bytes()) as u64
+        (rows.next_multiple_of(ROW_PAD) * (floats + 7) * DType::F32.bytes()) as u64
     }
 
     /// Every tensor.
-    pub fn tensors(&self) -> [&Tensor; 9] {
-        let Workspace { ids, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
-        [ids, slots, spans, angles, x, y, qkv, q, hidden]
+    pub fn tensors(&self) -> [&Tensor; 10] {
+        let Workspace { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
+        [ids, positions, slots, spans, angles, x, y, qkv, q, hidden]
     }
 
     /// The tokens, `[T]`: the sampler opens them in place.
@@ -114,7 +133,9 @@ impl Workspace {
         let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
         let spans: Vec<u32> = rows.iter().flat_map(|row| row.spans.map(|s| s as u32)).collect();
         let angles: Vec<f32> = rows.iter().flat_map(|row| self.angles_of(row.position)).collect();
+        let positions: Vec<u32> = rows.iter().map(|row| row.position as u32).collect();
         self.ids.write(gpu, &ids)?;
+        self.positions.write(gpu, &positions)?;
         self.slots.write(gpu, &slots)?;
         self.spans.write(gpu, &spans)?;
         self.angles.write(gpu, &angles)
@@ -123,6 +144,7 @@ impl Workspace {
     /// Cosines and sines of `position / 10000^(2j/D)`, in f64 until the end.
     fn angles_of(&self, position: usize) -> impl Iterator<Item = f32> + use<> {
         let half = self.half_head;
+        let position = if self.rotary == Rotary::Rotates { position } else { 0 };
         let angle = move |j: usize| position as f64 * ROTARY_BASE.powf(-(j as f64) / half as f64);
         let cosines = (0..half).map(move |j| angle(j).cos() as f32);
         cosines.chain((0..half).map(move |j| angle(j).sin() as f32))
@@ -141,6 +163,7 @@ impl Workspace {
     ) -> Result<Pass<'a>> {
         Ok(Pass {
             ids: self.ids.rows(0, rows)?,
+            positions: self.positions.rows(0, rows)?,
             slots: self.slots.rows(0, rows)?,
             spans: self.spans.rows(0, rows)?,
             angles: self.angles.rows(0, rows)?,

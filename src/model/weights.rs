@@ -11,7 +11,10 @@ use crate::model::config::Config;
 use crate::{Error, Result};
 
 /// Tensors that published checkpoints carry and inference does not need.
-const IGNORED: [&str; 3] = ["sampling_eps_min", "sampling_eps_max", "rotary_emb.inv_freq"];
+const IGNORED: [&str; 4] =
+    ["sampling_eps_min", "sampling_eps_max", "rotary_emb.inv_freq", "lm_head.weight"];
+/// Ends of the names of GPT-2's constant masks, which inference does not need either.
+const IGNORED_ENDS: [&str; 2] = [".attn.bias", ".attn.masked_bias"];
 /// Lines of an error that lists tensors.
 const MAX_LINES: usize = 16;
 
@@ -33,8 +36,8 @@ struct View<'a> {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// Finds and checks every tensor in one file or its shards. Prefixes `_orig_mod.` and
-    /// `backbone.` may be there or not.
+    /// Finds and checks every tensor in one file or its shards. Prefixes such as `_orig_mod.`,
+    /// `backbone.` or `transformer.` may be there or not.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if a file is damaged, [`Error::Tensors`] listing all that is
@@ -52,21 +55,25 @@ impl<'a> Checkpoint<'a> {
             }
         }
         let wanted: BTreeMap<String, Vec<usize>> = config.tensors().into_iter().collect();
+        let prefix = config.prefix();
         for (name, shape) in &wanted {
             match tensors.get(name) {
-                None => lines.push(format!("backbone.{name} is missing, expected {shape:?}")),
+                None => lines.push(format!("{prefix}{name} is missing, expected {shape:?}")),
                 Some(view) if view.shape != *shape => {
                     let got = &view.shape;
-                    lines.push(format!("backbone.{name} has shape {got:?}, expected {shape:?}"));
+                    lines.push(format!("{prefix}{name} has shape {got:?}, expected {shape:?}"));
                 }
                 Some(view) if !matches!(view.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) => {
                     let got = view.dtype;
-                    lines.push(format!("backbone.{name} is {got:?}, expected F32, F16 or BF16"));
+                    lines.push(format!("{prefix}{name} is {got:?}, expected F32, F16 or BF16"));
                 }
                 Some(_) => {}
             }
         }
-        tensors.retain(|name, _| !IGNORED.contains(&name.as_str()));
+        tensors.retain(|name, _| {
+            let ends = IGNORED_ENDS.iter().any(|end| name.ends_with(end));
+            !ends && !IGNORED.contains(&name.as_str())
+        });
         let unexpected = tensors.keys().filter(|name| !wanted.contains_key(*name));
         lines.extend(unexpected.map(|name| format!("{name} is unexpected")));
         if !lines.is_empty() {
@@ -98,12 +105,13 @@ impl<'a> Checkpoint<'a> {
             }
             Source::Files { path, tensors } => {
                 let fault = |words: String| Error::Tensors { path: path.clone(), list: words };
-                let missing = || fault(format!("\n  backbone.{name} is missing"));
+                let prefix = self.config.prefix();
+                let missing = || fault(format!("\n  {prefix}{name} is missing"));
                 let numbers = convert(tensors.get(name).ok_or_else(missing)?);
                 if let Some(i) = numbers.iter().position(|x| !x.is_finite()) {
                     let x = numbers.get(i).copied().unwrap_or(f32::NAN);
                     return Err(fault(format!(
-                        "\n  backbone.{name} holds {x} at index {i}, expected finite numbers; \
+                        "\n  {prefix}{name} holds {x} at index {i}, expected finite numbers; \
                          download or convert the checkpoint again"
                     )));
                 }
@@ -117,13 +125,11 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// [`Error::Tensors`].
     pub fn check_f16(&self, name: &str, numbers: &[f32]) -> Result<()> {
-        let most = f32::from(f16::MAX);
+        let (most, prefix) = (f32::from(f16::MAX), self.config.prefix());
         match (&self.source, numbers.iter().find(|x| x.abs() > most)) {
             (Source::Files { path, .. }, Some(x)) => Err(Error::Tensors {
                 path: path.clone(),
-                list: format!(
-                    "\n  backbone.{name} holds {x}, too large for f16; try --weights f32"
-                ),
+                list: format!("\n  {prefix}{name} holds {x}, too large for f16; try --weights f32"),
             }),
             _ => Ok(()),
         }
@@ -146,7 +152,8 @@ fn views<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>> {
 /// The name without the prefixes that wrappers add.
 fn canonical(name: &str) -> String {
     let name = name.replace("_orig_mod.", "");
-    name.strip_prefix("backbone.").unwrap_or(&name).to_string()
+    let bare = name.strip_prefix("backbone.").or(name.strip_prefix("transformer."));
+    bare.unwrap_or(&name).to_string()
 }
 
 fn listed(lines: &[String]) -> String {

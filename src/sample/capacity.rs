@@ -6,7 +6,7 @@ use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, ROW_PAD, STEP_WORDS,
     draw_chunks, weight_bytes,
 };
-use crate::model::{Config, KvCache, Ring, Workspace, logits_rows};
+use crate::model::{Architecture, Config, KvCache, Ring, Workspace, logits_rows};
 use crate::sample::request::{CachePolicy, Request, Watch};
 
 /// Rows of a pass that stores a prompt.
@@ -134,22 +134,27 @@ impl MemoryPlan {
     }
 }
 
-/// Bytes of a loaded network: matrices in `dtype`, vectors in f32. A folded adaLN leaves one row
-/// of constants per layer.
+/// Bytes of a loaded network: matrices in `dtype`, vectors in f32. What is folded leaves one row of
+/// constants per layer.
 fn weights_bytes(config: &Config, dtype: DType) -> u64 {
     let live = config.adaln && config.time_conditioning;
-    let c = config.hidden_dim;
+    let (c, v) = (config.hidden_dim, config.vocab_size);
     let tensors = config.tensors();
-    let kept = tensors.iter().filter(|(name, _)| {
-        !name.starts_with("sigma_map") && (live || !name.contains("adaLN_modulation"))
-    });
+    let kept = tensors.iter().filter(|(name, _)| !config.is_folded(name));
     let bytes = |(_, shape): &(String, Vec<usize>)| match shape[..] {
+        // Linear layers that are stored the other way round are as large but for the padding.
         [n, k] => weight_bytes([n, k], dtype),
         _ => vector_bytes(shape.iter().product()),
     };
-    let constants =
-        (!live).then(|| config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c));
-    kept.map(bytes).sum::<u64>() + constants.unwrap_or(0) + vector_bytes(3 * c)
+    let constants = config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c);
+    let no_head_bias = match config.architecture {
+        Architecture::Dit => 0,
+        Architecture::Gpt2 => vector_bytes(v),
+    };
+    kept.map(bytes).sum::<u64>()
+        + if live { 0 } else { constants }
+        + vector_bytes(3 * c)
+        + no_head_bias
 }
 
 fn vector_bytes(numbers: usize) -> u64 {

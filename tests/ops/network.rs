@@ -1,6 +1,6 @@
 //! Embedding, norm, matrix products, rotary, attention.
 
-use bdlm::gpu::{DType, Epilogue, Gpu, KernelFamily, Modulation, Sequences, Tensor, Weight};
+use bdlm::gpu::{DType, Epilogue, Gpu, KernelFamily, Modulation, Onto, Sequences, Tensor, Weight};
 use half::f16;
 
 use crate::common::{check, gpus, tolerances::OP, twins};
@@ -22,8 +22,14 @@ fn embedding() {
             let (table, held) = weight(&gpu, [v, c], format, &random.numbers(v * c));
             let ids: Vec<u32> = (0..19).map(|_| random.below(v) as u32).collect();
             let x = Tensor::activation(&gpu, "x", &[19, c]).unwrap();
-            run(&gpu, |r| r.embedding(&words(&gpu, &[19], &ids), &table, &x).unwrap());
-            assert_eq!(read::<f32>(&gpu, &x), twins::embedding(&ids, &held, c));
+            run(&gpu, |r| {
+                r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Nothing, &x).unwrap()
+            });
+            let wanted = twins::embedding(&ids, &held, c);
+            assert_eq!(read::<f32>(&gpu, &x), wanted);
+            run(&gpu, |r| r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Rows, &x).unwrap());
+            let twice: Vec<f32> = wanted.iter().map(|x| 2.0 * x).collect();
+            assert_eq!(read::<f32>(&gpu, &x), twice, "added to what is there");
         }
     }
 }
@@ -118,7 +124,7 @@ fn a_weight_over_the_binding_limit_is_cut_into_parts() {
         assert_eq!(table.parts().len(), 3);
         let x = Tensor::activation(&gpu, "x", &[3, 64]).unwrap();
         let ids = [0, 64, 149];
-        run(&gpu, |r| r.embedding(&words(&gpu, &[3], &ids), &table, &x).unwrap());
+        run(&gpu, |r| r.embedding(&words(&gpu, &[3], &ids), &table, Onto::Nothing, &x).unwrap());
         assert_eq!(read::<f32>(&gpu, &x), twins::embedding(&ids, &held, 64));
         let (rows, bias) = (Random(2).numbers(3 * 64), Random(3).numbers(150));
         let y = Tensor::padded(&gpu, "y", &[3, 152], DType::F32, 1).unwrap();
