@@ -4,11 +4,15 @@
 mod copies;
 pub mod data;
 mod estimator;
+mod generative;
 mod likelihood;
 mod report;
 mod scorer;
 
 pub use estimator::{Estimator, FirstToken, Pattern};
+pub use generative::{
+    GenerativeReport, GenerativeScorer, SampleScore, ScoredSample, Summary, Window, windows,
+};
 pub use likelihood::{Likelihood, LikelihoodOptions, SequenceNll};
 pub use report::{PplReport, SequenceResult, Settings};
 pub use scorer::{Score, Scorer, Target};
