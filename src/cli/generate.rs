@@ -5,13 +5,14 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::{Context, Result, bail};
 use bdlm::event::{Done, Event};
 use bdlm::gpu::KernelTime;
-use bdlm::sample::{CachePolicy, Prompt, Request, Run, Sampler, Sampling, Watch};
+use bdlm::sample::{CachePolicy, Prompt, Request, Run, Watch};
 use clap::{Args, ValueEnum};
 
 use crate::cli::model::{DeviceArgs, ModelArgs};
 use crate::cli::present::{TextPrinter, kernel_table};
+use crate::cli::request::RequestArgs;
 use crate::cli::watch::Screen;
-use crate::cli::{check_interrupt, note, usage};
+use crate::cli::{check_interrupt, note};
 
 /// Write text, block by block.
 #[derive(Args)]
@@ -27,29 +28,14 @@ pub struct Generate {
     prompt: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
-    /// Tokens in the finished sequence, BOS and prompt included
-    #[arg(long, value_name = "N", default_value_t = 256)]
-    length: usize,
-    /// Tokens in a block [default: the checkpoint's]
-    #[arg(long, value_name = "K")]
-    block_size: Option<usize>,
     /// Samples to write
     #[arg(long, value_name = "N", default_value_t = 1)]
     samples: usize,
-    /// Samples that are written at the same time
-    #[arg(long, value_name = "B", default_value_t = 1)]
-    batch: usize,
-    /// The same seed gives the same text
-    #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
-    /// End a text at the second end-of-text token, or when it falls into repetition
-    #[arg(long)]
-    variable_length: bool,
     /// End a text before this string; may be given more than once
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
     #[command(flatten)]
-    sampling: SamplingArgs,
+    request: RequestArgs,
     #[command(flatten)]
     output: OutputArgs,
     /// Recompute the whole sequence in every pass: slow, gives the same text
@@ -57,37 +43,6 @@ pub struct Generate {
     no_cache: bool,
     #[command(flatten)]
     device: DeviceArgs,
-}
-
-#[derive(Args)]
-#[command(next_help_heading = "Sampling")]
-struct SamplingArgs {
-    /// Divides the logits; 0 takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
-    temperature: f32,
-    /// Draw from the K likeliest tokens [default: all]
-    #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
-    top_k: usize,
-    /// Draw from the likeliest tokens whose probabilities sum to at most P
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
-    top_p: f32,
-    /// How masked cells open
-    #[arg(long, value_enum, default_value = "first-hitting")]
-    sampler: SamplerName,
-    /// Steps per block of the ancestral sampler [default: the block size]
-    #[arg(long, value_name = "T")]
-    steps: Option<usize>,
-    /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
-    #[arg(long, value_name = "NATS", default_value_t = 4.0, allow_negative_numbers = true)]
-    min_entropy: f32,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum SamplerName {
-    /// One cell per pass; exact
-    FirstHitting,
-    /// T steps; several cells may open at once
-    Ancestral,
 }
 
 #[derive(Args)]
@@ -124,12 +79,7 @@ impl Generate {
         if self.output.watch && !io::stdout().is_terminal() {
             bail!("--watch draws on a terminal, and stdout is none; try --events");
         }
-        if self.sampling.sampler == SamplerName::FirstHitting && self.sampling.steps.is_some() {
-            usage(
-                "generate",
-                "--steps is for --sampler ancestral; first-hitting takes one step per token",
-            );
-        }
+        self.request.check(&["generate"]);
         let prompt = self.prompt()?;
         let gpu = self.device.request()?;
         let engine = self.model.load(&gpu, self.device.weights)?;
@@ -154,12 +104,6 @@ impl Generate {
     }
 
     fn request(&self, prompt: Prompt, block_size: usize) -> Request {
-        let SamplingArgs { temperature, top_k, top_p, sampler, steps, min_entropy } = self.sampling;
-        let steps = steps.unwrap_or(self.block_size.unwrap_or(block_size));
-        let sampler = match sampler {
-            SamplerName::FirstHitting => Sampler::FirstHitting,
-            SamplerName::Ancestral => Sampler::Ancestral { steps },
-        };
         let watch = match &self.output {
             OutputArgs { watch: true, .. } => Watch::Steps { candidates: 0 },
             OutputArgs { events: true, candidates, .. } => Watch::Steps { candidates: *candidates },
@@ -167,17 +111,10 @@ impl Generate {
         };
         Request {
             prompt,
-            length: self.length,
-            block_size: self.block_size,
-            samples: self.samples,
-            batch: self.batch,
-            seed: self.seed,
-            sampling: Sampling { sampler, temperature, top_k, top_p },
-            variable_length: self.variable_length,
-            min_entropy,
             stop: self.stop.clone(),
             cache: if self.no_cache { CachePolicy::Recompute } else { CachePolicy::Fused },
             watch,
+            ..self.request.request(self.samples, block_size)
         }
     }
 
@@ -196,8 +133,8 @@ impl Generate {
                 _ => Ok(()),
             });
         }
-        let live = self.batch == 1 && stdout.is_terminal();
-        let mut printer = TextPrinter::new(self.samples, self.length, live);
+        let live = self.request.batch == 1 && stdout.is_terminal();
+        let mut printer = TextPrinter::new(self.samples, self.request.length, live);
         pull(run, |event| printer.show(&mut stdout, event))
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use bdlm::gpu::{Gpu, KernelFamily};
-use bdlm::model::{Checkpoint, Config};
+use bdlm::model::{Checkpoint, Config, Family};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
 use clap::{Args, ValueEnum};
@@ -181,8 +181,14 @@ impl Model {
             c.n_heads,
             c.head_width()
         )?;
-        writeln!(out, "  {:<18}{}, the mask token is {}", "vocabulary", c.vocab_size, c.mask_id())?;
-        writeln!(out, "  {:<18}{} tokens", "block", c.block_size)?;
+        let mask = match c.family() {
+            Family::Gpt2 => String::new(),
+            _ => format!(", the mask token is {}", c.mask_id()),
+        };
+        writeln!(out, "  {:<18}{}{mask}", "vocabulary", c.vocab_size)?;
+        if c.family() == Family::BlockDiffusion {
+            writeln!(out, "  {:<18}{} tokens", "block", c.block_size)?;
+        }
         writeln!(out, "  {:<18}{} tokens", "window", c.model_length)?;
         let tokenizer =
             if self.tokenizer { "in the checkpoint" } else { "none (GPT-2's will be used)" };

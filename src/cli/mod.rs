@@ -8,6 +8,7 @@ mod info;
 mod logits;
 mod model;
 mod present;
+mod request;
 mod watch;
 
 use std::io::{self, Write};
@@ -88,11 +89,15 @@ fn check_interrupt() -> Result<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
 }
 
-/// Ends with a usage error of a subcommand, exit code 2.
-fn usage(subcommand: &str, words: &str) -> ! {
-    let mut cli = Cli::command();
-    cli.build();
-    let mut command = cli.find_subcommand_mut(subcommand).map(std::mem::take).unwrap_or(cli);
+/// Ends with a usage error of a subcommand, given by its names, exit code 2.
+fn usage(subcommand: &[&str], words: &str) -> ! {
+    let mut command = Cli::command();
+    command.build();
+    for name in subcommand {
+        if let Some(inner) = command.find_subcommand(name) {
+            command = inner.clone();
+        }
+    }
     command.error(clap::error::ErrorKind::ArgumentConflict, words).exit()
 }
 

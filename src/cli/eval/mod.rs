@@ -1,11 +1,13 @@
 //! `bdlm eval`: its subcommands.
 
 mod data;
+mod genppl;
 mod journal;
 mod merge;
 mod plot;
 mod ppl;
 mod present;
+mod samples;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -14,7 +16,8 @@ use clap::{Args, Subcommand};
 #[derive(Args)]
 #[command(after_help = "Examples:
   bdlm eval ppl --data wiki.test.raw --estimator exact --block-size 4 --limit 20
-  bdlm eval merge part-0.jsonl part-1.jsonl")]
+  bdlm eval merge part-0.jsonl part-1.jsonl
+  bdlm eval genppl --samples samples.jsonl --scorer gpt2-large")]
 pub struct Eval {
     #[command(subcommand)]
     command: Command,
@@ -23,6 +26,7 @@ pub struct Eval {
 #[derive(Subcommand)]
 enum Command {
     Ppl(Box<ppl::Ppl>),
+    Genppl(Box<genppl::Genppl>),
     Merge(merge::Merge),
 }
 
@@ -31,6 +35,7 @@ impl Eval {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Ppl(command) => command.run(),
+            Command::Genppl(command) => command.run(),
             Command::Merge(command) => command.run(),
         }
     }

@@ -55,7 +55,25 @@ fn text(report: &PplReport) -> String {
         ("tokens", format!("{} in {} sequences", report.tokens, report.sequences)),
         ("passes", format!("{} in {:.1} s", report.passes, report.secs)),
     ];
+    self::rows(&rows)
+}
+
+/// Names and values, a line each.
+pub fn rows(rows: &[(&str, String)]) -> String {
     rows.iter().map(|(name, value)| format!("{name:<16}{value}\n")).collect()
+}
+
+/// An object whose inner objects are spread out: `lengths.min` becomes `lengths_min`.
+pub fn flat(object: &serde_json::Value) -> serde_json::Value {
+    let mut fields = serde_json::Map::new();
+    for (name, value) in object.as_object().into_iter().flatten() {
+        match value.as_object() {
+            Some(inner) => fields
+                .extend(inner.iter().map(|(key, value)| (format!("{name}_{key}"), value.clone()))),
+            None => drop(fields.insert(name.clone(), value.clone())),
+        }
+    }
+    fields.into()
 }
 
 /// Names and values of a flat object.
