@@ -35,13 +35,21 @@ fn draw(
     }
     let bits = row_bits(keys[t], step.step, FOR_TOKENS);
     let limit = limits[t];
-    var best = Partial(NEVER, 0.0, 0.0, NEVER, 0xffffffffu, NEVER);
+    var best = Partial(NEVER, NEVER, 0.0, 0.0, NEVER, 0xffffffffu, NEVER);
     let end = min((group.x + 1u) * CHUNK, STRIDE);
     for (var v = group.x * CHUNK + 4u * lane; v < end; v += 4u * LANES) {
         let tokens = v + vec4(0u, 1u, 2u, 3u);
         let valid = (tokens < vec4(V)) & (tokens != vec4(MASK));
         let l = select(vec4(NEVER), logits[(t * STRIDE + v) / 4u], valid);
-        let highest = max(best.highest, max(max(l.x, l.y), max(l.z, l.w)));
+        let left = max(l.x, l.y);
+        let right = max(l.z, l.w);
+        let runner_up = select(min(l.z, l.w), min(l.x, l.y), left > right);
+        let top = max(left, right);
+        best.second = max(
+            max(best.second, min(best.highest, top)),
+            max(min(left, right), runner_up),
+        );
+        let highest = max(best.highest, top);
         let p = exp(l - highest);
         let drop = max(best.highest - highest, -1e4);
         let fade = exp(drop);
@@ -75,6 +83,7 @@ fn merge(a: Partial, b: Partial) -> Partial {
         c = b;
     }
     c.highest = max(a.highest, b.highest);
+    c.second = max(min(a.highest, b.highest), max(a.second, b.second));
     let da = max(a.highest - c.highest, -1e4);
     let db = max(b.highest - c.highest, -1e4);
     c.sum = a.sum * exp(da) + b.sum * exp(db);

@@ -1,9 +1,10 @@
 // Ends a step: puts a row's partial draws together, chooses which masked cells open, opens them.
 // One workgroup per sequence. An open cell is never touched again.
 //
-// Which cells open depends on random bits alone: the `open_count` masked cells of lowest bits
-// (first-hitting: one, uniformly), and all masked cells with bits below `open_below` (ancestral).
-// Source: Arriola et al., 2025, Algorithm 2; Zheng et al., 2024 (first-hitting).
+// Masked cells are ranked by the step's order, ties by index. The first `open_count` open, and all
+// whose random bits are below `open_below` (ancestral), or that the order's bound lets through.
+// Source: Arriola et al., 2025, Algorithm 2; Zheng et al., 2024 (first-hitting); Ben-Hamu et al.,
+// 2025 (entropy-bounded).
 
 override CELLS: u32;         // cells of a block
 override CHUNKS: u32;        // partial draws per row
@@ -25,8 +26,9 @@ const NOT_FINITE = 0xffffffffu;
 @group(0) @binding(3) var<storage, read_write> ids: array<u32>;         // [T]
 @group(0) @binding(4) var<storage, read_write> cells: array<Cell>;      // [T]
 
-var<workgroup> priority: array<u32, CELLS>;  // random bits of the cells; open ones have none
 var<workgroup> masked: array<u32, CELLS>;
+var<workgroup> priority: array<u32, CELLS>;  // of masked cells: the lowest open first
+var<workgroup> entropy: array<f32, CELLS>;   // of masked cells
 
 @compute @workgroup_size(LANES)
 fn reveal(
@@ -36,41 +38,68 @@ fn reveal(
     let t0 = group.x * CELLS;
     for (var i = lane; i < CELLS; i += LANES) {
         masked[i] = select(0u, 1u, ids[t0 + i] == MASK);
-        priority[i] = row_bits(keys[t0 + i], step.step, FOR_ORDER).x;
+        if (masked[i] == 1u) {
+            let measured = measure((t0 + i) * CHUNKS);
+            cells[t0 + i] = measured.cell;
+            entropy[i] = measured.cell.entropy;
+            priority[i] = rank_by(measured, keys[t0 + i], i);
+        }
     }
     workgroupBarrier();
     for (var i = lane; i < CELLS; i += LANES) {
-        if (masked[i] == 0u) {
-            continue;
+        if (masked[i] == 1u && cells[t0 + i].state == 0u && opens(t0 + i, i)) {
+            cells[t0 + i].state = step.step + 1u;
+            ids[t0 + i] = cells[t0 + i].token;
         }
-        var cell = measure((t0 + i) * CHUNKS);
-        let opens = priority[i] < step.open_below || rank(i) < step.open_count;
-        if (opens && cell.state == 0u) {
-            cell.state = step.step + 1u;
-            ids[t0 + i] = cell.token;
-        }
-        cells[t0 + i] = cell;
     }
 }
 
-// Masked cells that come before cell i.
-fn rank(i: u32) -> u32 {
-    if (step.open_count == 0u) {
-        return CELLS;
+struct Measured {
+    cell: Cell,
+    margin: f32,             // between the two highest probabilities
+}
+
+// What ranks a cell: lower numbers open first.
+fn rank_by(measured: Measured, key: vec4<u32>, i: u32) -> u32 {
+    switch step.order {
+        case BY_POSITION: { return i; }
+        case BY_CONFIDENCE: { return ~sort_key(measured.cell.confidence); }
+        case BY_ENTROPY: { return sort_key(measured.cell.entropy); }
+        case BY_MARGIN: { return ~sort_key(measured.margin); }
+        default: { return row_bits(key, step.step, FOR_ORDER).x; }
     }
+}
+
+// True if cell i, row t, opens at this step.
+fn opens(t: u32, i: u32) -> bool {
     var before = 0u;
+    var sum = 0.0;           // of the entropies before it
     for (var j = 0u; j < CELLS; j++) {
         let earlier = priority[j] < priority[i] || (priority[j] == priority[i] && j < i);
-        before += select(0u, masked[j], earlier);
+        if (masked[j] == 1u && earlier) {
+            before += 1u;
+            sum += entropy[j];
+        }
     }
-    return before;
+    if (before < step.open_count) {
+        return true;
+    }
+    switch step.order {
+        case BY_BITS: { return priority[i] < step.open_below; }
+        case BY_CONFIDENCE: { return cells[t].confidence >= step.bound; }
+        // Rising entropies less the largest: those before it.
+        case BY_ENTROPY: { return sum <= step.bound; }
+        default: { return false; }
+    }
 }
 
-fn measure(at: u32) -> Cell {
+fn measure(at: u32) -> Measured {
     var best = partials[at];
     var highest = best.highest;
+    var second = best.second;
     for (var i = 1u; i < CHUNKS; i++) {
         let other = partials[at + i];
+        second = max(min(highest, other.highest), max(second, other.second));
         highest = max(highest, other.highest);
         if (other.score > best.score) {
             best = other;
@@ -88,5 +117,6 @@ fn measure(at: u32) -> Cell {
     let entropy = log(sum) - moment / sum;
     // An exponent of ones is an infinity or no number; comparisons could be optimised away.
     let bad = (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u || best.token == 0xffffffffu;
-    return Cell(best.token, confidence, entropy, select(0u, NOT_FINITE, bad));
+    let cell = Cell(best.token, confidence, entropy, select(0u, NOT_FINITE, bad));
+    return Measured(cell, (1.0 - exp(second - highest)) / sum);
 }

@@ -9,12 +9,23 @@ struct Step {
     top_p: f32,                  // nucleus mass, 1 = all
     inverse_temperature: f32,
     noise: f32,                  // 1 = draw, 0 = take the likeliest token
-    unused: u32,
+    order: u32,                  // what ranks masked cells, BY_...
+    bound: f32,                  // BY_CONFIDENCE: cells as likely as this open too;
+                                 // BY_ENTROPY: cells open while those before sum to at most this
+    unused: vec3<u32>,
 }
+
+// What ranks masked cells, the first to open first.
+const BY_BITS = 0u;              // random bits, rising
+const BY_POSITION = 1u;          // rising
+const BY_CONFIDENCE = 2u;        // probability of the drawn token, falling
+const BY_ENTROPY = 3u;           // of the model's distribution, rising
+const BY_MARGIN = 4u;            // between the two highest probabilities, falling
 
 // A draw over part of the vocabulary.
 struct Partial {
     highest: f32,            // logit
+    second: f32,             // second-highest logit
     sum: f32,                // of exp(l - highest)
     moment: f32,             // of exp(l - highest) * (l - highest)
     score: f32,              // of the drawn token

@@ -84,6 +84,57 @@ fn filters_and_ancestral_steps_do_not_depend_on_batch_or_cache_either() {
 }
 
 #[test]
+fn every_order_gives_the_same_text_in_batches_watched_and_without_a_cache() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = small(&gpu);
+    let watch = Watch::Steps { candidates: 1 };
+    for sampler in [
+        Sampler::Random { per_pass: 3 },
+        Sampler::LeftToRight { per_pass: 2 },
+        Sampler::Confidence { per_pass: 2 },
+        Sampler::Entropy { per_pass: 1 },
+        Sampler::Margin { per_pass: 2 },
+        Sampler::Threshold { confidence: 0.1 },
+        Sampler::EntropyBounded { bound: 3.0 },
+    ] {
+        let sampling = Sampling { sampler, ..Default::default() };
+        let base =
+            Request { samples: 5, length: 50, sampling, min_entropy: 0.0, ..Default::default() };
+        let wanted = done(&engine, base.clone());
+        for (name, request) in [
+            ("batch 4", Request { batch: 4, ..base.clone() }),
+            ("batch 3, watched", Request { batch: 3, watch, ..base.clone() }),
+            ("no cache", Request { cache: CachePolicy::Recompute, ..base.clone() }),
+        ] {
+            for (got, wanted) in done(&engine, request).iter().zip(&wanted) {
+                assert_eq!(got.ids, wanted.ids, "{sampler:?}, {name}");
+                assert_eq!(got.nfe, wanted.nfe, "{sampler:?}, {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn adaptive_orders_take_the_passes_that_the_text_needs() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = tales(&gpu);
+    let run = |sampler| {
+        let sampling = Sampling { sampler, ..Default::default() };
+        done(&engine, Request { sampling, ..request("Once upon a time", 64) }).remove(0)
+    };
+    let all = run(Sampler::FirstHitting);
+    let never = run(Sampler::Threshold { confidence: 1.0 });
+    assert_eq!((never.nfe, never.passes), (all.nfe, all.passes), "no token is certain");
+    let at_once = run(Sampler::Threshold { confidence: 0.0 });
+    assert_eq!((at_once.nfe, at_once.passes), (8, 8), "one pass for each of eight blocks");
+    let some = run(Sampler::Threshold { confidence: 0.02 });
+    assert!((9..all.nfe).contains(&some.nfe) && some.passes == some.nfe, "{some:?}");
+    let bounded = run(Sampler::EntropyBounded { bound: 4.0 });
+    assert!((9..all.nfe).contains(&bounded.nfe), "{bounded:?}");
+    assert_eq!(run(Sampler::Confidence { per_pass: 3 }).nfe, 2 + 7 * 3, "4 cells, then 8 of them");
+}
+
+#[test]
 fn fusing_the_commit_saves_a_pass_per_block() {
     let Some(gpu) = gpu(None) else { return };
     let engine = small(&gpu);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use bdlm::gpu::{Commands, DType, Gpu, Readback, Recorder, Tensor, Vocabulary};
+use bdlm::gpu::{Commands, DType, Gpu, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary};
 use bdlm::model::{Batch, Dit, KvCache, Ring, Row, Workspace};
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
@@ -175,7 +175,7 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
     logits.write(gpu, &numbers).unwrap();
     let ids = tensor("ids", &[rows], DType::U32);
     ids.write(gpu, &vec![mask_id; rows]).unwrap();
-    let step = Tensor::padded(gpu, "step", &[8], DType::U32, 1).unwrap();
+    let step = Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1).unwrap();
     let sampling = bdlm::sample::Sampling { top_p, ..Default::default() };
     step.write(gpu, &[sampling.uniform(0)]).unwrap();
     let limits = tensor("limits", &[rows, 2], DType::U32);

@@ -5,9 +5,10 @@ mod common;
 
 use bdlm::event::{Done, Event};
 use bdlm::gpu::DType;
+use bdlm::model::Batch;
 use bdlm::sample::{Engine, Request, Sampler, Sampling};
 use common::fixtures::Fixture;
-use common::{chi_square, gpu, gpus};
+use common::{chi_square, gpu, gpus, twins};
 
 const SAMPLES: usize = 20_000;
 /// A right sampler fails by chance once in a thousand seeds; the seeds are fixed.
@@ -26,6 +27,17 @@ fn samples(engine: &Engine, request: Request) -> Vec<Done> {
 
 /// p-value of the samples under the distribution that the fixture lists.
 fn p_value(f: &Fixture, engine: &Engine, sampling: Sampling, count: usize) -> f64 {
+    p_value_under(&f.f64("dist.probability"), f, engine, sampling, count)
+}
+
+/// p-value of the samples under a distribution over the fixture's sequences.
+fn p_value_under(
+    distribution: &[f64],
+    f: &Fixture,
+    engine: &Engine,
+    sampling: Sampling,
+    count: usize,
+) -> f64 {
     let n = f.config.model_length;
     let request =
         Request { length: n, samples: count, batch: 1000, sampling, ..Default::default() };
@@ -35,7 +47,21 @@ fn p_value(f: &Fixture, engine: &Engine, sampling: Sampling, count: usize) -> f6
         let listed = sequences.iter().position(|ids| *ids == sample.ids);
         counts[listed.unwrap_or_else(|| panic!("{:?} has probability 0", sample.ids))] += 1;
     }
-    chi_square(&counts, &f.f64("dist.probability"))
+    chi_square(&counts, distribution)
+}
+
+/// Probability of each of the fixture's sequences if blocks are opened from left to right.
+fn left_to_right(f: &Fixture, engine: &Engine) -> Vec<f64> {
+    let (n, mask) = (f.config.model_length, f.config.mask_id());
+    let next = |ids: &[u32], position: usize| {
+        let noisy = (0..n).map(|i| if i < position { ids[i] } else { mask }).collect();
+        let batch = Batch { ids: ids.into(), noisy: Some(noisy), sigma: None, length: n };
+        let logits = engine.dit().logits(&batch, f.config.block_size).unwrap();
+        let row = &logits[position * f.config.vocab_size..][..f.config.vocab_size];
+        twins::softmax(row, 1.0, mask as usize)[ids[position] as usize]
+    };
+    let sequences = f.ids("dist.sequences");
+    sequences.chunks(n).map(|ids| (1..n).map(|position| next(ids, position)).product()).collect()
 }
 
 #[test]
@@ -61,6 +87,43 @@ fn a_lower_temperature_or_a_filter_is_noticed() {
     for sampling in wrong {
         let p = p_value(&f, &engine, sampling, SAMPLES);
         assert!(p < P_VALUE, "{sampling:?} is not rejected: p = {p}");
+    }
+}
+
+#[test]
+fn one_random_cell_per_pass_is_first_hitting() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("enumerable");
+    let engine = Engine::new(f.load(&gpu, DType::F32), None);
+    let ids = |sampler| {
+        let sampling = Sampling { sampler, ..Default::default() };
+        let request = Request { length: 4, samples: 50, batch: 50, sampling, ..Default::default() };
+        samples(&engine, request).into_iter().map(|done| done.ids).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(Sampler::Random { per_pass: 1 }), ids(Sampler::FirstHitting));
+    assert_ne!(ids(Sampler::Random { per_pass: 2 }), ids(Sampler::FirstHitting));
+}
+
+#[test]
+fn left_to_right_follows_the_chain_rule_and_other_orders_do_not() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("enumerable");
+    let engine = Engine::new(f.load(&gpu, DType::F32), None);
+    let chain = left_to_right(&f, &engine);
+    assert!((chain.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+    let p = |sampler| {
+        let sampling = Sampling { sampler, ..Default::default() };
+        p_value_under(&chain, &f, &engine, sampling, SAMPLES)
+    };
+    let exact = p(Sampler::LeftToRight { per_pass: 1 });
+    assert!(exact > P_VALUE, "p = {exact}");
+    for wrong in [
+        Sampler::LeftToRight { per_pass: 2 },
+        Sampler::Confidence { per_pass: 1 },
+        Sampler::EntropyBounded { bound: 10.0 },
+    ] {
+        let p = p(wrong);
+        assert!(p < P_VALUE, "{wrong:?} is not rejected: p = {p}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Every shader, as text: parsed and validated by naga without a GPU.
 
 use bdlm::gpu::{KERNELS, KernelSource};
+use bdlm::sample::StepUniform;
 use naga::valid::{Capabilities, SubgroupOperationSet, ValidationFlags, Validator};
 
 fn check(wgsl: &str, kernel: &str) -> Result<(), String> {
@@ -48,4 +49,41 @@ fn every_shader_file_is_in_the_table_or_joined_to_one() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(joined.contains(&text), "{} is not used by any kernel", path.display());
     }
+}
+
+/// Names and offsets of the members of `Step`.
+fn step_layout(wgsl: &str) -> Vec<(String, usize)> {
+    let module = naga::front::wgsl::parse_str(wgsl).unwrap();
+    let step = module.types.iter().find(|(_, t)| t.name.as_deref() == Some("Step")).unwrap().1;
+    let naga::TypeInner::Struct { members, span } = &step.inner else { panic!("no struct") };
+    assert_eq!(*span as usize, size_of::<StepUniform>());
+    members.iter().map(|m| (m.name.clone().unwrap(), m.offset as usize)).collect()
+}
+
+#[test]
+fn the_uniform_step_is_laid_out_as_in_rust() {
+    macro_rules! offsets {
+        ($($name:ident),*) => {
+            vec![$((stringify!($name).to_string(), std::mem::offset_of!(StepUniform, $name))),*]
+        };
+    }
+    let wanted = offsets!(
+        step,
+        open_count,
+        open_below,
+        top_k,
+        top_p,
+        inverse_temperature,
+        noise,
+        order,
+        bound
+    );
+    let reveal = KERNELS.iter().find(|kernel| kernel.name == "reveal").unwrap();
+    let found = step_layout(&reveal.wgsl());
+    assert_eq!(found[..wanted.len()], wanted);
+    let swapped = reveal
+        .wgsl()
+        .replace("    top_k: u32, ", "")
+        .replace("top_p: f32,", "top_p: f32, top_k: u32,");
+    assert_ne!(step_layout(&swapped)[..wanted.len()], wanted, "another layout is noticed");
 }

@@ -42,29 +42,115 @@ struct SamplingArgs {
     /// How masked cells open
     #[arg(long, value_enum, default_value = "first-hitting")]
     sampler: SamplerName,
-    /// Steps per block of the ancestral sampler [default: the block size]
+    /// Steps per block, for ancestral [default: the block size]
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
+    /// Cells that open in a pass, for confidence, entropy, margin, left-to-right and random
+    /// [default: 1]
+    #[arg(long, value_name = "K")]
+    per_pass: Option<usize>,
+    /// Probability from which cells open, for threshold [default: 0.9]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    threshold: Option<f32>,
+    /// Nats that the cells of a pass can depend on each other, for entropy-bounded [default: 0.1]
+    #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
+    entropy_bound: Option<f32>,
     /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
     #[arg(long, value_name = "NATS", default_value_t = 4.0, allow_negative_numbers = true)]
     min_entropy: f32,
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum SamplerName {
-    /// One cell per pass; exact
+/// How masked cells open.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SamplerName {
+    /// One uniformly chosen cell per pass; exact
     FirstHitting,
-    /// T steps; several cells may open at once
+    /// T steps, several cells may open at once; exact as T grows
     Ancestral,
+    /// K uniformly chosen cells per pass; exact for K = 1
+    Random,
+    /// The K leftmost cells per pass; changes the distribution for K > 1
+    LeftToRight,
+    /// The K cells with the likeliest tokens per pass; changes the distribution
+    Confidence,
+    /// The K cells of lowest entropy per pass; changes the distribution
+    Entropy,
+    /// The K cells whose two likeliest tokens differ most per pass; changes the distribution
+    Margin,
+    /// All cells whose token is likely enough; faster, changes the distribution
+    Threshold,
+    /// Cells that hardly depend on each other; faster, changes the distribution by a bound
+    EntropyBounded,
+}
+
+impl SamplerName {
+    /// The sampler, its number of cells per pass 1 and its other options at their defaults unless
+    /// given.
+    pub fn sampler(self, options: SamplerOptions, block_size: usize) -> Sampler {
+        let per_pass = options.per_pass.unwrap_or(1);
+        match self {
+            SamplerName::FirstHitting => Sampler::FirstHitting,
+            SamplerName::Ancestral => {
+                Sampler::Ancestral { steps: options.steps.unwrap_or(block_size) }
+            }
+            SamplerName::Random => Sampler::Random { per_pass },
+            SamplerName::LeftToRight => Sampler::LeftToRight { per_pass },
+            SamplerName::Confidence => Sampler::Confidence { per_pass },
+            SamplerName::Entropy => Sampler::Entropy { per_pass },
+            SamplerName::Margin => Sampler::Margin { per_pass },
+            SamplerName::Threshold => {
+                Sampler::Threshold { confidence: options.threshold.unwrap_or(0.9) }
+            }
+            SamplerName::EntropyBounded => {
+                Sampler::EntropyBounded { bound: options.entropy_bound.unwrap_or(0.1) }
+            }
+        }
+    }
+
+    /// Names of the options that it takes no notice of, among those that are given.
+    pub fn ignored(self, options: SamplerOptions) -> Vec<&'static str> {
+        let is_counted = !matches!(
+            self,
+            SamplerName::FirstHitting
+                | SamplerName::Ancestral
+                | SamplerName::Threshold
+                | SamplerName::EntropyBounded
+        );
+        let given = [
+            ("--steps", options.steps.is_some(), self == SamplerName::Ancestral),
+            ("--per-pass", options.per_pass.is_some(), is_counted),
+            ("--threshold", options.threshold.is_some(), self == SamplerName::Threshold),
+            (
+                "--entropy-bound",
+                options.entropy_bound.is_some(),
+                self == SamplerName::EntropyBounded,
+            ),
+        ];
+        given.iter().filter(|(_, given, taken)| *given && !taken).map(|(name, ..)| *name).collect()
+    }
+}
+
+/// What samplers can be told.
+#[derive(Clone, Copy, Default)]
+pub struct SamplerOptions {
+    /// Steps per block.
+    pub steps: Option<usize>,
+    /// Cells that open in a pass.
+    pub per_pass: Option<usize>,
+    /// Probability, 0 to 1.
+    pub threshold: Option<f32>,
+    /// Nats.
+    pub entropy_bound: Option<f32>,
 }
 
 impl RequestArgs {
     /// Ends with a usage error for options that do not go together.
     pub fn check(&self, command: &[&str]) {
-        if self.sampling.sampler == SamplerName::FirstHitting && self.sampling.steps.is_some() {
-            let words =
-                "--steps is for --sampler ancestral; first-hitting takes one step per token";
-            usage(command, words);
+        let sampler = self.sampling.sampler;
+        if let Some(option) = sampler.ignored(self.sampling.options()).first() {
+            let name = sampler.to_possible_value();
+            let name = name.as_ref().map_or("", |name| name.get_name());
+            usage(command, &format!("{option} is for other samplers than {name}; see --help"));
         }
     }
 
@@ -85,12 +171,14 @@ impl RequestArgs {
 }
 
 impl SamplingArgs {
+    fn options(&self) -> SamplerOptions {
+        let SamplingArgs { steps, per_pass, threshold, entropy_bound, .. } = *self;
+        SamplerOptions { steps, per_pass, threshold, entropy_bound }
+    }
+
     fn sampling(&self, block_size: usize) -> Sampling {
-        let SamplingArgs { temperature, top_k, top_p, sampler, steps, .. } = *self;
-        let sampler = match sampler {
-            SamplerName::FirstHitting => Sampler::FirstHitting,
-            SamplerName::Ancestral => Sampler::Ancestral { steps: steps.unwrap_or(block_size) },
-        };
+        let SamplingArgs { temperature, top_k, top_p, sampler, .. } = *self;
+        let sampler = sampler.sampler(self.options(), block_size);
         Sampling { sampler, temperature, top_k, top_p }
     }
 }

@@ -8,13 +8,13 @@ use crate::gpu::kernels::{
 use crate::gpu::{DType, KernelFamily, Recorder, Tensor, Weight};
 
 /// Numbers of a partial draw, a cell and a candidate, as the shaders lay them out.
-pub const PARTIAL_WORDS: usize = 6;
+pub const PARTIAL_WORDS: usize = 7;
 /// Words of a cell: token, confidence, entropy, state.
 pub const CELL_WORDS: usize = 4;
 /// Words of a candidate: token, probability.
 pub const CANDIDATE_WORDS: usize = 2;
 /// Words of the uniform `Step`.
-pub const STEP_WORDS: usize = 8;
+pub const STEP_WORDS: usize = 16;
 
 /// Which sequence a row belongs to: `row / rows % count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,7 +258,7 @@ impl Recorder<'_> {
     /// Top-k and nucleus: which tokens of each masked row may be drawn.
     ///
     /// # Shapes
-    /// logits `[T, V or wider]`, ids `[T]`, step `[8]`, limits `[T, 2]`.
+    /// logits `[T, V or wider]`, ids `[T]`, step `[16]`, limits `[T, 2]`.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn threshold(
@@ -280,7 +280,7 @@ impl Recorder<'_> {
     ///
     /// # Shapes
     /// logits `[T, V or wider]`, ids `[T]`, keys `[T, 4]`, limits `[T, 2]` (read if `filtered`),
-    /// step `[8]`, partials `[T, chunks, 6]` with [`draw_chunks`] chunks.
+    /// step `[16]`, partials `[T, chunks, 7]` with [`draw_chunks`] chunks.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn draw(
@@ -308,7 +308,7 @@ impl Recorder<'_> {
     /// Chooses which masked cells open, and opens them.
     ///
     /// # Shapes
-    /// partials `[T, chunks, 6]`, keys `[T, 4]`, step `[8]`, ids `[T]`, cells `[T, 4]`; T is a
+    /// partials `[T, chunks, 7]`, keys `[T, 4]`, step `[16]`, ids `[T]`, cells `[T, 4]`; T is a
     /// multiple of `block_size`.
     /// # Errors
     /// [`crate::Error::Shape`].

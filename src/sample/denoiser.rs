@@ -55,11 +55,11 @@ pub struct Denoiser {
     logits: Tensor,   // [rows at a time, V padded]
     keys: Tensor,     // [cells, 4]
     limits: Tensor,   // [cells, 2]
-    partials: Tensor, // [cells, chunks, 6]
+    partials: Tensor, // [cells, chunks, 7]
     cells: Tensor,    // [cells, 4]
     top: Tensor,      // [cells, candidates, 2]
-    step: Tensor,     // [8]
-    steps: Tensor,    // [steps, 8]
+    step: Tensor,     // [16]
+    steps: Tensor,    // [steps, 16]
     staging: Readback,
     plans: HashMap<Shape, Plan>,
     profiler: Option<Profiler>,

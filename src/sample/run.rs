@@ -200,9 +200,7 @@ impl Run {
         let sampling = plan.request.sampling;
         let mut steps = BTreeSet::new();
         for lane in lanes.iter_mut().flatten() {
-            let opening = sampling.opening_steps(lane.key, &lane.masked_positions(plan));
-            lane.nfe += opening.len();
-            steps.extend(opening);
+            steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(plan)));
             if !recompute {
                 lane.stored = lane.block_idx(plan);
             }
@@ -215,11 +213,28 @@ impl Run {
         Ok(())
     }
 
-    /// All steps of the current blocks at once.
+    /// All steps of the current blocks at once, or one by one until all cells are open where the
+    /// network decides how many they are.
     async fn run_block(&mut self) -> Result<()> {
-        let Some(current) = self.current.take() else { return Ok(()) };
-        let cells = self.run_steps(&current, 0, current.steps.len()).await?;
-        self.finish_blocks(&current, &cells)
+        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let all = current.steps.len();
+        let at_once = if self.plan.request.sampling.sampler.is_adaptive() { 1 } else { all };
+        loop {
+            let end = (current.taken + at_once).min(all);
+            let cells = self.run_steps(&current, current.taken, end).await?;
+            current.taken = end;
+            if end == all || self.all_open(&current, &cells) {
+                return self.finish_blocks(&current, &cells);
+            }
+        }
+    }
+
+    /// True if no cell of the current blocks is masked.
+    fn all_open(&self, current: &Current, cells: &[CellWords]) -> bool {
+        let blocks = current.lanes.iter().zip(cells.chunks(self.plan.block_size));
+        let given = |lane: &Lane| lane.ids.len() % self.plan.block_size;
+        let mut lanes = blocks.filter_map(|(&i, cells)| Some((self.lanes[i].as_ref()?, cells)));
+        lanes.all(|(lane, cells)| cells[given(lane)..].iter().all(|cell| cell.state != 0))
     }
 
     /// The next step of the current blocks.
@@ -230,7 +245,7 @@ impl Run {
         let step = current.steps.get(current.taken).copied().unwrap_or(0);
         self.tell_step(&current, step, &cells, (&top, candidates))?;
         current.taken += 1;
-        if current.taken == current.steps.len() {
+        if current.taken == current.steps.len() || self.all_open(&current, &cells) {
             return self.finish_blocks(&current, &cells);
         }
         self.current = Some(current);
@@ -342,6 +357,8 @@ impl Run {
                     return Err(Error::DeviceLost("a masked cell did not open".into()));
                 }
             }
+            let steps: BTreeSet<u32> = cells.iter().map(|cell| cell.state).collect();
+            lane.nfe += steps.len();
             let opened: Vec<u32> = cells.iter().map(|cell| cell.token).collect();
             let (block, mut stop) = lane.finish_block(plan, &opened)?;
             events.push_back(Event::Block(block));

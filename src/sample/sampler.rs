@@ -1,5 +1,4 @@
-//! What to draw and when to open: the sampler's options, and the steps of a block. Which cells
-//! open depends on random bits alone, so the host knows it before the network has run.
+//! What to draw and when to open: the sampler's options, and the steps of a block.
 
 use serde::Serialize;
 
@@ -7,7 +6,12 @@ use crate::sample::random::SampleKey;
 use crate::{Error, Result};
 
 /// How masked cells open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+///
+/// All of them draw each token from the network's distribution given the open cells. *Exact* means
+/// that samples have the distribution of the diffusion process, whose order of opening is uniformly
+/// random; one fixed order of single cells is a factorisation of its own, as valid as the network
+/// is consistent; several cells at once are drawn as if they did not depend on each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// One uniformly chosen masked cell per step. Exact: the distribution of the continuous-time
@@ -15,11 +19,53 @@ pub enum Sampler {
     #[default]
     FirstHitting,
     /// Time runs from 1 to 0 in `steps` steps; at each a masked cell opens with probability
-    /// (t - s) / t. Fewer evaluations where several open at once, at a loss of quality.
+    /// (t - s) / t. Changes the distribution where several open at once; exact as `steps` grows.
     /// Source: Sahoo et al., MDLM, 2024.
     Ancestral {
         /// Steps per block, T.
         steps: usize,
+    },
+    /// Uniformly chosen masked cells. Exact for one per pass, where it is first-hitting; changes
+    /// the distribution for more.
+    Random {
+        /// Cells that open in a pass.
+        per_pass: usize,
+    },
+    /// The leftmost masked cells. One per pass is a fixed order: not the diffusion process, but no
+    /// approximation of its own; more change the distribution.
+    LeftToRight {
+        /// Cells that open in a pass.
+        per_pass: usize,
+    },
+    /// The cells whose drawn tokens are the likeliest. Changes the distribution, towards likely
+    /// tokens, whatever the number. Source: Chang et al., MaskGIT, 2022.
+    Confidence {
+        /// Cells that open in a pass.
+        per_pass: usize,
+    },
+    /// The cells of lowest entropy. Changes the distribution. Source: Ye et al., Dream, 2025.
+    Entropy {
+        /// Cells that open in a pass.
+        per_pass: usize,
+    },
+    /// The cells with the largest difference between their two highest probabilities. Changes the
+    /// distribution. Source: Kim et al., Train for the Worst, Plan for the Best, 2025.
+    Margin {
+        /// Cells that open in a pass.
+        per_pass: usize,
+    },
+    /// All cells whose drawn token is at least this likely, and always the likeliest. Changes the
+    /// distribution; as many passes as the text needs. Source: Wu et al., Fast-dLLM, 2025.
+    Threshold {
+        /// Probability, 0 to 1.
+        confidence: f32,
+    },
+    /// Cells of rising entropy while the entropies before them sum to at most the bound: what they
+    /// can depend on each other is at most that. Changes the distribution by at most the bound per
+    /// pass. Source: Ben-Hamu et al., 2025.
+    EntropyBounded {
+        /// Nats.
+        bound: f32,
     },
 }
 
@@ -46,6 +92,45 @@ impl Default for Sampling {
 /// Most steps per block that the ancestral sampler takes.
 const MAX_STEPS: usize = 1 << 16;
 
+impl Sampler {
+    /// Cells that open in every pass, where their number does not depend on the text.
+    fn per_pass(self) -> Option<usize> {
+        match self {
+            Sampler::FirstHitting => Some(1),
+            Sampler::Random { per_pass }
+            | Sampler::LeftToRight { per_pass }
+            | Sampler::Confidence { per_pass }
+            | Sampler::Entropy { per_pass }
+            | Sampler::Margin { per_pass } => Some(per_pass),
+            Sampler::Ancestral { .. }
+            | Sampler::Threshold { .. }
+            | Sampler::EntropyBounded { .. } => None,
+        }
+    }
+
+    /// True if the network's output decides how many steps a block takes.
+    pub fn is_adaptive(self) -> bool {
+        matches!(self, Sampler::Threshold { .. } | Sampler::EntropyBounded { .. })
+    }
+
+    fn check(self) -> Result<()> {
+        let refuse = |words: String| Err(Error::Request(words));
+        match self {
+            Sampler::Ancestral { steps } if steps == 0 || steps > MAX_STEPS => {
+                refuse(format!("steps is {steps}, expected 1 to {MAX_STEPS}"))
+            }
+            Sampler::Threshold { confidence } if !(0.0..=1.0).contains(&confidence) => {
+                refuse(format!("threshold is {confidence}, expected 0 to 1"))
+            }
+            Sampler::EntropyBounded { bound } if !(0.0..=1e3).contains(&bound) => {
+                refuse(format!("entropy bound is {bound}, expected 0 to 1000 nats"))
+            }
+            _ if self.per_pass() == Some(0) => refuse("per-pass is 0, expected at least 1".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Sampling {
     /// Fails for values that no distribution has.
     ///
@@ -60,12 +145,7 @@ impl Sampling {
         if !(top_p > 0.0 && top_p <= 1.0) {
             return refuse(format!("top-p is {top_p}, expected above 0 and at most 1"));
         }
-        match self.sampler {
-            Sampler::Ancestral { steps } if steps == 0 || steps > MAX_STEPS => {
-                refuse(format!("steps is {steps}, expected 1 to {MAX_STEPS}"))
-            }
-            _ => Ok(()),
-        }
+        self.sampler.check()
     }
 
     /// True if some tokens are excluded from the draw.
@@ -76,15 +156,16 @@ impl Sampling {
     /// Most steps that a block can take.
     pub fn max_steps(&self, block_size: usize) -> usize {
         match self.sampler {
-            Sampler::FirstHitting => block_size,
             Sampler::Ancestral { steps } => steps,
+            sampler => block_size.div_ceil(sampler.per_pass().unwrap_or(1)),
         }
     }
 
-    /// The steps at which cells of a block open, rising, for masked cells at `positions`.
+    /// The steps at which cells of a block may open, rising, for masked cells at `positions`. All
+    /// of them do unless the sampler is adaptive: then a block may be open earlier.
     pub fn opening_steps(&self, key: SampleKey, positions: &[usize]) -> Vec<usize> {
         let Sampler::Ancestral { steps } = self.sampler else {
-            return (0..positions.len()).collect();
+            return (0..self.max_steps(positions.len())).collect();
         };
         let mut masked = positions.to_vec();
         let mut opening = Vec::new();
@@ -102,11 +183,21 @@ impl Sampling {
 
     /// What the shaders are told at a step.
     pub fn uniform(&self, step: usize) -> StepUniform {
-        let (open_count, open_below) = match self.sampler {
-            Sampler::FirstHitting => (1, 0),
+        let per_pass = self.sampler.per_pass().map_or(1, |k| k.min(u32::MAX as usize) as u32);
+        // No probability reaches 2, no sum of entropies lies below -1.
+        let (order, open_count, open_below, bound) = match self.sampler {
+            Sampler::FirstHitting | Sampler::Random { .. } => (Order::Bits, per_pass, 0, 0.0),
             // At the last step all that is left opens.
-            Sampler::Ancestral { steps } if step + 1 >= steps => (u32::MAX, 0),
-            Sampler::Ancestral { steps } => (0, ((1u64 << 32) / (steps - step) as u64) as u32),
+            Sampler::Ancestral { steps } if step + 1 >= steps => (Order::Bits, u32::MAX, 0, 0.0),
+            Sampler::Ancestral { steps } => {
+                (Order::Bits, 0, ((1u64 << 32) / (steps - step) as u64) as u32, 0.0)
+            }
+            Sampler::LeftToRight { .. } => (Order::Position, per_pass, 0, 0.0),
+            Sampler::Confidence { .. } => (Order::Confidence, per_pass, 0, 2.0),
+            Sampler::Threshold { confidence } => (Order::Confidence, 1, 0, confidence),
+            Sampler::Entropy { .. } => (Order::Entropy, per_pass, 0, -1.0),
+            Sampler::EntropyBounded { bound } => (Order::Entropy, 1, 0, bound),
+            Sampler::Margin { .. } => (Order::Margin, per_pass, 0, 0.0),
         };
         let greedy = self.temperature == 0.0;
         StepUniform {
@@ -117,9 +208,21 @@ impl Sampling {
             top_p: self.top_p,
             inverse_temperature: if greedy { 1.0 } else { 1.0 / self.temperature },
             noise: if greedy { 0.0 } else { 1.0 },
-            unused: 0,
+            order: order as u32,
+            bound,
+            unused: [0; 7],
         }
     }
+}
+
+/// What ranks masked cells: the constants `BY_...` of `sampling.wgsl`.
+#[derive(Clone, Copy)]
+enum Order {
+    Bits = 0,
+    Position = 1,
+    Confidence = 2,
+    Entropy = 3,
+    Margin = 4,
 }
 
 /// The uniform `Step` of `sampling.wgsl`, word for word.
@@ -128,7 +231,7 @@ impl Sampling {
 pub struct StepUniform {
     /// Index of the step in the block.
     pub step: u32,
-    /// Masked cells to open, those of lowest random bits.
+    /// Masked cells to open, the first of the order.
     pub open_count: u32,
     /// And those whose random bits are below this.
     pub open_below: u32,
@@ -140,6 +243,11 @@ pub struct StepUniform {
     pub inverse_temperature: f32,
     /// 1 = draw, 0 = take the likeliest token.
     pub noise: f32,
+    /// What ranks masked cells.
+    pub order: u32,
+    /// Cells at least this likely open too, or those before which the entropies sum to at most
+    /// this.
+    pub bound: f32,
     /// Padding to whole vectors.
-    pub unused: u32,
+    pub unused: [u32; 7],
 }

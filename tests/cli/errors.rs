@@ -18,7 +18,14 @@ fn refuses(args: &[&str], code: i32, words: &[&str]) {
 fn wrong_usage_ends_with_two() {
     refuses(&["generate", "--length", "many"], 2, &["--length"]);
     refuses(&["generate", "--sampler", "guess"], 2, &["first-hitting"]);
-    refuses(&["generate", "--steps", "3"], 2, &["--sampler ancestral", "Usage: bdlm generate"]);
+    let usage = "Usage: bdlm generate";
+    refuses(&["generate", "--steps", "3"], 2, &["--steps", "than first-hitting", usage]);
+    refuses(
+        &["generate", "--sampler", "entropy", "--threshold", "0.5"],
+        2,
+        &["--threshold", usage],
+    );
+    refuses(&["generate", "--sampler", "ancestral", "--per-pass", "2"], 2, &["--per-pass", usage]);
     refuses(&["generate", "--candidates", "3"], 2, &["--events"]);
     refuses(&["logits"], 2, &["--input", "--output"]);
     refuses(&["sing"], 2, &["sing"]);
@@ -32,6 +39,10 @@ fn requests_that_cannot_be_met_end_with_one() {
     refuses(&["generate", "--temperature", "-1"], 1, &["temperature is -1, expected 0"]);
     refuses(&["generate", "--top-p", "1.5"], 1, &["top-p is 1.5, expected above 0"]);
     refuses(&["generate", "one two three four", "--length", "3"], 1, &["length of 3", "--length"]);
+    let threshold = ["generate", "--sampler", "threshold", "--threshold", "1.5"];
+    refuses(&threshold, 1, &["threshold is 1.5, expected 0 to 1"]);
+    let none = ["generate", "--sampler", "confidence", "--per-pass", "0"];
+    refuses(&none, 1, &["per-pass is 0, expected at least 1"]);
     refuses(&["generate", "--samples", "0"], 1, &["at least 1"]);
     refuses(&["generate", "--watch"], 1, &["--events"]);
     refuses(&["generate", "--no-cache", "--length", "2000000"], 1, &["bytes", "limit", "try"]);

@@ -156,19 +156,31 @@ pub fn draw(logits: &[f32], mask: usize, temperature: f64, key: [u32; 4], step: 
     logits.iter().enumerate().map(score).collect()
 }
 
-/// The masked cells of a block that open: those of lowest bits, and all below a bound.
+/// The masked cells of a block that open: the first `count` in rising order of their ranks, ties by
+/// index, and those that `more` lets through, told the cell and the cells before it.
 pub fn reveal(
     masked: &[bool],
-    keys: &[[u32; 4]],
-    step: u32,
+    rank: impl Fn(usize) -> f64,
     count: usize,
-    below: u32,
+    more: impl Fn(usize, &[usize]) -> bool,
 ) -> Vec<bool> {
-    let bits: Vec<u32> = keys.iter().map(|k| pcg4d([k[0], k[1], k[2], 2 * step + 1])[0]).collect();
     let mut order: Vec<usize> = (0..masked.len()).filter(|&i| masked[i]).collect();
-    order.sort_by_key(|&i| (bits[i], i));
-    let first = |i: usize| order.iter().take(count).any(|&j| j == i);
-    (0..masked.len()).map(|i| masked[i] && (bits[i] < below || first(i))).collect()
+    order.sort_by(|&a, &b| rank(a).total_cmp(&rank(b)).then(a.cmp(&b)));
+    let place = |i: usize| order.iter().position(|&j| j == i);
+    let opens = |i: usize| place(i).is_some_and(|at| at < count || more(i, &order[..at]));
+    (0..masked.len()).map(opens).collect()
+}
+
+/// The random bits that rank a cell at a step.
+pub fn order_bits(key: [u32; 4], step: u32) -> f64 {
+    f64::from(pcg4d([key[0], key[1], key[2], 2 * step + 1])[0])
+}
+
+/// Difference between the two highest probabilities of a row.
+pub fn margin(logits: &[f32], mask: usize) -> f64 {
+    let mut p = softmax(logits, 1.0, mask);
+    p.sort_by(|a, b| b.total_cmp(a));
+    p[0] - p.get(1).copied().unwrap_or(0.0)
 }
 
 /// The picked rows.

@@ -1,10 +1,10 @@
 //! Threshold, draw, reveal, candidates.
 
 use bdlm::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, DType, DrawRows, Gpu, PARTIAL_WORDS, Tensor, Vocabulary,
-    draw_chunks,
+    CANDIDATE_WORDS, CELL_WORDS, DType, DrawRows, Gpu, PARTIAL_WORDS, STEP_WORDS, Tensor,
+    Vocabulary, draw_chunks,
 };
-use bdlm::sample::{Sampling, StepUniform};
+use bdlm::sample::{Sampler, Sampling, StepUniform};
 
 use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};
 use crate::{Random, read, run, upload, words};
@@ -53,7 +53,7 @@ impl Rows {
         let logits = self.upload_logits(gpu);
         let ids = words(gpu, &[t], &self.ids);
         let keys = words(gpu, &[t, 4], self.keys.as_flattened());
-        let step = Tensor::from_slice(gpu, "step", &[8], DType::U32, &[uniform]).unwrap();
+        let step = Tensor::from_slice(gpu, "step", &[STEP_WORDS], DType::U32, &[uniform]).unwrap();
         let limits = words(gpu, &[t, 2], &vec![0; 2 * t]);
         let chunks = draw_chunks(gpu.kernels(), logits.dim(1));
         let partials =
@@ -225,44 +225,115 @@ fn a_tail_of_small_probabilities_is_not_cut_off() {
     assert!(deviation.abs() < 3.5, "{tail} draws of the tail, expected {expected:.1}");
 }
 
+/// Reveals once with random rows, some of them open, and compares what opens with the twin.
+fn check_reveal(gpu: &Gpu, block: usize, sampler: Sampler) -> Result<(), String> {
+    let t = 4 * block;
+    let mut rows = Rows::new(t, 9, 3.0);
+    // Cells with the same logits: ties are told apart by index.
+    let first = rows.row(0).to_vec();
+    rows.logits[(block - 1) * 9..block * 9].copy_from_slice(&first);
+    let mut random = Random(block as u64);
+    let masked: Vec<bool> = (0..t).map(|_| random.number() > -0.4).collect();
+    for (id, masked) in rows.ids.iter_mut().zip(&masked) {
+        *id = if *masked { 8 } else { 3 };
+    }
+    // Without noise tied cells have the same candidate too.
+    let sampling = Sampling { sampler, temperature: 0.0, ..Sampling::default() };
+    let found = rows.step(gpu, sampling.uniform(2), block, false);
+    let opens = (0..t).step_by(block).flat_map(|at| {
+        let masked = &masked[at..at + block];
+        expected_reveal(&rows, at, masked, sampler)
+    });
+    for (i, opens) in opens.enumerate() {
+        let [token, _, _, state] = found.cells[i];
+        let wanted = match (masked[i], opens) {
+            (false, _) => (3, [0; 4], 0),
+            (true, false) => (8, found.cells[i], 0),
+            (true, true) => (token, found.cells[i], 3),
+        };
+        if (found.ids[i], found.cells[i], state) != wanted {
+            return Err(format!("cell {i} of {block}: {:?}, expected {wanted:?}", found.cells[i]));
+        }
+    }
+    Ok(())
+}
+
+/// Which cells of the block at row `at` open, by the twin.
+fn expected_reveal(rows: &Rows, at: usize, masked: &[bool], sampler: Sampler) -> Vec<bool> {
+    let p = |i: usize| twins::softmax(rows.row(at + i), 1.0, rows.mask());
+    let confidence = |i: usize| p(i).into_iter().fold(0.0, f64::max);
+    let entropy = |i: usize| p(i).iter().filter(|&&p| p > 0.0).map(|p| -p * p.ln()).sum::<f64>();
+    let bits = |i: usize| twins::order_bits(rows.keys[at + i], 2);
+    let never = |_: usize, _: &[usize]| false;
+    match sampler {
+        Sampler::FirstHitting => twins::reveal(masked, bits, 1, never),
+        Sampler::Random { per_pass } => twins::reveal(masked, bits, per_pass, never),
+        Sampler::Ancestral { steps } => {
+            let below = 2f64.powi(32) / (steps - 2) as f64;
+            twins::reveal(masked, bits, 0, |i, _| bits(i) < below)
+        }
+        Sampler::LeftToRight { per_pass } => twins::reveal(masked, |i| i as f64, per_pass, never),
+        Sampler::Confidence { per_pass } => {
+            twins::reveal(masked, |i| -confidence(i), per_pass, never)
+        }
+        Sampler::Entropy { per_pass } => twins::reveal(masked, entropy, per_pass, never),
+        Sampler::Margin { per_pass } => {
+            let margin = |i: usize| -twins::margin(rows.row(at + i), rows.mask());
+            twins::reveal(masked, margin, per_pass, never)
+        }
+        Sampler::Threshold { confidence: least } => {
+            let likely = |i: usize, _: &[usize]| confidence(i) >= f64::from(least);
+            twins::reveal(masked, |i| -confidence(i), 1, likely)
+        }
+        Sampler::EntropyBounded { bound } => {
+            let below = |_: usize, before: &[usize]| {
+                before.iter().map(|&j| entropy(j)).sum::<f64>() <= f64::from(bound)
+            };
+            twins::reveal(masked, entropy, 1, below)
+        }
+    }
+}
+
 #[test]
 fn reveal() {
+    let samplers = [
+        Sampler::FirstHitting,
+        Sampler::Ancestral { steps: 6 },
+        Sampler::Random { per_pass: 3 },
+        Sampler::LeftToRight { per_pass: 2 },
+        Sampler::Confidence { per_pass: 1 },
+        Sampler::Confidence { per_pass: 4 },
+        Sampler::Entropy { per_pass: 2 },
+        Sampler::Margin { per_pass: 3 },
+        Sampler::Threshold { confidence: 0.6 },
+        Sampler::Threshold { confidence: 1.0 },
+        Sampler::EntropyBounded { bound: 2.0 },
+        Sampler::EntropyBounded { bound: 0.0 },
+    ];
     for gpu in gpus() {
-        for (block, count, below) in [(1, 1, 0), (8, 1, 0), (16, 3, 0), (16, 0, 1 << 30)] {
-            let t = 4 * block;
-            let mut rows = Rows::new(t, 9, 2.0);
-            let mut random = Random(block as u64);
-            let masked: Vec<bool> = (0..t).map(|_| random.number() > -0.4).collect();
-            for (id, masked) in rows.ids.iter_mut().zip(&masked) {
-                *id = if *masked { 8 } else { 3 };
+        for block in [1, 5, 8, 16] {
+            for sampler in samplers {
+                check_reveal(&gpu, block, sampler)
+                    .unwrap_or_else(|e| panic!("{sampler:?}, {:?}: {e}", gpu.kernels()));
             }
-            let uniform = StepUniform {
-                open_count: count as u32,
-                open_below: below,
-                ..Sampling::default().uniform(2)
-            };
-            let found = rows.step(&gpu, uniform, block, false);
-            let opens: Vec<bool> = (0..t)
-                .step_by(block)
-                .flat_map(|at| {
-                    let cells = at..at + block;
-                    twins::reveal(&masked[cells.clone()], &rows.keys[cells], 2, count, below)
-                })
-                .collect();
-            for i in 0..t {
-                let [token, _, _, state] = found.cells[i];
-                let wanted = match (masked[i], opens[i]) {
-                    (false, _) => (3, [0; 4], 0),
-                    (true, false) => (8, found.cells[i], 0),
-                    (true, true) => (token, found.cells[i], 3),
-                };
-                assert_eq!((found.ids[i], found.cells[i], state), wanted, "cell {i}");
-            }
-            assert!(
-                opens.iter().any(|&opens| opens) && masked.iter().any(|masked| !masked)
-                    || block == 1
-            );
         }
+    }
+}
+
+#[test]
+fn orders_differ_from_each_other() {
+    let rows = Rows::new(16, 9, 3.0);
+    let masked = [true; 16];
+    let opens = |sampler| expected_reveal(&rows, 0, &masked, sampler);
+    let orders = [
+        opens(Sampler::Random { per_pass: 3 }),
+        opens(Sampler::LeftToRight { per_pass: 3 }),
+        opens(Sampler::Confidence { per_pass: 3 }),
+        opens(Sampler::EntropyBounded { bound: 2.0 }),
+        opens(Sampler::Threshold { confidence: 0.7 }),
+    ];
+    for (i, a) in orders.iter().enumerate() {
+        assert!(orders[..i].iter().all(|b| a != b), "order {i} is another's");
     }
 }
 
