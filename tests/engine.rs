@@ -131,7 +131,7 @@ fn adaptive_orders_take_the_passes_that_the_text_needs() {
     assert!((9..all.nfe).contains(&some.nfe) && some.passes == some.nfe, "{some:?}");
     let bounded = run(Sampler::EntropyBounded { bound: 4.0 });
     assert!((9..all.nfe).contains(&bounded.nfe), "{bounded:?}");
-    assert_eq!(run(Sampler::Confidence { per_pass: 3 }).nfe, 2 + 7 * 3, "4 cells, then 8 of them");
+    assert_eq!(run(Sampler::Confidence { per_pass: 3 }).nfe, 1 + 7 * 3, "3 cells, then 8 of them");
 }
 
 #[test]
