@@ -67,7 +67,12 @@ fn samples_of_any_length_are_scored_alone_as_together() {
     let samples: Vec<Vec<u32>> = [1, 2, 31, 33, 75].map(|n| whole[..n].to_vec()).into();
     let together = score(&gpu, &f, None, &samples);
     for (ids, wanted) in samples.iter().zip(&together) {
-        assert_eq!(&score(&gpu, &f, None, &[ids.clone()])[0], wanted, "{} tokens", ids.len());
+        assert_eq!(
+            &score(&gpu, &f, None, std::slice::from_ref(ids))[0],
+            wanted,
+            "{} tokens",
+            ids.len()
+        );
         assert_eq!(wanted.tokens(), ids.len() - 1);
     }
 }

@@ -23,7 +23,7 @@ fn embedding() {
             let ids: Vec<u32> = (0..19).map(|_| random.below(v) as u32).collect();
             let x = Tensor::activation(&gpu, "x", &[19, c]).unwrap();
             run(&gpu, |r| {
-                r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Nothing, &x).unwrap()
+                r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Nothing, &x).unwrap();
             });
             let wanted = twins::embedding(&ids, &held, c);
             assert_eq!(read::<f32>(&gpu, &x), wanted);

@@ -8,6 +8,7 @@ mod plot;
 mod ppl;
 mod present;
 mod samples;
+mod sweep;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -17,7 +18,8 @@ use clap::{Args, Subcommand};
 #[command(after_help = "Examples:
   bdlm eval ppl --data wiki.test.raw --estimator exact --block-size 4 --limit 20
   bdlm eval merge part-0.jsonl part-1.jsonl
-  bdlm eval genppl --samples samples.jsonl --scorer gpt2-large")]
+  bdlm eval genppl --samples samples.jsonl --scorer gpt2-large
+  bdlm eval sweep --block-size 4,8,16 --top-p 0.9,1 --plot sweep.png > sweep.csv")]
 pub struct Eval {
     #[command(subcommand)]
     command: Command,
@@ -27,6 +29,7 @@ pub struct Eval {
 enum Command {
     Ppl(Box<ppl::Ppl>),
     Genppl(Box<genppl::Genppl>),
+    Sweep(Box<sweep::Sweep>),
     Merge(merge::Merge),
 }
 
@@ -36,6 +39,7 @@ impl Eval {
         match self.command {
             Command::Ppl(command) => command.run(),
             Command::Genppl(command) => command.run(),
+            Command::Sweep(command) => command.run(),
             Command::Merge(command) => command.run(),
         }
     }

@@ -3,13 +3,12 @@
 use std::sync::Once;
 
 use anyhow::{Context, Result, anyhow};
-use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::register_font;
 
 /// One plot of a figure.
 pub struct Panel {
-    /// What is on the horizontal axis; it is logarithmic.
+    /// What is on the horizontal axis, which begins at 0.
     pub x_label: &'static str,
     /// What is on the vertical axis.
     pub y_label: &'static str,
@@ -44,8 +43,11 @@ pub fn png(panels: &[Panel]) -> Result<Vec<u8>> {
     let mut pixels = vec![255; (3 * width * height) as usize];
     {
         let root = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        for (area, panel) in root.split_evenly((1, panels.len().max(1))).iter().zip(panels) {
-            draw(area, panel).map_err(|e| anyhow!("the plot cannot be drawn: {e}"))?;
+        let areas = root.split_evenly((1, panels.len().max(1)));
+        for (i, (area, panel)) in areas.iter().zip(panels).enumerate() {
+            // One legend serves all panels of a figure.
+            let legend = if i == 0 { Legend::Shown } else { Legend::Elsewhere };
+            draw(area, panel, legend).map_err(|e| anyhow!("the plot cannot be drawn: {e}"))?;
         }
     }
     let mut file = Vec::new();
@@ -70,25 +72,28 @@ type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;
 type Drawn =
     Result<(), DrawingAreaErrorKind<<BitMapBackend<'static> as DrawingBackend>::ErrorType>>;
 
-fn draw(area: &Area<'_>, panel: &Panel) -> Drawn {
-    let x = range(panel, |point| point.0);
-    let y = range(panel, |point| point.1);
-    let (x, y) = ((x.0 / 1.15..x.1 * 1.15).log_scale(), spread(y));
-    draw_chart(area, panel, x, y)
+/// Where the legend is.
+#[derive(Clone, Copy, PartialEq)]
+enum Legend {
+    Shown,
+    Elsewhere,
 }
 
-fn draw_chart<X, Y>(area: &Area<'_>, panel: &Panel, x: X, y: Y) -> Drawn
-where
-    X: AsRangedCoord<Value = f64>,
-    Y: AsRangedCoord<Value = f64>,
-    X::CoordDescType: ValueFormatter<f64>,
-    Y::CoordDescType: ValueFormatter<f64>,
-{
+fn draw(area: &Area<'_>, panel: &Panel, legend: Legend) -> Drawn {
+    let is_shown = legend == Legend::Shown && panel.series.len() > 1;
+    let (_, x_most) = range(panel, |point| point.0);
+    let (y_least, y_most) = range(panel, |point| point.1);
+    let height = (y_most - y_least).max(1e-3 * y_most.abs()).max(1e-6);
+    // The legend has room above the points.
+    let room = if is_shown { 0.08 * panel.series.len() as f64 } else { 0.0 };
     let mut chart = ChartBuilder::on(area)
         .margin(16)
         .x_label_area_size(48)
         .y_label_area_size(64)
-        .build_cartesian_2d(x, y)?;
+        .build_cartesian_2d(
+        0.0..1.08 * x_most,
+        y_least - 0.08 * height..y_most + (0.08 + room) * height,
+    )?;
     chart
         .configure_mesh()
         .light_line_style(RGBColor(245, 245, 245))
@@ -107,7 +112,7 @@ where
         let dots = series.points.iter().map(|&point| Circle::new(point, 4, colour.filled()));
         chart.draw_series(dots)?;
     }
-    if panel.series.len() > 1 {
+    if is_shown {
         chart
             .configure_series_labels()
             .position(SeriesLabelPosition::UpperRight)
@@ -126,12 +131,6 @@ fn range(panel: &Panel, value: fn(&(f64, f64)) -> f64) -> (f64, f64) {
         .filter(|value| value.is_finite())
         .fold((f64::MAX, f64::MIN), |(least, most), v| (least.min(v), most.max(v)));
     if least <= most { (least, most) } else { (1.0, 2.0) }
-}
-
-/// A range with some air around it.
-fn spread((least, most): (f64, f64)) -> std::ops::Range<f64> {
-    let air = (0.08 * (most - least)).max(1e-3 * most.abs()).max(1e-6);
-    least - air..most + air
 }
 
 /// Three digits, without an exponent.

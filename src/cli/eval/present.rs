@@ -76,12 +76,17 @@ pub fn flat(object: &serde_json::Value) -> serde_json::Value {
     fields.into()
 }
 
-/// Names and values of a flat object.
+/// Names and values of a flat object, as the text of a file.
 pub fn csv(object: &serde_json::Value) -> String {
+    csv_lines(object).map(|line| line + "\n").concat()
+}
+
+/// The line of names and the line of values of a flat object.
+pub fn csv_lines(object: &serde_json::Value) -> [String; 2] {
     let fields = object.as_object().into_iter().flatten();
     let (names, values): (Vec<_>, Vec<_>) =
         fields.map(|(name, value)| (name.clone(), cell(value))).unzip();
-    format!("{}\n{}\n", names.join(","), values.join(","))
+    [names.join(","), values.join(",")]
 }
 
 /// A value as a cell of CSV: quoted where it must be.

@@ -24,9 +24,6 @@ pub struct Sample {
     n_tokens: Option<usize>,
     nfe: Option<usize>,
     passes: Option<usize>,
-    /// Seconds that it took.
-    #[serde(default)]
-    pub secs: f64,
 }
 
 impl From<Done> for Sample {
@@ -36,7 +33,6 @@ impl From<Done> for Sample {
             n_tokens: Some(done.n_tokens),
             nfe: Some(done.nfe),
             passes: Some(done.passes),
-            secs: done.secs,
             ids: Some(done.ids),
             text: done.text,
         }
