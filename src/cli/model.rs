@@ -107,6 +107,11 @@ impl ModelArgs {
         self.upload(gpu, &files, weights)
     }
 
+    /// Finds and loads the model, with a tokenizer if the work is on text.
+    pub fn load_for(&self, gpu: &Gpu, weights: Weights, is_text: bool) -> Result<Engine> {
+        if is_text { self.load(gpu, weights) } else { self.load_network(gpu, weights) }
+    }
+
     /// Finds and loads the model, for work on tokens.
     pub fn load_network(&self, gpu: &Gpu, weights: Weights) -> Result<Engine> {
         let files = self.find()?;

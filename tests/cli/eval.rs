@@ -237,6 +237,94 @@ fn samples_that_cannot_be_scored_are_told() {
     refuses(&["--scorer", "tales"], 2, &["--samples"]);
 }
 
+/// The size of a PNG file, from its header.
+fn png_size(path: &Path) -> (u32, u32) {
+    let bytes = std::fs::read(path).unwrap();
+    assert_eq!(&bytes[1..4], b"PNG");
+    let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap());
+    (number(16), number(20))
+}
+
+#[test]
+fn a_sweep_has_a_row_and_a_point_for_every_combination() {
+    let Some(_) = bdlm() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let plot = folder.path().join("sweep.png");
+    let fixed = ["eval", "sweep", "--scorer", "tales", "--samples", "2", "--length", "20"];
+    let sweep = |args: &[&str]| bdlm().unwrap().args(fixed).args(args).output().unwrap();
+    let grid =
+        ["--block-size", "4,8", "--sampler", "first-hitting,confidence", "--per-pass", "2,4"];
+    let more = ["--top-p", "0.5", "--plot", plot.to_str().unwrap()];
+    let output = sweep(&[&grid[..], &more].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stdout(&output);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows[0][..4], ["block_size", "sampler", "temperature", "top_p"]);
+    let samplers: Vec<&str> = rows[1..].iter().map(|row| row[1]).collect();
+    let wanted = ["first-hitting", "confidence 2", "confidence 4"];
+    assert_eq!(samplers, [wanted, wanted].concat());
+    let nfe = rows[0].iter().position(|name| *name == "nfe").unwrap();
+    let counts: Vec<f64> = rows[1..].iter().map(|row| row[nfe].parse().unwrap()).collect();
+    assert_eq!(counts, [19.0, 10.0, 5.0, 23.0, 12.0, 6.0], "evaluations by sampler");
+    assert_eq!(png_size(&plot), (3 * 640, 480));
+    check_failure(&sweep(&["--threshold", "0.5"]), 2, &["--threshold is for other samplers"])
+        .unwrap();
+}
+
+#[test]
+fn perplexity_is_told_by_block_size() {
+    let Some(_) = bdlm() else { return };
+    let (folder, ids) = ids_file();
+    let (plot, model) = (folder.path().join("blocks.png"), fixture("bd3lm-block4"));
+    let blocks = |args: &[&str]| {
+        let mut command = bdlm().unwrap();
+        command.args(["eval", "blocks", "--model", &model, "--weights", "f32", "--ids"]);
+        command.arg(&ids).args(args).output().unwrap()
+    };
+    let output = blocks(&["--block-size", "1,4,8", "--plot", plot.to_str().unwrap()]);
+    let text = stdout(&output);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()), "{text}");
+    let column = |name: &str| rows[0].iter().position(|found| *found == name).unwrap();
+    let estimators: Vec<&str> = rows[1..].iter().map(|row| row[column("estimator")]).collect();
+    assert_eq!(estimators, ["exact", "exact", "orders"]);
+    let exact = report(&ppl(&ids, &EXACT));
+    let got: f64 = rows[2][column("nll_per_token")].parse().unwrap();
+    assert_eq!(got, exact["nll_per_token"].as_f64().unwrap());
+    assert_eq!(png_size(&plot), (640, 480));
+    check_failure(&blocks(&["--block-size", "5"]), 1, &["does not divide"]).unwrap();
+}
+
+#[test]
+fn text_is_evaluated_as_its_data_set_is_cut() {
+    let Some(_) = bdlm() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("story.txt");
+    let story = "Once upon a time there was a king who had three sons .\n".repeat(40);
+    std::fs::write(&path, &story).unwrap();
+    let eval_at = |context: &str, args: &[&str]| {
+        let mut command = bdlm().unwrap();
+        command.args(["eval", "ppl", "--context", context, "--estimator", "exact"]);
+        command.args(["--block-size", "2", "--data"]).arg(&path).args(args).output().unwrap()
+    };
+    let eval = |args: &[&str]| eval_at("64", args);
+    let plain = report(&eval(&["--format", "json", "--limit", "3"]));
+    assert_eq!((&plain["sequences"], &plain["tokens"]), (&3.into(), &(3 * 63).into()));
+    let (nll, bits) = (plain["nll_per_token"].as_f64(), plain["bits_per_byte"].as_f64());
+    // A token of this text stands for some four bytes.
+    let bytes_per_token = nll.unwrap() / 2f64.ln() / bits.unwrap();
+    assert!((3.0..5.5).contains(&bytes_per_token), "{bytes_per_token}");
+    let apart = report(&eval(&["--no-wrap", "--preset", "ptb", "--format", "json"]));
+    assert_eq!(apart["sequences"], 40, "a line is a document of its own");
+    check_failure(&eval_at("5000", &[]), 1, &["context is 5000, expected 2 to 128"]).unwrap();
+    std::fs::write(&path, "Too short.").unwrap();
+    check_failure(&eval(&[]), 1, &["tokens, a sequence needs 64", "--context"]).unwrap();
+    std::fs::write(&path, "").unwrap();
+    check_failure(&eval(&[]), 1, &["is empty, expected texts"]).unwrap();
+    std::fs::write(&path, b"\xff\xfe").unwrap();
+    check_failure(&eval(&[]), 1, &["UTF-8"]).unwrap();
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_keeps_what_is_done() {

@@ -1,5 +1,6 @@
 //! `bdlm eval`: its subcommands.
 
+mod blocks;
 mod data;
 mod genppl;
 mod journal;
@@ -9,6 +10,7 @@ mod ppl;
 mod present;
 mod samples;
 mod sweep;
+mod work;
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -28,6 +30,7 @@ pub struct Eval {
 #[derive(Subcommand)]
 enum Command {
     Ppl(Box<ppl::Ppl>),
+    Blocks(Box<blocks::Blocks>),
     Genppl(Box<genppl::Genppl>),
     Sweep(Box<sweep::Sweep>),
     Merge(merge::Merge),
@@ -38,6 +41,7 @@ impl Eval {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Ppl(command) => command.run(),
+            Command::Blocks(command) => command.run(),
             Command::Genppl(command) => command.run(),
             Command::Sweep(command) => command.run(),
             Command::Merge(command) => command.run(),
