@@ -3,8 +3,10 @@
 //
 // Masked cells are ranked by the step's order, ties by index. The first `open_count` open, and all
 // whose random bits are below `open_below` (ancestral), or that the order's bound lets through.
+// Score entropy models say how fast a cell opens: with the log scores l - log(e^s - 1) - log(V - 1)
+// it stays masked with probability 1 - (e^ds - 1) sum(scores), s the noise, ds its change.
 // Source: Arriola et al., 2025, Algorithm 2; Zheng et al., 2024 (first-hitting); Ben-Hamu et al.,
-// 2025 (entropy-bounded).
+// 2025 (entropy-bounded); Lou et al., 2024, Algorithm 2 (analytic).
 
 override CELLS: u32;         // cells of a block
 override CHUNKS: u32;        // partial draws per row
@@ -29,6 +31,7 @@ const NOT_FINITE = 0xffffffffu;
 var<workgroup> masked: array<u32, CELLS>;
 var<workgroup> priority: array<u32, CELLS>;  // of masked cells: the lowest open first
 var<workgroup> entropy: array<f32, CELLS>;   // of masked cells
+var<workgroup> log_sum: array<f32, CELLS>;   // of exp(logits), of masked cells
 
 @compute @workgroup_size(LANES)
 fn reveal(
@@ -42,6 +45,7 @@ fn reveal(
             let measured = measure((t0 + i) * CHUNKS);
             cells[t0 + i] = measured.cell;
             entropy[i] = measured.cell.entropy;
+            log_sum[i] = measured.log_sum;
             priority[i] = rank_by(measured, keys[t0 + i], i);
         }
     }
@@ -57,6 +61,7 @@ fn reveal(
 struct Measured {
     cell: Cell,
     margin: f32,             // between the two highest probabilities
+    log_sum: f32,            // of exp(logits)
 }
 
 // What ranks a cell: lower numbers open first.
@@ -89,6 +94,10 @@ fn opens(t: u32, i: u32) -> bool {
         case BY_CONFIDENCE: { return cells[t].confidence >= step.bound; }
         // Rising entropies less the largest: those before it.
         case BY_ENTROPY: { return sum <= step.bound; }
+        case BY_SCORE: {
+            let uniform_bits = log((f32(priority[i]) + 0.5) * 0x1p-32);
+            return uniform_bits < log_sum[i] + step.bound - log(f32(MASK));
+        }
         default: { return false; }
     }
 }
@@ -118,5 +127,5 @@ fn measure(at: u32) -> Measured {
     // An exponent of ones is an infinity or no number; comparisons could be optimised away.
     let bad = (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u || best.token == 0xffffffffu;
     let cell = Cell(best.token, confidence, entropy, select(0u, NOT_FINITE, bad));
-    return Measured(cell, (1.0 - exp(second - highest)) / sum);
+    return Measured(cell, (1.0 - exp(second - highest)) / sum, highest + log(sum));
 }

@@ -12,6 +12,7 @@ struct Step {
     order: u32,                  // what ranks masked cells, BY_...
     bound: f32,                  // BY_CONFIDENCE: cells as likely as this open too;
                                  // BY_ENTROPY: cells open while those before sum to at most this
+                                 // BY_SCORE: log of opening probability per score, see reveal
     unused: vec3<u32>,
 }
 
@@ -21,6 +22,7 @@ const BY_POSITION = 1u;          // rising
 const BY_CONFIDENCE = 2u;        // probability of the drawn token, falling
 const BY_ENTROPY = 3u;           // of the model's distribution, rising
 const BY_MARGIN = 4u;            // between the two highest probabilities, falling
+const BY_SCORE = 5u;             // random bits, against the sum of the tokens' scores
 
 // A draw over part of the vocabulary.
 struct Partial {

@@ -42,7 +42,7 @@ struct SamplingArgs {
     /// How masked cells open
     #[arg(long, value_enum, default_value = "first-hitting")]
     sampler: SamplerName,
-    /// Steps per block, for ancestral [default: the block size]
+    /// Steps per block, for ancestral [default: the block size] and analytic [default: 1024]
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
     /// Cells that open in a pass, for confidence, entropy, margin, left-to-right and random
@@ -79,6 +79,8 @@ pub enum SamplerName {
     Margin,
     /// All cells whose token is likely enough; faster, changes the distribution
     Threshold,
+    /// For score entropy checkpoints (SEDD), which take no other; T steps, exact as T grows
+    Analytic,
     /// Cells that hardly depend on each other; faster, changes the distribution by a bound
     EntropyBounded,
 }
@@ -92,6 +94,9 @@ impl SamplerName {
             SamplerName::FirstHitting => Sampler::FirstHitting,
             SamplerName::Ancestral => {
                 Sampler::Ancestral { steps: options.steps.unwrap_or(block_size) }
+            }
+            SamplerName::Analytic => {
+                Sampler::Analytic { steps: options.steps.unwrap_or(DEFAULT_STEPS) }
             }
             SamplerName::Random => Sampler::Random { per_pass },
             SamplerName::LeftToRight => Sampler::LeftToRight { per_pass },
@@ -113,11 +118,13 @@ impl SamplerName {
             self,
             SamplerName::FirstHitting
                 | SamplerName::Ancestral
+                | SamplerName::Analytic
                 | SamplerName::Threshold
                 | SamplerName::EntropyBounded
         );
+        let takes_steps = matches!(self, SamplerName::Ancestral | SamplerName::Analytic);
         let given = [
-            ("--steps", options.steps.is_some(), self == SamplerName::Ancestral),
+            ("--steps", options.steps.is_some(), takes_steps),
             ("--per-pass", options.per_pass.is_some(), is_counted),
             ("--threshold", options.threshold.is_some(), self == SamplerName::Threshold),
             (
@@ -129,6 +136,9 @@ impl SamplerName {
         given.iter().filter(|(_, given, taken)| *given && !taken).map(|(name, ..)| *name).collect()
     }
 }
+
+/// Steps of the analytic sampler.
+const DEFAULT_STEPS: usize = 1024;
 
 /// What samplers can be told.
 #[derive(Clone, Copy, Default)]

@@ -210,6 +210,17 @@ impl Conditioning {
         Ok(Conditioning { vectors: tensor, sequences, modulations })
     }
 
+    /// Every tensor.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        std::iter::once(&self.vectors).chain(&self.modulations)
+    }
+
+    /// Bytes that [`Conditioning::new`] takes for so many sequences.
+    pub fn size_bytes(config: &Config, count: usize) -> u64 {
+        let widths = config.cond_dim + (6 * config.n_blocks + 2) * config.hidden_dim;
+        (count.next_multiple_of(ROW_PAD) * widths * DType::F32.bytes()) as u64
+    }
+
     pub(crate) fn modulation(&self, layer: usize) -> Result<&Tensor> {
         self.modulations.get(layer).ok_or_else(|| self.vectors.misfit(&[layer]))
     }

@@ -124,7 +124,7 @@ impl Bench {
         let mut denoiser = Denoiser::new(dit.clone(), capacity)?;
         let step = |i| {
             let uniform = request.sampling.uniform(i);
-            crate::sample::StepUniform { open_count: 0, ..uniform }
+            (crate::sample::StepUniform { open_count: 0, ..uniform }, 0.0)
         };
         let steps: Vec<_> = (0..=self.passes).map(step).collect();
         denoiser.begin(&rows, &keys, &steps)?;

@@ -6,7 +6,8 @@ use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, ROW_PAD, STEP_WORDS,
     draw_chunks, weight_bytes,
 };
-use crate::model::{Architecture, Config, KvCache, Ring, Workspace, logits_rows};
+use crate::model::{Architecture, Conditioning, Config, KvCache, Ring, Workspace, logits_rows};
+use crate::sample::geometry::{Geometry, Sight};
 use crate::sample::request::{CachePolicy, Request, Watch};
 
 /// Rows of a pass that stores a prompt.
@@ -17,6 +18,8 @@ const MAX_LOGITS_BYTES: usize = 64 << 20;
 /// Sizes that a denoiser is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
+    /// How a sequence is cut.
+    pub geometry: Geometry,
     /// Samples at a time.
     pub lanes: usize,
     /// Tokens of a block.
@@ -38,22 +41,28 @@ pub struct Capacity {
 impl Capacity {
     /// What a request needs of a model.
     pub fn new(request: &Request, config: &Config) -> Capacity {
-        let block_size = request.block_size.unwrap_or(config.block_size);
+        let geometry = Geometry::new(config, request.length, request.block_size);
+        let block_size = geometry.block_size;
         let lanes = request.batch.min(request.samples);
         let storable = (PROMPT_ROWS / block_size / lanes).max(1);
-        let window = config.model_length / block_size;
+        let mut ring = geometry.ring(config, storable);
         let blocks = request.length.div_ceil(block_size);
-        let (capacity, row_blocks) = match request.cache {
-            CachePolicy::Recompute => (blocks.max(window), blocks),
-            CachePolicy::Fused | CachePolicy::Separate => (window + storable, 1 + storable),
+        let row_blocks = match (geometry.sight, request.cache) {
+            (Sight::Own, _) => 1,
+            (Sight::Before, CachePolicy::Recompute) => {
+                ring.capacity = blocks.max(ring.window);
+                blocks
+            }
+            (Sight::Before, _) => 1 + storable,
         };
         Capacity {
+            geometry,
             lanes,
             block_size,
             storable,
             rows: lanes * row_blocks * block_size,
-            ring: Ring { base: 0, block_size, window, capacity },
-            steps: request.sampling.max_steps(block_size),
+            ring,
+            steps: request.sampling.for_family(config.family(), block_size).max_steps(block_size),
             candidates: match request.watch {
                 Watch::Steps { candidates } => candidates,
                 Watch::Blocks => 0,
@@ -91,7 +100,15 @@ impl Capacity {
         let padded = |rows: usize, words: usize| (rows.next_multiple_of(ROW_PAD) * words) as u64;
         let steps = padded(self.steps, STEP_WORDS) + STEP_WORDS as u64;
         let logits = padded(self.logits_rows(config), columns);
-        4 * (padded(self.cells(), words + top) + logits + steps)
+        let own_ids = if self.geometry.lag > 0 { padded(self.cells(), 1) } else { 0 };
+        let noise = match config.adaln && config.time_conditioning {
+            true => {
+                let table = (4 * self.steps * config.cond_dim).next_multiple_of(16) as u64;
+                table + Conditioning::size_bytes(config, 1)
+            }
+            false => 0,
+        };
+        4 * (padded(self.cells(), words + top) + logits + steps + own_ids) + noise
     }
 }
 

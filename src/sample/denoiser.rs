@@ -7,9 +7,9 @@ use std::time::Instant;
 
 use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler, ROW_PAD,
-    Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
+    Readback, Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, draw_chunks,
 };
-use crate::model::{Dit, KvCache, Row, Workspace};
+use crate::model::{Conditioning, Dit, KvCache, Row, Workspace};
 use crate::sample::capacity::{Capacity, logits_columns};
 use crate::sample::sampler::StepUniform;
 use crate::{Error, Result};
@@ -52,18 +52,26 @@ pub struct Denoiser {
     capacity: Capacity,
     workspace: Workspace,
     cache: KvCache,
-    logits: Tensor,   // [rows at a time, V padded]
-    keys: Tensor,     // [cells, 4]
-    limits: Tensor,   // [cells, 2]
-    partials: Tensor, // [cells, chunks, 7]
-    cells: Tensor,    // [cells, 4]
-    top: Tensor,      // [cells, candidates, 2]
-    step: Tensor,     // [16]
-    steps: Tensor,    // [steps, 16]
+    logits: Tensor,          // [rows at a time, V padded]
+    keys: Tensor,            // [cells, 4]
+    limits: Tensor,          // [cells, 2]
+    partials: Tensor,        // [cells, chunks, 7]
+    cells: Tensor,           // [cells, 4]
+    top: Tensor,             // [cells, candidates, 2]
+    own_ids: Option<Tensor>, // [cells], where rows predict other cells than their own
+    noise: Option<Noise>,
+    step: Tensor,  // [16]
+    steps: Tensor, // [steps, 16]
     staging: Readback,
     plans: HashMap<Shape, Plan>,
     profiler: Option<Profiler>,
     secs_per_step: Option<f64>,
+}
+
+/// What a network that is conditioned on the noise is told at each step.
+struct Noise {
+    conditioning: Conditioning,
+    vectors: Tensor, // [steps, cond]
 }
 
 /// What a plan depends on: rows of the pass, and how many of them are cells to draw.
@@ -85,6 +93,7 @@ impl Denoiser {
         let (cells, candidates) = (capacity.cells(), capacity.candidates);
         let at_once = capacity.logits_rows(dit.config());
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
+        let own_ids = (capacity.geometry.lag > 0).then(|| words("cell ids", &[cells]));
         let bytes = cells * CELL_WORDS.max(candidates * CANDIDATE_WORDS) * 4;
         Ok(Denoiser {
             workspace: Workspace::new(&dit, capacity.rows)?,
@@ -95,6 +104,8 @@ impl Denoiser {
             partials: words("partials", &[cells, chunks, PARTIAL_WORDS])?,
             cells: words("cells", &[cells, CELL_WORDS])?,
             top: words("candidates", &[cells, candidates.max(1), CANDIDATE_WORDS])?,
+            own_ids: own_ids.transpose()?,
+            noise: Noise::new(&dit, capacity.steps)?,
             step: Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1)?,
             steps: words("steps", &[capacity.steps, STEP_WORDS])?,
             staging: Readback::new(gpu, bytes as u64),
@@ -136,7 +147,9 @@ impl Denoiser {
             &self.step,
             &self.steps,
         ];
-        let activations: u64 = own.into_iter().map(Tensor::size_bytes).sum();
+        let noise = self.noise.iter().flat_map(Noise::tensors);
+        let own = own.into_iter().chain(&self.own_ids).chain(noise);
+        let activations: u64 = own.map(Tensor::size_bytes).sum();
         let cache = self.cache.layers().flatten().map(Tensor::size_bytes).sum();
         [cache, activations + self.workspace.tensors().map(Tensor::size_bytes).iter().sum::<u64>()]
     }
@@ -157,16 +170,28 @@ impl Denoiser {
     }
 
     /// Describes the current blocks: their rows first (masked cells hold the mask token), then
-    /// rows of earlier blocks to store; the cells' keys; the steps to come.
+    /// rows of earlier blocks to store; the cells' keys; the steps to come, with their noise.
     ///
     /// # Errors
     /// [`Error::Shape`].
-    pub fn begin(&mut self, rows: &[Row], keys: &[[u32; 4]], steps: &[StepUniform]) -> Result<()> {
+    pub fn begin(
+        &mut self,
+        rows: &[Row],
+        keys: &[[u32; 4]],
+        steps: &[(StepUniform, f32)],
+    ) -> Result<()> {
         let gpu = self.dit.gpu();
+        if let Some(ids) = &self.own_ids {
+            ids.write(gpu, &vec![self.dit.config().mask_id(); keys.len()])?;
+        }
+        let (steps, sigma): (Vec<StepUniform>, Vec<f32>) = steps.iter().copied().unzip();
+        if let (Some(noise), Some(vectors)) = (&self.noise, self.dit.condition(Some(&sigma))?) {
+            noise.vectors.write(gpu, &vectors)?;
+        }
         self.workspace.write(gpu, rows)?;
         self.keys.write(gpu, keys)?;
         self.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
-        self.steps.write(gpu, steps)
+        self.steps.write(gpu, &steps)
     }
 
     /// Runs the steps `from .. to`; the first with a pass over `first_rows` rows, the others over
@@ -206,6 +231,11 @@ impl Denoiser {
             let plan = Shape { rows: rows_of_step(i), cells };
             self.plan(plan)?;
             commands.copy((&self.steps, i as u64 * bytes), (&self.step, 0), bytes);
+            if let Some(Noise { conditioning, vectors }) = &self.noise {
+                let bytes = (4 * vectors.dim(1)) as u64;
+                let to = (&conditioning.vectors, 0);
+                commands.copy((vectors, i as u64 * bytes), to, bytes);
+            }
             self.encode(&mut commands, plan)?;
         }
         commands.read(&self.cells, cells, &self.staging).await
@@ -259,7 +289,9 @@ impl Denoiser {
     fn record(&self, Shape { rows, cells }: Shape) -> Result<Plan> {
         let dit = &self.dit;
         let mut r = Recorder::new(dit.gpu());
-        let pass = self.workspace.pass(rows, self.capacity.block_size, &self.cache, None)?;
+        let conditioning = self.noise.as_ref().map(|noise| &noise.conditioning);
+        let group = self.capacity.block_size;
+        let pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
         dit.record_layers(&mut r, &pass)?;
         if cells == 0 {
             return Ok(r.finish());
@@ -272,11 +304,16 @@ impl Denoiser {
             dit.record_head(&mut r, &pass, from, &logits)?;
             self.record_draw(&mut r, &logits, from, count)?;
         }
-        let (ids, cell_rows) = (self.workspace.ids().rows(0, cells)?, self.cells.rows(0, cells)?);
+        let (ids, cell_rows) = (self.ids().rows(0, cells)?, self.cells.rows(0, cells)?);
         let (partials, keys) = (self.partials.rows(0, cells)?, self.keys.rows(0, cells)?);
         let block = (self.capacity.block_size, dit.config().mask_id());
         r.reveal(&partials, &keys, &self.step, block, [&ids, &cell_rows])?;
         Ok(r.finish())
+    }
+
+    /// The cells' tokens: the rows' own, which the next pass reads, unless rows predict others.
+    fn ids(&self) -> &Tensor {
+        self.own_ids.as_ref().unwrap_or(self.workspace.ids())
     }
 
     fn record_draw(
@@ -288,7 +325,7 @@ impl Denoiser {
     ) -> Result<()> {
         let config = self.dit.config();
         let vocabulary = Vocabulary { size: config.vocab_size, mask_id: config.mask_id() };
-        let ids = self.workspace.ids().rows(from, count)?;
+        let ids = self.ids().rows(from, count)?;
         let (keys, limits) = (self.keys.rows(from, count)?, self.limits.rows(from, count)?);
         if self.capacity.candidates > 0 {
             r.candidates(logits, &ids, vocabulary, &self.top.rows(from, count)?)?;
@@ -299,5 +336,21 @@ impl Denoiser {
         }
         let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered };
         r.draw(logits, rows, &self.step, vocabulary, &self.partials.rows(from, count)?)
+    }
+}
+
+impl Noise {
+    /// Room for the vectors of so many steps, where the network takes them.
+    fn new(dit: &Dit, steps: usize) -> Result<Option<Noise>> {
+        let Some(vectors) = dit.condition(Some(&vec![0.0; steps]))? else { return Ok(None) };
+        let width = dit.config().cond_dim;
+        let first = vectors.get(..width).unwrap_or_default();
+        let table = Tensor::padded(dit.gpu(), "noise", &[steps, width], DType::F32, 1)?;
+        let conditioning = Conditioning::new(dit, first, Sequences::SHARED)?;
+        Ok(Some(Noise { conditioning, vectors: table }))
+    }
+
+    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        std::iter::once(&self.vectors).chain(self.conditioning.tensors())
     }
 }

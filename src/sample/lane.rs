@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::event::{Block, Done, Retract, Start, StopReason};
 use crate::model::{Ring, Row};
+use crate::sample::geometry::{Geometry, Sight};
 use crate::sample::random::SampleKey;
 use crate::sample::request::Request;
 use crate::sample::stop::{ENTROPY_WINDOW, end_of_text, find_stop, held_back, tail_entropy};
@@ -18,8 +19,8 @@ pub struct Plan {
     pub request: Request,
     /// BOS and the prompt.
     pub prompt: Vec<u32>,
-    /// Tokens of a block.
-    pub block_size: usize,
+    /// How a sequence is cut.
+    pub geometry: Geometry,
     /// Positions that the network sees.
     pub window: usize,
     /// The mask token.
@@ -106,7 +107,7 @@ impl Lane {
         Start {
             sample: self.sample,
             seed: plan.request.seed,
-            block_size: plan.block_size,
+            block_size: plan.geometry.block_size,
             window: plan.window,
             length: plan.request.length,
             ids: self.ids.clone(),
@@ -121,35 +122,54 @@ impl Lane {
 
     /// Index of the current block.
     pub fn block_idx(&self, plan: &Plan) -> usize {
-        self.ids.len() / plan.block_size
+        plan.geometry.block_idx(self.ids.len())
+    }
+
+    /// First position of the current block.
+    pub fn block_start(&self, plan: &Plan) -> usize {
+        plan.geometry.start(self.block_idx(plan))
+    }
+
+    /// Cells of the current block that are given: the prompt's, or the block's before.
+    pub fn n_given(&self, plan: &Plan) -> usize {
+        self.ids.len() - self.block_start(plan)
     }
 
     /// Positions of the current block's masked cells.
     pub fn masked_positions(&self, plan: &Plan) -> Vec<usize> {
-        let end = (self.block_idx(plan) + 1) * plan.block_size;
+        let end = self.block_start(plan) + plan.geometry.block_size;
         (self.ids.len()..end).collect()
     }
 
-    /// Rows of the current block.
+    /// Rows that predict the current block.
     pub fn current_rows(&self, plan: &Plan) -> impl Iterator<Item = Row> {
-        self.rows_of(plan, self.block_idx(plan), plan.mask_id)
+        self.rows_of(plan, self.block_idx(plan) - plan.geometry.lag)
+    }
+
+    /// The words that the sampler makes the current block's random bits of, a cell each.
+    pub fn current_keys(&self, plan: &Plan) -> impl Iterator<Item = [u32; 4]> {
+        let start = self.block_start(plan);
+        (start..start + plan.geometry.block_size).map(|position| self.key.row(position))
     }
 
     /// Rows of finished blocks whose keys and values are not stored, at most `most` blocks.
     pub fn pending_rows(&self, plan: &Plan, most: usize) -> impl Iterator<Item = Row> {
-        let end = self.block_idx(plan).min(self.stored + most);
-        (self.stored..end).flat_map(move |block| self.rows_of(plan, block, plan.mask_id))
+        let end = self.stored + self.pending(plan).min(most);
+        (self.stored..end).flat_map(move |block| self.rows_of(plan, block))
     }
 
-    /// Finished blocks whose keys and values are not stored.
+    /// Finished blocks before those rows whose keys and values are not stored.
     pub fn pending(&self, plan: &Plan) -> usize {
-        self.block_idx(plan) - self.stored
+        match plan.geometry.sight {
+            Sight::Own => 0,
+            Sight::Before => self.block_idx(plan) - plan.geometry.lag - self.stored,
+        }
     }
 
-    fn rows_of(&self, plan: &Plan, block: usize, mask_id: u32) -> impl Iterator<Item = Row> {
-        let first = block * plan.block_size;
-        let spans = self.ring.spans(block);
-        (first..first + plan.block_size).map(move |position| Row {
+    fn rows_of(&self, plan: &Plan, block: usize) -> impl Iterator<Item = Row> {
+        let first = plan.geometry.start(block);
+        let (spans, mask_id) = (plan.geometry.spans(self.ring, block), plan.mask_id);
+        (first..first + plan.geometry.block_size).map(move |position| Row {
             id: self.ids.get(position).copied().unwrap_or(mask_id),
             position,
             slot: self.ring.slot(position),
@@ -189,7 +209,7 @@ impl Lane {
             Some(t) => Some(t.tell(&plan.request.stop)),
             None => None,
         };
-        let ids = self.ids[block_idx * plan.block_size..].to_vec();
+        let ids = self.ids[plan.geometry.own_start(block_idx)..].to_vec();
         let (sample, passes, secs) = (self.sample, self.passes, self.secs());
         Ok((Block { sample, block_idx, ids, text, passes, secs }, stop))
     }

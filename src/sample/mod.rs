@@ -4,6 +4,7 @@ mod bench;
 mod capacity;
 mod denoiser;
 mod engine;
+mod geometry;
 mod lane;
 mod random;
 mod request;

@@ -1,7 +1,7 @@
 //! What to generate, and the checks of it.
 
 use crate::model::{Config, Family, check_ids};
-use crate::sample::sampler::Sampling;
+use crate::sample::sampler::{Sampler, Sampling};
 use crate::{Error, Result};
 
 /// What comes before the text to generate, after BOS.
@@ -92,27 +92,50 @@ impl Default for Request {
 const MAX_CANDIDATES: usize = 64;
 
 impl Request {
+    /// Fails for what this family of models does not do.
+    fn check_family(&self, config: &Config) -> Result<()> {
+        let (family, sampler, window) =
+            (config.family(), self.sampling.sampler, config.model_length);
+        let refuse = |words: String| Err(Error::Request(words));
+        let is_analytic = matches!(sampler, Sampler::Analytic { .. });
+        if family == Family::BlockDiffusion {
+            config.check_block_size(self.block_size.unwrap_or(config.block_size))?;
+        } else if let Some(size) = self.block_size {
+            return refuse(format!("this checkpoint is {family}: it has no blocks of size {size}"));
+        }
+        if config.time_conditioning && family != Family::ScoreEntropy {
+            return refuse(format!(
+                "this checkpoint is {family} and conditioned on the noise level \
+                 (time_conditioning), which only the analytic sampler of SEDD tracks; \
+                 `bdlm logits` runs it"
+            ));
+        }
+        match family {
+            Family::Autoregressive | Family::Gpt2 if sampler != Sampler::FirstHitting => refuse(
+                format!("this checkpoint is {family}: tokens come one by one, without a sampler"),
+            ),
+            Family::ScoreEntropy if sampler != Sampler::FirstHitting && !is_analytic => {
+                refuse(format!("this checkpoint is {family}, expected the sampler `analytic`"))
+            }
+            Family::BlockDiffusion | Family::MaskedDiffusion if is_analytic => refuse(format!(
+                "this checkpoint is {family}; the analytic sampler is for score entropy (SEDD)"
+            )),
+            Family::ScoreEntropy | Family::Gpt2 if self.length > window => refuse(format!(
+                "length is {}, this checkpoint is {family}: expected at most its window of \
+                 {window} tokens",
+                self.length
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// Fails if the request cannot be met by this model, given the prompt's tokens (BOS first).
     ///
     /// # Errors
     /// [`Error::Request`], [`Error::Config`].
     pub fn check(&self, config: &Config, prompt: &[u32]) -> Result<()> {
         let refuse = |words: String| Err(Error::Request(words));
-        if config.family() != Family::BlockDiffusion {
-            let family = config.family();
-            return refuse(format!(
-                "this checkpoint is {family}; text can be generated from block diffusion \
-                 checkpoints only, `bdlm logits` runs all of them"
-            ));
-        }
-        if config.time_conditioning {
-            return refuse(
-                "this checkpoint is conditioned on the noise level (time_conditioning), which the \
-                 samplers do not track; `bdlm logits` runs it"
-                    .into(),
-            );
-        }
-        config.check_block_size(self.block_size.unwrap_or(config.block_size))?;
+        self.check_family(config)?;
         self.sampling.check()?;
         if self.samples == 0 || self.batch == 0 {
             return refuse("samples and batch must be at least 1".into());

@@ -12,6 +12,7 @@ use crate::sample::denoiser::{CandidateWords, CellWords, Denoiser};
 use crate::sample::engine::Engine;
 use crate::sample::lane::{Lane, Plan, check_finite};
 use crate::sample::request::{CachePolicy, Request, Watch};
+use crate::sample::sampler::Sampler;
 use crate::{Error, Result};
 
 /// A stream of events. Drop it to cancel; do not call it to pause; call it once for a single step.
@@ -43,9 +44,11 @@ impl Run {
         let config = engine.dit().config();
         request.check(config, &prompt)?;
         let capacity = Capacity::new(&request, config);
+        let sampling = request.sampling.for_family(config.family(), capacity.block_size);
+        let request = Request { sampling, ..request };
         let plan = Plan {
             prompt,
-            block_size: capacity.block_size,
+            geometry: capacity.geometry,
             window: config.model_length,
             mask_id: config.mask_id(),
             eos: engine.eos(),
@@ -176,7 +179,7 @@ impl Run {
                 if lane.pending(&self.plan) > most {
                     let before = rows.len();
                     rows.extend(lane.pending_rows(&self.plan, self.capacity.storable));
-                    lane.stored += (rows.len() - before) / self.plan.block_size;
+                    lane.stored += (rows.len() - before) / self.plan.geometry.block_size;
                     lane.passes += 1;
                 }
             }
@@ -192,9 +195,7 @@ impl Run {
         let recompute = plan.request.cache == CachePolicy::Recompute;
         let active = || lanes.iter().flatten();
         let mut rows: Vec<Row> = active().flat_map(|lane| lane.current_rows(plan)).collect();
-        let keys: Vec<[u32; 4]> = active()
-            .flat_map(|lane| lane.current_rows(plan).map(|row| lane.key.row(row.position)))
-            .collect();
+        let keys: Vec<[u32; 4]> = active().flat_map(|lane| lane.current_keys(plan)).collect();
         let most = if recompute { usize::MAX >> 1 } else { self.capacity.storable };
         rows.extend(active().flat_map(|lane| lane.pending_rows(plan, most)));
         let sampling = plan.request.sampling;
@@ -206,7 +207,8 @@ impl Run {
             }
         }
         let steps: Vec<usize> = steps.into_iter().collect();
-        let uniforms: Vec<_> = steps.iter().map(|&step| sampling.uniform(step)).collect();
+        let told = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
+        let uniforms: Vec<_> = steps.iter().map(told).collect();
         self.denoiser.begin(&rows, &keys, &uniforms)?;
         let active = (0..lanes.len()).filter(|&i| lanes[i].is_some()).collect();
         self.current = Some(Current { lanes: active, steps, taken: 0, first_rows: rows.len() });
@@ -231,10 +233,9 @@ impl Run {
 
     /// True if no cell of the current blocks is masked.
     fn all_open(&self, current: &Current, cells: &[CellWords]) -> bool {
-        let blocks = current.lanes.iter().zip(cells.chunks(self.plan.block_size));
-        let given = |lane: &Lane| lane.ids.len() % self.plan.block_size;
+        let blocks = current.lanes.iter().zip(cells.chunks(self.plan.geometry.block_size));
         let mut lanes = blocks.filter_map(|(&i, cells)| Some((self.lanes[i].as_ref()?, cells)));
-        lanes.all(|(lane, cells)| cells[given(lane)..].iter().all(|cell| cell.state != 0))
+        lanes.all(|(lane, cells)| cells[lane.n_given(&self.plan)..].iter().all(|c| c.state != 0))
     }
 
     /// The next step of the current blocks.
@@ -258,7 +259,7 @@ impl Run {
         from: usize,
         to: usize,
     ) -> Result<Vec<CellWords>> {
-        let cells = current.lanes.len() * self.plan.block_size;
+        let cells = current.lanes.len() * self.plan.geometry.block_size;
         let recompute = self.plan.request.cache == CachePolicy::Recompute;
         let first_rows = current.first_rows;
         let rows = move |step| if step == 0 || recompute { first_rows } else { cells };
@@ -278,14 +279,14 @@ impl Run {
         cells: &[CellWords],
         (top, candidates): (&[CandidateWords], usize),
     ) -> Result<()> {
-        let block_size = self.plan.block_size;
+        let block_size = self.plan.geometry.block_size;
         for (n, &lane) in current.lanes.iter().enumerate() {
             let Some(lane) = &self.lanes[lane] else { continue };
             let cells = &cells[n * block_size..(n + 1) * block_size];
             if !cells.iter().any(|cell| cell.state == step as u32 + 1) {
                 continue;
             }
-            let first = lane.block_idx(&self.plan) * block_size;
+            let first = lane.block_start(&self.plan);
             let mut told = Vec::with_capacity(block_size);
             for (i, words) in cells.iter().enumerate() {
                 let at = (n * block_size + i) * candidates;
@@ -348,9 +349,9 @@ impl Run {
         let Run { plan, lanes, events, .. } = self;
         for (n, &i) in current.lanes.iter().enumerate() {
             let Some(mut lane) = lanes[i].take() else { continue };
-            let first = lane.block_idx(plan) * plan.block_size;
-            let given = lane.ids.len() - first;
-            let cells = &cells[n * plan.block_size + given..(n + 1) * plan.block_size];
+            let (first, given) = (lane.block_start(plan), lane.n_given(plan));
+            let block_size = plan.geometry.block_size;
+            let cells = &cells[n * block_size + given..(n + 1) * block_size];
             for (at, cell) in cells.iter().enumerate() {
                 check_finite(lane.sample, first + given + at, cell.state)?;
                 if cell.state == 0 {
@@ -358,7 +359,11 @@ impl Run {
                 }
             }
             let steps: BTreeSet<u32> = cells.iter().map(|cell| cell.state).collect();
-            lane.nfe += steps.len();
+            // A network that is told the time is evaluated at each step until all cells are open.
+            lane.nfe += match plan.request.sampling.sampler {
+                Sampler::Analytic { .. } => steps.last().copied().unwrap_or(0) as usize,
+                _ => steps.len(),
+            };
             let opened: Vec<u32> = cells.iter().map(|cell| cell.token).collect();
             let (block, mut stop) = lane.finish_block(plan, &opened)?;
             events.push_back(Event::Block(block));

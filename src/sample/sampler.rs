@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::model::Family;
 use crate::sample::random::SampleKey;
 use crate::{Error, Result};
 
@@ -54,6 +55,13 @@ pub enum Sampler {
         /// Cells that open in a pass.
         per_pass: usize,
     },
+    /// For score entropy models (SEDD): time runs from 1 to 0 in `steps` steps and a last one that
+    /// opens what is left; the scores say how likely a cell opens. Exact as `steps` grows.
+    /// Source: Lou et al., SEDD, 2024.
+    Analytic {
+        /// Steps per window, T.
+        steps: usize,
+    },
     /// All cells whose drawn token is at least this likely, and always the likeliest. Changes the
     /// distribution; as many passes as the text needs. Source: Wu et al., Fast-dLLM, 2025.
     Threshold {
@@ -103,6 +111,7 @@ impl Sampler {
             | Sampler::Entropy { per_pass }
             | Sampler::Margin { per_pass } => Some(per_pass),
             Sampler::Ancestral { .. }
+            | Sampler::Analytic { .. }
             | Sampler::Threshold { .. }
             | Sampler::EntropyBounded { .. } => None,
         }
@@ -110,13 +119,18 @@ impl Sampler {
 
     /// True if the network's output decides how many steps a block takes.
     pub fn is_adaptive(self) -> bool {
-        matches!(self, Sampler::Threshold { .. } | Sampler::EntropyBounded { .. })
+        matches!(
+            self,
+            Sampler::Analytic { .. } | Sampler::Threshold { .. } | Sampler::EntropyBounded { .. }
+        )
     }
 
     fn check(self) -> Result<()> {
         let refuse = |words: String| Err(Error::Request(words));
         match self {
-            Sampler::Ancestral { steps } if steps == 0 || steps > MAX_STEPS => {
+            Sampler::Ancestral { steps } | Sampler::Analytic { steps }
+                if steps == 0 || steps > MAX_STEPS =>
+            {
                 refuse(format!("steps is {steps}, expected 1 to {MAX_STEPS}"))
             }
             Sampler::Threshold { confidence } if !(0.0..=1.0).contains(&confidence) => {
@@ -148,6 +162,17 @@ impl Sampling {
         self.sampler.check()
     }
 
+    /// The sampling that a model of this family does: score entropy models are sampled
+    /// analytically, in as many steps as there are cells unless told otherwise.
+    pub fn for_family(self, family: Family, n_cells: usize) -> Sampling {
+        match (family, self.sampler) {
+            (Family::ScoreEntropy, Sampler::FirstHitting) => {
+                Sampling { sampler: Sampler::Analytic { steps: n_cells }, ..self }
+            }
+            _ => self,
+        }
+    }
+
     /// True if some tokens are excluded from the draw.
     pub fn is_filtered(&self) -> bool {
         self.top_k > 0 || self.top_p < 1.0
@@ -157,6 +182,7 @@ impl Sampling {
     pub fn max_steps(&self, block_size: usize) -> usize {
         match self.sampler {
             Sampler::Ancestral { steps } => steps,
+            Sampler::Analytic { steps } => steps + 1,
             sampler => block_size.div_ceil(sampler.per_pass().unwrap_or(1)),
         }
     }
@@ -181,6 +207,14 @@ impl Sampling {
         opening
     }
 
+    /// The noise that a network conditioned on it is told at a step.
+    pub fn noise(&self, step: usize) -> f32 {
+        match self.sampler {
+            Sampler::Analytic { steps } => sigma(time(step, steps)) as f32,
+            _ => 0.0,
+        }
+    }
+
     /// What the shaders are told at a step.
     pub fn uniform(&self, step: usize) -> StepUniform {
         let per_pass = self.sampler.per_pass().map_or(1, |k| k.min(u32::MAX as usize) as u32);
@@ -191,6 +225,12 @@ impl Sampling {
             Sampler::Ancestral { steps } if step + 1 >= steps => (Order::Bits, u32::MAX, 0, 0.0),
             Sampler::Ancestral { steps } => {
                 (Order::Bits, 0, ((1u64 << 32) / (steps - step) as u64) as u32, 0.0)
+            }
+            Sampler::Analytic { steps } if step >= steps => (Order::Bits, u32::MAX, 0, 0.0),
+            Sampler::Analytic { steps } => {
+                let (now, next) = (sigma(time(step, steps)), sigma(time(step + 1, steps)));
+                let rate = (now - next).exp_m1().ln() - now.exp_m1().ln();
+                (Order::Score, 0, 0, rate as f32)
             }
             Sampler::LeftToRight { .. } => (Order::Position, per_pass, 0, 0.0),
             Sampler::Confidence { .. } => (Order::Confidence, per_pass, 0, 2.0),
@@ -215,6 +255,17 @@ impl Sampling {
     }
 }
 
+/// Time at a step of the analytic sampler, from 1 to nearly 0.
+fn time(step: usize, steps: usize) -> f64 {
+    const LAST: f64 = 1e-5;
+    1.0 - (1.0 - LAST) * step.min(steps) as f64 / steps as f64
+}
+
+/// Noise of the log-linear schedule; at time 1 that of a thousandth left.
+fn sigma(time: f64) -> f64 {
+    -(1.0 - time).max(1e-3).ln()
+}
+
 /// What ranks masked cells: the constants `BY_...` of `sampling.wgsl`.
 #[derive(Clone, Copy)]
 enum Order {
@@ -223,6 +274,7 @@ enum Order {
     Confidence = 2,
     Entropy = 3,
     Margin = 4,
+    Score = 5,
 }
 
 /// The uniform `Step` of `sampling.wgsl`, word for word.

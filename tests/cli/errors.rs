@@ -50,7 +50,7 @@ fn requests_that_cannot_be_met_end_with_one() {
     refuses(&["bench", "--passes", "0"], 1, &["at least 1"]);
     let ar = with_config("ar", "bos_token_id", json!(0));
     let model = ar.path().display().to_string();
-    refuses(&["generate", "--model", &model], 1, &["autoregressive"]);
+    refuses(&["generate", "--model", &model, "--block-size", "4"], 1, &["no blocks of size 4"]);
 }
 
 #[test]

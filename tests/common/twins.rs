@@ -176,6 +176,16 @@ pub fn order_bits(key: [u32; 4], step: u32) -> f64 {
     f64::from(pcg4d([key[0], key[1], key[2], 2 * step + 1])[0])
 }
 
+/// Probability that a cell opens at a step of the analytic sampler, from its logits without the
+/// mask token's: `(e^ds - 1) sum exp(l) / ((e^s - 1) (V - 1))`.
+pub fn opening_probability(logits: &[f32], step: usize, steps: usize) -> f64 {
+    let time = |step: usize| 1.0 - (1.0 - 1e-5) * step as f64 / steps as f64;
+    let noise = |step: usize| -(1.0 - time(step)).max(1e-3).ln();
+    let (now, next) = (noise(step), noise(step + 1));
+    let sum: f64 = logits.iter().map(|&l| f64::from(l).exp()).sum();
+    (now - next).exp_m1() * sum / (now.exp_m1() * logits.len() as f64)
+}
+
 /// Difference between the two highest probabilities of a row.
 pub fn margin(logits: &[f32], mask: usize) -> f64 {
     let mut p = softmax(logits, 1.0, mask);

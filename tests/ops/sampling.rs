@@ -272,6 +272,11 @@ fn expected_reveal(rows: &Rows, at: usize, masked: &[bool], sampler: Sampler) ->
             let below = 2f64.powi(32) / (steps - 2) as f64;
             twins::reveal(masked, bits, 0, |i, _| bits(i) < below)
         }
+        Sampler::Analytic { steps } => {
+            let logits = |i: usize| &rows.row(at + i)[..rows.mask()];
+            let likely = |i: usize| twins::opening_probability(logits(i), 2, steps);
+            twins::reveal(masked, bits, 0, |i, _| (bits(i) + 0.5) / 2f64.powi(32) < likely(i))
+        }
         Sampler::LeftToRight { per_pass } => twins::reveal(masked, |i| i as f64, per_pass, never),
         Sampler::Confidence { per_pass } => {
             twins::reveal(masked, |i| -confidence(i), per_pass, never)
@@ -299,6 +304,7 @@ fn reveal() {
     let samplers = [
         Sampler::FirstHitting,
         Sampler::Ancestral { steps: 6 },
+        Sampler::Analytic { steps: 6 },
         Sampler::Random { per_pass: 3 },
         Sampler::LeftToRight { per_pass: 2 },
         Sampler::Confidence { per_pass: 1 },
