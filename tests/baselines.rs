@@ -3,12 +3,12 @@
 
 mod common;
 
-use bdlm::event::{CellState, Done, Event};
+use bdlm::event::{CellState, Event};
 use bdlm::gpu::{DType, Gpu};
 use bdlm::model::Batch;
 use bdlm::sample::{CachePolicy, Engine, Prompt, Request, Sampler, Sampling, Watch};
 use common::fixtures::Fixture;
-use common::{chi_square, gpu, twins};
+use common::{chi_square, done, events, gpu, twins};
 
 /// A fixture's network, with BOS 0 and no tokenizer.
 fn engine(gpu: &Gpu, name: &str) -> Engine {
@@ -16,18 +16,6 @@ fn engine(gpu: &Gpu, name: &str) -> Engine {
     let mut config = f.config.clone();
     config.bos_token_id = Some(0);
     Engine::new(f.load_as(gpu, DType::F32, &config), None)
-}
-
-fn events(engine: &Engine, request: Request) -> Vec<Event> {
-    let mut run = engine.run(request).unwrap();
-    std::iter::from_fn(|| run.next().unwrap()).collect()
-}
-
-fn done(engine: &Engine, request: Request) -> Vec<Done> {
-    let finished = |event| if let Event::Done(done) = event { Some(done) } else { None };
-    let mut done: Vec<Done> = events(engine, request).into_iter().filter_map(finished).collect();
-    done.sort_by_key(|done| done.sample);
-    done
 }
 
 fn base(length: usize) -> Request {

@@ -4,23 +4,11 @@ mod common;
 
 use std::collections::HashMap;
 
-use bdlm::event::{CellState, Done, Event, StopReason};
+use bdlm::event::{CellState, Event, StopReason};
 use bdlm::gpu::{DType, Gpu};
 use bdlm::sample::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Sampler, Sampling, Watch};
 use common::fixtures::Fixture;
-use common::{gpu, tales};
-
-fn events(engine: &Engine, request: Request) -> Vec<Event> {
-    let mut run = engine.run(request).unwrap();
-    std::iter::from_fn(|| run.next().unwrap()).collect()
-}
-
-fn done(engine: &Engine, request: Request) -> Vec<Done> {
-    let finished = |event| if let Event::Done(done) = event { Some(done) } else { None };
-    let mut done: Vec<Done> = events(engine, request).into_iter().filter_map(finished).collect();
-    done.sort_by_key(|done| done.sample);
-    done
-}
+use common::{done, events, gpu, tales};
 
 fn ids(engine: &Engine, request: Request) -> Vec<Vec<u32>> {
     done(engine, request).into_iter().map(|done| done.ids).collect()

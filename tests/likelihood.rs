@@ -147,19 +147,22 @@ fn sedd_losses_are_reproduced() {
     check_losses("sedd");
 }
 
+/// -log p of every token but the first, from a model that predicts the next one.
+fn check_likelihoods(f: &Fixture, case: &str, wanted: &[f32]) {
+    let (ids, n) = (f.ids(case), f.shape(case)[1]);
+    for gpu in gpus() {
+        let mut likelihood = likelihood(f, &gpu, options(n, Estimator::Exact));
+        let found = estimate(&mut likelihood, &sequences(&ids, n));
+        let nll = found.iter().flat_map(|s| &s.blocks[1..]).map(|&nll| nll as f32);
+        check(&nll.collect::<Vec<_>>(), wanted, tolerances::LOGITS_F32).unwrap();
+        assert_eq!((found[0].tokens, found[0].blocks[0]), (n - 1, 0.0));
+    }
+}
+
 #[test]
 fn ar_likelihoods_are_exact() {
     let f = Fixture::open("ar");
-    let (ids, n) = (f.ids("x0"), f.shape("x0")[1]);
-    let wanted = f.f32("nll");
-    for gpu in gpus() {
-        let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
-        let found = estimate(&mut likelihood, &sequences(&ids, n));
-        let got: Vec<f32> =
-            found.iter().flat_map(|s| &s.blocks[1..]).map(|&nll| nll as f32).collect();
-        check(&got, &wanted, tolerances::LOGITS_F32).unwrap();
-        assert_eq!((found[0].tokens, found[0].blocks[0]), (n - 1, 0.0));
-    }
+    check_likelihoods(&f, "x0", &f.f32("nll"));
 }
 
 #[test]
@@ -167,17 +170,9 @@ fn gpt2_likelihoods_are_exact() {
     let f = Fixture::open("gpt2-tiny");
     let (ids, n, v) = (f.ids("ids"), f.shape("ids")[1], f.config.vocab_size);
     let logits = f.f32("logits");
-    let wanted: Vec<f32> = (0..ids.len())
-        .filter(|i| i % n > 0)
-        .map(|i| twins::cross_entropy(&logits[(i - 1) * v..i * v], v, v, &ids[i..=i])[0])
-        .collect();
-    for gpu in gpus() {
-        let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
-        let found = estimate(&mut likelihood, &sequences(&ids, n));
-        let got: Vec<f32> =
-            found.iter().flat_map(|s| &s.blocks[1..]).map(|&nll| nll as f32).collect();
-        check(&got, &wanted, tolerances::LOGITS_F32).unwrap();
-    }
+    let nll = |i: usize| twins::cross_entropy(&logits[(i - 1) * v..i * v], v, v, &ids[i..=i])[0];
+    let wanted: Vec<f32> = (0..ids.len()).filter(|i| i % n > 0).map(nll).collect();
+    check_likelihoods(&f, "ids", &wanted);
 }
 
 #[test]

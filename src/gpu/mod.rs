@@ -6,7 +6,6 @@ mod kernels;
 mod ops;
 mod plan;
 mod profile;
-mod scoring;
 mod tensor;
 mod weight;
 
@@ -15,10 +14,9 @@ pub use device::{Gpu, GpuOptions, KernelFamily};
 pub use kernels::KERNELS;
 pub use ops::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS, STEP_WORDS,
-    Sequences, Vocabulary, draw_chunks,
+    SUM_WORDS, Sequences, Vocabulary, draw_chunks,
 };
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
-pub use scoring::SUM_WORDS;
 pub use tensor::{COLUMN_PAD, DType, ROW_PAD, Tensor};
 pub use weight::{Part, Weight, weight_bytes};

@@ -9,9 +9,10 @@ pub mod twins;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock};
 
+use bdlm::event::{Done, Event};
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::ModelFiles;
-use bdlm::sample::Engine;
+use bdlm::sample::{Engine, Request};
 
 pub const FAMILIES: [KernelFamily; 3] =
     [KernelFamily::Outer, KernelFamily::Workgroup, KernelFamily::Plain];
@@ -55,6 +56,20 @@ pub fn gpus() -> impl Iterator<Item = Gpu> {
 /// The embedded default model.
 pub fn tales(gpu: &Gpu) -> Engine {
     Engine::load(gpu, &ModelFiles::embedded(), DType::F16, &mut |_, _| {}).unwrap()
+}
+
+/// All events of a run.
+pub fn events(engine: &Engine, request: Request) -> Vec<Event> {
+    let mut run = engine.run(request).unwrap();
+    std::iter::from_fn(|| run.next().unwrap()).collect()
+}
+
+/// The finished samples of a run, in order.
+pub fn done(engine: &Engine, request: Request) -> Vec<Done> {
+    let finished = |event| if let Event::Done(done) = event { Some(done) } else { None };
+    let mut done: Vec<Done> = events(engine, request).into_iter().filter_map(finished).collect();
+    done.sort_by_key(|done| done.sample);
+    done
 }
 
 /// The largest absolute difference, if it is within the tolerance.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use bdlm::eval::GenerativeReport;
+use bdlm::model::{Config, Family};
 use bdlm::sample::{Engine, Request, Sampling};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -86,7 +87,7 @@ struct GridArgs {
 /// One combination.
 #[derive(Clone, Copy)]
 struct Combination {
-    block_size: usize,
+    block_size: Option<usize>,
     name: SamplerName,
     options: SamplerOptions,
     temperature: f64,
@@ -96,7 +97,7 @@ struct Combination {
 /// One row of the result.
 #[derive(Serialize)]
 struct SweepRow {
-    block_size: usize,
+    block_size: Option<usize>,
     sampler: String,
     temperature: f64,
     top_p: f64,
@@ -118,7 +119,7 @@ impl Sweep {
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;
         let engine = self.model.load(&gpu, self.device.weights)?;
-        let combinations = self.grid.combinations(engine.dit().config().block_size);
+        let combinations = self.grid.combinations(engine.dit().config());
         let mut rows: Vec<SweepRow> = Vec::with_capacity(combinations.len());
         for (i, combination) in combinations.iter().enumerate() {
             check_interrupt()?;
@@ -150,7 +151,7 @@ impl Sweep {
         let Combination { block_size, temperature, top_p, .. } = combination;
         let request = Request {
             length: self.length,
-            block_size: Some(block_size),
+            block_size,
             samples: self.samples,
             batch: self.batch,
             seed: self.seed,
@@ -158,7 +159,7 @@ impl Sweep {
             ..Request::default()
         };
         // The first run of a shape compiles its kernels: that is not what is timed.
-        let length = (2 * block_size).min(self.length);
+        let length = (2 * block_size.unwrap_or(1)).min(self.length);
         generate(engine, Request { length, samples: self.batch, ..request.clone() })?;
         let started = Instant::now();
         let samples = generate(engine, request)?;
@@ -202,9 +203,10 @@ impl GridArgs {
     }
 
     /// Every combination, the block size changing slowest.
-    fn combinations(&self, block_size: usize) -> Vec<Combination> {
-        let sizes =
-            if self.block_size.is_empty() { vec![block_size] } else { self.block_size.clone() };
+    fn combinations(&self, config: &Config) -> Vec<Combination> {
+        let own = (config.family() == Family::BlockDiffusion).then_some(config.block_size);
+        let given: Vec<_> = self.block_size.iter().copied().map(Some).collect();
+        let sizes = if given.is_empty() { vec![own] } else { given };
         let mut all = Vec::new();
         for block_size in sizes {
             for (name, options) in self.samplers() {
@@ -246,7 +248,7 @@ impl GridArgs {
 impl Combination {
     fn sampling(&self) -> Sampling {
         let Combination { block_size, name, options, temperature, top_p } = *self;
-        let sampler = name.sampler(options, block_size);
+        let sampler = name.sampler(options, block_size.unwrap_or(1));
         Sampling { sampler, temperature: temperature as f32, top_k: 0, top_p: top_p as f32 }
     }
 
@@ -261,13 +263,9 @@ impl Combination {
     }
 
     fn describe(&self) -> String {
-        format!(
-            "block {}, {}, temperature {}, top-p {}",
-            self.block_size,
-            self.sampler_words(),
-            self.temperature,
-            self.top_p
-        )
+        let sampler = self.sampler_words();
+        let block = self.block_size.map(|size| format!("block {size}, ")).unwrap_or_default();
+        format!("{block}{sampler}, temperature {}, top-p {}", self.temperature, self.top_p)
     }
 }
 
@@ -275,7 +273,8 @@ impl Combination {
 fn panels(rows: &[SweepRow]) -> Vec<Panel> {
     let key = |row: &SweepRow| {
         let sampler = row.sampler.split(' ').next().unwrap_or_default();
-        format!("{}, {sampler}", row.block_size)
+        let block = row.block_size.map(|size| format!("{size}, ")).unwrap_or_default();
+        format!("{block}{sampler}")
     };
     let series = |x: fn(&SweepRow) -> f64, y: fn(&SweepRow) -> f64| {
         let mut series: Vec<Series> = Vec::new();

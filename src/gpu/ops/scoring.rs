@@ -1,7 +1,7 @@
 //! The kernels of likelihoods: picking rows, and cross-entropy over chunks of the vocabulary.
 
 use crate::Result;
-use crate::gpu::kernels::{CROSS_ENTROPY, GATHER, row_lanes};
+use crate::gpu::kernels::{CROSS_ENTROPY, GATHER};
 use crate::gpu::{Recorder, Tensor, Vocabulary};
 
 /// Words of a row's sums: highest logit, sum, the target's logit, first token of the next chunk.
@@ -17,7 +17,7 @@ impl Recorder<'_> {
     pub fn gather(&mut self, x: &Tensor, rows: &Tensor, y: &Tensor) -> Result<()> {
         let (r, c) = (rows.dim(0), x.dim(1));
         y.expect(&[r, c])?;
-        let overrides = [("C", c as f64), ("LANES", row_lanes(self.gpu().kernels()) as f64)];
+        let overrides = [("C", c as f64), ("LANES", self.lanes())];
         self.dispatch(&GATHER, &overrides, &[x, rows, y], [r, 1, 1])
     }
 
@@ -43,7 +43,7 @@ impl Recorder<'_> {
             ("COLUMNS", columns as f64),
             ("STRIDE", logits.dim(1) as f64),
             ("MASK", f64::from(vocabulary.mask_id)),
-            ("LANES", row_lanes(self.gpu().kernels()) as f64),
+            ("LANES", self.lanes()),
         ];
         self.dispatch(&CROSS_ENTROPY, &overrides, &[logits, targets, sums], [t, 1, 1])
     }

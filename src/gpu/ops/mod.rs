@@ -1,0 +1,28 @@
+//! One method per kernel: checks the shapes, chooses the variant, records the dispatch.
+
+mod network;
+mod sampling;
+mod scoring;
+
+pub use network::{Epilogue, Modulation, Onto, Sequences};
+pub use sampling::{
+    CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
+};
+pub use scoring::SUM_WORDS;
+
+use crate::gpu::kernels::row_lanes;
+use crate::gpu::{KernelFamily, Recorder};
+
+impl Recorder<'_> {
+    fn family(&self) -> KernelFamily {
+        self.gpu().kernels()
+    }
+
+    fn lanes(&self) -> f64 {
+        row_lanes(self.family()) as f64
+    }
+}
+
+fn flag(on: bool) -> f64 {
+    if on { 1.0 } else { 0.0 }
+}
