@@ -94,7 +94,7 @@ fn find(
             return limit;
         }
         // Without ties the key tells all.
-        if (round >= 3u && left == 1u) {
+        if (round == 3u && left == 1u) {
             break;
         }
     }
