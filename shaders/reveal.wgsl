@@ -30,8 +30,7 @@ const NOT_FINITE = 0xffffffffu;
 
 var<workgroup> masked: array<u32, CELLS>;
 var<workgroup> priority: array<u32, CELLS>;  // of masked cells: the lowest open first
-var<workgroup> entropy: array<f32, CELLS>;   // of masked cells
-var<workgroup> log_sum: array<f32, CELLS>;   // of exp(logits), of masked cells
+var<workgroup> weight: array<f32, CELLS>;    // their entropies; BY_SCORE: log of p(opens)
 
 @compute @workgroup_size(LANES)
 fn reveal(
@@ -40,18 +39,20 @@ fn reveal(
 ) {
     let t0 = group.x * CELLS;
     for (var i = lane; i < CELLS; i += LANES) {
-        masked[i] = select(0u, 1u, ids[t0 + i] == MASK);
+        // A cell whose logits were no numbers stays so marked.
+        masked[i] = select(0u, 1u, ids[t0 + i] == MASK && cells[t0 + i].state == 0u);
         if (masked[i] == 1u) {
             let measured = measure((t0 + i) * CHUNKS);
             cells[t0 + i] = measured.cell;
-            entropy[i] = measured.cell.entropy;
-            log_sum[i] = measured.log_sum;
+            masked[i] = select(0u, 1u, measured.cell.state == 0u);
+            let log_opens = measured.log_sum + step.bound - log(f32(MASK));
+            weight[i] = select(measured.cell.entropy, log_opens, step.order == BY_SCORE);
             priority[i] = rank_by(measured, keys[t0 + i], i);
         }
     }
     workgroupBarrier();
     for (var i = lane; i < CELLS; i += LANES) {
-        if (masked[i] == 1u && cells[t0 + i].state == 0u && opens(t0 + i, i)) {
+        if (masked[i] == 1u && opens(t0 + i, i)) {
             cells[t0 + i].state = step.step + 1u;
             ids[t0 + i] = cells[t0 + i].token;
         }
@@ -77,27 +78,28 @@ fn rank_by(measured: Measured, key: vec4<u32>, i: u32) -> u32 {
 
 // True if cell i, row t, opens at this step.
 fn opens(t: u32, i: u32) -> bool {
+    if (step.open_count == 0u && step.order == BY_BITS) {
+        return priority[i] < step.open_below;
+    }
+    if (step.order == BY_SCORE) {
+        return log((f32(priority[i]) + 0.5) * 0x1p-32) < weight[i];
+    }
     var before = 0u;
-    var sum = 0.0;           // of the entropies before it
+    var sum = 0.0;           // of the weights before it
     for (var j = 0u; j < CELLS; j++) {
         let earlier = priority[j] < priority[i] || (priority[j] == priority[i] && j < i);
         if (masked[j] == 1u && earlier) {
             before += 1u;
-            sum += entropy[j];
+            sum += weight[j];
         }
     }
     if (before < step.open_count) {
         return true;
     }
     switch step.order {
-        case BY_BITS: { return priority[i] < step.open_below; }
         case BY_CONFIDENCE: { return cells[t].confidence >= step.bound; }
         // Rising entropies less the largest: those before it.
         case BY_ENTROPY: { return sum <= step.bound; }
-        case BY_SCORE: {
-            let uniform_bits = log((f32(priority[i]) + 0.5) * 0x1p-32);
-            return uniform_bits < log_sum[i] + step.bound - log(f32(MASK));
-        }
         default: { return false; }
     }
 }

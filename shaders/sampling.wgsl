@@ -3,7 +3,7 @@
 // Layout as sample::StepUniform in Rust; a test compares the two.
 struct Step {
     step: u32,                   // reveal decision within the block
-    open_count: u32,             // masked cells to open, those of lowest random bits
+    open_count: u32,             // masked cells to open, the first of the order
     open_below: u32,             // and those whose random bits are below this
     top_k: u32,                  // tokens kept, 0 = all
     top_p: f32,                  // nucleus mass, 1 = all

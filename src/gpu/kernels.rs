@@ -106,6 +106,14 @@ pub(crate) fn row_lanes(family: KernelFamily) -> usize {
     }
 }
 
+/// Invocations per workgroup for a kernel whose loops have so many turns in all: lavapipe ends the
+/// loops of an invocation after 65,535 turns, whatever is left of them.
+pub(crate) fn lanes_for_turns(family: KernelFamily, turns: usize) -> usize {
+    const MAX_TURNS: usize = 1 << 15;
+    const MAX_LANES: usize = 256;
+    turns.div_ceil(MAX_TURNS).next_power_of_two().clamp(row_lanes(family), MAX_LANES)
+}
+
 /// Columns of logits that one workgroup of the draw looks at.
 pub(crate) fn draw_chunk(family: KernelFamily) -> usize {
     match family {

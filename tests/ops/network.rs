@@ -237,6 +237,26 @@ fn attention() {
 }
 
 #[test]
+fn attention_over_a_long_window_sees_all_of_it() {
+    let (d, s, t) = (64, 8192, 8);
+    let mut random = Random(3);
+    let (q, k, v) = (random.numbers(t * d), random.numbers(s * d), random.numbers(s * d));
+    let spans = [[0, s as u32, 0, 0]; 8];
+    for gpu in gpus() {
+        let y = Tensor::activation(&gpu, "y", &[t, d]).unwrap();
+        run(&gpu, |r| {
+            let cache = [&upload(&gpu, &[s, d], &k), &upload(&gpu, &[s, d], &v)];
+            let spans = words(&gpu, &[t, 4], spans.as_flattened());
+            r.attention(&upload(&gpu, &[t, d], &q), cache, &spans, 1, t, &y).unwrap();
+        });
+        let row = |i: usize| twins::attention(&q[i * d..(i + 1) * d], &k, &v, spans[i], d);
+        let wanted: Vec<f32> = (0..t).flat_map(row).collect();
+        check(&read(&gpu, &y), &wanted, OP)
+            .unwrap_or_else(|e| panic!("{:?} kernels: {e}", gpu.kernels()));
+    }
+}
+
+#[test]
 fn a_wrong_answer_is_rejected() {
     let wanted = [1.0, 2.0, 3.0];
     assert!(check(&[1.0, 2.0, 3.0], &wanted, OP).is_ok());

@@ -109,7 +109,7 @@ fn threshold() {
     let sampling =
         |top_k, top_p, temperature| Sampling { top_k, top_p, temperature, ..Sampling::default() };
     for gpu in gpus() {
-        for (v, spread) in [(5, 2.0), (98, 4.0), (4099, 8.0)] {
+        for (v, spread) in [(5, 2.0), (98, 4.0), (4099, 8.0), (50_258, 9.0)] {
             let mut rows = Rows::new(3, v, spread);
             // Ties: equal logits are told apart by id.
             let tied = rows.row(0).iter().map(|x| (x * 2.0).round()).collect::<Vec<_>>();
@@ -245,6 +245,9 @@ fn check_reveal(gpu: &Gpu, block: usize, sampler: Sampler) -> Result<(), String>
         expected_reveal(&rows, at, masked, sampler)
     });
     for (i, opens) in opens.enumerate() {
+        if is_near_tie(&rows, i, sampler) {
+            continue;
+        }
         let [token, _, _, state] = found.cells[i];
         let wanted = match (masked[i], opens) {
             (false, _) => (3, [0; 4], 0),
@@ -256,6 +259,14 @@ fn check_reveal(gpu: &Gpu, block: usize, sampler: Sampler) -> Result<(), String>
         }
     }
     Ok(())
+}
+
+/// True if a logarithm of a GPU, right to some 4 digits, may fall on either side of a bound.
+fn is_near_tie(rows: &Rows, i: usize, sampler: Sampler) -> bool {
+    let Sampler::Analytic { steps } = sampler else { return false };
+    let p = twins::opening_probability(&rows.row(i)[..rows.mask()], 2, steps);
+    let uniform = twins::order_bits(rows.keys[i], 2) / 2f64.powi(32);
+    (uniform / p - 1.0).abs() < 1e-3
 }
 
 /// Which cells of the block at row `at` open, by the twin.
@@ -327,6 +338,15 @@ fn reveal() {
 }
 
 #[test]
+fn a_block_as_long_as_the_published_window_opens_too() {
+    for gpu in gpus() {
+        for sampler in [Sampler::Analytic { steps: 6 }, Sampler::EntropyBounded { bound: 9.0 }] {
+            check_reveal(&gpu, 1024, sampler).unwrap_or_else(|e| panic!("{sampler:?}: {e}"));
+        }
+    }
+}
+
+#[test]
 fn orders_differ_from_each_other() {
     let rows = Rows::new(16, 9, 3.0);
     let masked = [true; 16];
@@ -349,11 +369,22 @@ fn logits_that_are_no_numbers_are_reported_and_not_opened() {
         for bad in [f32::NAN, f32::INFINITY] {
             let mut rows = Rows::new(2, 98, 2.0);
             rows.logits[98 + 40] = bad;
-            let found = rows.step(&gpu, Sampling::default().uniform(0), 2, false);
-            let name = format!("{bad} {:?}", gpu.kernels());
-            assert_eq!(found.cells[1][3], u32::MAX, "{name}");
-            assert_eq!(found.ids[1], 97, "{name}");
-            assert!(found.cells[0][3] < 2, "{name}");
+            for sampler in [
+                Sampler::FirstHitting,
+                Sampler::LeftToRight { per_pass: 1 },
+                Sampler::Confidence { per_pass: 1 },
+                Sampler::Entropy { per_pass: 1 },
+                Sampler::Margin { per_pass: 1 },
+                Sampler::Threshold { confidence: 0.9 },
+                Sampler::EntropyBounded { bound: 0.1 },
+            ] {
+                let sampling = Sampling { sampler, ..Sampling::default() };
+                let found = rows.step(&gpu, sampling.uniform(0), 2, false);
+                let name = format!("{bad} {sampler:?} {:?}", gpu.kernels());
+                assert_eq!(found.cells[1][3], u32::MAX, "{name}");
+                assert_eq!(found.ids[1], 97, "{name}");
+                assert_eq!(found.cells[0][3], 1, "the other cell opens: {name}");
+            }
         }
     }
 }
@@ -361,7 +392,7 @@ fn logits_that_are_no_numbers_are_reported_and_not_opened() {
 #[test]
 fn candidates() {
     for gpu in gpus() {
-        for (v, count) in [(5, 1), (98, 5), (6, 10), (4099, 3)] {
+        for (v, count) in [(5, 1), (98, 5), (6, 10), (4099, 3), (50_258, 64)] {
             let mut rows = Rows::new(3, v, 3.0);
             rows.logits[v..2 * v].fill(0.5);
             let logits = rows.upload_logits(&gpu);

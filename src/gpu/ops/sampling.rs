@@ -1,7 +1,7 @@
 //! The sampler's kernels: threshold, draw, reveal, candidates.
 
 use crate::Result;
-use crate::gpu::kernels::{CANDIDATES, DRAW, REVEAL, THRESHOLD, draw_chunk};
+use crate::gpu::kernels::{CANDIDATES, DRAW, REVEAL, THRESHOLD, draw_chunk, lanes_for_turns};
 use crate::gpu::ops::flag;
 use crate::gpu::{KernelFamily, Recorder, Tensor};
 
@@ -41,7 +41,9 @@ impl Recorder<'_> {
         let t = expect_logits(logits, ids, vocabulary)?;
         step.expect(&[STEP_WORDS])?;
         limits.expect(&[t, 2])?;
-        let overrides = vocabulary.overrides(logits, self.lanes());
+        // Two highest logits and sums, and seven bytes each of top-k and nucleus.
+        let lanes = lanes_for_turns(self.gpu().kernels(), 16 * vocabulary.size);
+        let overrides = vocabulary.overrides(logits, lanes as f64);
         self.dispatch(&THRESHOLD, &overrides, &[logits, ids, step, limits], [t, 1, 1])
     }
 
@@ -94,11 +96,13 @@ impl Recorder<'_> {
         keys.expect(&[t, 4])?;
         step.expect(&[STEP_WORDS])?;
         cells.expect(&[t, CELL_WORDS])?;
+        // Each cell looks at all others.
+        let lanes = lanes_for_turns(self.gpu().kernels(), block_size * block_size);
         let overrides = [
             ("CELLS", block_size as f64),
             ("CHUNKS", partials.dim(1) as f64),
             ("MASK", f64::from(mask_id)),
-            ("LANES", self.lanes()),
+            ("LANES", lanes as f64),
         ];
         let bindings = [partials, keys, step, ids, cells];
         self.dispatch(&REVEAL, &overrides, &bindings, [t / block_size, 1, 1])
@@ -119,7 +123,8 @@ impl Recorder<'_> {
     ) -> Result<()> {
         let t = expect_logits(logits, ids, vocabulary)?;
         top.expect(&[t, top.dim(1), CANDIDATE_WORDS])?;
-        let mut overrides = vocabulary.overrides(logits, self.lanes()).to_vec();
+        let lanes = lanes_for_turns(self.gpu().kernels(), (top.dim(1) + 1) * vocabulary.size);
+        let mut overrides = vocabulary.overrides(logits, lanes as f64).to_vec();
         overrides.push(("COUNT", top.dim(1) as f64));
         self.dispatch(&CANDIDATES, &overrides, &[logits, ids, top], [t, 1, 1])
     }
