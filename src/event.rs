@@ -27,7 +27,7 @@ pub struct Start {
     pub sample: usize,
     /// Seed of the run.
     pub seed: u64,
-    /// Tokens of a block.
+    /// Cells that are generated at a time: of a block, or of the window for models without blocks.
     pub block_size: usize,
     /// Positions that the network sees at once.
     pub window: usize,
@@ -50,7 +50,8 @@ pub struct Step {
     pub step: usize,
     /// Runs of the network for this sample so far.
     pub passes: usize,
-    /// The cells of the block, open ones and masked ones.
+    /// The cells of the block, open ones and masked ones. Where a model's windows overlap (MDLM),
+    /// those that the window before opened are given ones.
     pub cells: Vec<Cell>,
     /// Seconds since the sample began.
     pub secs: f64,
@@ -107,7 +108,8 @@ pub struct Block {
     pub sample: usize,
     /// Index of the block in the sequence.
     pub block_idx: usize,
-    /// Its tokens, given ones included; fewer than a block where the sequence ends.
+    /// Its tokens, the prompt's included, those of an overlapping window before it not; fewer than
+    /// a block where the sequence ends.
     pub ids: Vec<u32>,
     /// New text. Characters that are not complete, and what may become a stop string, come with
     /// a later block. None without a tokenizer.

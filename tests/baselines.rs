@@ -3,7 +3,7 @@
 
 mod common;
 
-use bdlm::event::{CellState, Event};
+use bdlm::event::{CellState, Event, StopReason};
 use bdlm::gpu::{DType, Gpu};
 use bdlm::model::Batch;
 use bdlm::sample::{CachePolicy, Engine, Prompt, Request, Sampler, Sampling, Watch};
@@ -134,7 +134,7 @@ fn masked_diffusion_fills_a_window_and_goes_on_by_half_of_it() {
     for length in [20, 32, 70] {
         check_invariance(&engine, &base(length), &[CachePolicy::Recompute]);
     }
-    // Windows of 32 that move by 16: 0..32, 16..48, 32..64, 48..80.
+    // Windows of 32 that move by 16: 0..32, 16..48, 32..64, 38..70.
     let blocks: Vec<usize> = events(&engine, base(70))
         .iter()
         .filter_map(
@@ -142,6 +142,7 @@ fn masked_diffusion_fills_a_window_and_goes_on_by_half_of_it() {
         )
         .collect();
     assert_eq!(blocks, [32, 16, 16, 6]);
+    assert_eq!(done(&engine, base(70))[0].nfe, 66, "the last window ends with the sequence");
     let steps = Sampler::Ancestral { steps: 4 };
     let ancestral =
         Request { sampling: Sampling { sampler: steps, ..Default::default() }, ..base(32) };
@@ -223,6 +224,40 @@ fn scores_say_which_cells_open_and_which_tokens_come() {
     assert!(deviation.abs() < 3.5, "{opened} opened, expected {expected}");
     assert!(chi_square(&counts, &twins::softmax(row, 1.0, v - 1)) > 0.001);
     assert!(chi_square(&counts, &twins::softmax(row, 0.8, v - 1)) < 0.001);
+}
+
+#[test]
+fn prompts_longer_than_the_window_leave_their_end_in_sight() {
+    let Some(gpu) = gpu(None) else { return };
+    for name in ["ar", "mdlm"] {
+        let engine = engine(&gpu, name);
+        let prompt: Vec<u32> = (0..99).map(|i| 1 + (i * 7) % 90).collect();
+        let request = Request { prompt: Prompt::Ids(prompt.clone()), ..base(120) };
+        let found = done(&engine, request.clone()).remove(0);
+        assert_eq!((&found.ids[1..100], found.n_tokens), (&prompt[..], 120), "{name}");
+        let bare = Request { cache: CachePolicy::Recompute, batch: 2, samples: 2, ..request };
+        assert_eq!(done(&engine, bare)[0].ids, found.ids, "{name}");
+    }
+}
+
+#[test]
+fn texts_end_at_the_second_end_of_text_and_repetition_is_redrawn() {
+    let Some(gpu) = gpu(None) else { return };
+    for name in ["ar", "mdlm"] {
+        let engine = engine(&gpu, name);
+        let request = Request { samples: 12, batch: 5, ..base(90) };
+        let fixed = done(&engine, request.clone());
+        let ended = done(&engine, Request { variable_length: true, ..request });
+        assert!(ended.iter().any(|done| done.stop == StopReason::EndOfText), "{name}");
+        for (ended, fixed) in ended.iter().zip(&fixed) {
+            let second = fixed.ids.iter().enumerate().filter(|(_, id)| **id == 0).nth(1);
+            assert_eq!(ended.ids, fixed.ids[..second.map_or(90, |(at, _)| at + 1)], "{name}");
+        }
+        // No histogram of 97 tokens reaches 10 nats: every draw counts as repetition.
+        let low = done(&engine, Request { min_entropy: 10.0, ..base(300) }).remove(0);
+        assert_eq!((low.stop, low.redraws), (StopReason::LowEntropy, 10), "{name}");
+        assert!(low.ids.starts_with(&[0, 5, 8, 11]) && low.n_tokens > 256, "{name}");
+    }
 }
 
 #[test]

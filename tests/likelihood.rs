@@ -252,3 +252,26 @@ fn what_cannot_be_estimated_is_refused_with_words() {
         assert!(error.contains(words), "{name}: {error:?}, expected {words:?}");
     }
 }
+
+#[test]
+fn logits_that_are_no_numbers_are_an_error_that_names_the_position() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let mut bytes = f.weights();
+    let name = "backbone.output_layer.linear.weight";
+    let head = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let at = head.tensor(name).unwrap().data().as_ptr() as usize - bytes.as_ptr() as usize;
+    // The first token's logit overflows.
+    for number in bytes[at..at + 4 * f.config.hidden_dim].chunks_exact_mut(4) {
+        number.copy_from_slice(&1e38f32.to_le_bytes());
+    }
+    let path = std::path::Path::new("model.safetensors");
+    let checkpoint = bdlm::model::Checkpoint::new(&f.config, &[(path, &bytes)]).unwrap();
+    let dit = bdlm::model::Dit::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+    let mut likelihood = Likelihood::new(Arc::new(dit), options(32, Estimator::Exact)).unwrap();
+    let going_on = &mut |_, _| ControlFlow::Continue(());
+    let ids = f.ids("exact.x0");
+    let outcome = pollster::block_on(likelihood.estimate(&[(0, &ids[..32])], going_on));
+    let error = outcome.unwrap_err().to_string();
+    assert!(error.contains("logits are not finite at position"), "{error}");
+}

@@ -1,5 +1,6 @@
 //! What to generate and how to sample, as arguments of every command that generates.
 
+use bdlm::model::Config;
 use bdlm::sample::{Request, Sampler, Sampling};
 use clap::{Args, ValueEnum};
 
@@ -42,7 +43,7 @@ struct SamplingArgs {
     /// How masked cells open
     #[arg(long, value_enum, default_value = "first-hitting")]
     sampler: SamplerName,
-    /// Steps per block, for ancestral [default: the block size] and analytic [default: 1024]
+    /// Steps per block, for ancestral [default: one per cell] and analytic [default: 1024]
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
     /// Cells that open in a pass, for confidence, entropy, margin, left-to-right and random
@@ -69,13 +70,13 @@ pub enum SamplerName {
     Ancestral,
     /// K uniformly chosen cells per pass; exact for K = 1
     Random,
-    /// The K leftmost cells per pass; changes the distribution for K > 1
+    /// The K leftmost cells per pass; a chain rule for K = 1, changes the distribution for more
     LeftToRight,
     /// The K cells with the likeliest tokens per pass; changes the distribution
     Confidence,
-    /// The K cells of lowest entropy per pass; changes the distribution
+    /// The K cells of lowest entropy per pass; a chain rule for K = 1, changes the distribution for more
     Entropy,
-    /// The K cells whose two likeliest tokens differ most per pass; changes the distribution
+    /// The K cells whose two likeliest tokens differ most per pass; as entropy
     Margin,
     /// All cells whose token is likely enough; faster, changes the distribution
     Threshold,
@@ -88,12 +89,12 @@ pub enum SamplerName {
 impl SamplerName {
     /// The sampler, its number of cells per pass 1 and its other options at their defaults unless
     /// given.
-    pub fn sampler(self, options: SamplerOptions, block_size: usize) -> Sampler {
+    pub fn sampler(self, options: SamplerOptions, n_cells: usize) -> Sampler {
         let per_pass = options.per_pass.unwrap_or(1);
         match self {
             SamplerName::FirstHitting => Sampler::FirstHitting,
             SamplerName::Ancestral => {
-                Sampler::Ancestral { steps: options.steps.unwrap_or(block_size) }
+                Sampler::Ancestral { steps: options.steps.unwrap_or(n_cells) }
             }
             SamplerName::Analytic => {
                 Sampler::Analytic { steps: options.steps.unwrap_or(DEFAULT_STEPS) }
@@ -164,19 +165,20 @@ impl RequestArgs {
         }
     }
 
-    /// The request for so many samples, given the checkpoint's block size.
-    pub fn request(&self, samples: usize, block_size: usize) -> Request {
-        Request {
+    /// The request for so many samples of a model.
+    pub fn request(&self, samples: usize, config: &Config) -> Request {
+        let request = Request {
             length: self.length,
             block_size: self.block_size,
             samples,
             batch: self.batch,
             seed: self.seed,
-            sampling: self.sampling.sampling(self.block_size.unwrap_or(block_size)),
             variable_length: self.variable_length,
             min_entropy: self.sampling.min_entropy,
             ..Request::default()
-        }
+        };
+        let sampling = self.sampling.sampling(request.n_cells(config));
+        Request { sampling, ..request }
     }
 }
 
@@ -186,9 +188,9 @@ impl SamplingArgs {
         SamplerOptions { steps, per_pass, threshold, entropy_bound }
     }
 
-    fn sampling(&self, block_size: usize) -> Sampling {
+    fn sampling(&self, n_cells: usize) -> Sampling {
         let SamplingArgs { temperature, top_k, top_p, sampler, .. } = *self;
-        let sampler = sampler.sampler(self.options(), block_size);
+        let sampler = sampler.sampler(self.options(), n_cells);
         Sampling { sampler, temperature, top_k, top_p }
     }
 }

@@ -342,11 +342,9 @@ impl Denoiser {
 impl Noise {
     /// Room for the vectors of so many steps, where the network takes them.
     fn new(dit: &Dit, steps: usize) -> Result<Option<Noise>> {
-        let Some(vectors) = dit.condition(Some(&vec![0.0; steps]))? else { return Ok(None) };
-        let width = dit.config().cond_dim;
-        let first = vectors.get(..width).unwrap_or_default();
-        let table = Tensor::padded(dit.gpu(), "noise", &[steps, width], DType::F32, 1)?;
-        let conditioning = Conditioning::new(dit, first, Sequences::SHARED)?;
+        let Some(vector) = dit.condition(Some(&[0.0]))? else { return Ok(None) };
+        let table = Tensor::padded(dit.gpu(), "noise", &[steps, vector.len()], DType::F32, 1)?;
+        let conditioning = Conditioning::new(dit, &vector, Sequences::SHARED)?;
         Ok(Some(Noise { conditioning, vectors: table }))
     }
 

@@ -4,7 +4,7 @@
 use crate::model::{Config, Family, Ring};
 
 /// The blocks of a sequence. Block number b holds `block_size` cells from position `b * stride` on;
-/// where the stride is smaller, the first cells of a block are the last ones of the block before.
+/// where the stride is smaller, the first cells of a block are the last ones of the blocks before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
     /// Cells that are generated at a time.
@@ -15,6 +15,8 @@ pub struct Geometry {
     pub lag: usize,
     /// What rows see.
     pub sight: Sight,
+    /// Where the last block may begin at most: it does not reach beyond the sequence.
+    pub last_start: usize,
 }
 
 /// What a row of a block sees.
@@ -34,18 +36,22 @@ impl Geometry {
         match config.family() {
             Family::BlockDiffusion => {
                 let size = block_size.unwrap_or(config.block_size);
-                Geometry { block_size: size, stride: size, lag: 0, sight: Sight::Before }
+                Geometry::of_blocks(size, 0)
             }
-            Family::Autoregressive | Family::Gpt2 => {
-                Geometry { block_size: 1, stride: 1, lag: 1, sight: Sight::Before }
-            }
+            Family::Autoregressive | Family::Gpt2 => Geometry::of_blocks(1, 1),
             Family::MaskedDiffusion | Family::ScoreEntropy => {
                 let size = length.clamp(1, config.model_length);
                 let is_one = length <= config.model_length;
                 let stride = if is_one { size } else { (size / 2).max(1) };
-                Geometry { block_size: size, stride, lag: 0, sight: Sight::Own }
+                let last_start = length.saturating_sub(size);
+                Geometry { block_size: size, stride, lag: 0, sight: Sight::Own, last_start }
             }
         }
+    }
+
+    fn of_blocks(size: usize, lag: usize) -> Geometry {
+        let (sight, last_start) = (Sight::Before, usize::MAX);
+        Geometry { block_size: size, stride: size, lag, sight, last_start }
     }
 
     /// Index of the block that comes after `n_tokens` finished ones.
@@ -58,13 +64,13 @@ impl Geometry {
 
     /// First position of a block.
     pub fn start(&self, block_idx: usize) -> usize {
-        block_idx * self.stride
+        (block_idx * self.stride).min(self.last_start)
     }
 
     /// First position of a block that is in no block before it.
     pub fn own_start(&self, block_idx: usize) -> usize {
         let shared = if block_idx > 0 { self.block_size - self.stride } else { 0 };
-        self.start(block_idx) + shared
+        block_idx * self.stride + shared
     }
 
     /// Blocks that a ring has room for: those of the window, and those that one pass may store.
@@ -94,15 +100,16 @@ mod tests {
 
     #[test]
     fn blocks_that_overlap_share_their_first_cells() {
-        let g = Geometry { block_size: 8, stride: 4, lag: 0, sight: Sight::Own };
+        let g = Geometry { block_size: 8, stride: 4, lag: 0, sight: Sight::Own, last_start: 6 };
         let blocks: Vec<usize> = [0, 7, 8, 11, 12, 20].map(|n| g.block_idx(n)).into();
         assert_eq!(blocks, [0, 0, 1, 1, 2, 4]);
-        assert_eq!([0, 1, 2].map(|b| (g.start(b), g.own_start(b))), [(0, 0), (4, 8), (8, 12)]);
+        let starts = [0, 1, 2].map(|b| (g.start(b), g.own_start(b)));
+        assert_eq!(starts, [(0, 0), (4, 8), (6, 12)], "the last ends with the sequence");
     }
 
     #[test]
     fn blocks_that_do_not_overlap_follow_each_other() {
-        let g = Geometry { block_size: 4, stride: 4, lag: 0, sight: Sight::Before };
+        let g = Geometry::of_blocks(4, 0);
         let blocks: Vec<usize> = [0, 3, 4, 7, 8].map(|n| g.block_idx(n)).into();
         assert_eq!(blocks, [0, 0, 1, 1, 2]);
         assert_eq!((g.start(3), g.own_start(3)), (12, 12));

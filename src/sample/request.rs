@@ -1,6 +1,7 @@
 //! What to generate, and the checks of it.
 
 use crate::model::{Config, Family, check_ids};
+use crate::sample::geometry::Geometry;
 use crate::sample::sampler::{Sampler, Sampling};
 use crate::{Error, Result};
 
@@ -92,6 +93,12 @@ impl Default for Request {
 const MAX_CANDIDATES: usize = 64;
 
 impl Request {
+    /// Cells that this model generates at a time: those of a block; of the window, or the whole
+    /// sequence if it is shorter, for models without blocks; one for autoregressive models.
+    pub fn n_cells(&self, config: &Config) -> usize {
+        Geometry::new(config, self.length, self.block_size).block_size
+    }
+
     /// Fails for what this family of models does not do.
     fn check_family(&self, config: &Config) -> Result<()> {
         let (family, sampler, window) =

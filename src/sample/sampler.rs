@@ -10,8 +10,10 @@ use crate::{Error, Result};
 ///
 /// All of them draw each token from the network's distribution given the open cells. *Exact* means
 /// that samples have the distribution of the diffusion process, whose order of opening is uniformly
-/// random; one fixed order of single cells is a factorisation of its own, as valid as the network
-/// is consistent; several cells at once are drawn as if they did not depend on each other.
+/// random. Any other order of single cells that does not look at what is drawn is a *chain rule* of
+/// its own: the same distribution only as far as the network is consistent. Several cells at once
+/// are drawn as if they did not depend on each other, which *changes* the distribution, as does an
+/// order that looks at the drawn tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
@@ -32,8 +34,7 @@ pub enum Sampler {
         /// Cells that open in a pass.
         per_pass: usize,
     },
-    /// The leftmost masked cells. One per pass is a fixed order: not the diffusion process, but no
-    /// approximation of its own; more change the distribution.
+    /// The leftmost masked cells. A chain rule for one per pass; changes the distribution for more.
     LeftToRight {
         /// Cells that open in a pass.
         per_pass: usize,
@@ -44,13 +45,14 @@ pub enum Sampler {
         /// Cells that open in a pass.
         per_pass: usize,
     },
-    /// The cells of lowest entropy. Changes the distribution. Source: Ye et al., Dream, 2025.
+    /// The cells of lowest entropy. A chain rule for one per pass, in an order that follows the open
+    /// cells; changes the distribution for more. Source: Ye et al., Dream, 2025.
     Entropy {
         /// Cells that open in a pass.
         per_pass: usize,
     },
-    /// The cells with the largest difference between their two highest probabilities. Changes the
-    /// distribution. Source: Kim et al., Train for the Worst, Plan for the Best, 2025.
+    /// The cells with the largest difference between their two highest probabilities. A chain rule for
+    /// one per pass; changes the distribution for more. Source: Kim et al., Train for the Worst, Plan for the Best, 2025.
     Margin {
         /// Cells that open in a pass.
         per_pass: usize,
@@ -69,8 +71,8 @@ pub enum Sampler {
         confidence: f32,
     },
     /// Cells of rising entropy while the entropies before them sum to at most the bound: what they
-    /// can depend on each other is at most that. Changes the distribution by at most the bound per
-    /// pass. Source: Ben-Hamu et al., 2025.
+    /// can depend on each other is at most that. Changes the distribution, by a divergence of at most
+    /// the bound per pass for a consistent network. Source: Ben-Hamu et al., 2025.
     EntropyBounded {
         /// Nats.
         bound: f32,

@@ -54,7 +54,7 @@ fn every_set_has_the_defaults_of_the_paper() {
 
 #[test]
 fn the_table_of_the_docs_is_the_table_here() {
-    let docs = include_str!("../../src/eval/mod.rs");
+    let docs = include_str!("../../src/eval/data/mod.rs");
     for (_, name, _, (eos, special), _, key, hub) in TABLE {
         let start = format!("//! | `{name}` |");
         let line = docs.lines().find(|line| line.starts_with(&start)).expect(name);

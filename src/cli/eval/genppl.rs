@@ -62,9 +62,8 @@ impl Genppl {
             Some(samples) => samples,
             None => {
                 let engine = self.model.load(&gpu, self.device.weights)?;
-                let block_size = engine.dit().config().block_size;
                 let count = self.generate.unwrap_or_default();
-                generate(&engine, self.request.request(count, block_size))?
+                generate(&engine, self.request.request(count, engine.dit().config()))?
             }
         };
         let scored = judge.score(&samples)?;

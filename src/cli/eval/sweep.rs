@@ -155,9 +155,10 @@ impl Sweep {
             samples: self.samples,
             batch: self.batch,
             seed: self.seed,
-            sampling: combination.sampling(),
             ..Request::default()
         };
+        let sampling = combination.sampling(request.n_cells(engine.dit().config()));
+        let request = Request { sampling, ..request };
         // The first run of a shape compiles its kernels: that is not what is timed.
         let length = (2 * block_size.unwrap_or(1)).min(self.length);
         generate(engine, Request { length, samples: self.batch, ..request.clone() })?;
@@ -246,9 +247,9 @@ impl GridArgs {
 }
 
 impl Combination {
-    fn sampling(&self) -> Sampling {
-        let Combination { block_size, name, options, temperature, top_p } = *self;
-        let sampler = name.sampler(options, block_size.unwrap_or(1));
+    fn sampling(&self, n_cells: usize) -> Sampling {
+        let Combination { name, options, temperature, top_p, .. } = *self;
+        let sampler = name.sampler(options, n_cells);
         Sampling { sampler, temperature: temperature as f32, top_k: 0, top_p: top_p as f32 }
     }
 
