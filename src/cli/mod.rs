@@ -89,6 +89,11 @@ fn check_interrupt() -> Result<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
 }
 
+/// True after Ctrl-C; what follows can be interrupted anew.
+fn take_interrupt() -> bool {
+    INTERRUPTED.swap(false, Ordering::SeqCst)
+}
+
 /// Ends with a usage error of a subcommand, given by its names, exit code 2.
 fn usage(subcommand: &[&str], words: &str) -> ! {
     let mut command = Cli::command();

@@ -7,10 +7,11 @@ use bdlm::eval::GenerativeReport;
 use clap::Args;
 
 use crate::cli::eval::present::{ReportFormat, csv, flat, print, rows};
-use crate::cli::eval::samples::{Judge, Tokens, generate, read_samples};
+use crate::cli::eval::samples::{Generated, Judge, Tokens, generate, read_samples};
 use crate::cli::files::Output;
 use crate::cli::model::{DeviceArgs, ModelArgs};
 use crate::cli::request::RequestArgs;
+use crate::cli::{Interrupted, note};
 
 /// Generative perplexity: how likely samples are under another model, and their entropy.
 ///
@@ -58,14 +59,20 @@ impl Genppl {
         let tokens = if self.no_retokenize { Tokens::AsTheyAre } else { Tokens::OfText };
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, tokens, &gpu, self.device.weights)?;
-        let samples = match read {
-            Some(samples) => samples,
+        let Generated { samples, is_cut } = match read {
+            Some(samples) => Generated { samples, is_cut: false },
             None => {
                 let engine = self.model.load(&gpu, self.device.weights)?;
                 let count = self.generate.unwrap_or_default();
                 generate(&engine, self.request.request(count, engine.dit().config()))?
             }
         };
+        if is_cut && samples.is_empty() {
+            return Err(Interrupted.into());
+        }
+        if is_cut {
+            note(&format!("interrupted: scoring the {} samples that are finished", samples.len()));
+        }
         let scored = judge.score(&samples)?;
         let report = GenerativeReport::new(&judge.name, &scored)?;
         if let Some(output) = per_sample {
@@ -76,11 +83,13 @@ impl Genppl {
             }
             output.write(&lines)?;
         }
-        print(&match self.format {
+        let report = match self.format {
             ReportFormat::Text => text(&report),
             ReportFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
             ReportFormat::Csv => csv(&flat(&serde_json::to_value(&report)?)),
-        })
+        };
+        print(&report)?;
+        if is_cut { Err(Interrupted.into()) } else { Ok(()) }
     }
 }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use crate::cli::files::{read, shown};
 use crate::cli::model::{ModelArgs, Weights, progress_bar};
-use crate::cli::{Interrupted, check_interrupt};
+use crate::cli::{Interrupted, check_interrupt, take_interrupt};
 
 /// A sample, as a line of `bdlm generate --format jsonl` has it. Other programs' lines need `text`
 /// or `ids` only.
@@ -55,14 +55,25 @@ pub fn read_samples(path: &Path) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Generates the samples of a request.
-pub fn generate(engine: &Engine, request: Request) -> Result<Vec<Sample>> {
+/// Samples that were generated, and whether Ctrl-C came before the last.
+pub struct Generated {
+    /// In order.
+    pub samples: Vec<Sample>,
+    /// Some are missing.
+    pub is_cut: bool,
+}
+
+/// Generates the samples of a request; those that are finished survive Ctrl-C.
+pub fn generate(engine: &Engine, request: Request) -> Result<Generated> {
     let bar = progress_bar("generating {pos}/{len} tokens [{bar:30}] {eta}");
     bar.set_length((request.samples * request.length) as u64);
     let mut run = engine.run(request)?;
-    let mut samples = Vec::new();
+    let (mut samples, mut is_cut) = (Vec::new(), false);
     while let Some(event) = run.next()? {
-        check_interrupt()?;
+        is_cut = take_interrupt();
+        if is_cut {
+            break;
+        }
         match event {
             Event::Block(block) => bar.inc(block.ids.len() as u64),
             Event::Done(done) => samples.push(done.into()),
@@ -71,7 +82,7 @@ pub fn generate(engine: &Engine, request: Request) -> Result<Vec<Sample>> {
     }
     bar.finish_and_clear();
     samples.sort_by_key(|sample: &Sample| sample.sample);
-    Ok(samples)
+    Ok(Generated { samples, is_cut })
 }
 
 /// Which tokens of a sample are scored.

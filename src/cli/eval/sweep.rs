@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::present::csv_lines;
-use crate::cli::eval::samples::{Judge, Tokens, generate};
+use crate::cli::eval::samples::{Generated, Judge, Tokens, generate};
 use crate::cli::files::Output;
 use crate::cli::model::{DeviceArgs, ModelArgs};
 use crate::cli::request::{SamplerName, SamplerOptions};
-use crate::cli::{check_interrupt, note, usage};
+use crate::cli::{Interrupted, note, usage};
 
 /// Sample with every combination of options, score, and show quality against cost.
 ///
@@ -122,11 +122,13 @@ impl Sweep {
         let combinations = self.grid.combinations(engine.dit().config());
         let mut rows: Vec<SweepRow> = Vec::with_capacity(combinations.len());
         for (i, combination) in combinations.iter().enumerate() {
-            check_interrupt()?;
             if io::stderr().is_terminal() {
                 note(&format!("{} of {}: {}", i + 1, combinations.len(), combination.describe()));
             }
-            let row = self.measure(&engine, &mut judge, *combination)?;
+            let row = match self.measure(&engine, &mut judge, *combination) {
+                Err(e) if e.is::<Interrupted>() => break,
+                row => row?,
+            };
             let lines = csv_lines(&serde_json::to_value(&row)?);
             let mut out = io::stdout().lock();
             if i == 0 {
@@ -136,10 +138,10 @@ impl Sweep {
             out.flush()?;
             rows.push(row);
         }
-        match plot {
-            Some(plot) => plot.write(&png(&panels(&rows))?),
-            None => Ok(()),
+        if let Some(plot) = plot {
+            plot.write(&png(&panels(&rows))?)?;
         }
+        if rows.len() < combinations.len() { Err(Interrupted.into()) } else { Ok(()) }
     }
 
     fn measure(
@@ -161,9 +163,15 @@ impl Sweep {
         let request = Request { sampling, ..request };
         // The first run of a shape compiles its kernels: that is not what is timed.
         let length = (2 * block_size.unwrap_or(1)).min(self.length);
-        generate(engine, Request { length, samples: self.batch, ..request.clone() })?;
+        let warm_up = Request { length, samples: self.batch, ..request.clone() };
+        if generate(engine, warm_up)?.is_cut {
+            return Err(Interrupted.into());
+        }
         let started = Instant::now();
-        let samples = generate(engine, request)?;
+        let Generated { samples, is_cut } = generate(engine, request)?;
+        if is_cut {
+            return Err(Interrupted.into());
+        }
         let secs = started.elapsed().as_secs_f64() / self.samples.max(1) as f64;
         let scored = judge.score(&samples)?;
         let report = GenerativeReport::new(&judge.name, &scored)?;
