@@ -138,6 +138,9 @@ impl Sweep {
             out.flush()?;
             rows.push(row);
         }
+        if rows.is_empty() {
+            return Err(Interrupted.into());
+        }
         if let Some(plot) = plot {
             plot.write(&png(&panels(&rows))?)?;
         }
