@@ -6,12 +6,6 @@
 
 override WIDE: bool;         // 64 columns, else 32
 
-// Inputs 8 * k8 .. 8 * k8 + 8 of columns n, n + 8, n + 16, n + 24.
-struct Columns {
-    lo: mat4x4<f32>,
-    hi: mat4x4<f32>,
-}
-
 @compute @workgroup_size(8)
 fn matmul_outer16(
     @builtin(workgroup_id) tile: vec3<u32>,
@@ -59,12 +53,4 @@ fn matmul_outer16(
             store4(m0 + 8u + r, n0 + 32u, bottom_right[r]);
         }
     }
-}
-
-fn columns(n: u32, k8: u32) -> Columns {
-    let w0 = weights(n, k8);
-    let w1 = weights(n + 8u, k8);
-    let w2 = weights(n + 16u, k8);
-    let w3 = weights(n + 24u, k8);
-    return Columns(mat4x4(w0.lo, w1.lo, w2.lo, w3.lo), mat4x4(w0.hi, w1.hi, w2.hi, w3.hi));
 }

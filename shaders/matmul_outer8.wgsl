@@ -14,18 +14,13 @@ fn matmul_outer8(
     let n0 = tile.x * 32u + lane;
     var sum: array<vec4<f32>, 8>;    // [row of the tile][column / 8]
     for (var k8 = 0u; k8 < K / 8u; k8++) {
-        let w0 = weights(n0, k8);
-        let w1 = weights(n0 + 8u, k8);
-        let w2 = weights(n0 + 16u, k8);
-        let w3 = weights(n0 + 24u, k8);
-        let lo = mat4x4(w0.lo, w1.lo, w2.lo, w3.lo);
-        let hi = mat4x4(w0.hi, w1.hi, w2.hi, w3.hi);
+        let w = columns(n0, k8);
         let i = (m0 + lane) * (K / 4u) + 2u * k8;
         let x_lo = x[i];
         let x_hi = x[i + 1u];
         // Eight iterations of constant count: drivers unroll them, which more would forbid.
         for (var r = 0u; r < 8u; r++) {
-            sum[r] += subgroupShuffle(x_lo, r) * lo + subgroupShuffle(x_hi, r) * hi;
+            sum[r] += subgroupShuffle(x_lo, r) * w.lo + subgroupShuffle(x_hi, r) * w.hi;
         }
     }
     for (var r = 0u; r < 8u; r++) {

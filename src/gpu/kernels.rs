@@ -41,9 +41,9 @@ pub const KERNELS: &[KernelSource] = &[
 
 pub(crate) const EMBEDDING: KernelSource = kernel!("embedding");
 pub(crate) const NORM: KernelSource = kernel!("norm", "reduce");
-const MATMUL_OUTER4: KernelSource = kernel!("matmul_outer4", "matmul");
-const MATMUL_OUTER8: KernelSource = kernel!("matmul_outer8", "matmul");
-const MATMUL_OUTER16: KernelSource = kernel!("matmul_outer16", "matmul");
+const MATMUL_OUTER4: KernelSource = kernel!("matmul_outer4", "columns", "matmul");
+const MATMUL_OUTER8: KernelSource = kernel!("matmul_outer8", "columns", "matmul");
+const MATMUL_OUTER16: KernelSource = kernel!("matmul_outer16", "columns", "matmul");
 const MATMUL_PLAIN: KernelSource = kernel!("matmul_plain", "matmul");
 const MATMUL_ROWS: KernelSource = kernel!("matmul_rows", "matmul");
 const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul");
@@ -72,13 +72,14 @@ const NARROW: Overrides<'static> = &[("WIDE", 0.0)];
 
 /// The matrix product for `rows` rows and a weight `[N, K]`.
 ///
-/// On lavapipe taller and wider tiles do more per load (18, 28, 35 and 41 GFLOP/s for 4, 8, 16
-/// and wide 16 rows; 32 rows gain nothing more) but compile longer, the widest a second for each
-/// shape: too long for the passes of a small model.
+/// On lavapipe taller and wider tiles do more per load (18, 28 and 35 GFLOP/s for 4, 8 and 16 rows,
+/// 21 and 41 for wide ones of 4 and 16; 32 rows gain nothing more) but compile longer, the widest
+/// a second for each shape: too long for the passes of a small model.
 pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize, [n, k]: [usize; 2]) -> Tiling {
     let is_wide = n.min(k) >= 512;
     let (kernel, rows, columns, overrides) = match (family, rows) {
-        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, 32, NONE),
+        (KernelFamily::Outer, ..=4) if is_wide => (MATMUL_OUTER4, 4, 64, WIDE),
+        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, 32, NARROW),
         (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, 32, NONE),
         (KernelFamily::Outer, _) if is_wide => (MATMUL_OUTER16, 16, 64, WIDE),
         (KernelFamily::Outer, _) => (MATMUL_OUTER16, 16, 32, NARROW),
