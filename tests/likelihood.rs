@@ -233,6 +233,7 @@ fn what_cannot_be_estimated_is_refused_with_words() {
     let cases = [
         ("bd3lm-block4", block4(Some(16)), vec![1; 32], "2^16 - 1 passes"),
         ("bd3lm-block4", block4(Some(5)), vec![1; 32], "does not divide"),
+        ("bd3lm-block4", options(3, draws), vec![1; 3], "3 tokens are shorter than a block of 4"),
         ("bd3lm-block4", options(64, draws), vec![1; 32], "context is 64, expected 2 to 32"),
         ("bd3lm-block4", options(16, draws), vec![1; 17], "17 tokens, expected 2 to the context"),
         ("bd3lm-block4", options(16, draws), vec![1; 1], "1 tokens, expected 2"),

@@ -253,6 +253,12 @@ fn layout(config: &Config, options: &LikelihoodOptions) -> Result<Layout> {
     };
     if family == Family::BlockDiffusion {
         config.check_block_size(block_size)?;
+        if context < block_size {
+            return Err(Error::Request(format!(
+                "sequences of {context} tokens are shorter than a block of {block_size}: give a \
+                 larger --context or a smaller --block-size"
+            )));
+        }
     } else if let Some(size) = options.block_size {
         return Err(Error::Request(format!(
             "this checkpoint is {family}: it has no blocks to be of size {size}"
