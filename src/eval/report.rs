@@ -66,7 +66,8 @@ pub struct PplReport {
     /// Nats per counted token.
     pub nll_per_token: f64,
     /// Its standard error from the noise: 0 for exact values. With one draw per sequence it is
-    /// taken from the spread of the sequences, which is larger.
+    /// taken from the spread of the sequences; of few sequences that is too small, since a rare
+    /// draw of little noise has a large weight: give more draws.
     pub stderr: f64,
     /// exp(nll_per_token).
     pub ppl: f64,
