@@ -5,6 +5,7 @@ override C: u32;             // channels, a multiple of 8
 override FIRST: u32;         // first id of this part
 override COUNT: u32;         // ids in this part
 override F16: bool;          // table is packed f16, else f32
+override PANEL: u32;         // rows of the table that lie together, see matmul
 override ADD: bool;          // add to x instead of overwriting it
 override LANES: u32;
 
@@ -22,8 +23,9 @@ fn embedding(
     if (id < FIRST || id >= FIRST + COUNT) {
         return;
     }
+    let row = id - FIRST;
     for (var c8 = lane; c8 < C / 8u; c8 += LANES) {
-        let i = (id - FIRST) * (C / 8u) + c8;
+        let i = (row / PANEL * (C / 8u) + c8) * PANEL + row % PANEL;
         var numbers: Eight;
         if (F16) {
             numbers = unpack_f16(table[i]);

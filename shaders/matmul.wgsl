@@ -9,6 +9,7 @@ override N: u32;             // outputs of this part
 override Y_STRIDE: u32;      // columns of y
 override Y_AT: u32;          // first column of this part
 override F16: bool;          // w is packed f16, else f32
+override PANEL: u32;         // rows of w that lie together, eight numbers of each at a time
 override GELU: bool;
 override RESIDUAL: bool;     // add to y instead of overwriting it
 override GATED: bool;        // multiply by the gate of the row's sequence first
@@ -25,7 +26,7 @@ override GATE_AT: u32;       // first column of the gate
 
 // Inputs 8 * k8 .. 8 * k8 + 8 of output n.
 fn weights(n: u32, k8: u32) -> Eight {
-    let i = n * (K / 8u) + k8;
+    let i = (n / PANEL * (K / 8u) + k8) * PANEL + n % PANEL;
     if (F16) {
         return unpack_f16(w[i]);
     }

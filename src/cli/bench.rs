@@ -30,8 +30,8 @@ pub struct Bench {
     /// Cached positions that the block attends to [default: half the window]
     #[arg(long, value_name = "N")]
     context: Option<usize>,
-    /// Passes to time
-    #[arg(long, value_name = "N", default_value_t = 15)]
+    /// Passes to time; many even out what else the machine does
+    #[arg(long, value_name = "N", default_value_t = 60)]
     passes: usize,
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]

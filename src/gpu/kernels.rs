@@ -90,6 +90,17 @@ pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize, [n, k]: [usize; 2
     Tiling { kernel, rows, columns, overrides }
 }
 
+/// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that a workgroup of
+/// outer products reads at the same time. Otherwise each lane reads a stream of its own, more than
+/// processors look ahead for: at 4 rows a pass took a twentieth longer. Elsewhere lanes go along a
+/// row.
+pub(crate) fn weight_panel(family: KernelFamily) -> usize {
+    match family {
+        KernelFamily::Outer => 64,
+        KernelFamily::Workgroup | KernelFamily::Plain => 1,
+    }
+}
+
 /// Widest head that the outer-product attention holds in registers.
 const OUTER_HEAD_WIDTH: usize = 64;
 

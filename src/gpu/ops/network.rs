@@ -75,6 +75,7 @@ impl Recorder<'_> {
                 ("FIRST", part.first as f64),
                 ("COUNT", part.table.dim(0) as f64),
                 ("F16", flag(table.dtype() == DType::F16)),
+                ("PANEL", table.panel() as f64),
                 ("ADD", flag(onto == Onto::Rows)),
                 ("LANES", self.lanes()),
             ];
@@ -149,6 +150,7 @@ impl Recorder<'_> {
                 ("Y_STRIDE", y.dim(1) as f64),
                 ("Y_AT", part.first as f64),
                 ("F16", flag(w.dtype() == DType::F16)),
+                ("PANEL", w.panel() as f64),
                 ("GELU", flag(matches!(epilogue, Epilogue::Gelu))),
                 ("RESIDUAL", flag(!matches!(epilogue, Epilogue::Store | Epilogue::Gelu))),
                 ("GATED", flag(matches!(epilogue, Epilogue::GatedResidual(..)))),
