@@ -94,6 +94,34 @@ fn draws_and_orders_agree_with_the_exact_value_and_wrong_weights_do_not() {
 }
 
 #[test]
+fn the_standard_error_of_one_draw_covers_the_exact_value() {
+    let Some(gpu) = gpu(None) else { return };
+    let f = Fixture::open("bd3lm-block4");
+    let (ids, n) = (f.ids("exact.x0"), f.shape("exact.x0")[1]);
+    let nll = |estimator| {
+        let found = estimate(&mut likelihood(&f, &gpu, options(n, estimator)), &sequences(&ids, n));
+        let variance: f64 = found.iter().map(|s| s.mask_variance).sum();
+        (found.iter().map(|s| s.nll).sum::<f64>(), variance)
+    };
+    let (exact, none) = nll(Estimator::Exact);
+    assert_eq!(none, 0.0);
+    let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::MonteCarlo { draws: 1 }));
+    let going_on = &mut |_, _| ControlFlow::Continue(());
+    // The index of a sequence makes its noise.
+    let mut deviation = |trial: usize| {
+        let indexed = sequences(&ids, n).into_iter().enumerate();
+        let indexed: Vec<_> = indexed.map(|(i, ids)| (8 * trial + i, ids)).collect();
+        let found = pollster::block_on(likelihood.estimate(&indexed, going_on)).unwrap().unwrap();
+        let variance: f64 = found.iter().map(|s| s.mask_variance).sum();
+        (found.iter().map(|s| s.nll).sum::<f64>() - exact) / variance.sqrt()
+    };
+    let deviations: Vec<f64> = (0..200).map(&mut deviation).collect();
+    let within = |bound: f64| deviations.iter().filter(|d| d.abs() < bound).count();
+    assert!(within(3.0) >= 196, "{} of 200 within three errors", within(3.0));
+    assert!(within(0.3) <= 100, "{} of 200 within a third of one", within(0.3));
+}
+
+#[test]
 fn a_block_of_one_token_needs_no_draws() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("bd3lm-block4");

@@ -57,6 +57,19 @@ impl Pattern {
     pub fn masks(&self, position: usize) -> bool {
         self.weights.get(position).is_some_and(|&weight| weight > 0.0)
     }
+
+    /// Variance of a noise draw whose weighted losses these are, were each token's loss the same
+    /// under every mask: `E[(1 - t) / t]` times the sum of all tokens' squared losses, of which the
+    /// masked ones give an unbiased estimate.
+    ///
+    /// The spread of a few draws shows less than that, since nearly all of the variance is that of
+    /// rare draws with little noise, whose weight is large.
+    pub fn mask_variance(&self, losses: &[f64]) -> f64 {
+        let masked = self.weights.iter().zip(losses).filter(|(weight, _)| **weight > 0.0);
+        let squares: f64 = masked.map(|(weight, loss)| loss * loss / weight).sum();
+        let span = 1.0 - MIN_NOISE;
+        squares * (-MIN_NOISE.ln() - span) / span
+    }
 }
 
 /// Smallest noise level that is drawn; below it nothing would be masked.
@@ -207,6 +220,23 @@ mod tests {
             let mean = expected(estimator.patterns(3, vec![block.clone()], 7), draws as f64);
             assert!((mean / exact - 1.0).abs() < 0.02, "{estimator:?}: {mean}, expected {exact}");
         }
+    }
+
+    #[test]
+    fn the_variance_of_a_noise_draw_is_known_from_the_masks() {
+        let (losses, blocks) = ([1.0, 2.0, 3.0, 4.0], vec![0..2, 2..4]);
+        let patterns = Estimator::MonteCarlo { draws: 2_000_000 }.patterns(4, blocks, 3);
+        let (mut sum, mut squares, mut known, mut n) = (0.0, 0.0, 0.0, 0.0);
+        for pattern in patterns {
+            let weighted: Vec<f64> =
+                pattern.weights.iter().zip(losses).map(|(w, l)| w * l).collect();
+            let total: f64 = weighted.iter().sum();
+            (sum, squares, n) = (sum + total, squares + total * total, n + 1.0);
+            known += pattern.mask_variance(&weighted);
+        }
+        let (variance, known) = (squares / n - (sum / n).powi(2), known / n);
+        assert!((known / (30.0 * 5.9147) - 1.0).abs() < 0.02, "{known}");
+        assert!((variance / known - 1.0).abs() < 0.1, "{variance}, from the masks {known}");
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub struct SequenceNll {
     pub squares: f64,
     /// Draws.
     pub draws: usize,
+    /// Variance of one noise draw, from the law of the masks, see [`Pattern::mask_variance`]; 0 for
+    /// other estimators.
+    pub mask_variance: f64,
     /// Tokens that count.
     pub tokens: usize,
     /// Nats by block.
@@ -126,7 +129,7 @@ impl Likelihood {
                 }
                 let losses = self.losses(&ids, &some).await?;
                 for ((at, pattern), losses) in some.iter().zip(&losses) {
-                    sums[*at].add(pattern.draw, losses);
+                    sums[*at].add(pattern, losses);
                 }
                 done += some.len();
             }
@@ -231,7 +234,8 @@ impl Likelihood {
         let n_blocks = length.div_ceil(self.layout.block_size);
         let tokens = blocks.iter().map(ExactSizeIterator::len).sum();
         let found = SequenceNll { tokens, blocks: vec![0.0; n_blocks], ..Default::default() };
-        Sums { found, block_size: self.layout.block_size, draw: 0, current: 0.0 }
+        let has_noise = matches!(self.options.estimator, Estimator::MonteCarlo { .. });
+        Sums { found, block_size: self.layout.block_size, has_noise, draw: 0, current: 0.0 }
     }
 }
 
@@ -295,16 +299,20 @@ fn check_sequence(config: &Config, layout: &Layout, ids: &[u32]) -> Result<()> {
 struct Sums {
     found: SequenceNll,
     block_size: usize,
+    has_noise: bool,
     draw: usize,
     /// Losses of the current draw.
     current: f64,
 }
 
 impl Sums {
-    fn add(&mut self, draw: usize, losses: &[f64]) {
-        if draw != self.draw {
+    fn add(&mut self, pattern: &Pattern, losses: &[f64]) {
+        if pattern.draw != self.draw {
             self.end_draw();
-            self.draw = draw;
+            self.draw = pattern.draw;
+        }
+        if self.has_noise {
+            self.found.mask_variance += pattern.mask_variance(losses);
         }
         self.current += losses.iter().sum::<f64>();
         for (block, losses) in self.found.blocks.iter_mut().zip(losses.chunks(self.block_size)) {
@@ -326,6 +334,7 @@ impl Sums {
         self.end_draw();
         let draws = self.found.draws as f64;
         self.found.blocks.iter_mut().for_each(|block| *block /= draws);
+        self.found.mask_variance /= draws;
         self.found
     }
 }

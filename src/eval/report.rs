@@ -39,6 +39,9 @@ pub struct SequenceResult {
     pub squares: f64,
     /// Draws.
     pub draws: usize,
+    /// Variance of one noise draw, from the law of the masks.
+    #[serde(default)]
+    pub mask_variance: f64,
     /// Tokens that count.
     pub tokens: usize,
     /// Bytes of their text, if it is known.
@@ -52,8 +55,9 @@ pub struct SequenceResult {
 impl SequenceResult {
     /// A sequence's estimate with its place in the corpus.
     pub fn new(index: usize, found: &SequenceNll, bytes: Option<u64>) -> SequenceResult {
-        let SequenceNll { nll, squares, draws, tokens, .. } = *found;
-        SequenceResult { index, nll, squares, draws, tokens, bytes, passes: 0, secs: 0.0 }
+        let SequenceNll { nll, squares, draws, mask_variance, tokens, .. } = *found;
+        let (passes, secs) = (0, 0.0);
+        SequenceResult { index, nll, squares, draws, mask_variance, tokens, bytes, passes, secs }
     }
 }
 
@@ -65,9 +69,10 @@ pub struct PplReport {
     pub settings: Settings,
     /// Nats per counted token.
     pub nll_per_token: f64,
-    /// Its standard error from the noise: 0 for exact values. With one draw per sequence it is
-    /// taken from the spread of the sequences; of few sequences that is too small, since a rare
-    /// draw of little noise has a large weight: give more draws.
+    /// Its standard error from the noise: 0 for exact values. It is taken from the spread of a
+    /// sequence's draws, or with one draw from that of the sequences, but is never less than what
+    /// the masks of noise draws make by themselves: a spread of few draws is too small, since a
+    /// rare draw of little noise has a large weight.
     pub stderr: f64,
     /// exp(nll_per_token).
     pub ppl: f64,
@@ -124,7 +129,7 @@ fn standard_error(
     tokens: usize,
 ) -> f64 {
     let count = results.len() as f64;
-    let variance: f64 = match estimator {
+    let spread: f64 = match estimator {
         Estimator::Exact => 0.0,
         _ if results.iter().all(|r| r.draws > 1) => {
             results.iter().map(|r| r.squares / (r.draws * (r.draws - 1)) as f64).sum()
@@ -135,6 +140,9 @@ fn standard_error(
         }
         _ => f64::NAN,
     };
+    let masks: f64 = results.iter().map(|r| r.mask_variance / r.draws.max(1) as f64).sum();
+    // Of one draw of one sequence only the masks are known; without them nothing is.
+    let variance = if masks > 0.0 { spread.max(masks) } else { spread };
     variance.sqrt() / tokens as f64
 }
 
@@ -157,7 +165,8 @@ mod tests {
 
     fn result(index: usize, nll: f64, tokens: usize) -> SequenceResult {
         let (squares, draws, bytes) = (6.0, 3, Some(2 * tokens as u64));
-        SequenceResult { index, nll, squares, draws, tokens, bytes, passes: 2, secs: 0.5 }
+        let (mask_variance, passes, secs) = (0.0, 2, 0.5);
+        SequenceResult { index, nll, squares, draws, mask_variance, tokens, bytes, passes, secs }
     }
 
     #[test]
@@ -181,6 +190,22 @@ mod tests {
         let report = PplReport::new(settings(draws), &[once(0, 7.0), once(1, 9.0)]).unwrap();
         assert!((report.stderr - 2.0 / 8.0).abs() < 1e-12, "{}", report.stderr);
         assert!(PplReport::new(settings(draws), &[once(0, 7.0)]).unwrap().stderr.is_nan());
+    }
+
+    #[test]
+    fn an_error_is_not_below_that_of_the_masks() {
+        let once = |index, nll, mask_variance| {
+            let draws = 1;
+            SequenceResult { draws, squares: 0.0, mask_variance, ..result(index, nll, 4) }
+        };
+        let stderr = |all: &[SequenceResult]| {
+            PplReport::new(settings(Estimator::MonteCarlo { draws: 1 }), all).unwrap().stderr
+        };
+        assert!(
+            (stderr(&[once(0, 7.0, 8.0), once(1, 9.0, 10.0)]) - 18f64.sqrt() / 8.0).abs() < 1e-12
+        );
+        assert!((stderr(&[once(0, 7.0, 0.5), once(1, 9.0, 0.5)]) - 2.0 / 8.0).abs() < 1e-12);
+        assert!((stderr(&[once(0, 7.0, 16.0)]) - 1.0).abs() < 1e-12);
     }
 
     #[test]
