@@ -8,11 +8,13 @@ use bdlm::hub::{self, Download, FileBytes, HubOptions, ModelFiles};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::{Deserialize, Serialize};
 
 use crate::cli::note;
 
 /// How matrices are held on the device.
-#[derive(Clone, Copy, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Weights {
     /// Half precision: half the memory, faster.
     F16,

@@ -4,7 +4,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::eval::estimator::{Estimator, FirstToken};
 use crate::eval::likelihood::{Likelihood, LikelihoodOptions};
@@ -136,7 +136,7 @@ impl GenerativeScorer {
 }
 
 /// A sample with its score: what a report is made of.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoredSample {
     /// Index of the sample.
     pub sample: usize,

@@ -1,12 +1,15 @@
 //! What to generate, and the checks of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::model::{Config, Family, check_ids};
 use crate::sample::geometry::Geometry;
 use crate::sample::sampler::{Sampler, Sampling};
 use crate::{Error, Result};
 
 /// What comes before the text to generate, after BOS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Prompt {
     /// Text, for checkpoints with a tokenizer.
     Text(String),
@@ -15,7 +18,8 @@ pub enum Prompt {
 }
 
 /// What happens to the keys and values of finished blocks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum CachePolicy {
     /// Stored by the next block's first pass: one pass fewer per block.
     #[default]
@@ -28,7 +32,8 @@ pub enum CachePolicy {
 }
 
 /// What a run tells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Watch {
     /// Finished blocks: the fastest.
     #[default]
@@ -41,7 +46,8 @@ pub enum Watch {
 }
 
 /// What to generate.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Request {
     /// The beginning of every sample.
     pub prompt: Prompt,
@@ -49,6 +55,8 @@ pub struct Request {
     pub length: usize,
     /// Tokens of a block; the checkpoint's if absent.
     pub block_size: Option<usize>,
+    /// Index of the first sample; with the seed it makes the sample's random numbers.
+    pub first_sample: usize,
     /// Samples to generate.
     pub samples: usize,
     /// Samples that are generated at the same time.
@@ -76,6 +84,7 @@ impl Default for Request {
             prompt: Prompt::Text(String::new()),
             length: 256,
             block_size: None,
+            first_sample: 0,
             samples: 1,
             batch: 1,
             seed: 1,
@@ -97,6 +106,11 @@ impl Request {
     /// sequence if it is shorter, for models without blocks; one for autoregressive models.
     pub fn n_cells(&self, config: &Config) -> usize {
         Geometry::new(config, self.length, self.block_size).block_size
+    }
+
+    /// Behind the index of the last sample.
+    pub(crate) fn end_sample(&self) -> usize {
+        self.first_sample.saturating_add(self.samples)
     }
 
     /// Fails for what this family of models does not do.

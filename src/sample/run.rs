@@ -58,8 +58,8 @@ impl Run {
         Ok(Run {
             denoiser: Denoiser::new(engine.dit().clone(), capacity)?,
             lanes: (0..capacity.lanes).map(|_| None).collect(),
+            next_sample: plan.request.first_sample,
             plan,
-            next_sample: 0,
             capacity,
             current: None,
             events: VecDeque::new(),
@@ -151,7 +151,7 @@ impl Run {
 
     fn fill_lanes(&mut self) -> Result<()> {
         for i in 0..self.lanes.len() {
-            while self.lanes[i].is_none() && self.next_sample < self.plan.request.samples {
+            while self.lanes[i].is_none() && self.next_sample < self.plan.request.end_sample() {
                 let ring = self.capacity.lane_ring(i);
                 let lane = Lane::new(&self.plan, self.next_sample, ring)?;
                 self.next_sample += 1;

@@ -1,6 +1,6 @@
 //! What to draw and when to open: the sampler's options, and the steps of a block.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::Family;
 use crate::sample::random::SampleKey;
@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// its own: the same distribution only as far as the network is consistent. Several cells at once
 /// are drawn as if they did not depend on each other, which *changes* the distribution, as does an
 /// order that looks at the drawn tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// One uniformly chosen masked cell per step. Exact: the distribution of the continuous-time
@@ -80,7 +80,8 @@ pub enum Sampler {
 }
 
 /// How tokens are drawn from the network's distribution.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Sampling {
     /// Which cells open at a step.
     pub sampler: Sampler,

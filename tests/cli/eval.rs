@@ -9,7 +9,7 @@ use crate::common::fixtures::Fixture;
 use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, stderr, stdout};
 
 /// The clean sequences of a fixture as a file, and its folder.
-fn ids_file() -> (tempfile::TempDir, PathBuf) {
+pub fn ids_file() -> (tempfile::TempDir, PathBuf) {
     let f = Fixture::open("bd3lm-block4");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ids.safetensors");
@@ -19,18 +19,18 @@ fn ids_file() -> (tempfile::TempDir, PathBuf) {
 }
 
 /// `bdlm eval ppl` over these sequences with f32 weights.
-fn ppl(ids: &Path, args: &[&str]) -> Output {
+pub fn ppl(ids: &Path, args: &[&str]) -> Output {
     let model = fixture("bd3lm-block4");
     let fixed = ["eval", "ppl", "--model", &model, "--weights", "f32", "--ids"];
     bdlm().unwrap().args(fixed).arg(ids).args(args).output().unwrap()
 }
 
-fn report(output: &Output) -> Value {
+pub fn report(output: &Output) -> Value {
     assert!(output.status.success(), "{}", stderr(output));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-const EXACT: [&str; 4] = ["--estimator", "exact", "--format", "json"];
+pub const EXACT: [&str; 4] = ["--estimator", "exact", "--format", "json"];
 
 #[test]
 fn the_exact_estimate_is_the_fixture_s() {
@@ -88,31 +88,6 @@ fn shards_are_merged_to_the_whole() {
 }
 
 #[test]
-fn a_cut_evaluation_goes_on_from_its_journal() {
-    let Some(_) = bdlm() else { return };
-    let (folder, ids) = ids_file();
-    let path = folder.path().join("journal.jsonl");
-    let journal = path.display().to_string();
-    let with = |more: &[&str]| ppl(&ids, &[&EXACT[..], &["--journal", &journal], more].concat());
-    assert_eq!(report(&with(&["--limit", "2"]))["sequences"], 2);
-    let told = with(&[]);
-    check_failure(&told, 1, &["is there already", "--resume"]).unwrap();
-    // The machine stopped in the middle of a line.
-    let mut text = std::fs::read_to_string(&path).unwrap();
-    text.push_str("{\"index\":2,\"nll\":1");
-    std::fs::write(&path, text).unwrap();
-    let resumed = report(&with(&["--resume"]));
-    let whole = report(&ppl(&ids, &EXACT));
-    assert_eq!(resumed["nll_per_token"], whole["nll_per_token"]);
-    let lines = std::fs::read_to_string(&path).unwrap();
-    assert_eq!(lines.lines().count(), 1 + 3, "{lines}");
-    let again = report(&with(&["--resume"]));
-    assert_eq!(again["passes"], resumed["passes"], "nothing is left to do");
-    let other = ppl(&ids, &["--journal", &journal, "--resume"]);
-    check_failure(&other, 1, &["another evaluation", "estimator"]).unwrap();
-}
-
-#[test]
 fn a_report_can_go_to_a_file() {
     let Some(_) = bdlm() else { return };
     let (folder, ids) = ids_file();
@@ -159,7 +134,7 @@ fn samples_file() -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-fn genppl(args: &[&str]) -> Output {
+pub fn genppl(args: &[&str]) -> Output {
     let fixed = ["eval", "genppl", "--weights", "f32"];
     bdlm().unwrap().args(fixed).args(args).output().unwrap()
 }
@@ -323,35 +298,4 @@ fn text_is_evaluated_as_its_data_set_is_cut() {
     check_failure(&eval(&[]), 1, &["is empty, expected texts"]).unwrap();
     std::fs::write(&path, b"\xff\xfe").unwrap();
     check_failure(&eval(&[]), 1, &["UTF-8"]).unwrap();
-}
-
-#[cfg(unix)]
-#[test]
-fn ctrl_c_keeps_what_is_done() {
-    use std::process::{Command, Stdio};
-    let Some(_) = bdlm() else { return };
-    let (folder, ids) = ids_file();
-    let journal = folder.path().join("journal.jsonl");
-    // Sequence by sequence, each a second's work.
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("bdlm"))
-        .args(["eval", "ppl", "--model", &fixture("bd3lm-block4"), "--batch", "1", "--ids"])
-        .arg(&ids)
-        .args(["--draws", "3000", "--format", "json", "--journal"])
-        .arg(&journal)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = || std::fs::read_to_string(&journal).unwrap_or_default().lines().count();
-    while lines() < 2 {
-        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-    assert!(stderr(&output).contains("--resume"), "{}", stderr(&output));
-    let done: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(done["sequences"].as_u64().unwrap() as usize, lines() - 1);
 }

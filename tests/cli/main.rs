@@ -6,6 +6,7 @@ mod common;
 mod errors;
 mod eval;
 mod generate;
+mod resume;
 
 use std::path::Path;
 use std::process::Output;

@@ -1,19 +1,21 @@
 //! `bdlm eval blocks`.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::eval::{Estimator, PplReport};
 use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::cli::Interrupted;
-use crate::cli::eval::data::DataArgs;
+use crate::cli::eval::data::{DataArgs, Part};
+use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::plot::{Panel, Series, png};
-use crate::cli::eval::present::csv_lines;
+use crate::cli::eval::table::Table;
 use crate::cli::eval::work::{Estimate, Evaluation};
 use crate::cli::files::Output;
-use crate::cli::model::{DeviceArgs, ModelArgs};
+use crate::cli::model::{DeviceArgs, ModelArgs, Weights};
+use crate::cli::{Interrupted, note};
 
 /// Likelihood at several block sizes: from autoregressive at 1 towards diffusion.
 ///
@@ -40,6 +42,8 @@ pub struct Blocks {
     #[arg(long, value_name = "PNG", help_heading = "Output")]
     plot: Option<PathBuf>,
     #[command(flatten)]
+    journal: JournalArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
@@ -52,54 +56,74 @@ impl Blocks {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
         let engine = self.model.load_for(&gpu, self.device.weights, self.data.is_text())?;
-        let mut reports: Vec<PplReport> = Vec::with_capacity(self.block_size.len());
-        for &block_size in &self.block_size {
-            let draws = self.draws;
-            let estimator = match block_size {
-                ..=MAX_EXACT => Estimator::Exact,
-                _ => Estimator::Orders { draws },
-            };
-            let (block_size, seed) = (Some(block_size), self.seed);
-            let estimate = Estimate { estimator, block_size, seed, batch: None };
-            let evaluation = Evaluation::new(&engine, &self.model.model, &self.data, estimate)?;
-            let outcome = evaluation.run(None)?;
+        let mut table: Table<Value> = Table::open(&self.journal, &self.settings())?;
+        for &block_size in self.block_size.iter().skip(table.rows().len()) {
+            let evaluation =
+                Evaluation::new(&engine, &self.model.model, &self.data, self.estimate(block_size))?;
+            let outcome = evaluation.run(Journal::none(), Vec::new())?;
             if !outcome.is_whole {
+                note(&format!("interrupted: {}", self.journal.advice()));
                 return Err(Interrupted.into());
             }
-            print_row(&outcome.report, reports.is_empty())?;
-            reports.push(outcome.report);
+            table.push(row(&outcome.report)?)?;
         }
         match plot {
-            Some(plot) => plot.write(&png(&[panel(&reports)])?),
+            Some(plot) => plot.write(&png(&[panel(&self.model.model, table.rows())])?),
             None => Ok(()),
+        }
+    }
+
+    fn estimate(&self, block_size: usize) -> Estimate {
+        let draws = self.draws;
+        let estimator = match block_size {
+            ..=MAX_EXACT => Estimator::Exact,
+            _ => Estimator::Orders { draws },
+        };
+        Estimate { estimator, block_size: Some(block_size), seed: self.seed, batch: None }
+    }
+
+    fn settings(&self) -> Settings {
+        Settings {
+            model: self.model.model.clone(),
+            weights: self.device.weights,
+            data: self.data.name(),
+            part: self.data.part(),
+            block_sizes: self.block_size.clone(),
+            draws: self.draws,
+            seed: self.seed,
         }
     }
 }
 
-/// A row of CSV, with the names before the first.
-fn print_row(report: &PplReport, is_first: bool) -> Result<()> {
+/// What makes the rows.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Settings {
+    model: String,
+    weights: Weights,
+    data: String,
+    part: Part,
+    block_sizes: Vec<usize>,
+    draws: usize,
+    seed: u64,
+}
+
+fn row(report: &PplReport) -> Result<Value> {
     let mut row = serde_json::to_value(report)?;
     if let Some(row) = row.as_object_mut() {
         // How many there are depends on the estimator: the columns must not.
         row.shift_remove("draws");
     }
-    let lines = csv_lines(&row);
-    let mut out = io::stdout().lock();
-    if is_first {
-        writeln!(out, "{}", lines[0])?;
-    }
-    writeln!(out, "{}", lines[1])?;
-    Ok(out.flush()?)
+    Ok(row)
 }
 
-fn panel(reports: &[PplReport]) -> Panel {
-    let point = |r: &PplReport| (r.settings.block_size.unwrap_or(0) as f64, r.ppl);
-    let mut points: Vec<(f64, f64)> = reports.iter().map(point).collect();
+fn panel(model: &str, rows: &[Value]) -> Panel {
+    let number = |row: &Value, name: &str| row.get(name).and_then(Value::as_f64);
+    let point = |row: &Value| Some((number(row, "block_size")?, number(row, "ppl")?));
+    let mut points: Vec<(f64, f64)> = rows.iter().filter_map(point).collect();
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let name = reports.first().map(|r| r.settings.model.clone()).unwrap_or_default();
     Panel {
         x_label: "tokens in a block",
         y_label: "perplexity",
-        series: vec![Series { name, points }],
+        series: vec![Series { name: model.into(), points }],
     }
 }

@@ -9,6 +9,7 @@ use bdlm::eval::data::{Corpus, CorpusOptions, Documents, Preset, Wrap};
 use bdlm::hub::{Download, HubOptions};
 use bdlm::sample::Engine;
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::files::{Input, read};
 use crate::cli::model::DownloadBar;
@@ -31,6 +32,16 @@ pub struct Items {
     pub context: usize,
     /// What happens to the first token of each.
     pub first: FirstToken,
+}
+
+/// Which sequences of the data.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Tokens of a sequence, if not the model's window.
+    context: Option<usize>,
+    limit: Option<usize>,
+    /// Number of the shard, and of all.
+    shard: Option<[usize; 2]>,
 }
 
 /// Which data.
@@ -157,8 +168,30 @@ impl DataArgs {
         Ok(Box::new(Corpus::new(documents, tokenizer.clone(), options)?.map(|ids| Ok(ids?))))
     }
 
-    /// The data's name.
+    /// The data's name, with what was said of its cut.
     pub fn name(&self) -> String {
+        let as_preset = self.preset.map(|preset| format!(" as {preset}"));
+        let cut = &self.cut;
+        let flags = [
+            as_preset,
+            cut.no_wrap.then(|| " --no-wrap".into()),
+            cut.insert_eos.map(|on| format!(" --insert-eos {on}")),
+            cut.insert_special.map(|on| format!(" --insert-special {on}")),
+        ];
+        self.file_name() + &flags.into_iter().flatten().collect::<String>()
+    }
+
+    /// Which of its sequences are evaluated.
+    pub fn part(&self) -> Part {
+        let Shard { index, count } = self.shard;
+        Part {
+            context: self.context,
+            limit: self.limit,
+            shard: (count > 1).then_some([index, count]),
+        }
+    }
+
+    fn file_name(&self) -> String {
         let path = self.ids.as_deref().or(self.data.as_deref().map(Path::new));
         let name = path.map(|path| path.file_name().unwrap_or(path.as_os_str()));
         name.unwrap_or_default().to_string_lossy().into_owned()

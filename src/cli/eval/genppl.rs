@@ -1,15 +1,18 @@
 //! `bdlm eval genppl`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use bdlm::eval::GenerativeReport;
+use bdlm::eval::{GenerativeReport, ScoredSample};
+use bdlm::sample::{Engine, Request};
 use clap::Args;
+use serde::{Deserialize, Serialize};
 
+use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::present::{ReportFormat, csv, flat, print, rows};
-use crate::cli::eval::samples::{Generated, Judge, Tokens, generate, read_samples};
-use crate::cli::files::Output;
-use crate::cli::model::{DeviceArgs, ModelArgs};
+use crate::cli::eval::samples::{Judge, Sample, Tokens, generate, read_samples};
+use crate::cli::files::{Output, shown};
+use crate::cli::model::{DeviceArgs, ModelArgs, Weights};
 use crate::cli::request::RequestArgs;
 use crate::cli::{Interrupted, note};
 
@@ -47,7 +50,31 @@ pub struct Genppl {
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     per_sample: Option<PathBuf>,
     #[command(flatten)]
+    journal: JournalArgs,
+    #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// What makes a report.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Settings {
+    scorer: String,
+    weights: Weights,
+    tokens: Tokens,
+    /// File of the samples and their number, or the model that makes them.
+    source: String,
+    count: usize,
+    #[serde(flatten)]
+    request: Option<Request>,
+}
+
+/// A line of a journal.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Line {
+    Generated(Sample),
+    /// Of the samples in order, once all are there.
+    Scored(ScoredSample),
 }
 
 impl Genppl {
@@ -59,38 +86,125 @@ impl Genppl {
         let tokens = if self.no_retokenize { Tokens::AsTheyAre } else { Tokens::OfText };
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, tokens, &gpu, self.device.weights)?;
-        let Generated { samples, is_cut } = match read {
-            Some(samples) => Generated { samples, is_cut: false },
+        let source = match read {
+            Some(samples) => Source::File(samples),
             None => {
                 let engine = self.model.load(&gpu, self.device.weights)?;
                 let count = self.generate.unwrap_or_default();
-                generate(&engine, self.request.request(count, engine.dit().config()))?
+                let request = self.request.request(count, engine.dit().config());
+                Source::Model(Box::new(engine), request)
             }
         };
-        if is_cut && samples.is_empty() {
+        let (mut journal, lines) = self.journal.open(&self.settings(tokens, &source))?;
+        let (made, mut scored) = parted(lines);
+        let (samples, is_whole) = match source {
+            Source::File(samples) => (samples, true),
+            Source::Model(engine, request) => complete(&engine, request, made, &mut journal)?,
+        };
+        if samples.is_empty() {
             return Err(Interrupted.into());
         }
-        if is_cut {
+        if !is_whole {
             note(&format!("interrupted: scoring the {} samples that are finished", samples.len()));
         }
-        let scored = judge.score(&samples)?;
-        let report = GenerativeReport::new(&judge.name, &scored)?;
+        let from = scored.len();
+        let all_scored = judge.score(&samples, from, |score| {
+            // A sample that is still to come may belong before this one.
+            if is_whole {
+                journal.push(&Line::Scored(score.clone()))?;
+            }
+            scored.push(score);
+            Ok(())
+        })?;
+        if scored.is_empty() {
+            return Err(Interrupted.into());
+        }
+        self.report(&GenerativeReport::new(&judge.name, &scored)?, &scored, per_sample)?;
+        if all_scored && is_whole {
+            return Ok(());
+        }
+        let (done, advice) = (scored.len(), self.journal.advice());
+        note(&format!("interrupted: the report is of {done} samples; {advice}"));
+        Err(Interrupted.into())
+    }
+
+    fn settings(&self, tokens: Tokens, source: &Source) -> Settings {
+        let (source, count, request) = match source {
+            Source::File(samples) => {
+                let path = self.samples.as_deref().unwrap_or(Path::new(""));
+                (shown(path), samples.len(), None)
+            }
+            Source::Model(_, request) => {
+                (self.model.model.clone(), request.samples, Some(request.clone()))
+            }
+        };
+        let (scorer, weights) = (self.scorer.clone(), self.device.weights);
+        Settings { scorer, weights, tokens, source, count, request }
+    }
+
+    fn report(
+        &self,
+        report: &GenerativeReport,
+        scored: &[ScoredSample],
+        per_sample: Option<Output>,
+    ) -> Result<()> {
         if let Some(output) = per_sample {
             let mut lines = Vec::new();
-            for sample in &scored {
+            for sample in scored {
                 serde_json::to_writer(&mut lines, sample)?;
                 lines.push(b'\n');
             }
             output.write(&lines)?;
         }
-        let report = match self.format {
-            ReportFormat::Text => text(&report),
-            ReportFormat::Json => serde_json::to_string_pretty(&report)? + "\n",
-            ReportFormat::Csv => csv(&flat(&serde_json::to_value(&report)?)),
-        };
-        print(&report)?;
-        if is_cut { Err(Interrupted.into()) } else { Ok(()) }
+        print(&match self.format {
+            ReportFormat::Text => text(report),
+            ReportFormat::Json => serde_json::to_string_pretty(report)? + "\n",
+            ReportFormat::Csv => csv(&flat(&serde_json::to_value(report)?)),
+        })
     }
+}
+
+/// Where samples come from.
+enum Source {
+    File(Vec<Sample>),
+    Model(Box<Engine>, Request),
+}
+
+fn parted(lines: Vec<Line>) -> (Vec<Sample>, Vec<ScoredSample>) {
+    let (mut made, mut scored) = (Vec::new(), Vec::new());
+    for line in lines {
+        match line {
+            Line::Generated(sample) => made.push(sample),
+            Line::Scored(sample) => scored.push(sample),
+        }
+    }
+    (made, scored)
+}
+
+/// Generates what is missing of a request's samples, from the first missing one on; returns all in
+/// order, and false if Ctrl-C came before the last.
+fn complete(
+    engine: &Engine,
+    request: Request,
+    mut made: Vec<Sample>,
+    journal: &mut Journal,
+) -> Result<(Vec<Sample>, bool)> {
+    let is_made = |made: &[Sample], i: usize| made.iter().any(|sample| sample.index() == Some(i));
+    let first = (0..request.samples).find(|&i| !is_made(&made, i)).unwrap_or(request.samples);
+    let missing = request.samples - first;
+    let mut is_whole = true;
+    if missing > 0 {
+        let request = Request { first_sample: first, samples: missing, ..request };
+        is_whole = generate(engine, request, |sample| {
+            if !sample.index().is_some_and(|i| is_made(&made, i)) {
+                journal.push(&Line::Generated(sample.clone()))?;
+                made.push(sample);
+            }
+            Ok(())
+        })?;
+    }
+    made.sort_by_key(Sample::index);
+    Ok((made, is_whole))
 }
 
 fn text(report: &GenerativeReport) -> String {

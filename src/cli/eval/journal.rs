@@ -1,35 +1,74 @@
-//! Journals: one JSON line with the settings, then one per finished sequence, written as they are
-//! finished. An evaluation that was cut goes on from its journal; journals of parts are merged.
+//! Journals: one JSON line with the settings, then one per finished piece of work, written as they
+//! are finished. An evaluation that was cut goes on from its journal; journals of parts are merged.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use bdlm::eval::{SequenceResult, Settings};
+use clap::Args;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::cli::files::{Output, read, shown};
 
+/// Where what is finished is kept.
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub struct JournalArgs {
+    /// Write what is finished to this file as it comes
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
+    /// Go on from the journal
+    #[arg(long, requires = "journal")]
+    resume: bool,
+}
+
+impl JournalArgs {
+    /// Begins the journal, or takes up one of the same settings; returns what it holds. Without a
+    /// file nothing is kept.
+    pub fn open<S, R>(&self, settings: &S) -> Result<(Journal, Vec<R>)>
+    where
+        S: Serialize + DeserializeOwned + PartialEq,
+        R: DeserializeOwned,
+    {
+        match &self.journal {
+            Some(path) => Journal::open(path, self.resume, settings),
+            None => Ok((Journal::none(), Vec::new())),
+        }
+    }
+
+    /// What to do after an interruption.
+    pub fn advice(&self) -> String {
+        match &self.journal {
+            Some(path) => format!("go on with --journal {} --resume", path.display()),
+            None => "with --journal FILE it could go on".into(),
+        }
+    }
+}
+
 /// What a journal holds.
-pub struct Contents {
+pub struct Contents<S, R> {
     /// Of its first line.
-    pub settings: Settings,
+    pub settings: S,
     /// Of the others.
-    pub results: Vec<SequenceResult>,
+    pub results: Vec<R>,
     /// Bytes of the lines that are whole.
     whole_bytes: usize,
 }
 
-impl Contents {
+impl<S: DeserializeOwned, R: DeserializeOwned> Contents<S, R> {
     /// Reads a journal; a last line that was cut does not count.
-    pub fn read(path: &Path) -> Result<Contents> {
+    pub fn read(path: &Path) -> Result<Contents<S, R>> {
         let bytes = read(path)?;
         let whole_bytes = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let mut lines = bytes[..whole_bytes].split(|&byte| byte == b'\n').enumerate();
         let mut next = || lines.next().filter(|(_, line)| !line.is_empty());
-        let damaged = |line: usize| format!("{}: line {line} is no line of a journal", shown(path));
+        let damaged = |line: usize| {
+            format!("{}: line {line} is no line of a journal of this command", shown(path))
+        };
         let Some((_, first)) = next() else {
-            bail!("{} is empty, expected a journal of `bdlm eval ppl`", shown(path));
+            bail!("{} is empty, expected a journal of `bdlm eval`", shown(path));
         };
         let settings = serde_json::from_slice(first).with_context(|| damaged(1))?;
         let mut results = Vec::new();
@@ -42,17 +81,20 @@ impl Contents {
 
 /// A journal that is being written.
 pub struct Journal {
-    path: PathBuf,
-    file: File,
+    to: Option<(PathBuf, File)>,
 }
 
 impl Journal {
-    /// Begins a journal, or takes up one of the same settings; returns what it holds.
-    pub fn open(
-        path: &Path,
-        resume: bool,
-        settings: &Settings,
-    ) -> Result<(Journal, Vec<SequenceResult>)> {
+    /// A journal that keeps nothing.
+    pub fn none() -> Journal {
+        Journal { to: None }
+    }
+
+    fn open<S, R>(path: &Path, resume: bool, settings: &S) -> Result<(Journal, Vec<R>)>
+    where
+        S: Serialize + DeserializeOwned + PartialEq,
+        R: DeserializeOwned,
+    {
         let failed = || format!("{} cannot be written", shown(path));
         let mut results = Vec::new();
         if path.exists() {
@@ -62,7 +104,7 @@ impl Journal {
                     shown(path)
                 );
             }
-            let contents = Contents::read(path)?;
+            let contents = Contents::<S, R>::read(path)?;
             if contents.settings != *settings {
                 let differs = difference(&contents.settings, settings)?;
                 bail!("{} is of another evaluation: {differs}", shown(path));
@@ -76,20 +118,21 @@ impl Journal {
             Output::create(path)?.write(&line)?;
         }
         let file = OpenOptions::new().append(true).open(path).with_context(failed)?;
-        Ok((Journal { path: path.into(), file }, results))
+        Ok((Journal { to: Some((path.into(), file)) }, results))
     }
 
-    /// Appends the line of a finished sequence.
-    pub fn push(&mut self, result: &SequenceResult) -> Result<()> {
+    /// Appends the line of something finished.
+    pub fn push(&mut self, result: &impl Serialize) -> Result<()> {
+        let Some((path, file)) = &mut self.to else { return Ok(()) };
         let mut line = serde_json::to_vec(result)?;
         line.push(b'\n');
-        let failed = || format!("{} cannot be written", shown(&self.path));
-        self.file.write_all(&line).and_then(|()| self.file.flush()).with_context(failed)
+        let failed = || format!("{} cannot be written", shown(path));
+        file.write_all(&line).and_then(|()| file.flush()).with_context(failed)
     }
 }
 
 /// The first setting in which two evaluations differ, in words.
-pub fn difference(there: &Settings, here: &Settings) -> Result<String> {
+pub fn difference<S: Serialize>(there: &S, here: &S) -> Result<String> {
     let (there, here) = (serde_json::to_value(there)?, serde_json::to_value(here)?);
     let keys = here.as_object().into_iter().flatten().map(|(key, _)| key);
     let all = there.as_object().into_iter().flatten().map(|(key, _)| key).chain(keys);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use bdlm::eval::PplReport;
+use bdlm::eval::{PplReport, SequenceResult, Settings};
 use clap::Args;
 
 use crate::cli::eval::journal::{Contents, difference};
@@ -29,7 +29,7 @@ impl Merge {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let parts = self.journals.iter().map(|path| Contents::read(path));
-        let parts: Vec<Contents> = parts.collect::<Result<_>>()?;
+        let parts: Vec<Contents<Settings, SequenceResult>> = parts.collect::<Result<_>>()?;
         let Some(whole) = parts.first().map(|part| part.settings.clone()) else {
             bail!("no journals, expected at least one");
         };

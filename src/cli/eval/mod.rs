@@ -3,6 +3,7 @@
 mod blocks;
 mod data;
 mod genppl;
+mod grid;
 mod journal;
 mod merge;
 mod plot;
@@ -10,6 +11,7 @@ mod ppl;
 mod present;
 mod samples;
 mod sweep;
+mod table;
 mod work;
 
 use anyhow::Result;

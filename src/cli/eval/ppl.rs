@@ -7,7 +7,7 @@ use bdlm::eval::Estimator;
 use clap::{Args, ValueEnum};
 
 use crate::cli::eval::data::DataArgs;
-use crate::cli::eval::journal::Journal;
+use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::present::{ReportFormat, formatted, print};
 use crate::cli::eval::work::{Estimate, Evaluation};
 use crate::cli::files::Output;
@@ -27,12 +27,8 @@ pub struct Ppl {
     data: DataArgs,
     #[command(flatten)]
     estimate: EstimateArgs,
-    /// Write finished sequences to this file as they come
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    journal: Option<PathBuf>,
-    /// Go on from the journal
-    #[arg(long, requires = "journal", help_heading = "Output")]
-    resume: bool,
+    #[command(flatten)]
+    journal: JournalArgs,
     /// How to print the report
     #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
     format: ReportFormat,
@@ -86,9 +82,8 @@ impl Ppl {
             batch: self.estimate.batch,
         };
         let evaluation = Evaluation::new(&engine, &self.model.model, &self.data, estimate)?;
-        let settings = evaluation.settings();
-        let opened = self.journal.as_deref().map(|path| Journal::open(path, self.resume, settings));
-        let outcome = evaluation.run(opened.transpose()?)?;
+        let (journal, results) = self.journal.open(evaluation.settings())?;
+        let outcome = evaluation.run(journal, results)?;
         let report = formatted(&outcome.report, self.format)?;
         match output {
             Some(output) => output.write(report.as_bytes())?,
@@ -101,10 +96,7 @@ impl Ppl {
     }
 
     fn interrupted(&self, done: usize) -> anyhow::Error {
-        let advice = match &self.journal {
-            Some(path) => format!("go on with --journal {} --resume", path.display()),
-            None => "with --journal FILE it could go on".into(),
-        };
+        let advice = self.journal.advice();
         note(&format!("interrupted: the report is of {done} sequences; {advice}"));
         Interrupted.into()
     }

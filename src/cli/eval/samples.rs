@@ -8,16 +8,17 @@ use bdlm::eval::{GenerativeScorer, ScoredSample};
 use bdlm::event::{Done, Event};
 use bdlm::gpu::Gpu;
 use bdlm::sample::{Engine, Request};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::cli::files::{read, shown};
 use crate::cli::model::{ModelArgs, Weights, progress_bar};
-use crate::cli::{Interrupted, check_interrupt, take_interrupt};
+use crate::cli::{check_interrupt, take_interrupt};
 
 /// A sample, as a line of `bdlm generate --format jsonl` has it. Other programs' lines need `text`
 /// or `ids` only.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
+    #[serde(skip_serializing_if = "Option::is_none")]
     sample: Option<usize>,
     ids: Option<Vec<u32>>,
     text: Option<String>,
@@ -39,6 +40,13 @@ impl From<Done> for Sample {
     }
 }
 
+impl Sample {
+    /// Its index in the run that generated it.
+    pub fn index(&self) -> Option<usize> {
+        self.sample
+    }
+}
+
 /// The samples of a file, one JSON object a line.
 pub fn read_samples(path: &Path) -> Result<Vec<Sample>> {
     let text = String::from_utf8(read(path)?);
@@ -55,44 +63,43 @@ pub fn read_samples(path: &Path) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
-/// Samples that were generated, and whether Ctrl-C came before the last.
-pub struct Generated {
-    /// In order.
-    pub samples: Vec<Sample>,
-    /// Some are missing.
-    pub is_cut: bool,
-}
-
-/// Generates the samples of a request; those that are finished survive Ctrl-C.
-pub fn generate(engine: &Engine, request: Request) -> Result<Generated> {
+/// Generates the samples of a request and hands each over as it is finished, in any order; false
+/// if Ctrl-C came before the last.
+pub fn generate(
+    engine: &Engine,
+    request: Request,
+    mut keep: impl FnMut(Sample) -> Result<()>,
+) -> Result<bool> {
     let bar = progress_bar("generating {pos}/{len} tokens [{bar:30}] {eta}");
     bar.set_length((request.samples * request.length) as u64);
     let mut run = engine.run(request)?;
-    let (mut samples, mut is_cut) = (Vec::new(), false);
     while let Some(event) = run.next()? {
-        is_cut = take_interrupt();
-        if is_cut {
-            break;
-        }
         match event {
             Event::Block(block) => bar.inc(block.ids.len() as u64),
-            Event::Done(done) => samples.push(done.into()),
+            Event::Done(done) => keep(done.into())?,
             _ => {}
+        }
+        if take_interrupt() {
+            bar.finish_and_clear();
+            return Ok(false);
         }
     }
     bar.finish_and_clear();
-    samples.sort_by_key(|sample: &Sample| sample.sample);
-    Ok(Generated { samples, is_cut })
+    Ok(true)
 }
 
 /// Which tokens of a sample are scored.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Tokens {
     /// Those that the scorer's tokenizer makes of its text.
     OfText,
     /// Its own.
     AsTheyAre,
 }
+
+/// Samples that are scored at a time: what Ctrl-C can lose.
+const SCORED_AT_ONCE: usize = 16;
 
 /// A loaded scorer.
 pub struct Judge {
@@ -119,37 +126,49 @@ impl Judge {
         Ok(Judge { name: name.into(), engine, scorer, tokens })
     }
 
-    /// Scores samples.
-    pub fn score(&mut self, samples: &[Sample]) -> Result<Vec<ScoredSample>> {
-        let ids = samples.iter().enumerate().map(|(i, sample)| self.ids(i, sample));
-        let ids: Vec<Vec<u32>> = ids.collect::<Result<_>>()?;
-        let bar = progress_bar("scoring {pos}/{len} windows [{bar:30}] {eta}");
-        let mut progress = |done: usize, all: usize| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-            if check_interrupt().is_err() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
+    /// Scores samples from number `from` on, and hands the scores over as they come, in order; false
+    /// if Ctrl-C came before the last.
+    pub fn score(
+        &mut self,
+        samples: &[Sample],
+        from: usize,
+        mut keep: impl FnMut(ScoredSample) -> Result<()>,
+    ) -> Result<bool> {
+        let bar = progress_bar("scoring {pos}/{len} samples [{bar:30}] {eta}");
+        bar.set_length(samples.len() as u64);
+        bar.set_position(from as u64);
+        let numbered: Vec<(usize, &Sample)> = samples.iter().enumerate().skip(from).collect();
+        for some in numbered.chunks(SCORED_AT_ONCE) {
+            let ids = some.iter().map(|(i, sample)| self.ids(*i, sample));
+            let ids: Vec<Vec<u32>> = ids.collect::<Result<_>>()?;
+            let mut progress = |_: usize, _: usize| {
+                if check_interrupt().is_err() {
+                    ControlFlow::Break(())
+                } else {
+                    ControlFlow::Continue(())
+                }
+            };
+            let Some(scores) = pollster::block_on(self.scorer.score(&ids, &mut progress))? else {
+                bar.finish_and_clear();
+                return Ok(false);
+            };
+            for ((i, sample), score) in some.iter().zip(&scores) {
+                let (nll, tokens) = (score.sum(), score.tokens());
+                keep(ScoredSample {
+                    sample: sample.sample.unwrap_or(*i),
+                    gen_ppl: (tokens > 0).then(|| (nll / tokens as f64).exp()),
+                    nll,
+                    tokens,
+                    entropy: score.entropy,
+                    length: sample.n_tokens.unwrap_or(score.nll.len()),
+                    nfe: sample.nfe,
+                    passes: sample.passes,
+                })?;
             }
-        };
-        let scores = pollster::block_on(self.scorer.score(&ids, &mut progress))?;
-        let scores = scores.ok_or(Interrupted)?;
+            bar.inc(some.len() as u64);
+        }
         bar.finish_and_clear();
-        let scored = |(i, (sample, score)): (usize, (&Sample, &bdlm::eval::SampleScore))| {
-            let (nll, tokens) = (score.sum(), score.tokens());
-            ScoredSample {
-                sample: sample.sample.unwrap_or(i),
-                gen_ppl: (tokens > 0).then(|| (nll / tokens as f64).exp()),
-                nll,
-                tokens,
-                entropy: score.entropy,
-                length: sample.n_tokens.unwrap_or(score.nll.len()),
-                nfe: sample.nfe,
-                passes: sample.passes,
-            }
-        };
-        Ok(samples.iter().zip(&scores).enumerate().map(scored).collect())
+        Ok(true)
     }
 
     /// A sample as the scorer's tokens: behind an end of text, which begins every text, and not

@@ -1,23 +1,23 @@
 //! `bdlm eval sweep`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Result;
 use bdlm::eval::GenerativeReport;
-use bdlm::model::{Config, Family};
-use bdlm::sample::{Engine, Request, Sampling};
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use bdlm::sample::{Engine, Request};
+use clap::Args;
+use serde::{Deserialize, Serialize};
 
+use crate::cli::eval::grid::{Combination, GridArgs};
+use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::plot::{Panel, Series, png};
-use crate::cli::eval::present::csv_lines;
-use crate::cli::eval::samples::{Generated, Judge, Tokens, generate};
+use crate::cli::eval::samples::{Judge, Sample, Tokens, generate};
+use crate::cli::eval::table::Table;
 use crate::cli::files::Output;
-use crate::cli::model::{DeviceArgs, ModelArgs};
-use crate::cli::request::{SamplerName, SamplerOptions};
-use crate::cli::{Interrupted, note, usage};
+use crate::cli::model::{DeviceArgs, ModelArgs, Weights};
+use crate::cli::{Interrupted, note};
 
 /// Sample with every combination of options, score, and show quality against cost.
 ///
@@ -51,51 +51,13 @@ pub struct Sweep {
     #[arg(long, value_name = "PNG", help_heading = "Output")]
     plot: Option<PathBuf>,
     #[command(flatten)]
+    journal: JournalArgs,
+    #[command(flatten)]
     device: DeviceArgs,
 }
 
-/// What is combined.
-#[derive(Args)]
-#[command(next_help_heading = "Combinations")]
-struct GridArgs {
-    /// Tokens in a block [default: the checkpoint's]
-    #[arg(long, value_name = "K", value_delimiter = ',')]
-    block_size: Vec<usize>,
-    /// How masked cells open
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "first-hitting")]
-    sampler: Vec<SamplerName>,
-    /// Steps per block, for ancestral
-    #[arg(long, value_name = "T", value_delimiter = ',')]
-    steps: Vec<usize>,
-    /// Cells that open in a pass, for samplers that count them
-    #[arg(long, value_name = "K", value_delimiter = ',')]
-    per_pass: Vec<usize>,
-    /// Probabilities, for threshold
-    #[arg(long, value_name = "P", value_delimiter = ',')]
-    threshold: Vec<f32>,
-    /// Nats, for entropy-bounded
-    #[arg(long, value_name = "NATS", value_delimiter = ',')]
-    entropy_bound: Vec<f32>,
-    /// Divides the logits
-    #[arg(long, value_name = "T", value_delimiter = ',', default_value = "1")]
-    temperature: Vec<f64>,
-    /// Nucleus
-    #[arg(long, value_name = "P", value_delimiter = ',', default_value = "1")]
-    top_p: Vec<f64>,
-}
-
-/// One combination.
-#[derive(Clone, Copy)]
-struct Combination {
-    block_size: Option<usize>,
-    name: SamplerName,
-    options: SamplerOptions,
-    temperature: f64,
-    top_p: f64,
-}
-
 /// One row of the result.
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct SweepRow {
     block_size: Option<usize>,
     sampler: String,
@@ -111,6 +73,19 @@ struct SweepRow {
     secs: f64,
 }
 
+/// What makes the rows.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Settings {
+    model: String,
+    scorer: String,
+    weights: Weights,
+    samples: usize,
+    length: usize,
+    batch: usize,
+    seed: u64,
+    combinations: Vec<String>,
+}
+
 impl Sweep {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
@@ -120,31 +95,44 @@ impl Sweep {
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;
         let engine = self.model.load(&gpu, self.device.weights)?;
         let combinations = self.grid.combinations(engine.dit().config());
-        let mut rows: Vec<SweepRow> = Vec::with_capacity(combinations.len());
-        for (i, combination) in combinations.iter().enumerate() {
+        let settings = self.settings(&combinations);
+        let mut table: Table<SweepRow> = Table::open(&self.journal, &settings)?;
+        let count = combinations.len();
+        for (i, combination) in combinations.iter().enumerate().skip(table.rows().len()) {
             if io::stderr().is_terminal() {
-                note(&format!("{} of {}: {}", i + 1, combinations.len(), combination.describe()));
+                note(&format!("{} of {count}: {}", i + 1, combination.describe()));
             }
-            let row = match self.measure(&engine, &mut judge, *combination) {
+            match self.measure(&engine, &mut judge, *combination) {
                 Err(e) if e.is::<Interrupted>() => break,
-                row => row?,
-            };
-            let lines = csv_lines(&serde_json::to_value(&row)?);
-            let mut out = io::stdout().lock();
-            if i == 0 {
-                writeln!(out, "{}", lines[0])?;
+                row => table.push(row?)?,
             }
-            writeln!(out, "{}", lines[1])?;
-            out.flush()?;
-            rows.push(row);
         }
-        if rows.is_empty() {
+        let rows = table.rows();
+        if let (Some(plot), false) = (plot, rows.is_empty()) {
+            plot.write(&png(&panels(rows))?)?;
+        }
+        if rows.len() < count {
+            note(&format!(
+                "interrupted: {} of {count} rows; {}",
+                rows.len(),
+                self.journal.advice()
+            ));
             return Err(Interrupted.into());
         }
-        if let Some(plot) = plot {
-            plot.write(&png(&panels(&rows))?)?;
+        Ok(())
+    }
+
+    fn settings(&self, combinations: &[Combination]) -> Settings {
+        Settings {
+            model: self.model.model.clone(),
+            scorer: self.scorer.clone(),
+            weights: self.device.weights,
+            samples: self.samples,
+            length: self.length,
+            batch: self.batch,
+            seed: self.seed,
+            combinations: combinations.iter().map(Combination::describe).collect(),
         }
-        if rows.len() < combinations.len() { Err(Interrupted.into()) } else { Ok(()) }
     }
 
     fn measure(
@@ -167,16 +155,21 @@ impl Sweep {
         // The first run of a shape compiles its kernels: that is not what is timed.
         let length = (2 * block_size.unwrap_or(1)).min(self.length);
         let warm_up = Request { length, samples: self.batch, ..request.clone() };
-        if generate(engine, warm_up)?.is_cut {
-            return Err(Interrupted.into());
-        }
-        let started = Instant::now();
-        let Generated { samples, is_cut } = generate(engine, request)?;
-        if is_cut {
-            return Err(Interrupted.into());
-        }
+        generate(engine, warm_up, |_| Ok(()))?.then_some(()).ok_or(Interrupted)?;
+        let (started, mut samples) = (Instant::now(), Vec::with_capacity(self.samples));
+        let keep = |sample| {
+            samples.push(sample);
+            Ok(())
+        };
+        generate(engine, request, keep)?.then_some(()).ok_or(Interrupted)?;
         let secs = started.elapsed().as_secs_f64() / self.samples.max(1) as f64;
-        let scored = judge.score(&samples)?;
+        samples.sort_by_key(Sample::index);
+        let mut scored = Vec::with_capacity(self.samples);
+        let keep = |score| {
+            scored.push(score);
+            Ok(())
+        };
+        judge.score(&samples, 0, keep)?.then_some(()).ok_or(Interrupted)?;
         let report = GenerativeReport::new(&judge.name, &scored)?;
         Ok(SweepRow {
             block_size,
@@ -192,92 +185,6 @@ impl Sweep {
             passes: report.passes,
             secs,
         })
-    }
-}
-
-impl GridArgs {
-    /// Ends with a usage error for options that no sampler takes notice of.
-    fn check(&self) {
-        let all = SamplerOptions {
-            steps: self.steps.first().copied(),
-            per_pass: self.per_pass.first().copied(),
-            threshold: self.threshold.first().copied(),
-            entropy_bound: self.entropy_bound.first().copied(),
-        };
-        let mut ignored = self.sampler.iter().map(|name| name.ignored(all));
-        let first = ignored.next().unwrap_or_default();
-        let by_all = ignored.fold(first, |by_all, ignored| {
-            by_all.into_iter().filter(|option| ignored.contains(option)).collect()
-        });
-        if let Some(option) = by_all.first() {
-            usage(&["eval", "sweep"], &format!("{option} is for other samplers; see --help"));
-        }
-    }
-
-    /// Every combination, the block size changing slowest.
-    fn combinations(&self, config: &Config) -> Vec<Combination> {
-        let own = (config.family() == Family::BlockDiffusion).then_some(config.block_size);
-        let given: Vec<_> = self.block_size.iter().copied().map(Some).collect();
-        let sizes = if given.is_empty() { vec![own] } else { given };
-        let mut all = Vec::new();
-        for block_size in sizes {
-            for (name, options) in self.samplers() {
-                for &temperature in &self.temperature {
-                    let with =
-                        |&top_p| Combination { block_size, name, options, temperature, top_p };
-                    all.extend(self.top_p.iter().map(with));
-                }
-            }
-        }
-        all
-    }
-
-    /// Each sampler with each of its own options.
-    fn samplers(&self) -> Vec<(SamplerName, SamplerOptions)> {
-        let none = SamplerOptions::default();
-        let each = |name: &SamplerName| {
-            let steps = self.steps.iter().map(|&n| SamplerOptions { steps: Some(n), ..none });
-            let counts =
-                self.per_pass.iter().map(|&n| SamplerOptions { per_pass: Some(n), ..none });
-            let thresholds =
-                self.threshold.iter().map(|&p| SamplerOptions { threshold: Some(p), ..none });
-            let bounds = self
-                .entropy_bound
-                .iter()
-                .map(|&b| SamplerOptions { entropy_bound: Some(b), ..none });
-            let given = steps.chain(counts).chain(thresholds).chain(bounds);
-            let mut taken: Vec<_> =
-                given.filter(|options| name.ignored(*options).is_empty()).collect();
-            if taken.is_empty() {
-                taken.push(none);
-            }
-            taken.into_iter().map(|options| (*name, options)).collect::<Vec<_>>()
-        };
-        self.sampler.iter().flat_map(each).collect()
-    }
-}
-
-impl Combination {
-    fn sampling(&self, n_cells: usize) -> Sampling {
-        let Combination { name, options, temperature, top_p, .. } = *self;
-        let sampler = name.sampler(options, n_cells);
-        Sampling { sampler, temperature: temperature as f32, top_k: 0, top_p: top_p as f32 }
-    }
-
-    /// The sampler with its number, such as `threshold 0.9`.
-    fn sampler_words(&self) -> String {
-        let value = self.name.to_possible_value();
-        let name = value.as_ref().map_or("", |value| value.get_name());
-        let SamplerOptions { steps, per_pass, threshold, entropy_bound } = self.options;
-        let count = steps.or(per_pass).map(|n| n.to_string());
-        let number = count.or(threshold.or(entropy_bound).map(|x| x.to_string()));
-        number.map_or(name.into(), |number| format!("{name} {number}"))
-    }
-
-    fn describe(&self) -> String {
-        let sampler = self.sampler_words();
-        let block = self.block_size.map(|size| format!("block {size}, ")).unwrap_or_default();
-        format!("{block}{sampler}, temperature {}, top-p {}", self.temperature, self.top_p)
     }
 }
 

@@ -35,7 +35,8 @@ pub struct Estimate {
 pub struct Evaluation {
     settings: Settings,
     items: Items,
-    work: Work,
+    likelihood: Likelihood,
+    tokenizer: Option<Arc<Tokenizer>>,
 }
 
 /// What came of it.
@@ -75,9 +76,7 @@ impl Evaluation {
             weights: format!("{:?}", engine.dit().weights_dtype()).to_lowercase(),
         };
         let tokenizer = engine.tokenizer().cloned();
-        let bar = bar(items.count);
-        let work = Work { likelihood, tokenizer, journal: None, results: Vec::new(), bar };
-        Ok(Evaluation { settings, items, work })
+        Ok(Evaluation { settings, items, likelihood, tokenizer })
     }
 
     /// What makes it: a journal must be of the same.
@@ -85,12 +84,11 @@ impl Evaluation {
         &self.settings
     }
 
-    /// Evaluates what a journal does not hold yet.
-    pub fn run(self, journal: Option<(Journal, Vec<SequenceResult>)>) -> Result<Outcome> {
-        let Evaluation { settings, items, mut work } = self;
-        if let Some((journal, results)) = journal {
-            (work.journal, work.results) = (Some(journal), results);
-        }
+    /// Evaluates all but the results that are there already.
+    pub fn run(self, journal: Journal, results: Vec<SequenceResult>) -> Result<Outcome> {
+        let Evaluation { settings, items, likelihood, tokenizer } = self;
+        let bar = bar(items.count);
+        let mut work = Work { likelihood, tokenizer, journal, results, bar };
         let is_whole = work.evaluate(items.items)?;
         if work.results.is_empty() && !is_whole {
             return Err(Interrupted.into());
@@ -103,7 +101,7 @@ impl Evaluation {
 struct Work {
     likelihood: Likelihood,
     tokenizer: Option<Arc<Tokenizer>>,
-    journal: Option<Journal>,
+    journal: Journal,
     results: Vec<SequenceResult>,
     bar: ProgressBar,
 }
@@ -162,9 +160,7 @@ impl Work {
                 result.passes = self.likelihood.passes() - passes;
                 result.secs = started.elapsed().as_secs_f64();
             }
-            if let Some(journal) = &mut self.journal {
-                journal.push(&result)?;
-            }
+            self.journal.push(&result)?;
             self.results.push(result);
         }
         Ok(true)

@@ -1,0 +1,139 @@
+//! What a sweep combines: every value of each option with every value of the others.
+
+use bdlm::model::{Config, Family};
+use bdlm::sample::Sampling;
+use clap::{Args, ValueEnum};
+
+use crate::cli::request::{SamplerName, SamplerOptions};
+use crate::cli::usage;
+
+/// What is combined.
+#[derive(Args)]
+#[command(next_help_heading = "Combinations")]
+pub struct GridArgs {
+    /// Tokens in a block [default: the checkpoint's]
+    #[arg(long, value_name = "K", value_delimiter = ',')]
+    block_size: Vec<usize>,
+    /// How masked cells open
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "first-hitting")]
+    sampler: Vec<SamplerName>,
+    /// Steps per block, for ancestral
+    #[arg(long, value_name = "T", value_delimiter = ',')]
+    steps: Vec<usize>,
+    /// Cells that open in a pass, for samplers that count them
+    #[arg(long, value_name = "K", value_delimiter = ',')]
+    per_pass: Vec<usize>,
+    /// Probabilities, for threshold
+    #[arg(long, value_name = "P", value_delimiter = ',')]
+    threshold: Vec<f32>,
+    /// Nats, for entropy-bounded
+    #[arg(long, value_name = "NATS", value_delimiter = ',')]
+    entropy_bound: Vec<f32>,
+    /// Divides the logits
+    #[arg(long, value_name = "T", value_delimiter = ',', default_value = "1")]
+    temperature: Vec<f64>,
+    /// Nucleus
+    #[arg(long, value_name = "P", value_delimiter = ',', default_value = "1")]
+    top_p: Vec<f64>,
+}
+
+/// One combination.
+#[derive(Clone, Copy)]
+pub struct Combination {
+    /// Tokens of a block.
+    pub block_size: Option<usize>,
+    name: SamplerName,
+    options: SamplerOptions,
+    /// Divides the logits.
+    pub temperature: f64,
+    /// Nucleus.
+    pub top_p: f64,
+}
+
+impl GridArgs {
+    /// Ends with a usage error for options that no sampler takes notice of.
+    pub fn check(&self) {
+        let all = SamplerOptions {
+            steps: self.steps.first().copied(),
+            per_pass: self.per_pass.first().copied(),
+            threshold: self.threshold.first().copied(),
+            entropy_bound: self.entropy_bound.first().copied(),
+        };
+        let mut ignored = self.sampler.iter().map(|name| name.ignored(all));
+        let first = ignored.next().unwrap_or_default();
+        let by_all = ignored.fold(first, |by_all, ignored| {
+            by_all.into_iter().filter(|option| ignored.contains(option)).collect()
+        });
+        if let Some(option) = by_all.first() {
+            usage(&["eval", "sweep"], &format!("{option} is for other samplers; see --help"));
+        }
+    }
+
+    /// Every combination, the block size changing slowest.
+    pub fn combinations(&self, config: &Config) -> Vec<Combination> {
+        let own = (config.family() == Family::BlockDiffusion).then_some(config.block_size);
+        let given: Vec<_> = self.block_size.iter().copied().map(Some).collect();
+        let sizes = if given.is_empty() { vec![own] } else { given };
+        let mut all = Vec::new();
+        for block_size in sizes {
+            for (name, options) in self.samplers() {
+                for &temperature in &self.temperature {
+                    let with =
+                        |&top_p| Combination { block_size, name, options, temperature, top_p };
+                    all.extend(self.top_p.iter().map(with));
+                }
+            }
+        }
+        all
+    }
+
+    /// Each sampler with each of its own options.
+    fn samplers(&self) -> Vec<(SamplerName, SamplerOptions)> {
+        let none = SamplerOptions::default();
+        let each = |name: &SamplerName| {
+            let steps = self.steps.iter().map(|&n| SamplerOptions { steps: Some(n), ..none });
+            let counts =
+                self.per_pass.iter().map(|&n| SamplerOptions { per_pass: Some(n), ..none });
+            let thresholds =
+                self.threshold.iter().map(|&p| SamplerOptions { threshold: Some(p), ..none });
+            let bounds = self
+                .entropy_bound
+                .iter()
+                .map(|&b| SamplerOptions { entropy_bound: Some(b), ..none });
+            let given = steps.chain(counts).chain(thresholds).chain(bounds);
+            let mut taken: Vec<_> =
+                given.filter(|options| name.ignored(*options).is_empty()).collect();
+            if taken.is_empty() {
+                taken.push(none);
+            }
+            taken.into_iter().map(|options| (*name, options)).collect::<Vec<_>>()
+        };
+        self.sampler.iter().flat_map(each).collect()
+    }
+}
+
+impl Combination {
+    /// How to sample a model of so many cells.
+    pub fn sampling(&self, n_cells: usize) -> Sampling {
+        let Combination { name, options, temperature, top_p, .. } = *self;
+        let sampler = name.sampler(options, n_cells);
+        Sampling { sampler, temperature: temperature as f32, top_k: 0, top_p: top_p as f32 }
+    }
+
+    /// The sampler with its number, such as `threshold 0.9`.
+    pub fn sampler_words(&self) -> String {
+        let value = self.name.to_possible_value();
+        let name = value.as_ref().map_or("", |value| value.get_name());
+        let SamplerOptions { steps, per_pass, threshold, entropy_bound } = self.options;
+        let count = steps.or(per_pass).map(|n| n.to_string());
+        let number = count.or(threshold.or(entropy_bound).map(|x| x.to_string()));
+        number.map_or(name.into(), |number| format!("{name} {number}"))
+    }
+
+    /// All of it, in words.
+    pub fn describe(&self) -> String {
+        let sampler = self.sampler_words();
+        let block = self.block_size.map(|size| format!("block {size}, ")).unwrap_or_default();
+        format!("{block}{sampler}, temperature {}, top-p {}", self.temperature, self.top_p)
+    }
+}
