@@ -1,5 +1,5 @@
 //! The stream of a run, as plain data. A sample's events are
-//! `Start ((Step* Block)* Retract?)* Done`; with more than one sample in a batch they interleave,
+//! `Start (((Step | Steer)* Block)* Retract?)* Done`; with more than one sample in a batch they interleave,
 //! and each names its sample. The JSON form is part of the API.
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ pub enum Event {
     Start(Start),
     /// Cells of the current block were drawn, some opened. Only in watched runs.
     Step(Step),
+    /// The host program opened or masked cells of the current block. Only in steered runs.
+    Steer(Step),
     /// A block is finished: its tokens will not change.
     Block(Block),
     /// Finished tokens are taken back: the sample had fallen into repetition.
@@ -66,7 +68,8 @@ pub struct Cell {
     pub text: Option<String>,
     /// Masked or open, and since when.
     pub state: CellState,
-    /// Probability of the token under the model when it was drawn, 0 to 1; 1 for given cells.
+    /// Probability of the token under the model when it was drawn, 0 to 1; 1 for given and pinned
+    /// cells.
     pub confidence: f32,
     /// Entropy of the model's distribution when the token was drawn, in nats.
     pub entropy: f32,
@@ -83,6 +86,8 @@ pub enum CellState {
     Given,
     /// Not yet revealed.
     Masked,
+    /// Opened by the host program, see [`crate::sample::Run::steer`].
+    Pinned,
     /// Opened at this step of the block.
     Open {
         /// Index of the step.
@@ -180,6 +185,7 @@ impl Event {
         match self {
             Event::Start(Start { sample, .. })
             | Event::Step(Step { sample, .. })
+            | Event::Steer(Step { sample, .. })
             | Event::Block(Block { sample, .. })
             | Event::Retract(Retract { sample, .. })
             | Event::Done(Done { sample, .. }) => *sample,

@@ -219,6 +219,7 @@ fn check_sample(events: &[Event]) -> Result<(), String> {
                             *open = Some(cell.token);
                         }
                         (CellState::Open { .. }, Some(_)) => {}
+                        (CellState::Pinned, _) => return Err("nobody pinned a cell".into()),
                     }
                     let (p, h) = (cell.confidence, cell.entropy);
                     if !(0.0..=1.0 + 1e-5).contains(&p) || !(-1e-3..9.0).contains(&h) {

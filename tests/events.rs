@@ -4,17 +4,18 @@ use bdlm::event::{
     Block, Candidate, Cell, CellState, Done, Event, Retract, Start, Step, StopReason,
 };
 
+fn cell(state: CellState, candidates: Vec<Candidate>) -> Cell {
+    let text = Some(" fox".to_string());
+    Cell { token: 7, text, state, confidence: 0.5, entropy: 1.25, candidates }
+}
+
+fn step(cells: Vec<Cell>) -> Step {
+    Step { sample: 1, block_idx: 3, step: 2, passes: 11, cells, secs: 0.5 }
+}
+
 /// One event of each kind, every field different from its neighbours.
 fn events() -> Vec<Event> {
     let text = |text: &str| Some(text.to_string());
-    let cell = |state, candidates| Cell {
-        token: 7,
-        text: text(" fox"),
-        state,
-        confidence: 0.5,
-        entropy: 1.25,
-        candidates,
-    };
     let candidate = Candidate { token: 9, text: text(" wolf"), probability: 0.25 };
     vec![
         Event::Start(Start {
@@ -26,18 +27,12 @@ fn events() -> Vec<Event> {
             ids: vec![0, 5],
             text: text("The"),
         }),
-        Event::Step(Step {
-            sample: 1,
-            block_idx: 3,
-            step: 2,
-            passes: 11,
-            cells: vec![
-                cell(CellState::Given, Vec::new()),
-                cell(CellState::Open { step: 1 }, Vec::new()),
-                cell(CellState::Masked, vec![candidate]),
-            ],
-            secs: 0.5,
-        }),
+        Event::Step(step(vec![
+            cell(CellState::Given, Vec::new()),
+            cell(CellState::Open { step: 1 }, Vec::new()),
+            cell(CellState::Masked, vec![candidate]),
+        ])),
+        Event::Steer(step(vec![cell(CellState::Pinned, Vec::new())])),
         Event::Block(Block {
             sample: 1,
             block_idx: 3,

@@ -56,7 +56,7 @@ impl TextPrinter {
                 writeln!(out)?;
                 tell_repetition(done);
             }
-            Event::Step(_) => {}
+            Event::Step(_) | Event::Steer(_) => {}
         }
         Ok(out.flush()?)
     }

@@ -58,7 +58,7 @@ impl Screen {
                 self.tail.push(Piece::new(prompt, Style::new().bold()));
                 self.footer = "loading kernels".into();
             }
-            Event::Step(step) => self.step(step),
+            Event::Step(step) | Event::Steer(step) => self.step(step),
             Event::Block(block) => self.block(block),
             Event::Retract(retract) => {
                 let words = format!("\n(repetition: {} tokens are kept)\n", retract.n_tokens);

@@ -29,9 +29,12 @@ pub struct CellWords {
     pub confidence: f32,
     /// Entropy of the distribution, in nats.
     pub entropy: f32,
-    /// 0 masked, s + 1 opened at step s, [`NOT_FINITE`].
+    /// 0 masked, s + 1 opened at step s, [`PINNED`], [`NOT_FINITE`].
     pub state: u32,
 }
+
+/// State of a cell that the host program opened.
+pub const PINNED: u32 = u32::MAX - 1;
 
 /// State of a cell whose logits are no numbers.
 pub const NOT_FINITE: u32 = u32::MAX;
@@ -184,13 +187,33 @@ impl Denoiser {
         if let Some(ids) = &self.own_ids {
             ids.write(gpu, &vec![self.dit.config().mask_id(); keys.len()])?;
         }
+        self.workspace.write(gpu, rows)?;
+        self.keys.write(gpu, keys)?;
+        self.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
+        self.write_steps(steps)
+    }
+
+    /// Changes the cells of the current blocks and the steps to come.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn steer(
+        &mut self,
+        ids: &[u32],
+        cells: &[CellWords],
+        steps: &[(StepUniform, f32)],
+    ) -> Result<()> {
+        self.ids().write(self.dit.gpu(), ids)?;
+        self.cells.write(self.dit.gpu(), cells)?;
+        self.write_steps(steps)
+    }
+
+    fn write_steps(&mut self, steps: &[(StepUniform, f32)]) -> Result<()> {
+        let gpu = self.dit.gpu();
         let (steps, sigma): (Vec<StepUniform>, Vec<f32>) = steps.iter().copied().unzip();
         if let (Some(noise), Some(vectors)) = (&self.noise, self.dit.condition(Some(&sigma))?) {
             noise.vectors.write(gpu, &vectors)?;
         }
-        self.workspace.write(gpu, rows)?;
-        self.keys.write(gpu, keys)?;
-        self.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
         self.steps.write(gpu, &steps)
     }
 

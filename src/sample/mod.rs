@@ -10,7 +10,9 @@ mod random;
 mod request;
 mod run;
 mod sampler;
+mod steer;
 mod stop;
+mod tell;
 
 pub use bench::{Bench, PassTimes};
 pub use capacity::MemoryPlan;
@@ -18,4 +20,5 @@ pub use engine::Engine;
 pub use request::{CachePolicy, Prompt, Request, Watch};
 pub use run::Run;
 pub use sampler::{Sampler, Sampling, StepUniform};
+pub use steer::Steer;
 pub use stop::entropy;

@@ -4,11 +4,13 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use crate::event::{Candidate, Cell, CellState, Event, Step, StopReason};
+use bytemuck::Zeroable;
+
+use crate::event::{Event, StopReason};
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::Row;
 use crate::sample::capacity::Capacity;
-use crate::sample::denoiser::{CandidateWords, CellWords, Denoiser};
+use crate::sample::denoiser::{CellWords, Denoiser, PINNED};
 use crate::sample::engine::Engine;
 use crate::sample::lane::{Lane, Plan, check_finite};
 use crate::sample::request::{CachePolicy, Request, Watch};
@@ -17,25 +19,35 @@ use crate::{Error, Result};
 
 /// A stream of events. Drop it to cancel; do not call it to pause; call it once for a single step.
 pub struct Run {
-    plan: Plan,
-    denoiser: Denoiser,
-    lanes: Vec<Option<Lane>>,
+    pub(super) plan: Plan,
+    pub(super) denoiser: Denoiser,
+    pub(super) lanes: Vec<Option<Lane>>,
     next_sample: usize,
     capacity: Capacity,
-    current: Option<Current>,
-    events: VecDeque<Event>,
+    pub(super) current: Option<Current>,
+    pub(super) events: VecDeque<Event>,
     failed: bool,
 }
 
 /// The blocks that are being denoised.
-struct Current {
+pub(super) struct Current {
     /// Indices of the lanes, in the order of their cells.
-    lanes: Vec<usize>,
+    pub(super) lanes: Vec<usize>,
     /// Steps to take, and how many of them are done.
-    steps: Vec<usize>,
-    taken: usize,
+    pub(super) steps: Vec<usize>,
+    pub(super) taken: usize,
+    /// Number of the step behind the last one that was taken.
+    pub(super) next_step: usize,
     /// Rows of the first pass, which may store earlier blocks too.
-    first_rows: usize,
+    pub(super) first_rows: usize,
+    /// The cells as they are.
+    pub(super) cells: Vec<CellWords>,
+}
+
+/// The steps, plus one, at which cells opened.
+pub(super) fn opened_at(cells: &[CellWords]) -> BTreeSet<u32> {
+    let states = cells.iter().map(|cell| cell.state);
+    states.filter(|&state| state != 0 && state != PINNED).collect()
 }
 
 impl Run {
@@ -201,7 +213,7 @@ impl Run {
         let sampling = plan.request.sampling;
         let mut steps = BTreeSet::new();
         for lane in lanes.iter_mut().flatten() {
-            steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(plan)));
+            steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(plan), 0));
             if !recompute {
                 lane.stored = lane.block_idx(plan);
             }
@@ -211,7 +223,14 @@ impl Run {
         let uniforms: Vec<_> = steps.iter().map(told).collect();
         self.denoiser.begin(&rows, &keys, &uniforms)?;
         let active = (0..lanes.len()).filter(|&i| lanes[i].is_some()).collect();
-        self.current = Some(Current { lanes: active, steps, taken: 0, first_rows: rows.len() });
+        self.current = Some(Current {
+            lanes: active,
+            steps,
+            taken: 0,
+            next_step: 0,
+            first_rows: rows.len(),
+            cells: vec![CellWords::zeroed(); keys.len()],
+        });
         Ok(())
     }
 
@@ -241,6 +260,9 @@ impl Run {
     /// The next step of the current blocks.
     async fn run_step(&mut self, candidates: usize) -> Result<()> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
+        if current.taken == current.steps.len() {
+            return self.finish_blocks(&current, &current.cells);
+        }
         let cells = self.run_steps(&current, current.taken, current.taken + 1).await?;
         let top = self.denoiser.read_candidates(cells.len()).await?;
         let step = current.steps.get(current.taken).copied().unwrap_or(0);
@@ -249,6 +271,7 @@ impl Run {
         if current.taken == current.steps.len() || self.all_open(&current, &cells) {
             return self.finish_blocks(&current, &cells);
         }
+        (current.cells, current.next_step) = (cells, step + 1);
         self.current = Some(current);
         Ok(())
     }
@@ -271,80 +294,6 @@ impl Run {
         self.denoiser.run((from, to), cells, &rows).await
     }
 
-    /// A `Step` event for each sample in which a cell opened.
-    fn tell_step(
-        &mut self,
-        current: &Current,
-        step: usize,
-        cells: &[CellWords],
-        (top, candidates): (&[CandidateWords], usize),
-    ) -> Result<()> {
-        let block_size = self.plan.geometry.block_size;
-        for (n, &lane) in current.lanes.iter().enumerate() {
-            let Some(lane) = &self.lanes[lane] else { continue };
-            let cells = &cells[n * block_size..(n + 1) * block_size];
-            if !cells.iter().any(|cell| cell.state == step as u32 + 1) {
-                continue;
-            }
-            let first = lane.block_start(&self.plan);
-            let mut told = Vec::with_capacity(block_size);
-            for (i, words) in cells.iter().enumerate() {
-                let at = (n * block_size + i) * candidates;
-                let given = lane.ids.get(first + i).copied();
-                check_finite(lane.sample, first + i, words.state)?;
-                told.push(self.cell(*words, given, step, &top[at..at + candidates])?);
-            }
-            self.events.push_back(Event::Step(Step {
-                sample: lane.sample,
-                block_idx: lane.block_idx(&self.plan),
-                step,
-                passes: lane.passes,
-                cells: told,
-                secs: lane.secs(),
-            }));
-        }
-        Ok(())
-    }
-
-    fn cell(
-        &self,
-        words: CellWords,
-        given: Option<u32>,
-        step: usize,
-        top: &[CandidateWords],
-    ) -> Result<Cell> {
-        let piece = |token: u32| self.plan.tokenizer.as_ref().map(|t| t.piece(token));
-        if let Some(token) = given {
-            let (text, state) = (piece(token), CellState::Given);
-            let candidates = Vec::new();
-            return Ok(Cell { token, text, state, confidence: 1.0, entropy: 0.0, candidates });
-        }
-        let state = match words.state {
-            0 => CellState::Masked,
-            opened => CellState::Open { step: opened as usize - 1 },
-        };
-        // The network ran before the cell opened: at that step too there were candidates.
-        let undecided = words.state == 0 || words.state == step as u32 + 1;
-        let told = if undecided { top } else { &[] };
-        let candidate = |c: &CandidateWords| Candidate {
-            token: c.token,
-            text: piece(c.token),
-            probability: c.probability,
-        };
-        Ok(Cell {
-            token: words.token,
-            text: piece(words.token),
-            state,
-            confidence: words.confidence,
-            entropy: words.entropy,
-            candidates: told
-                .iter()
-                .filter(|c| c.token < self.plan.mask_id)
-                .map(candidate)
-                .collect(),
-        })
-    }
-
     fn finish_blocks(&mut self, current: &Current, cells: &[CellWords]) -> Result<()> {
         let Run { plan, lanes, events, .. } = self;
         for (n, &i) in current.lanes.iter().enumerate() {
@@ -358,7 +307,7 @@ impl Run {
                     return Err(Error::DeviceLost("a masked cell did not open".into()));
                 }
             }
-            let steps: BTreeSet<u32> = cells.iter().map(|cell| cell.state).collect();
+            let steps = opened_at(cells);
             // A network that is told the time is evaluated at each step until all cells are open.
             lane.nfe += match plan.request.sampling.sampler {
                 Sampler::Analytic { .. } => steps.last().copied().unwrap_or(0) as usize,

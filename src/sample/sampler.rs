@@ -190,15 +190,18 @@ impl Sampling {
         }
     }
 
-    /// The steps at which cells of a block may open, rising, for masked cells at `positions`. All
-    /// of them do unless the sampler is adaptive: then a block may be open earlier.
-    pub fn opening_steps(&self, key: SampleKey, positions: &[usize]) -> Vec<usize> {
-        let Sampler::Ancestral { steps } = self.sampler else {
-            return (0..self.max_steps(positions.len())).collect();
+    /// The steps from number `from` on at which cells of a block may open, rising, for masked cells
+    /// at `positions`. All of them do unless the sampler is adaptive: then a block may be open
+    /// earlier.
+    pub fn opening_steps(&self, key: SampleKey, positions: &[usize], from: usize) -> Vec<usize> {
+        let steps = match self.sampler {
+            Sampler::Ancestral { steps } => steps,
+            Sampler::Analytic { .. } => return (from..self.max_steps(positions.len())).collect(),
+            _ => return (from..from + self.max_steps(positions.len())).collect(),
         };
         let mut masked = positions.to_vec();
         let mut opening = Vec::new();
-        for step in 0..steps {
+        for step in from..steps {
             let before = masked.len();
             let StepUniform { open_below, open_count, .. } = self.uniform(step);
             let stays = |&at: &usize| open_count == 0 && key.order_bits(at, step) >= open_below;
