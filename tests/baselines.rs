@@ -121,6 +121,7 @@ fn every_token_of_an_autoregressive_text_is_a_block() {
             }
             Event::Done(_) => "done",
             Event::Retract(_) => "retract",
+            Event::Steer(_) => "steer",
         })
         .collect();
     let wanted = ["start", "step", "block", "step", "block", "step", "block", "done"];
