@@ -1,0 +1,93 @@
+//! A picture of the whole window without one: for documentation and tests.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bdlm::gpu::{Gpu, GpuOptions};
+
+use egui::{ColorImage, RawInput, Rect, Vec2};
+
+use crate::action::Action;
+use crate::app::App;
+use crate::export::{png, write_beside};
+use crate::offscreen::{Canvas, PictureError, picture};
+use crate::pane::{Pane, Stage};
+
+/// How long a step may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long a frame waits for the engine.
+const FRAME: Duration = Duration::from_millis(10);
+
+/// A window that is not shown.
+pub struct Headless {
+    /// Its egui.
+    pub ctx: egui::Context,
+    canvas: Canvas,
+    size: Vec2,
+}
+
+impl Headless {
+    /// A window of a size, drawn on an adapter; the best one if absent.
+    ///
+    /// # Errors
+    /// [`PictureError::Device`].
+    pub fn new(size: Vec2, adapter: Option<String>) -> Result<Headless, PictureError> {
+        let options = GpuOptions { adapter, ..GpuOptions::default() };
+        let canvas = Canvas::new(&Gpu::request(&options)?);
+        Ok(Headless { ctx: egui::Context::default(), canvas, size })
+    }
+
+    /// Runs the app until `steps` moments are there, or the run has ended, and shows the last of
+    /// them.
+    ///
+    /// # Errors
+    /// [`PictureError`], with what the app would say.
+    pub fn advance(&mut self, app: &mut App, steps: usize) -> Result<(), PictureError> {
+        let (began, mut asked) = (Instant::now(), false);
+        loop {
+            let now = began.elapsed().as_secs_f64();
+            let input = RawInput {
+                screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, self.size)),
+                time: Some(now),
+                ..Default::default()
+            };
+            let mut output = self.ctx.run_ui(input, |ui| app.advance(ui.ctx()));
+            self.canvas.update(&mut output.textures_delta);
+            if let Some(banner) = &app.banner {
+                let words = format!("{} {}", banner.sentence, banner.cause);
+                return Err(PictureError::Draw(words));
+            }
+            if app.can_generate() && !asked {
+                app.act(&self.ctx, Action::Generate, now);
+                (app.playing, asked) = (false, true);
+            }
+            let is_over = asked && app.panes.iter().all(|pane| pane.stage != Stage::Live);
+            if app.pane().recording.moments().len() >= steps || is_over {
+                return Ok(());
+            }
+            if asked && !app.panes.iter().any(Pane::is_pulling) {
+                app.act(&self.ctx, Action::StepOn, now);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(PictureError::Draw("the engine did not get so far in time".into()));
+            }
+            std::thread::sleep(FRAME);
+        }
+    }
+
+    /// A picture of the window as it is.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub fn screenshot(&mut self, app: &mut App) -> Result<ColorImage, PictureError> {
+        picture(&mut self.canvas, &self.ctx, self.size, |ui| app.show(ui))
+    }
+
+    /// Writes a picture of the window.
+    ///
+    /// # Errors
+    /// [`PictureError`].
+    pub fn write(&mut self, app: &mut App, path: &Path) -> Result<(), PictureError> {
+        write_beside(path, &png(&self.screenshot(app)?)?)
+    }
+}

@@ -1,0 +1,130 @@
+//! The sheet with the model: which one, on which adapter, and what it will take.
+
+use bdlm::gpu::Gpu;
+
+use egui::{Button, ComboBox, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
+
+use crate::action::Action;
+use crate::app::App;
+use crate::theme::{palette, primary};
+
+/// Checkpoints of the paper.
+const PUBLISHED: [&str; 3] = [
+    "kuleshov-group/bd3lm-owt-block_size4",
+    "kuleshov-group/bd3lm-owt-block_size8",
+    "kuleshov-group/bd3lm-owt-block_size16",
+];
+
+/// The model that is loaded, and another to be.
+pub fn model_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
+    ui.label(RichText::new("Model").strong());
+    ui.separator();
+    if let Some(loaded) = &app.model {
+        ui.label(RichText::new(&loaded.name).strong());
+        quiet(ui, &loaded.shape);
+        let block = loaded.block_size.map(|size| format!("blocks of {size}, "));
+        let (block, window) = (block.unwrap_or_default(), loaded.window);
+        quiet(ui, &format!("{block}a window of {window} tokens"));
+        let place = if loaded.is_software { "no GPU: on the CPU with" } else { "on" };
+        quiet(ui, &format!("{place} {}", loaded.adapter));
+    }
+    ui.add_space(10.0);
+    ui.label(RichText::new("Choose another").strong());
+    ui.separator();
+    name_ui(app, ui);
+    adapter_ui(app, ui);
+    ui.add_space(6.0);
+    if let Some(busy) = &app.busy {
+        ui.add(ProgressBar::new(busy.part.unwrap_or(0.0)).text(busy.what.clone()));
+        if ui
+            .button("Cancel")
+            .on_hover_text("What was downloaded is kept for the next try")
+            .clicked()
+        {
+            actions.push(Action::CancelLoad);
+        }
+        return;
+    }
+    plan_ui(app, ui);
+    ui.horizontal(|ui| {
+        let is_named = !app.source.name.trim().is_empty();
+        if ui.add_enabled(is_named, primary(ui, "Load")).clicked() {
+            actions.push(Action::LoadModel);
+        }
+        let hint = "Find its files, downloading them if need be, and tell what it takes";
+        let response = ui.add_enabled(is_named, Button::new("Memory plan"));
+        if response.on_hover_text(hint).clicked() {
+            actions.push(Action::FindModel);
+        }
+    });
+}
+
+fn quiet(ui: &mut Ui, words: &str) {
+    ui.label(RichText::new(words).small().color(palette(ui).quiet));
+}
+
+fn name_ui(app: &mut App, ui: &mut Ui) {
+    let edit = TextEdit::singleline(&mut app.source.name)
+        .hint_text("tales, a folder, or a hub id")
+        .desired_width(f32::INFINITY);
+    let response = ui.add(edit);
+    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Model name"));
+    if response.changed() {
+        app.found = None;
+    }
+    let names = std::iter::once(bdlm::hub::DEFAULT_MODEL).chain(PUBLISHED);
+    for name in names {
+        let short = name.rsplit('/').next().unwrap_or(name);
+        if ui.add(Button::selectable(app.source.name == name, short)).on_hover_text(name).clicked()
+        {
+            (app.source.name, app.found) = (name.into(), None);
+        }
+    }
+    quiet(ui, "A folder holds config.json and model.safetensors; hub models are downloaded once.");
+}
+
+fn adapter_ui(app: &mut App, ui: &mut Ui) {
+    let adapters = app.adapters.get_or_insert_with(|| {
+        let names = Gpu::adapters().iter().map(|adapter| adapter.get_info().name).collect();
+        let mut names: Vec<String> = names;
+        names.dedup();
+        names
+    });
+    let chosen = app.source.adapter.clone().unwrap_or_else(|| "the best one".into());
+    ui.horizontal(|ui| {
+        ui.label("Adapter");
+        let response =
+            ComboBox::from_id_salt("adapter").width(180.0).truncate().selected_text(chosen);
+        let response = response.show_ui(ui, |ui| {
+            ui.selectable_value(&mut app.source.adapter, None, "the best one");
+            for name in adapters.iter() {
+                ui.selectable_value(&mut app.source.adapter, Some(name.clone()), name);
+            }
+        });
+        response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Adapter"));
+    });
+    if adapters.is_empty() {
+        quiet(ui, "There is no adapter: install a Vulkan, Metal or DX12 driver.");
+    }
+}
+
+fn plan_ui(app: &App, ui: &mut Ui) {
+    let Some(found) = &app.found else { return };
+    ui.label(RichText::new(&found.name).strong());
+    quiet(ui, &found.shape);
+    let mb = |bytes: u64| format!("{:.0} MB", (bytes as f64 / 1e6).max(1.0));
+    let memory = &found.memory;
+    egui::Grid::new("memory").num_columns(2).spacing(egui::vec2(16.0, 3.0)).show(ui, |ui| {
+        for (name, bytes) in [
+            ("weights, f16", memory.weights_bytes),
+            ("keys and values", memory.cache_bytes),
+            ("activations", memory.activations_bytes),
+            ("in all", memory.total_bytes()),
+        ] {
+            ui.label(name);
+            ui.label(mb(bytes));
+            ui.end_row();
+        }
+    });
+    ui.add_space(4.0);
+}

@@ -1,0 +1,156 @@
+//! One run in the window: what was recorded, which moment is shown, and what is asked of the worker.
+//! Knows no widget.
+
+use bdlm::event::Event;
+use bdlm::sample::Request;
+
+use crate::recording::{CellAt, Recording};
+use crate::settings::SampleSettings;
+use crate::worker::{Command, SteerBy, Worker};
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// Nothing was begun, or a recording was opened.
+    #[default]
+    Still,
+    /// Moments can be pulled.
+    Live,
+    /// All moments are here.
+    Over,
+}
+
+/// Moments that are asked for at once at full speed.
+const AHEAD: usize = 4;
+
+/// A run and the moment of it that is shown.
+#[derive(Debug, Default)]
+pub struct Pane {
+    /// What happened.
+    pub recording: Recording,
+    /// The moment that is shown.
+    pub position: usize,
+    /// When it was first shown, in the window's seconds.
+    pub shown_at: f64,
+    /// The cell that is inspected.
+    pub selected: Option<CellAt>,
+    /// Where the run stands.
+    pub stage: Stage,
+    /// How it was made, in words; empty for recordings.
+    pub made_with: String,
+    run: u64,
+    /// A pull is under way.
+    is_pulling: bool,
+}
+
+impl Pane {
+    /// A recording, at its end.
+    pub fn of(recording: Recording) -> Pane {
+        let position = recording.moments().len().saturating_sub(1);
+        Pane { recording, position, ..Pane::default() }
+    }
+
+    /// Begins a run in its place; `run` is its number.
+    pub fn begin(
+        &mut self,
+        worker: &Worker,
+        (pane, run): (usize, u64),
+        request: Request,
+        settings: &SampleSettings,
+    ) -> bool {
+        let made_with = settings.summary();
+        *self = Pane { stage: Stage::Live, run, made_with, ..Pane::default() };
+        worker.send(Command::Begin { pane, run, request: Box::new(request) })
+    }
+
+    /// True if this is the number of its run.
+    pub fn is_of(&self, run: u64) -> bool {
+        self.stage == Stage::Live && self.run == run
+    }
+
+    /// Takes an event; what is shown follows if it was the newest.
+    pub fn push(&mut self, event: Event, now: f64) {
+        let before = self.recording.moments().len();
+        let was_newest = self.position + 1 >= before;
+        self.recording.push(event);
+        let after = self.recording.moments().len();
+        if after > before && was_newest {
+            self.show(after - 1, now);
+        }
+    }
+
+    /// A pull is finished.
+    pub fn pulled(&mut self, is_over: bool) {
+        self.is_pulling = false;
+        if is_over {
+            self.stage = Stage::Over;
+        }
+    }
+
+    /// The run has failed; what was recorded stays.
+    pub fn fail(&mut self) {
+        self.is_pulling = false;
+        self.stage = Stage::Over;
+    }
+
+    /// Shows a moment.
+    pub fn show(&mut self, moment: usize, now: f64) {
+        let last = self.recording.moments().len().saturating_sub(1);
+        let moment = moment.min(last);
+        if moment != self.position || last == 0 {
+            (self.position, self.shown_at) = (moment, now);
+        }
+    }
+
+    /// True if the newest moment is shown.
+    pub fn is_at_end(&self) -> bool {
+        self.position + 1 >= self.recording.moments().len()
+    }
+
+    /// True if there is nothing to go on to.
+    pub fn is_finished(&self) -> bool {
+        self.is_at_end() && self.stage != Stage::Live
+    }
+
+    /// True while the worker is asked for moments.
+    pub fn is_pulling(&self) -> bool {
+        self.is_pulling
+    }
+
+    /// One moment on: a recorded one, or a new one from the worker.
+    pub fn step_on(&mut self, worker: &Worker, pane: usize, now: f64) {
+        if self.is_at_end() {
+            self.pull(worker, pane, 1);
+        } else {
+            self.show(self.position + 1, now);
+        }
+    }
+
+    /// As far as there is, and on.
+    pub fn run_on(&mut self, worker: &Worker, pane: usize, now: f64) {
+        self.show(usize::MAX, now);
+        self.pull(worker, pane, AHEAD);
+    }
+
+    fn pull(&mut self, worker: &Worker, pane: usize, moments: usize) {
+        if self.stage == Stage::Live && !self.is_pulling {
+            self.is_pulling = worker.send(Command::Pull { pane, moments });
+        }
+    }
+
+    /// Steers a cell of the current block; the newest moment must be shown.
+    pub fn steer(&mut self, worker: &Worker, pane: usize, cell: usize, by: SteerBy) {
+        if self.can_steer() {
+            self.is_pulling = worker.send(Command::Steer { pane, cell, by });
+        }
+    }
+
+    /// True if cells of the block that is shown can be steered.
+    pub fn can_steer(&self) -> bool {
+        self.stage == Stage::Live
+            && self.is_at_end()
+            && !self.is_pulling
+            && self.recording.step(self.position).is_some()
+            && self.recording.moments().last().is_some_and(|moment| moment.masked > 0)
+    }
+}

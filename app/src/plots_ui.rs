@@ -1,0 +1,142 @@
+//! A run in numbers: masked cells, confidence and entropy against steps, passes and milliseconds per
+//! block, and what the network sees.
+
+use egui::{Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui_plot::{Bar, BarChart, Line, Plot, PlotPoints, VLine};
+
+use crate::app::App;
+use crate::pane::Pane;
+use crate::recording::Moment;
+use crate::theme::palette;
+
+const HEIGHT: f32 = 62.0;
+/// Steps that a curve shows at most.
+const SHOWN: usize = 400;
+
+/// All plots of a pane.
+pub fn plots_ui(app: &App, ui: &mut Ui, active: usize) {
+    let pane = &app.panes[active];
+    window_ui(pane, ui);
+    ui.add_space(4.0);
+    if pane.recording.moments().is_empty() {
+        return;
+    }
+    let series: [(&str, fn(&Moment) -> f32); 3] = [
+        ("masked cells", |m| m.masked as f32),
+        ("mean confidence of open cells", |m| m.confidence),
+        ("mean entropy of masked cells, nats", |m| m.entropy),
+    ];
+    for (name, number) in series {
+        steps_ui(ui, pane, name, number);
+    }
+    blocks_ui(ui, pane, "passes per block", |block| block.passes as f64);
+    blocks_ui(ui, pane, "milliseconds per block", |block| f64::from(block.ms));
+    let (bytes, most) = (pane.recording.bytes(), crate::recording::MAX_BYTES);
+    let words = format!(
+        "Every step is kept: {:.1} of {} MB. Beyond, the oldest steps lose their candidates.",
+        bytes as f64 / 1e6,
+        most >> 20
+    );
+    ui.add_space(4.0);
+    ui.label(RichText::new(words).small().color(palette(ui).quiet));
+}
+
+/// The sequence as a bar: what is finished, the current block, what it can see.
+fn window_ui(pane: &Pane, ui: &mut Ui) {
+    let palette = palette(ui);
+    let Some(start) = pane.recording.start() else { return };
+    let step = pane.recording.step(pane.position);
+    let length = start.length.max(1);
+    let block = step.map_or(length, |step| step.block_idx * start.block_size);
+    let end = (block + start.block_size).min(length);
+    let seen = end.saturating_sub(start.window);
+    let words = match (step, seen) {
+        (None, _) => format!("{length} tokens, a window of {}", start.window),
+        (_, 0) => format!("The block sees all {block} tokens before it"),
+        _ => format!("The block sees {} tokens; {seen} have slid out", block - seen),
+    };
+    ui.label(RichText::new(&words).small().color(palette.quiet));
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
+    response.widget_info(|| WidgetInfo::labeled(Role::Meter, true, format!("Window: {words}")));
+    let x = |tokens: usize| rect.left() + rect.width() * tokens as f32 / length as f32;
+    let part = |from: usize, to: usize| {
+        Rect::from_min_max(pos2(x(from), rect.top()), pos2(x(to).max(x(from) + 1.0), rect.bottom()))
+    };
+    ui.painter().rect_filled(rect, 3, palette.masked);
+    if step.is_some() {
+        ui.painter().rect_filled(part(0, seen), 3, palette.hatch);
+        ui.painter().rect_filled(part(seen, block), 3, palette.accent.gamma_multiply(0.35));
+        ui.painter().rect_filled(part(block, end), 2, palette.accent);
+    } else {
+        ui.painter().rect_filled(part(0, length), 3, palette.hatch);
+    }
+}
+
+fn plot(name: &str) -> Plot<'_> {
+    Plot::new(name)
+        .height(HEIGHT)
+        .show_axes([false, true])
+        .y_axis_min_width(30.0)
+        .allow_zoom(false)
+        .allow_drag(false)
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .show_x(false)
+        .show_grid([false, true])
+        .set_margin_fraction(vec2(0.02, 0.12))
+        .include_y(0.0)
+}
+
+fn title(ui: &mut Ui, name: &str) {
+    ui.add_space(3.0);
+    ui.label(RichText::new(name).small().color(palette(ui).quiet));
+}
+
+fn steps_ui(ui: &mut Ui, pane: &Pane, name: &str, number: fn(&Moment) -> f32) {
+    title(ui, name);
+    let palette = palette(ui);
+    let moments = pane.recording.moments();
+    // The part around what is shown, if there is too much.
+    let from = pane.position.saturating_sub(SHOWN / 2).min(moments.len().saturating_sub(SHOWN));
+    let some = moments.iter().enumerate().skip(from).take(SHOWN);
+    let points: Vec<[f64; 2]> = some
+        .map(|(i, moment)| [i as f64, f64::from(number(moment))])
+        .filter(|[_, y]| y.is_finite())
+        .collect();
+    let here = pane.position as f64;
+    plot(name).show(ui, |plot| {
+        plot.vline(VLine::new("here", here).color(palette.accent.gamma_multiply(0.6)));
+        plot.line(Line::new(name, PlotPoints::from(points)).color(palette.accent).width(1.5));
+    });
+}
+
+/// A probability over the steps of a block.
+pub fn curve_ui(ui: &mut Ui, name: &str, points: &[(usize, f32)], most: f64) {
+    title(ui, name);
+    let color = palette(ui).accent;
+    let points: Vec<[f64; 2]> =
+        points.iter().map(|&(step, p)| [step as f64 + 1.0, f64::from(p)]).collect();
+    plot(name).include_y(most).show(ui, |plot| {
+        plot.line(Line::new(name, PlotPoints::from(points)).color(color).width(1.5));
+    });
+}
+
+fn blocks_ui(
+    ui: &mut Ui,
+    pane: &Pane,
+    name: &str,
+    number: fn(&crate::recording::BlockRecord) -> f64,
+) {
+    let color = palette(ui).accent.gamma_multiply(0.7);
+    let bar = |block| Bar::new(block_number(block), number(block)).width(0.7).fill(color);
+    let bars: Vec<Bar> = pane.recording.finished_blocks().map(bar).collect();
+    if bars.is_empty() {
+        return;
+    }
+    title(ui, name);
+    plot(name).show(ui, |plot| plot.bar_chart(BarChart::new(name, bars)));
+}
+
+fn block_number(block: &crate::recording::BlockRecord) -> f64 {
+    block.block_idx as f64 + 1.0
+}

@@ -1,0 +1,330 @@
+//! A run as it was seen: its events, and the moments between which a viewer can go back and forth.
+//! Knows no window.
+
+use bdlm::event::{Block, Cell, CellState, Done, Event, Start, Step};
+
+/// Bytes of events that are kept whole; beyond, the oldest steps lose their candidates.
+pub const MAX_BYTES: usize = 256 << 20;
+
+/// The events of one sample.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    events: Vec<Event>,
+    moments: Vec<Moment>,
+    blocks: Vec<BlockRecord>,
+    /// Times that the sample was begun: repetition is taken back and drawn anew.
+    take: usize,
+    /// Blocks of this take.
+    n_blocks: usize,
+    bytes: usize,
+    /// Moments, the first ones, whose candidates are gone.
+    thinned: usize,
+}
+
+/// What can be looked at: the cells after a step, or the finished text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Index of its event.
+    event: usize,
+    take: usize,
+    /// Blocks of the take that were finished before it.
+    pub n_blocks: usize,
+    /// Cells that opened.
+    pub opened: usize,
+    /// Cells that are masked still.
+    pub masked: usize,
+    /// Mean probability of the tokens of open cells, and mean entropy of masked ones, in nats.
+    pub confidence: f32,
+    /// Mean entropy of the cells' distributions, in nats.
+    pub entropy: f32,
+    /// Milliseconds since the moment before.
+    pub ms: f32,
+    /// Steps that opened a cell, up to here.
+    pub nfe: usize,
+    /// True if the host program pinned or masked cells here.
+    pub is_steered: bool,
+}
+
+/// A finished block.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BlockRecord {
+    take: usize,
+    /// Index of the block in the sequence.
+    pub block_idx: usize,
+    /// Its tokens as the last step showed them, without those of the prompt.
+    pub cells: Vec<Cell>,
+    /// Cells before those.
+    pub given: usize,
+    /// All of its tokens, those of the prompt too.
+    pub ids: Vec<u32>,
+    /// Its new text.
+    pub text: String,
+    /// Tokens of the sequence up to the block's end.
+    pub end: usize,
+    /// Its first and last moments.
+    pub moments: [usize; 2],
+    /// Runs of the network, and milliseconds, that it took.
+    pub passes: usize,
+    /// Milliseconds that it took.
+    pub ms: f32,
+}
+
+/// Where a cell is: index of the block among the finished ones, or the current one, and the cell in
+/// it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CellAt {
+    /// Index of the block in the sequence.
+    pub block_idx: usize,
+    /// Index of the cell in the block.
+    pub cell: usize,
+}
+
+impl Recording {
+    /// A recording of events that are all there. Those of other samples than the first are left out.
+    pub fn of(events: impl IntoIterator<Item = Event>) -> Recording {
+        let mut recording = Recording::default();
+        let mut sample = None;
+        for event in events {
+            if *sample.get_or_insert(event.sample()) == event.sample() {
+                recording.push(event);
+            }
+        }
+        recording
+    }
+
+    /// Takes the next event.
+    pub fn push(&mut self, event: Event) {
+        self.bytes += size(&event);
+        let at = self.events.len();
+        match &event {
+            Event::Step(step) => self.moment(at, step, false),
+            Event::Steer(step) => self.moment(at, step, true),
+            Event::Block(block) => self.finish_block(block),
+            Event::Retract(_) => (self.take, self.n_blocks) = (self.take + 1, 0),
+            Event::Done(done) => {
+                let (take, n_blocks) = (self.take, self.n_blocks);
+                let last = self.moments.last().filter(|m| m.take == take).copied();
+                let nfe = last.map_or(0, |m| m.nfe).max(done.nfe);
+                let (opened, masked, is_steered) = (0, 0, false);
+                let (confidence, entropy, ms) = (f32::NAN, f32::NAN, 0.0);
+                self.moments.push(Moment {
+                    event: at,
+                    take,
+                    n_blocks,
+                    opened,
+                    masked,
+                    confidence,
+                    entropy,
+                    ms,
+                    nfe,
+                    is_steered,
+                });
+            }
+            Event::Start(_) => {}
+        }
+        self.events.push(event);
+        self.thin();
+    }
+
+    fn moment(&mut self, event: usize, step: &Step, is_steered: bool) {
+        let masked = step.cells.iter().filter(|cell| cell.state == CellState::Masked).count();
+        let before = self.moments.last().copied();
+        let opened_now =
+            |cell: &&Cell| cell.state == CellState::Open { step: step.step } && !is_steered;
+        let opened = step.cells.iter().filter(opened_now).count();
+        let drawn = |cell: &&Cell| !matches!(cell.state, CellState::Given | CellState::Pinned);
+        let open = step.cells.iter().filter(drawn).filter(|cell| cell.state != CellState::Masked);
+        let shut = step.cells.iter().filter(|cell| cell.state == CellState::Masked);
+        let last_secs = self.events.iter().rev().find_map(secs).unwrap_or(0.0);
+        self.moments.push(Moment {
+            event,
+            take: self.take,
+            n_blocks: self.n_blocks,
+            opened,
+            masked,
+            confidence: mean(open.map(|cell| cell.confidence)),
+            entropy: mean(shut.map(|cell| cell.entropy)),
+            ms: ((step.secs - last_secs) * 1e3).max(0.0) as f32,
+            nfe: before.map_or(0, |m| m.nfe) + usize::from(opened > 0),
+            is_steered,
+        });
+    }
+
+    fn finish_block(&mut self, block: &Block) {
+        let last = self.moments.len().saturating_sub(1);
+        let of_block = |step: &&Step| step.block_idx == block.block_idx;
+        let step = self.moments.last().and_then(|m| self.step_of(m)).filter(of_block);
+        let cells = step.map(|step| step.cells.clone()).unwrap_or_default();
+        let given = cells.iter().take_while(|cell| cell.state == CellState::Given).count();
+        // A sequence can end inside its last block.
+        let kept = block.ids.len().min(cells.len());
+        let cells = cells.get(given..kept.max(given)).unwrap_or_default().to_vec();
+        let text = block
+            .text
+            .clone()
+            .unwrap_or_else(|| block.ids.iter().map(|id| format!("{id} ")).collect());
+        let is_of_block = |m: &Moment| {
+            m.take == self.take && self.step_of(m).is_some_and(|s| s.block_idx == block.block_idx)
+        };
+        let first = self.moments.iter().rposition(|m| !is_of_block(m)).map_or(0, |at| at + 1);
+        let block_size = self.start().map_or(1, |start| start.block_size);
+        let before = self.blocks.iter().rev().find(|b| b.take == self.take).map_or(0, |b| b.end);
+        let told = self.events.iter().rev().find_map(|event| match event {
+            Event::Block(block) => Some((block.passes, block.secs)),
+            _ => None,
+        });
+        let (passes_before, secs_before) = told.unwrap_or_default();
+        self.blocks.push(BlockRecord {
+            take: self.take,
+            block_idx: block.block_idx,
+            given,
+            cells,
+            ids: block.ids.clone(),
+            text,
+            end: before.max(block.block_idx * block_size) + block.ids.len(),
+            moments: [first.min(last), last],
+            passes: block.passes.saturating_sub(passes_before),
+            ms: ((block.secs - secs_before) * 1e3).max(0.0) as f32,
+        });
+        self.n_blocks += 1;
+    }
+
+    /// Drops candidates of the oldest steps while there is too much.
+    fn thin(&mut self) {
+        while self.bytes > MAX_BYTES && self.thinned < self.moments.len() {
+            let event = &mut self.events[self.moments[self.thinned].event];
+            let before = size(event);
+            if let Event::Step(step) | Event::Steer(step) = event {
+                step.cells.iter_mut().for_each(|cell| cell.candidates = Vec::new());
+            }
+            self.bytes -= before - size(event);
+            self.thinned += 1;
+        }
+    }
+
+    /// The events, as they came.
+    pub fn events(&self) -> &[Event] {
+        &self.events
+    }
+
+    /// What can be looked at.
+    pub fn moments(&self) -> &[Moment] {
+        &self.moments
+    }
+
+    /// The beginning, if it came.
+    pub fn start(&self) -> Option<&Start> {
+        self.events.iter().find_map(|event| match event {
+            Event::Start(start) => Some(start),
+            _ => None,
+        })
+    }
+
+    /// The end, if it came.
+    pub fn done(&self) -> Option<&Done> {
+        match self.events.last() {
+            Some(Event::Done(done)) => Some(done),
+            _ => None,
+        }
+    }
+
+    /// The step of a moment; none of the finished text.
+    pub fn step(&self, moment: usize) -> Option<&Step> {
+        self.moments.get(moment).and_then(|m| self.step_of(m))
+    }
+
+    fn step_of(&self, moment: &Moment) -> Option<&Step> {
+        match self.events.get(moment.event) {
+            Some(Event::Step(step) | Event::Steer(step)) => Some(step),
+            _ => None,
+        }
+    }
+
+    /// Blocks that are finished at a moment.
+    pub fn blocks(&self, moment: usize) -> impl Iterator<Item = &BlockRecord> {
+        let now = self.moments.get(moment).copied();
+        let (take, count) = now.map_or((0, 0), |m| (m.take, m.n_blocks));
+        self.blocks.iter().filter(move |block| block.take == take).take(count)
+    }
+
+    /// All finished blocks of the last take.
+    pub fn finished_blocks(&self) -> impl Iterator<Item = &BlockRecord> {
+        self.blocks.iter().filter(|block| block.take == self.take)
+    }
+
+    /// The sequence with BOS up to the end of a block that is finished at a moment.
+    pub fn ids_to(&self, moment: usize, block_idx: usize) -> Vec<u32> {
+        let mut ids = self.start().map(|start| start.ids.clone()).unwrap_or_default();
+        for block in self.blocks(moment).filter(|block| block.block_idx <= block_idx) {
+            ids.truncate(block.end - block.ids.len());
+            ids.extend(&block.ids);
+        }
+        ids
+    }
+
+    /// A cell as it is at a moment, with the moments of its block up to then.
+    pub fn cell(&self, moment: usize, at: CellAt) -> Option<(&Cell, [usize; 2])> {
+        if let Some(step) = self.step(moment).filter(|step| step.block_idx == at.block_idx) {
+            let of_block = |m: usize| self.step(m).is_some_and(|s| s.block_idx == at.block_idx);
+            let first = (0..=moment).rev().take_while(|&m| of_block(m)).last().unwrap_or(moment);
+            return Some((step.cells.get(at.cell)?, [first, moment]));
+        }
+        let block = self.blocks(moment).find(|block| block.block_idx == at.block_idx)?;
+        let cell = block.cells.get(at.cell.checked_sub(block.given)?)?;
+        Some((cell, block.moments))
+    }
+
+    /// Probability of a token in a cell over some moments, where it is known.
+    pub fn history(&self, at: CellAt, token: u32, [first, last]: [usize; 2]) -> Vec<(usize, f32)> {
+        let mut found = Vec::new();
+        for moment in first..=last {
+            let Some(step) = self.step(moment) else { continue };
+            let Some(cell) = step.cells.get(at.cell) else { continue };
+            let listed = cell.candidates.iter().find(|c| c.token == token).map(|c| c.probability);
+            let own = (cell.token == token).then_some(cell.confidence);
+            found.extend(listed.or(own).map(|p| (step.step, p)));
+        }
+        found
+    }
+
+    /// Bytes that the events take, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// True if old steps have lost their candidates.
+    pub fn is_thinned(&self) -> bool {
+        self.thinned > 0
+    }
+}
+
+fn mean(numbers: impl Iterator<Item = f32>) -> f32 {
+    let (sum, count) = numbers.fold((0.0, 0), |(sum, count), x| (sum + x, count + 1));
+    sum / count as f32
+}
+
+fn secs(event: &Event) -> Option<f64> {
+    match event {
+        Event::Step(step) | Event::Steer(step) => Some(step.secs),
+        Event::Block(block) => Some(block.secs),
+        _ => None,
+    }
+}
+
+/// Bytes of an event, about.
+fn size(event: &Event) -> usize {
+    const FIXED: usize = 96;
+    let cell = |cell: &Cell| FIXED + cell.candidates.len() * FIXED;
+    match event {
+        Event::Step(step) | Event::Steer(step) => {
+            FIXED + step.cells.iter().map(cell).sum::<usize>()
+        }
+        Event::Block(block) => {
+            FIXED + 4 * block.ids.len() + block.text.as_ref().map_or(0, String::len)
+        }
+        Event::Start(Start { ids, text, .. }) | Event::Done(Done { ids, text, .. }) => {
+            FIXED + 4 * ids.len() + text.as_ref().map_or(0, String::len)
+        }
+        Event::Retract(_) => FIXED,
+    }
+}

@@ -1,0 +1,302 @@
+//! What the user chose: how to sample, and how it looks. Kept from one start of the app to the next.
+
+use bdlm::sample::{Prompt, Request, Sampler, Sampling, Watch};
+use serde::{Deserialize, Serialize};
+
+use crate::view::ColorBy;
+
+/// How cells open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SamplerKind {
+    /// One uniformly chosen cell per step.
+    #[default]
+    FirstHitting,
+    /// T steps.
+    Ancestral,
+    /// K uniformly chosen cells per step.
+    Random,
+    /// The K leftmost cells per step.
+    LeftToRight,
+    /// The K likeliest per step.
+    Confidence,
+    /// The K of lowest entropy per step.
+    Entropy,
+    /// The K with the clearest winner per step.
+    Margin,
+    /// All that are likely enough.
+    Threshold,
+    /// Those that hardly depend on each other.
+    EntropyBounded,
+}
+
+impl SamplerKind {
+    /// All of them, exact ones first.
+    pub const ALL: [SamplerKind; 9] = [
+        SamplerKind::FirstHitting,
+        SamplerKind::Ancestral,
+        SamplerKind::Random,
+        SamplerKind::LeftToRight,
+        SamplerKind::Confidence,
+        SamplerKind::Entropy,
+        SamplerKind::Margin,
+        SamplerKind::Threshold,
+        SamplerKind::EntropyBounded,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            SamplerKind::FirstHitting => "First-hitting",
+            SamplerKind::Ancestral => "Ancestral",
+            SamplerKind::Random => "Random",
+            SamplerKind::LeftToRight => "Left to right",
+            SamplerKind::Confidence => "Confidence",
+            SamplerKind::Entropy => "Entropy",
+            SamplerKind::Margin => "Margin",
+            SamplerKind::Threshold => "Threshold",
+            SamplerKind::EntropyBounded => "Entropy-bounded",
+        }
+    }
+
+    /// What it does, in a sentence.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            SamplerKind::FirstHitting => "One cell, chosen at random, opens in every step.",
+            SamplerKind::Ancestral => "Time runs in T steps; several cells may open in one.",
+            SamplerKind::Random => "K cells, chosen at random, open in every step.",
+            SamplerKind::LeftToRight => "The K leftmost masked cells open in every step.",
+            SamplerKind::Confidence => "The K cells with the likeliest tokens open.",
+            SamplerKind::Entropy => "The K cells that the model is surest of open.",
+            SamplerKind::Margin => "The K cells with the clearest winner open.",
+            SamplerKind::Threshold => "All cells open whose token is likely enough.",
+            SamplerKind::EntropyBounded => "Cells open that hardly depend on each other.",
+        }
+    }
+}
+
+/// How to sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SampleSettings {
+    /// Tokens of the finished sequence, BOS and prompt included.
+    pub length: usize,
+    /// Tokens of a block; the checkpoint's if absent.
+    pub block_size: Option<usize>,
+    /// How cells open.
+    pub sampler: SamplerKind,
+    /// Cells that open per step.
+    pub per_pass: usize,
+    /// Steps of a block.
+    pub steps: usize,
+    /// Probability from which cells open.
+    pub threshold: f32,
+    /// Nats.
+    pub entropy_bound: f32,
+    /// Divides the logits.
+    pub temperature: f32,
+    /// Tokens kept, 0 = all.
+    pub top_k: usize,
+    /// Nucleus, 1 = all.
+    pub top_p: f32,
+    /// Of the random numbers.
+    pub seed: u64,
+}
+
+impl Default for SampleSettings {
+    fn default() -> SampleSettings {
+        SampleSettings {
+            length: 128,
+            block_size: None,
+            sampler: SamplerKind::FirstHitting,
+            per_pass: 2,
+            steps: 8,
+            threshold: 0.9,
+            entropy_bound: 0.1,
+            temperature: 1.0,
+            top_k: 0,
+            top_p: 0.95,
+            seed: 1,
+        }
+    }
+}
+
+/// Likeliest tokens that are kept of every masked cell.
+const CANDIDATES: usize = 8;
+
+impl SampleSettings {
+    /// The request for a prompt.
+    pub fn request(&self, prompt: Prompt) -> Request {
+        let sampling = Sampling {
+            sampler: self.sampler(),
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+        };
+        Request {
+            prompt,
+            length: self.length,
+            block_size: self.block_size,
+            seed: self.seed,
+            sampling,
+            watch: Watch::Steps { candidates: CANDIDATES },
+            ..Request::default()
+        }
+    }
+
+    fn sampler(&self) -> Sampler {
+        let per_pass = self.per_pass;
+        match self.sampler {
+            SamplerKind::FirstHitting => Sampler::FirstHitting,
+            SamplerKind::Ancestral => Sampler::Ancestral { steps: self.steps },
+            SamplerKind::Random => Sampler::Random { per_pass },
+            SamplerKind::LeftToRight => Sampler::LeftToRight { per_pass },
+            SamplerKind::Confidence => Sampler::Confidence { per_pass },
+            SamplerKind::Entropy => Sampler::Entropy { per_pass },
+            SamplerKind::Margin => Sampler::Margin { per_pass },
+            SamplerKind::Threshold => Sampler::Threshold { confidence: self.threshold },
+            SamplerKind::EntropyBounded => Sampler::EntropyBounded { bound: self.entropy_bound },
+        }
+    }
+
+    /// True if the text is distributed as the model says, to the end of its steps.
+    pub fn is_exact(&self) -> bool {
+        match self.sampler {
+            SamplerKind::FirstHitting => true,
+            SamplerKind::Random => self.per_pass == 1,
+            _ => false,
+        }
+    }
+
+    /// The sampler with its number, and what else is unlike the default.
+    pub fn summary(&self) -> String {
+        let name = self.sampler.name();
+        let number = match self.sampler {
+            SamplerKind::FirstHitting => String::new(),
+            SamplerKind::Ancestral => format!(" {}", self.steps),
+            SamplerKind::Threshold => format!(" {}", self.threshold),
+            SamplerKind::EntropyBounded => format!(" {}", self.entropy_bound),
+            _ => format!(" {}", self.per_pass),
+        };
+        let block = self.block_size.map(|size| format!(" · block {size}")).unwrap_or_default();
+        format!("{name}{number}{block} · T {} · seed {}", self.temperature, self.seed)
+    }
+}
+
+/// How fast steps follow each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Speed {
+    /// A quarter.
+    Quarter,
+    /// Half.
+    Half,
+    /// Eight steps a second.
+    #[default]
+    Normal,
+    /// Double.
+    Double,
+    /// Four times.
+    Fourfold,
+    /// As fast as the model is.
+    Full,
+}
+
+impl Speed {
+    /// All of them, rising.
+    pub const ALL: [Speed; 6] =
+        [Speed::Quarter, Speed::Half, Speed::Normal, Speed::Double, Speed::Fourfold, Speed::Full];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Speed::Quarter => "×¼",
+            Speed::Half => "×½",
+            Speed::Normal => "×1",
+            Speed::Double => "×2",
+            Speed::Fourfold => "×4",
+            Speed::Full => "max",
+        }
+    }
+
+    /// Seconds from step to step; none at full speed.
+    pub fn secs(self) -> Option<f64> {
+        let factor = match self {
+            Speed::Quarter => 0.25,
+            Speed::Half => 0.5,
+            Speed::Normal => 1.0,
+            Speed::Double => 2.0,
+            Speed::Fourfold => 4.0,
+            Speed::Full => return None,
+        };
+        Some(1.0 / (8.0 * factor))
+    }
+}
+
+/// Light or dark.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ThemeChoice {
+    /// As the system is.
+    #[default]
+    System,
+    /// Light.
+    Light,
+    /// Dark.
+    Dark,
+}
+
+impl ThemeChoice {
+    /// The one that the button leads to.
+    pub fn next(self) -> ThemeChoice {
+        match self {
+            ThemeChoice::System => ThemeChoice::Light,
+            ThemeChoice::Light => ThemeChoice::Dark,
+            ThemeChoice::Dark => ThemeChoice::System,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ThemeChoice::System => "System theme",
+            ThemeChoice::Light => "Light theme",
+            ThemeChoice::Dark => "Dark theme",
+        }
+    }
+}
+
+/// All that is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Preferences {
+    /// The model's name, folder or hub id.
+    pub model: String,
+    /// Part of the adapter's name.
+    pub adapter: Option<String>,
+    /// The prompt.
+    pub prompt: String,
+    /// How the left and the right pane sample.
+    pub panes: [SampleSettings; 2],
+    /// How fast steps follow each other.
+    pub speed: Speed,
+    /// What grounds tell.
+    pub color_by: ColorBy,
+    /// Nothing glows or slides.
+    pub reduce_motion: bool,
+    /// Light or dark.
+    pub theme: ThemeChoice,
+}
+
+impl Default for Preferences {
+    fn default() -> Preferences {
+        let right = SampleSettings { sampler: SamplerKind::Confidence, ..Default::default() };
+        Preferences {
+            model: bdlm::hub::DEFAULT_MODEL.into(),
+            adapter: None,
+            prompt: String::new(),
+            panes: [SampleSettings::default(), right],
+            speed: Speed::default(),
+            color_by: ColorBy::default(),
+            reduce_motion: false,
+            theme: ThemeChoice::default(),
+        }
+    }
+}
