@@ -162,7 +162,13 @@ fn pin_ui(app: &mut App, ui: &mut Ui, at: CellAt, cell: &Cell, actions: &mut Vec
         for candidate in cell.candidates.iter().take(4) {
             let word = quoted(candidate.text.as_deref(), candidate.token);
             let response = ui.button(&word);
-            response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Pin {word}")));
+            response.widget_info(|| {
+                WidgetInfo::labeled(
+                    Role::Button,
+                    true,
+                    format!("Pin {word}, token {}", candidate.token),
+                )
+            });
             if response.clicked() {
                 actions.push(Action::Steer(active, at.cell, SteerBy::Token(candidate.token)));
             }

@@ -7,6 +7,15 @@
 //! `*_ui` file is a part of it. Parts do not change the app's runs: they say what is wanted as an
 //! [`action::Action`].
 
+// An error belongs into the window.
+#![warn(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used
+)]
+
 pub mod action;
 pub mod app;
 pub mod backend;

@@ -29,7 +29,7 @@ pub fn page_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
         ui.spacing_mut().item_spacing.x = 0.0;
         for pane in 0..count {
             ui.allocate_ui_with_layout(vec2(width, height), Layout::top_down(Align::Min), |ui| {
-                pane_ui(app, ui, pane, actions)
+                pane_ui(app, ui, pane, actions);
             });
             if pane + 1 < count {
                 let (line, _) = ui.allocate_exact_size(vec2(1.0, height), Sense::hover());
@@ -95,7 +95,7 @@ fn pane_ui(app: &App, ui: &mut Ui, pane: usize, actions: &mut Vec<Action>) {
     let follows = shown.is_at_end() || app.playing;
     ScrollArea::vertical().id_salt(("text", pane)).auto_shrink(false).show(ui, |ui| {
         let column = BlockView::width(ui, ui.available_width() - 2.0 * MARGIN);
-        let side = ((ui.available_width() - column) / 2.0).max(MARGIN).min(127.0);
+        let side = ((ui.available_width() - column) / 2.0).clamp(MARGIN, 127.0);
         let margin = egui::Margin::symmetric(side as i8, MARGIN as i8);
         egui::Frame::new().inner_margin(margin).show(ui, |ui| {
             if shown.recording.events().is_empty() {

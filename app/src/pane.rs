@@ -36,7 +36,7 @@ pub struct Pane {
     pub selected: Option<CellAt>,
     /// Where the run stands.
     pub stage: Stage,
-    /// How it was made, in words; empty for recordings.
+    /// How it was made, in words; empty before there is anything.
     pub made_with: String,
     run: u64,
     /// A pull is under way.
@@ -47,7 +47,7 @@ impl Pane {
     /// A recording, at its end.
     pub fn of(recording: Recording) -> Pane {
         let position = recording.moments().len().saturating_sub(1);
-        Pane { recording, position, ..Pane::default() }
+        Pane { recording, position, made_with: "A recorded run".into(), ..Pane::default() }
     }
 
     /// Begins a run in its place; `run` is its number.

@@ -21,14 +21,9 @@ pub fn plots_ui(app: &App, ui: &mut Ui, active: usize) {
     if pane.recording.moments().is_empty() {
         return;
     }
-    let series: [(&str, fn(&Moment) -> f32); 3] = [
-        ("masked cells", |m| m.masked as f32),
-        ("mean confidence of open cells", |m| m.confidence),
-        ("mean entropy of masked cells, nats", |m| m.entropy),
-    ];
-    for (name, number) in series {
-        steps_ui(ui, pane, name, number);
-    }
+    steps_ui(ui, pane, "masked cells", |m| m.masked as f32);
+    steps_ui(ui, pane, "mean confidence of open cells", |m| m.confidence);
+    steps_ui(ui, pane, "mean entropy of masked cells, nats", |m| m.entropy);
     blocks_ui(ui, pane, "passes per block", |block| block.passes as f64);
     blocks_ui(ui, pane, "milliseconds per block", |block| f64::from(block.ms));
     let (bytes, most) = (pane.recording.bytes(), crate::recording::MAX_BYTES);

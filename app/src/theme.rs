@@ -99,7 +99,7 @@ impl Palette {
 
     /// Ground for text of this confidence: the ramp, thinned so that text stays readable.
     pub fn ground(&self, x: f32) -> Color32 {
-        let strength = if self.is_dark { 0.45 } else { 0.38 };
+        let strength = if self.is_dark { 0.39 } else { 0.38 };
         self.page.lerp_to_gamma(self.ramp(x), strength)
     }
 }

@@ -115,7 +115,7 @@ fn strip_ui(app: &App, ui: &mut Ui, actions: &mut Vec<Action>) {
         ((part * count as f32).max(0.0) as usize).min(count - 1)
     };
     if let Some(pointer) = response.interact_pointer_pos()
-        && (response.dragged() || response.clicked())
+        && (response.is_pointer_button_down_on() || response.clicked())
     {
         actions.push(Action::Show(active, at(pointer.x)));
     }

@@ -157,9 +157,9 @@ impl<'a> BlockView<'a> {
         let seen_from = self.seen_from();
         for block in self.recording.blocks(self.moment) {
             let is_seen = block.end > seen_from;
-            let spelled: String = block.cells.iter().map(|cell| shown(cell)).collect();
+            let spelled: String = block.cells.iter().map(shown).collect();
             if spelled != block.text {
-                push(block.text.clone(), Kind::Text { is_seen }, 0.0);
+                push(whole(&block.text), Kind::Text { is_seen }, 0.0);
                 continue;
             }
             for (i, cell) in block.cells.iter().enumerate() {
@@ -172,7 +172,7 @@ impl<'a> BlockView<'a> {
             let text = shown(cell).trim().replace([' ', '\n'], "·");
             let text =
                 if text.is_empty() { quoted(cell.text.as_deref(), cell.token) } else { text };
-            push(text, Kind::Live(i), CELL_WIDTH);
+            push(whole(&text), Kind::Live(i), CELL_WIDTH);
         }
         pieces
     }
@@ -312,8 +312,13 @@ impl Kind {
 }
 
 /// A cell's text, or its number where there is no tokenizer.
-pub fn shown(cell: &Cell) -> String {
+fn shown(cell: &Cell) -> String {
     cell.text.clone().unwrap_or_else(|| format!("{} ", cell.token))
+}
+
+/// Stands for part of a character, which has no glyph of its own.
+fn whole(text: &str) -> String {
+    text.replace(char::REPLACEMENT_CHARACTER, "…")
 }
 
 /// A token's text for a label: blanks and line breaks can be seen.
@@ -322,7 +327,7 @@ pub fn quoted(text: Option<&str>, token: u32) -> String {
         Some(text) => {
             let bare = text.trim_start_matches(' ');
             let dots = "·".repeat(text.len() - bare.len());
-            format!("{dots}{}", bare.replace('\n', "↵"))
+            format!("{dots}{}", whole(bare).replace('\n', "¶"))
         }
         None => token.to_string(),
     }

@@ -5,11 +5,11 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bdlm::event::Event;
+use bdlm::event::{Block, Done, Event, Step};
 use bdlm::sample::{Request, Steer};
 
 use crate::backend::{Backend, Found, Loaded, Progress, Source, Stream};
@@ -168,10 +168,7 @@ impl Worker {
 
     /// The next report, if one is there.
     pub fn try_recv(&self) -> Option<Report> {
-        match self.reports.as_ref()?.try_recv() {
-            Ok(report) => Some(report),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
+        self.reports.as_ref()?.try_recv().ok()
     }
 
     /// Ends a download or a load as soon as it tells of itself.
@@ -185,10 +182,8 @@ impl Drop for Worker {
     fn drop(&mut self) {
         self.cancel();
         (self.commands, self.reports) = (None, None);
-        match self.ended.recv_timeout(FAREWELL) {
-            // A pass that takes longer ends with the process.
-            Ok(()) | Err(RecvTimeoutError::Disconnected | RecvTimeoutError::Timeout) => {}
-        }
+        // A pass that takes longer ends with the process.
+        let _ = self.ended.recv_timeout(FAREWELL);
     }
 }
 
@@ -199,6 +194,19 @@ struct Live {
     run: u64,
     stream: Box<dyn Stream>,
     sample: usize,
+    /// Seconds of work.
+    secs: f64,
+}
+
+/// Counts work alone: while the user looks, nothing runs.
+fn set_secs(event: &mut Event, worked: f64) {
+    match event {
+        Event::Step(Step { secs, .. })
+        | Event::Steer(Step { secs, .. })
+        | Event::Block(Block { secs, .. })
+        | Event::Done(Done { secs, .. }) => *secs = worked,
+        Event::Start(_) | Event::Retract(_) => {}
+    }
 }
 
 struct Engine<B> {
@@ -239,7 +247,7 @@ impl<B: Backend> Engine<B> {
                 self.runs[pane] = None;
                 match self.backend.begin(*request) {
                     Ok(stream) => {
-                        self.runs[pane] = Some(Live { run, stream, sample: 0 });
+                        self.runs[pane] = Some(Live { run, stream, sample: 0, secs: 0.0 });
                         Ok(())
                     }
                     Err(error) => {
@@ -306,14 +314,17 @@ impl<B: Backend> Engine<B> {
         let mut left = moments;
         loop {
             let Some(live) = &mut self.runs[pane] else { return Ok(()) };
+            let began = Instant::now();
             let (run, next) = (live.run, live.stream.next());
+            live.secs += began.elapsed().as_secs_f64();
             match next {
                 Err(error) => {
                     self.runs[pane] = None;
                     return self.report(Report::Failed { what: Attempt::Run { pane }, error });
                 }
                 Ok(None) => return self.report(Report::Pulled { pane, run, is_over: true }),
-                Ok(Some(event)) => {
+                Ok(Some(mut event)) => {
+                    set_secs(&mut event, live.secs);
                     live.sample = event.sample();
                     let is_moment =
                         matches!(event, Event::Step(_) | Event::Steer(_) | Event::Done(_));

@@ -1,0 +1,113 @@
+//! Files: what is written, and what is opened again.
+
+use std::path::Path;
+
+use bdlm_app::Recording;
+use bdlm_app::export::read_events;
+use egui_kittest::kittest::Queryable;
+
+use crate::script::recorded;
+use crate::{Window, app, click, moments, replay, wait};
+
+fn files(window: &mut Window, folder: &Path) {
+    click(window, "Files: save, export, open");
+    app(window).writing.path = folder.join("run").display().to_string();
+    window.run_steps(2);
+}
+
+fn export(window: &mut Window, label: &str) {
+    click(window, label);
+    wait(window, |app| app.writing.export.is_none());
+    assert_eq!(app(window).banner, None);
+}
+
+#[test]
+fn a_run_is_written_and_replayed_without_a_model() {
+    let mut window = replay();
+    let folder = tempfile::tempdir().unwrap();
+    files(&mut window, folder.path());
+    export(&mut window, "Text");
+    export(&mut window, "Run (JSON lines)");
+    let Some(bdlm::event::Event::Done(done)) = recorded().pop() else { panic!("no end") };
+    let text = std::fs::read_to_string(folder.path().join("run.txt")).unwrap();
+    assert_eq!(Some(text), done.text);
+    let path = folder.path().join("run.jsonl");
+    assert_eq!(read_events(&path).unwrap(), recorded());
+    let before = moments(&mut window);
+    app(&mut window).open(Recording::default());
+    app(&mut window).model = None;
+    app(&mut window).writing.open = path.display().to_string();
+    window.run_steps(2);
+    click(&mut window, "Open");
+    assert_eq!(moments(&mut window), before);
+}
+
+#[test]
+fn files_that_hold_no_run_are_told() {
+    let mut window = replay();
+    let folder = tempfile::tempdir().unwrap();
+    let before = moments(&mut window);
+    files(&mut window, folder.path());
+    for (name, bytes, words) in [
+        ("none.jsonl", None, "cannot be read"),
+        ("text.jsonl", Some(&b"once upon a time\n"[..]), "line 1 is no event"),
+        ("empty.jsonl", Some(&b""[..]), "holds no run"),
+        ("binary.jsonl", Some(&b"\xff\xfe"[..]), "not UTF-8"),
+    ] {
+        let path = folder.path().join(name);
+        if let Some(bytes) = bytes {
+            std::fs::write(&path, bytes).unwrap();
+        }
+        app(&mut window).writing.open = path.display().to_string();
+        window.run_steps(2);
+        click(&mut window, "Open");
+        let banner = app(&mut window).banner.clone().unwrap();
+        assert!(banner.cause.contains(words), "{}", banner.cause);
+        click(&mut window, "Dismiss");
+    }
+    assert_eq!(moments(&mut window), before, "the run that was shown stays");
+}
+
+#[test]
+fn pictures_and_animations_are_whole_files() {
+    let Some(_) = crate::pictures::canvas() else { return };
+    let mut window = replay();
+    let folder = tempfile::tempdir().unwrap();
+    files(&mut window, folder.path());
+    export(&mut window, "Picture (PNG)");
+    export(&mut window, "Animation (GIF)");
+    let picture = image::open(folder.path().join("run.png")).unwrap().to_rgb8();
+    assert_eq!(picture.width(), 760);
+    assert!(picture.height() > 80 && picture.height() < 400, "{}", picture.height());
+    let ground = picture.get_pixel(2, 2);
+    assert!(picture.pixels().any(|pixel| pixel != ground), "the picture is empty");
+    let file = std::fs::File::open(folder.path().join("run.gif")).unwrap();
+    let mut decoder = gif::DecodeOptions::new().read_info(file).unwrap();
+    let mut frames = 0;
+    while decoder.read_next_frame().unwrap().is_some() {
+        frames += 1;
+    }
+    assert_eq!(frames, moments(&mut window));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_told() {
+    let mut window = replay();
+    files(&mut window, Path::new("/nowhere/at/all"));
+    click(&mut window, "Text");
+    wait(&mut window, |app| app.banner.is_some());
+    window.get_by_label_contains("cannot be written");
+}
+
+#[test]
+fn the_text_is_copied() {
+    let mut window = replay();
+    click(&mut window, "Files: save, export, open");
+    window.get_by_label("Copy the text").click();
+    window.step();
+    let copied = window.output().platform_output.commands.iter().any(|command| {
+        matches!(command, egui::OutputCommand::CopyText(text) if text.starts_with("The king"))
+    });
+    assert!(copied);
+}

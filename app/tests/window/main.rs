@@ -1,0 +1,161 @@
+//! The window, driven by the labels of its widgets.
+
+mod errors;
+mod files;
+mod pictures;
+mod play;
+mod script;
+mod steer;
+
+use bdlm_app::app::App;
+use bdlm_app::backend::Backend;
+use bdlm_app::offscreen::Canvas;
+use bdlm_app::settings::{Preferences, Speed, ThemeChoice};
+use bdlm_app::{Recording, action::Action};
+use egui::Vec2;
+use egui_kittest::kittest::{NodeT, Queryable};
+use egui_kittest::{Harness, Node, TestRenderer};
+
+use script::{Script, Trouble, Watched, recorded};
+
+/// The app is made with the harness's own context, in its first frame.
+pub type Window = Harness<'static, Option<App>>;
+
+/// Draws with the app's own canvas.
+struct Painter(Option<Canvas>);
+
+impl TestRenderer for Painter {
+    fn handle_delta(&mut self, delta: &mut egui::TexturesDelta) {
+        match &mut self.0 {
+            Some(canvas) => canvas.update(delta),
+            None => delta.clear(),
+        }
+    }
+
+    fn render(
+        &mut self,
+        ctx: &egui::Context,
+        output: &egui::FullOutput,
+    ) -> Result<image::RgbaImage, String> {
+        let canvas = self.0.as_mut().ok_or("there is no adapter")?;
+        let picture = canvas.paint(ctx, output).map_err(|e| e.to_string())?;
+        let [width, height] = picture.size;
+        let bytes = picture.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b(), 255]);
+        image::RgbaImage::from_raw(width as u32, height as u32, bytes.collect())
+            .ok_or_else(|| "the picture has another size".into())
+    }
+}
+
+fn preferences() -> Preferences {
+    let (theme, reduce_motion) = (ThemeChoice::Dark, true);
+    Preferences { theme, reduce_motion, speed: Speed::Full, ..Preferences::default() }
+}
+
+fn window_of(size: Vec2, prefs: Preferences, backend: impl Backend, painter: Painter) -> Window {
+    let mut backend = Some(backend);
+    let ui = move |ui: &mut egui::Ui, state: &mut Option<App>| {
+        let app = state.get_or_insert_with(|| {
+            let mut app = App::new(ui.ctx(), prefs.clone(), backend.take().unwrap()).unwrap();
+            app.load();
+            app
+        });
+        app.advance(ui.ctx());
+        app.show(ui);
+    };
+    Harness::builder()
+        .with_size(size)
+        .with_step_dt(1.0 / 30.0)
+        .renderer(painter)
+        .build_ui_state(ui, None)
+}
+
+/// A window with an engine that plays the recorded run.
+pub fn window(trouble: Trouble) -> (Window, Watched) {
+    let (script, watched) = Script::new(trouble);
+    let size = Vec2::new(1280.0, 800.0);
+    (window_of(size, preferences(), script, Painter(None)), watched)
+}
+
+/// A window that shows the recorded run at its end.
+pub fn replay() -> Window {
+    let (mut window, _) = window(Trouble::None);
+    wait(&mut window, |app| app.model.is_some());
+    app(&mut window).open(Recording::of(recorded()));
+    window.run_steps(2);
+    window
+}
+
+/// The app of a window.
+pub fn app(window: &mut Window) -> &mut App {
+    window.state_mut().as_mut().unwrap()
+}
+
+/// Runs frames until something is so.
+pub fn wait(window: &mut Window, is_so: impl Fn(&App) -> bool) {
+    for _ in 0..2000 {
+        window.step();
+        if window.state().as_ref().is_some_and(&is_so) {
+            window.run_steps(2);
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    panic!("it never came to that; the banner says {:?}", app(window).banner);
+}
+
+/// Clicks what has this label.
+pub fn click(window: &mut Window, label: &str) {
+    window.get_by_label(label).click();
+    window.run_steps(3);
+}
+
+/// The moment that is shown.
+pub fn position(window: &mut Window) -> usize {
+    app(window).pane().position
+}
+
+/// Moments that were recorded.
+pub fn moments(window: &mut Window) -> usize {
+    app(window).pane().recording.moments().len()
+}
+
+#[test]
+fn every_control_has_a_label() {
+    let mut window = replay();
+    click(&mut window, "Compare");
+    for sheet in ["Settings", "Files: save, export, open", "Model"] {
+        click(&mut window, sheet);
+        let controls = |node: &Node<'_>| {
+            use egui::Role::{Button, CheckBox, ComboBox, Slider, SpinButton, TextInput};
+            let role = node.accesskit_node().role();
+            [Button, CheckBox, ComboBox, Slider, SpinButton, TextInput].contains(&role)
+        };
+        let all: Vec<Node<'_>> = window.root().children_recursive().filter(controls).collect();
+        assert!(all.len() > 15, "{} controls beside {sheet}", all.len());
+        for node in all {
+            let node = node.accesskit_node();
+            let name = node.label().or(node.value()).unwrap_or_default();
+            let is_named = !name.trim().is_empty() || node.labelled_by().next().is_some();
+            assert!(is_named, "{:?} beside {sheet} has no label", node.role());
+        }
+    }
+}
+
+#[test]
+fn a_wish_that_is_not_granted_leaves_everything_as_it_was() {
+    let mut window = replay();
+    let (before, at) = (moments(&mut window), position(&mut window));
+    let ctx = window.ctx.clone();
+    for action in [
+        Action::StepOn,
+        Action::Steer(0, 0, bdlm_app::worker::SteerBy::Mask),
+        Action::CancelLoad,
+        Action::CancelExport,
+        Action::Remedy,
+    ] {
+        app(&mut window).act(&ctx, action, 1.0);
+        window.run_steps(2);
+    }
+    assert_eq!((moments(&mut window), position(&mut window)), (before, at));
+    assert_eq!(app(&mut window).banner, None);
+}

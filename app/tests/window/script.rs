@@ -1,0 +1,169 @@
+//! An engine for tests: it plays a recorded run, steers by the book, and waits where it is told to.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use bdlm::event::{CellState, Event, Step};
+use bdlm::sample::{MemoryPlan, Request, Steer};
+use bdlm::{Error, Result};
+use bdlm_app::backend::{Backend, Found, Loaded, Progress, Source, Stream};
+use bdlm_app::export::read_events;
+
+/// The run in `tests/run.jsonl`.
+pub fn recorded() -> Vec<Event> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run.jsonl");
+    read_events(&path).unwrap()
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Trouble {
+    #[default]
+    None,
+    /// The model cannot be loaded.
+    Load,
+    /// The device is lost at the fifth event.
+    Device,
+    /// A download that never ends by itself.
+    Endless,
+}
+
+/// What a test can look at and hold on to.
+#[derive(Clone, Default)]
+pub struct Watched {
+    /// Requests of the runs that were begun.
+    pub requests: Arc<Mutex<Vec<Request>>>,
+    /// Set when the backend is dropped, with its thread.
+    pub dropped: Arc<Mutex<bool>>,
+}
+
+/// The engine.
+pub struct Script {
+    trouble: Trouble,
+    watched: Watched,
+    gate: Option<Receiver<()>>,
+}
+
+impl Script {
+    pub fn new(trouble: Trouble) -> (Script, Watched) {
+        let watched = Watched::default();
+        (Script { trouble, watched: watched.clone(), gate: None }, watched)
+    }
+
+    /// An engine of which every event waits for a message.
+    pub fn gated() -> (Script, Watched, Sender<()>) {
+        let (open, gate) = channel();
+        let (mut script, watched) = Script::new(Trouble::None);
+        script.gate = Some(gate);
+        (script, watched, open)
+    }
+}
+
+impl Backend for Script {
+    fn find(
+        &mut self,
+        source: &Source,
+        _request: &Request,
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<Found> {
+        let is_endless = self.trouble == Trouble::Endless;
+        loop {
+            if !is_endless {
+                break;
+            }
+            tell(Progress { what: "Downloading model.safetensors".into(), part: Some(0.4) });
+        }
+        let memory =
+            MemoryPlan { weights_bytes: 250_000_000, cache_bytes: 3_000_000, activations_bytes: 5 };
+        Ok(Found { name: source.name.clone(), shape: "a scripted model".into(), memory })
+    }
+
+    fn load(&mut self, source: &Source, _tell: &mut dyn FnMut(Progress)) -> Result<Loaded> {
+        if self.trouble == Trouble::Load {
+            return Err(Error::UnknownModel("there is no model `nowhere`".into()));
+        }
+        Ok(Loaded {
+            name: source.name.clone(),
+            shape: "a scripted model".into(),
+            block_size: Some(4),
+            window: 128,
+            adapter: "none".into(),
+            is_software: true,
+            is_steerable: true,
+        })
+    }
+
+    fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
+        if request.length > 4000 {
+            return Err(Error::Request("length is 4096, expected less of a script".into()));
+        }
+        self.watched.requests.lock().unwrap().push(request);
+        let mut events = recorded();
+        events.reverse();
+        Ok(Box::new(Playing {
+            events,
+            last: None,
+            trouble: self.trouble,
+            told: 0,
+            gate: self.gate.take(),
+        }))
+    }
+
+    fn token(&self, text: &str) -> Result<u32> {
+        match text {
+            " fox" => Ok(4242),
+            _ => Err(Error::Request(format!("`{text}` is 3 tokens, expected 1"))),
+        }
+    }
+}
+
+struct Playing {
+    /// The last one first.
+    events: Vec<Event>,
+    last: Option<Step>,
+    trouble: Trouble,
+    told: usize,
+    gate: Option<Receiver<()>>,
+}
+
+impl Stream for Playing {
+    fn next(&mut self) -> Result<Option<Event>> {
+        if let Some(gate) = &self.gate {
+            // Closed for good when the test ends.
+            gate.recv().map_err(|_| Error::DeviceLost("the gate is closed".into()))?;
+        }
+        self.told += 1;
+        if self.trouble == Trouble::Device && self.told > 5 {
+            return Err(Error::DeviceLost("it fell off the bus".into()));
+        }
+        let event = self.events.pop();
+        if let Some(Event::Step(step) | Event::Steer(step)) = &event {
+            self.last = Some(step.clone());
+        }
+        Ok(event)
+    }
+
+    fn steer(&mut self, _sample: usize, cell: usize, steer: Steer) -> Result<()> {
+        let Some(mut step) = self.last.clone() else {
+            return Err(Error::Request("no block is being denoised".into()));
+        };
+        let own = &mut step.cells[cell];
+        match steer {
+            Steer::Pin(token) => {
+                let known = own.candidates.iter().find(|c| c.token == token);
+                own.text = known.map_or(Some(" fox".into()), |c| c.text.clone());
+                (own.token, own.state) = (token, CellState::Pinned);
+            }
+            Steer::Mask => own.state = CellState::Masked,
+        }
+        self.events.push(Event::Steer(step));
+        Ok(())
+    }
+}
+
+/// Tells that the thread has let go of the engine.
+impl Drop for Script {
+    fn drop(&mut self) {
+        *self.watched.dropped.lock().unwrap() = true;
+    }
+}
