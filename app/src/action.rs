@@ -25,6 +25,8 @@ pub enum Sheet {
 pub enum Action {
     /// Begin with the prompt, in every pane.
     Generate,
+    /// Go on with what was written so far, behind the prompt as it is now.
+    Resume,
     /// Give up the runs, keep what is there.
     Stop,
     /// Play, or pause.

@@ -379,6 +379,7 @@ impl App {
     pub fn act(&mut self, ctx: &Context, action: Action, now: f64) {
         match action {
             Action::Generate => self.generate(now),
+            Action::Resume => self.resume(now),
             Action::Stop => self.stop(),
             Action::TogglePlay => self.toggle_play(now),
             Action::StepOn => {
@@ -442,6 +443,26 @@ impl App {
         for pane in 0..self.panes.len() {
             let settings = &self.prefs.panes[pane];
             self.begin(pane, settings.request(prompt.clone()));
+        }
+        (self.playing, self.due) = (true, now);
+    }
+
+    /// True if the prompt is another than that of the paused run.
+    pub fn can_resume(&self) -> bool {
+        let prompt = self.pane().recording.start().and_then(|start| start.text.as_ref());
+        self.is_live() && !self.playing && prompt.is_some_and(|text| *text != self.prefs.prompt)
+    }
+
+    /// Begins anew with the prompt as it is now and the finished blocks behind it.
+    fn resume(&mut self, now: f64) {
+        if !self.can_resume() {
+            return;
+        }
+        for pane in 0..self.panes.len() {
+            let shown = &self.panes[pane];
+            let written = shown.recording.blocks(shown.position).map(|block| block.text.as_str());
+            let text = self.prefs.prompt.clone() + &written.collect::<String>();
+            self.begin(pane, self.prefs.panes[pane].request(Prompt::Text(text)));
         }
         (self.playing, self.due) = (true, now);
     }

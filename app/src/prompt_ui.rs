@@ -22,8 +22,9 @@ pub fn prompt_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
             response
                 .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Prompt"));
             let entered = ui.input(|i| i.key_pressed(egui::Key::Enter));
-            if response.lost_focus() && entered && app.can_generate() {
-                actions.push(Action::Generate);
+            if response.lost_focus() && entered {
+                let wish = if app.can_resume() { Action::Resume } else { Action::Generate };
+                actions.push(wish);
             }
         });
     });
@@ -35,6 +36,14 @@ fn generate_ui(app: &App, ui: &mut Ui, actions: &mut Vec<Action>) {
         let response = ui.add(stop.min_size(vec2(98.0, 30.0)));
         if response.on_hover_text("End the run; its text stays").clicked() {
             actions.push(Action::Stop);
+        }
+        if app.can_resume() {
+            let response = ui.add(primary(ui, "▶ Resume").min_size(vec2(98.0, 30.0)));
+            let hint = "Go on with this prompt before the finished blocks; the current one is \
+                        drawn anew";
+            if response.on_hover_text(hint).clicked() {
+                actions.push(Action::Resume);
+            }
         }
         return;
     }

@@ -1,5 +1,6 @@
 //! The window, driven by the labels of its widgets.
 
+mod engine;
 mod errors;
 mod files;
 mod pictures;
