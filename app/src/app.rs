@@ -246,13 +246,13 @@ impl App {
                 }
             }
             Report::Pulled { pane, run, is_over } => {
-                if let Some(pane) = self.panes.get_mut(pane).filter(|pane| pane.is_of(run)) {
-                    pane.pulled(is_over);
+                if let Some(shown) = self.panes.get_mut(pane).filter(|pane| pane.is_of(run)) {
+                    shown.pulled(&self.worker, pane, is_over);
                 }
             }
             Report::Refused { pane, error } => {
-                if let Some(pane) = self.panes.get_mut(pane) {
-                    pane.pulled(false);
+                if let Some(shown) = self.panes.get_mut(pane) {
+                    shown.pulled(&self.worker, pane, false);
                 }
                 let sentence = "That cannot be done.".into();
                 self.banner = Some(Banner { sentence, cause: error.to_string(), remedy: None });

@@ -137,6 +137,7 @@ fn steer_ui(app: &mut App, ui: &mut Ui, (at, cell): (CellAt, &Cell), actions: &m
     if !can_steer || app.playing {
         let words = match app.playing {
             true => "Pause to pin a token here or to mask the cell again.",
+            false if pane.is_pulling() => "Waiting for the engine …",
             false if pane.is_at_end() => "This block cannot be steered any more.",
             false => "Go to the newest step to steer this block.",
         };

@@ -41,6 +41,8 @@ pub struct Pane {
     run: u64,
     /// A pull is under way.
     is_pulling: bool,
+    /// One moment more is wanted when it is finished.
+    wants_more: bool,
 }
 
 impl Pane {
@@ -79,11 +81,14 @@ impl Pane {
         }
     }
 
-    /// A pull is finished.
-    pub fn pulled(&mut self, is_over: bool) {
+    /// A pull is finished; another begins if one was wanted meanwhile.
+    pub fn pulled(&mut self, worker: &Worker, pane: usize, is_over: bool) {
         self.is_pulling = false;
         if is_over {
             self.stage = Stage::Over;
+        }
+        if std::mem::take(&mut self.wants_more) {
+            self.pull(worker, pane, 1);
         }
     }
 
@@ -120,6 +125,7 @@ impl Pane {
     /// One moment on: a recorded one, or a new one from the worker.
     pub fn step_on(&mut self, worker: &Worker, pane: usize, now: f64) {
         if self.is_at_end() {
+            self.wants_more = self.is_pulling;
             self.pull(worker, pane, 1);
         } else {
             self.show(self.position + 1, now);

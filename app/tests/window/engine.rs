@@ -10,7 +10,8 @@ use bdlm_app::worker::SteerBy;
 use egui::vec2;
 use egui_kittest::kittest::Queryable;
 
-use crate::{Painter, Window, app, click, moments, preferences, wait, window_of};
+use crate::window_of;
+use crate::{Painter, Window, app, click, moments, preferences, step_on, wait, wait_for_moment};
 
 /// A window whose engine runs tales; none, loudly, where there is no adapter.
 fn window() -> Option<Window> {
@@ -32,9 +33,7 @@ fn a_pin_is_in_the_text_that_the_engine_writes() {
     click(&mut window, "Pause");
     wait(&mut window, |app| !app.pane().is_pulling());
     while !app(&mut window).pane().can_steer() {
-        let before = moments(&mut window);
-        click(&mut window, "Step on");
-        wait(&mut window, move |app| app.pane().recording.moments().len() > before);
+        step_on(&mut window);
     }
     let (before, pane) = (moments(&mut window), app(&mut window).pane());
     let step = pane.recording.step(pane.position).unwrap().clone();
@@ -44,7 +43,7 @@ fn a_pin_is_in_the_text_that_the_engine_writes() {
     app(&mut window).act(&ctx, Action::Select(0, Some(at)), 0.0);
     window.run_steps(2);
     app(&mut window).act(&ctx, Action::Steer(0, cell, SteerBy::Text(" king".into())), 0.0);
-    wait(&mut window, move |app| app.pane().recording.moments().len() > before);
+    wait_for_moment(&mut window, before);
     app(&mut window).prefs.speed = Speed::Full;
     click(&mut window, "Play");
     wait(&mut window, |app| app.pane().recording.done().is_some());
@@ -64,13 +63,12 @@ fn a_changed_prompt_goes_before_what_is_written() {
     click(&mut window, "▶ Generate");
     wait(&mut window, |app| !app.pane().recording.moments().is_empty());
     click(&mut window, "Pause");
+    wait(&mut window, |app| !app.pane().is_pulling());
     let has_blocks = |app: &bdlm_app::app::App| {
         app.pane().recording.blocks(app.pane().position).count() == 2 && !app.pane().is_pulling()
     };
     while !has_blocks(app(&mut window)) {
-        let before = moments(&mut window);
-        click(&mut window, "Step on");
-        wait(&mut window, move |app| app.pane().recording.moments().len() > before);
+        step_on(&mut window);
     }
     let pane = app(&mut window).pane();
     let written: String = pane.recording.blocks(pane.position).map(|b| b.text.clone()).collect();

@@ -101,13 +101,34 @@ pub fn wait(window: &mut Window, is_so: impl Fn(&App) -> bool) {
         }
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    panic!("it never came to that; the banner says {:?}", app(window).banner);
+    let app = app(window);
+    let (pane, banner) = (app.pane(), &app.banner);
+    let (moments, position) = (pane.recording.moments().len(), pane.position);
+    let (stage, pulls) = (pane.stage, pane.is_pulling());
+    panic!(
+        "it never came to that: {stage:?}, pulling {pulls}, {position} of {moments}, {banner:?}"
+    );
 }
 
 /// Clicks what has this label.
 pub fn click(window: &mut Window, label: &str) {
     window.get_by_label(label).click();
     window.run_steps(3);
+}
+
+/// Runs frames until there are more moments than `before` and the engine is at rest.
+pub fn wait_for_moment(window: &mut Window, before: usize) {
+    wait(window, move |app| {
+        app.pane().recording.moments().len() > before && !app.pane().is_pulling()
+    });
+}
+
+/// One step on, drawn from the engine.
+pub fn step_on(window: &mut Window) {
+    wait(window, |app| !app.pane().is_pulling());
+    let before = moments(window);
+    click(window, "Step on");
+    wait_for_moment(window, before);
 }
 
 /// The moment that is shown.

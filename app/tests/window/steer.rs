@@ -6,7 +6,9 @@ use bdlm_app::recording::CellAt;
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use crate::script::{Trouble, Watched};
-use crate::{Window, app, click, moments, position, replay, wait, window};
+use crate::{
+    Window, app, click, moments, position, replay, step_on, wait, wait_for_moment, window,
+};
 
 /// A live run, paused where some cells of a block are open and some masked.
 fn half_open() -> (Window, Watched) {
@@ -16,12 +18,9 @@ fn half_open() -> (Window, Watched) {
     click(&mut window, "▶ Generate");
     wait(&mut window, |app| !app.pane().recording.moments().is_empty());
     click(&mut window, "Pause");
+    wait(&mut window, |app| !app.pane().is_pulling());
     while !app(&mut window).pane().can_steer() || steps_of_block(&mut window) < 2 {
-        let before = moments(&mut window);
-        window.get_by_label("Step on").click();
-        wait(&mut window, move |app| {
-            app.pane().recording.moments().len() > before && !app.pane().is_pulling()
-        });
+        step_on(&mut window);
     }
     (window, watched)
 }
@@ -78,18 +77,18 @@ fn a_candidate_or_a_typed_token_is_pinned() {
         .collect();
     assert_eq!(pins.len(), 4, "{pins:?}");
     click(&mut window, &pins[1]);
-    wait(&mut window, move |app| app.pane().recording.moments().len() > before);
+    wait_for_moment(&mut window, before);
     assert_eq!(states(&mut window)[cell], CellState::Pinned);
     assert!(app(&mut window).pane().recording.moments()[before].is_steered);
     // The same cell again, with a word.
     click(&mut window, "Mask again");
-    wait(&mut window, move |app| app.pane().recording.moments().len() > before + 1);
+    wait_for_moment(&mut window, before + 1);
     window.get_by_label("Token to pin").focus();
     window.run_steps(2);
     window.get_by_label("Token to pin").type_text("fox");
     window.run_steps(2);
     click(&mut window, "Pin it");
-    wait(&mut window, move |app| app.pane().recording.moments().len() > before + 2);
+    wait_for_moment(&mut window, before + 2);
     let pane = app(&mut window).pane();
     let at = pane.selected.unwrap();
     assert_eq!(pane.recording.cell(pane.position, at).unwrap().0.token, 4242);
@@ -100,7 +99,7 @@ fn an_open_cell_is_masked_again() {
     let (mut window, _) = half_open();
     let (before, cell) = (moments(&mut window), choose(&mut window, is_open));
     click(&mut window, "Mask again");
-    wait(&mut window, move |app| app.pane().recording.moments().len() > before);
+    wait_for_moment(&mut window, before);
     assert_eq!(states(&mut window)[cell], CellState::Masked);
 }
 
