@@ -114,7 +114,7 @@ impl Default for SampleSettings {
             entropy_bound: 0.1,
             temperature: 1.0,
             top_k: 0,
-            top_p: 0.95,
+            top_p: 0.9,
             seed: 1,
         }
     }
