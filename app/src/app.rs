@@ -1,45 +1,17 @@
 //! The window: its state, what reports and wishes do to it, and where its parts are.
 
-use bdlm::Error;
-use bdlm::sample::Prompt;
-
 use egui::{CentralPanel, Context, Frame, Panel, ThemePreference, Ui};
 
-use crate::action::{Action, Sheet};
+use crate::action::Sheet;
 use crate::backend::{Backend, Found, Loaded, Progress, Source};
-use crate::export::{self, Export, ExportReport, Scene};
+use crate::export::Export;
 use crate::pane::{Pane, Stage};
 use crate::recording::Recording;
+use crate::reports::Banner;
 use crate::settings::{Preferences, Speed, ThemeChoice};
-use crate::worker::{Attempt, Command, Report, Worker};
+use crate::worker::{Command, Worker};
 use crate::{files_ui, inspector_ui, keys, model_ui, page_ui, prompt_ui, settings_ui};
 use crate::{theme, timeline_ui};
-
-/// What the banner's button does.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Remedy {
-    /// Try the load again.
-    Load,
-    /// Load the embedded model.
-    LoadDefault,
-    /// Choose a model or an adapter.
-    ShowModel,
-    /// Change the settings.
-    ShowSettings,
-    /// Begin again.
-    Generate,
-}
-
-/// An error in the window.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Banner {
-    /// What happened.
-    pub sentence: String,
-    /// Why.
-    pub cause: String,
-    /// The button's words, and what it does.
-    pub remedy: Option<(String, Remedy)>,
-}
 
 /// A file that was written or is being written.
 #[derive(Default)]
@@ -88,9 +60,9 @@ pub struct App {
     pub writing: Writing,
     /// A token to pin, as it is typed.
     pub pin: String,
-    runs: u64,
+    pub(crate) runs: u64,
     /// When the next step is due, in the window's seconds.
-    due: f64,
+    pub(crate) due: f64,
 }
 
 /// Seconds that reports may take in a frame.
@@ -155,6 +127,12 @@ impl App {
         self.panes.iter().any(|pane| pane.stage == Stage::Live)
     }
 
+    /// True if the prompt is another than that of the paused run.
+    pub fn can_resume(&self) -> bool {
+        let prompt = self.pane().recording.start().and_then(|start| start.text.as_ref());
+        self.is_live() && !self.playing && prompt.is_some_and(|text| *text != self.prefs.prompt)
+    }
+
     /// The pane that timeline and inspector are about.
     pub fn pane(&self) -> &Pane {
         &self.panes[self.active.min(self.panes.len() - 1)]
@@ -215,127 +193,13 @@ impl App {
         ctx.request_repaint_after_secs((self.due - now).max(0.0) as f32);
     }
 
-    fn step_on(&mut self, now: f64) {
+    /// One moment on.
+    pub(crate) fn step_on(&mut self, now: f64) {
         let both = self.playing || self.in_step;
         for (i, pane) in self.panes.iter_mut().enumerate() {
             if both || i == self.active {
                 pane.step_on(&self.worker, i, now);
             }
-        }
-    }
-
-    fn take(&mut self, report: Report, now: f64) {
-        match report {
-            Report::Progress(progress) => {
-                if let Some(busy) = &mut self.busy {
-                    *busy = progress;
-                }
-            }
-            Report::Found(found) => {
-                (self.found, self.busy) = (Some(*found), None);
-            }
-            Report::Loaded(loaded) => {
-                self.prefs.model = loaded.name.clone();
-                self.prefs.adapter = self.source.adapter.clone();
-                (self.model, self.found, self.busy) = (Some(loaded), None, None);
-            }
-            Report::Cancelled => self.busy = None,
-            Report::Event { pane, run, event } => {
-                if let Some(pane) = self.panes.get_mut(pane).filter(|pane| pane.is_of(run)) {
-                    pane.push(*event, now);
-                }
-            }
-            Report::Pulled { pane, run, is_over } => {
-                if let Some(shown) = self.panes.get_mut(pane).filter(|pane| pane.is_of(run)) {
-                    shown.pulled(&self.worker, pane, is_over);
-                }
-            }
-            Report::Refused { pane, error } => {
-                if let Some(shown) = self.panes.get_mut(pane) {
-                    shown.pulled(&self.worker, pane, false);
-                }
-                let sentence = "That cannot be done.".into();
-                self.banner = Some(Banner { sentence, cause: error.to_string(), remedy: None });
-            }
-            Report::Failed { what, error } => self.fail(&what, &error),
-        }
-    }
-
-    fn fail(&mut self, what: &Attempt, error: &Error) {
-        let words = |words: &str, remedy| Some((words.to_string(), remedy));
-        let (sentence, remedy) = match what {
-            Attempt::Find(name) | Attempt::Load(name) => {
-                self.busy = None;
-                let remedy = match error {
-                    Error::Hub(_) => words("Try again", Remedy::Load),
-                    Error::OutOfMemory(_) | Error::TooLarge { .. } => {
-                        words("Choose a model", Remedy::ShowModel)
-                    }
-                    _ if name == bdlm::hub::DEFAULT_MODEL => {
-                        words("Choose an adapter", Remedy::ShowModel)
-                    }
-                    _ => words("Load tales instead", Remedy::LoadDefault),
-                };
-                (format!("{name} could not be loaded."), remedy)
-            }
-            Attempt::Run { pane } => {
-                if let Some(pane) = self.panes.get_mut(*pane) {
-                    pane.fail();
-                }
-                self.playing = false;
-                match error {
-                    Error::DeviceLost(_) => {
-                        self.model = None;
-                        let remedy = words("Load the model again", Remedy::Load);
-                        ("The device was lost; the text so far is kept.".into(), remedy)
-                    }
-                    Error::Request(_) | Error::Config(_) => {
-                        let remedy = words("Change the settings", Remedy::ShowSettings);
-                        ("This run cannot begin.".into(), remedy)
-                    }
-                    _ => {
-                        let remedy = words("Begin again", Remedy::Generate);
-                        ("The run has failed; the text so far is kept.".into(), remedy)
-                    }
-                }
-            }
-        };
-        self.banner = Some(Banner { sentence, cause: error.to_string(), remedy });
-    }
-
-    fn fail_busy(&mut self) {
-        self.busy = None;
-        self.banner = Some(Banner {
-            sentence: "The engine does not answer.".into(),
-            cause: "Its thread has ended or hangs: close the window and open it again.".into(),
-            remedy: None,
-        });
-    }
-
-    fn take_export(&mut self) {
-        let Some(export) = &self.writing.export else { return };
-        let mut over = false;
-        while let Ok(report) = export.reports.try_recv() {
-            match report {
-                ExportReport::Progress(part) => self.writing.part = part,
-                ExportReport::Written(path) => {
-                    self.writing.outcome = format!("Written: {}", path.display());
-                    over = true;
-                }
-                ExportReport::Cancelled => {
-                    self.writing.outcome = "Cancelled; no file was written.".into();
-                    over = true;
-                }
-                ExportReport::Failed(error) => {
-                    let sentence = "The file could not be written.".into();
-                    let cause = error.to_string();
-                    self.banner = Some(Banner { sentence, cause, remedy: None });
-                    over = true;
-                }
-            }
-        }
-        if over {
-            self.writing.export = None;
         }
     }
 
@@ -372,219 +236,6 @@ impl App {
         let now = ui.input(|i| i.time);
         for action in actions {
             self.act(ui.ctx(), action, now);
-        }
-    }
-
-    /// Carries out a wish.
-    pub fn act(&mut self, ctx: &Context, action: Action, now: f64) {
-        match action {
-            Action::Generate => self.generate(now),
-            Action::Resume => self.resume(now),
-            Action::Stop => self.stop(),
-            Action::TogglePlay => self.toggle_play(now),
-            Action::StepOn => {
-                self.playing = false;
-                self.step_on(now);
-            }
-            Action::StepBack => self.go(|position, _| position.saturating_sub(1), now),
-            Action::First => self.go(|_, _| 0, now),
-            Action::Last => self.go(|_, last| last, now),
-            Action::Show(pane, moment) => {
-                self.active = pane;
-                self.go(|_, _| moment, now);
-            }
-            Action::Activate(pane) => self.active = pane,
-            Action::Select(pane, cell) => {
-                self.active = pane;
-                let again = self.panes[pane].selected == cell;
-                self.panes[pane].selected = if again { None } else { cell };
-                (self.sheet, self.pin) = (Sheet::Inspector, String::new());
-            }
-            Action::Steer(pane, cell, by) => {
-                self.playing = false;
-                self.panes[pane].steer(&self.worker, pane, cell, by);
-                self.pin.clear();
-            }
-            Action::Branch(pane, block_idx) => self.branch(pane, block_idx),
-            Action::Compare(on) => self.compare(on),
-            Action::InStep(on) => self.in_step = on,
-            Action::Sheet(sheet) => {
-                self.sheet = if self.sheet == sheet { Sheet::Inspector } else { sheet };
-            }
-            Action::FindModel => self.find(),
-            Action::LoadModel => {
-                self.stop();
-                self.load();
-            }
-            Action::CancelLoad => self.worker.cancel(),
-            Action::Export(format, path) => self.export(ctx, format, path),
-            Action::CancelExport => {
-                if let Some(export) = &self.writing.export {
-                    export.cancel();
-                }
-            }
-            Action::CopyText => {
-                let pane = self.pane();
-                ctx.copy_text(export::text(&pane.recording, pane.position));
-                self.writing.outcome = "The text is in the clipboard.".into();
-            }
-            Action::Open(path) => self.open_file(&path),
-            Action::Remedy => self.remedy(now),
-            Action::Dismiss => self.banner = None,
-        }
-    }
-
-    fn generate(&mut self, now: f64) {
-        if !self.can_generate() {
-            return;
-        }
-        self.banner = None;
-        let prompt = Prompt::Text(self.prefs.prompt.clone());
-        for pane in 0..self.panes.len() {
-            let settings = &self.prefs.panes[pane];
-            self.begin(pane, settings.request(prompt.clone()));
-        }
-        (self.playing, self.due) = (true, now);
-    }
-
-    /// True if the prompt is another than that of the paused run.
-    pub fn can_resume(&self) -> bool {
-        let prompt = self.pane().recording.start().and_then(|start| start.text.as_ref());
-        self.is_live() && !self.playing && prompt.is_some_and(|text| *text != self.prefs.prompt)
-    }
-
-    /// Begins anew with the prompt as it is now and the finished blocks behind it.
-    fn resume(&mut self, now: f64) {
-        if !self.can_resume() {
-            return;
-        }
-        for pane in 0..self.panes.len() {
-            let shown = &self.panes[pane];
-            let written = shown.recording.blocks(shown.position).map(|block| block.text.as_str());
-            let text = self.prefs.prompt.clone() + &written.collect::<String>();
-            self.begin(pane, self.prefs.panes[pane].request(Prompt::Text(text)));
-        }
-        (self.playing, self.due) = (true, now);
-    }
-
-    fn begin(&mut self, pane: usize, request: bdlm::sample::Request) {
-        self.runs += 1;
-        let settings = crate::settings::SampleSettings {
-            seed: request.seed,
-            ..self.prefs.panes[pane].clone()
-        };
-        let at = (pane, self.runs);
-        if !self.panes[pane].begin(&self.worker, at, request, &settings) {
-            self.panes[pane].fail();
-            self.fail_busy();
-        }
-    }
-
-    /// Ends the runs; what they wrote stays.
-    fn stop(&mut self) {
-        for (pane, shown) in self.panes.iter_mut().enumerate() {
-            if shown.stage == Stage::Live {
-                self.worker.send(Command::End { pane });
-                shown.fail();
-            }
-        }
-        self.playing = false;
-    }
-
-    fn toggle_play(&mut self, now: f64) {
-        self.playing = !self.playing;
-        self.due = now;
-        // At the end of what was recorded, playing begins at the beginning.
-        if self.playing && self.panes.iter().all(Pane::is_finished) {
-            self.panes.iter_mut().for_each(|pane| pane.show(0, now));
-        }
-    }
-
-    /// Shows another moment of the active pane, or of both if they go together.
-    fn go(&mut self, to: impl Fn(usize, usize) -> usize, now: f64) {
-        self.playing = false;
-        let both = self.in_step;
-        for (i, pane) in self.panes.iter_mut().enumerate() {
-            if both || i == self.active {
-                let last = pane.recording.moments().len().saturating_sub(1);
-                pane.show(to(pane.position, last), now);
-            }
-        }
-    }
-
-    fn branch(&mut self, pane: usize, block_idx: usize) {
-        let ids = self.panes[pane].recording.ids_to(self.panes[pane].position, block_idx);
-        let Some((_, tokens)) = ids.split_first() else { return };
-        self.playing = false;
-        self.compare(true);
-        let other = 1 - pane;
-        let mut settings = self.prefs.panes[pane].clone();
-        settings.seed += 1;
-        self.prefs.panes[other] = settings.clone();
-        let length = self.panes[pane].recording.start().map_or(settings.length, |s| s.length);
-        let request = settings.request(Prompt::Ids(tokens.to_vec()));
-        self.begin(other, bdlm::sample::Request { length, ..request });
-        (self.in_step, self.active, self.playing) = (false, other, true);
-    }
-
-    fn compare(&mut self, on: bool) {
-        if on && self.panes.len() == 1 {
-            self.panes.push(Pane::default());
-            self.in_step = true;
-        } else if !on {
-            self.worker.send(Command::End { pane: 1 });
-            self.panes.truncate(1);
-            self.active = 0;
-        }
-    }
-
-    fn find(&mut self) {
-        self.stop();
-        let what = format!("Finding {}", self.source.name);
-        self.busy = Some(Progress { what, part: None });
-        let request = Box::new(self.prefs.panes[0].request(Prompt::Ids(Vec::new())));
-        if !self.worker.send(Command::Find(self.source.clone(), request)) {
-            self.fail_busy();
-        }
-    }
-
-    fn export(&mut self, ctx: &Context, format: export::Format, path: std::path::PathBuf) {
-        let pane = self.pane();
-        let scene = Scene {
-            recording: pane.recording.clone(),
-            moment: pane.position,
-            color_by: self.prefs.color_by,
-            is_dark: ctx.theme() == egui::Theme::Dark,
-            adapter: self.prefs.adapter.clone(),
-        };
-        let wake = ctx.clone();
-        match Export::begin(scene, format, path, move || wake.request_repaint()) {
-            Ok(export) => (self.writing.export, self.writing.part) = (Some(export), 0.0),
-            Err(e) => self.writing.outcome = format!("No thread to write with: {e}"),
-        }
-    }
-
-    fn open_file(&mut self, path: &std::path::Path) {
-        match export::read_events(path) {
-            Ok(events) => self.open(Recording::of(events)),
-            Err(cause) => {
-                let sentence = "The run could not be opened.".into();
-                self.banner = Some(Banner { sentence, cause, remedy: None });
-            }
-        }
-    }
-
-    fn remedy(&mut self, now: f64) {
-        let Some(Banner { remedy: Some((_, remedy)), .. }) = self.banner.take() else { return };
-        match remedy {
-            Remedy::Load => self.load(),
-            Remedy::LoadDefault => {
-                self.source = Source { name: bdlm::hub::DEFAULT_MODEL.into(), adapter: None };
-                self.load();
-            }
-            Remedy::ShowModel => self.sheet = Sheet::Model,
-            Remedy::ShowSettings => self.sheet = Sheet::Settings,
-            Remedy::Generate => self.generate(now),
         }
     }
 }

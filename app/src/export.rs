@@ -297,7 +297,9 @@ fn animation(
 /// [`PictureError::Write`].
 pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
     let failed = |e: &dyn std::fmt::Display| {
-        let (path, cause) = (path.display().to_string(), e.to_string());
+        // The name of the file beside is nobody's business.
+        let cause = e.to_string().split(" at path").next().unwrap_or_default().to_string();
+        let path = path.display().to_string();
         PictureError::Write { path, cause }
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -55,7 +55,7 @@ impl Headless {
             self.canvas.update(&mut output.textures_delta);
             if let Some(banner) = &app.banner {
                 let words = format!("{} {}", banner.sentence, banner.cause);
-                return Err(PictureError::Draw(words));
+                return Err(PictureError::App(words));
             }
             if app.can_generate() && !asked {
                 app.act(&self.ctx, Action::Generate, now);
@@ -69,7 +69,7 @@ impl Headless {
                 app.act(&self.ctx, Action::StepOn, now);
             }
             if began.elapsed() > PATIENCE {
-                return Err(PictureError::Draw("the engine did not get so far in time".into()));
+                return Err(PictureError::App("the engine did not get so far in time".into()));
             }
             std::thread::sleep(FRAME);
         }

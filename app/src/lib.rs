@@ -16,6 +16,7 @@
     clippy::unwrap_used
 )]
 
+mod act;
 pub mod action;
 pub mod app;
 pub mod backend;
@@ -32,6 +33,7 @@ pub mod pane;
 mod plots_ui;
 mod prompt_ui;
 pub mod recording;
+pub mod reports;
 pub mod settings;
 mod settings_ui;
 pub mod theme;

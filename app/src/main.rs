@@ -159,7 +159,16 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
         Ok(Box::new(app) as Box<dyn eframe::App>)
     };
     eframe::run_native("bdlm", options, Box::new(begin)).map_err(|e| {
-        anyhow::anyhow!("no window can be opened: {e}; without a screen, use --screenshot FILE.png")
+        // The system's own words would name a file of the window library.
+        let cause = match e.to_string() {
+            words if words.contains("WAYLAND_DISPLAY") => {
+                "neither WAYLAND_DISPLAY nor DISPLAY is set".to_string()
+            }
+            words => words,
+        };
+        anyhow::anyhow!(
+            "no window can be opened: {cause}; without a screen, use --screenshot FILE.png"
+        )
     })
 }
 

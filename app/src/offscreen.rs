@@ -14,6 +14,9 @@ pub enum PictureError {
     /// The device gave none.
     #[error("the picture could not be drawn: {0}; choose another adapter, or a smaller size")]
     Draw(String),
+    /// The app has nothing to show.
+    #[error("{0}")]
+    App(String),
     /// No device.
     #[error(transparent)]
     Device(#[from] bdlm::Error),

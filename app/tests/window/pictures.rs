@@ -2,9 +2,9 @@
 
 use bdlm::gpu::{Gpu, GpuOptions};
 use bdlm_app::Recording;
-use bdlm_app::app::Banner;
 use bdlm_app::offscreen::Canvas;
 use bdlm_app::recording::CellAt;
+use bdlm_app::reports::{Banner, Remedy};
 use bdlm_app::settings::{Preferences, ThemeChoice};
 use egui::vec2;
 use egui_kittest::SnapshotOptions;
@@ -85,7 +85,7 @@ fn an_error_above_a_finished_text() {
     app(&mut window).banner = Some(Banner {
         sentence: "The device was lost; the text so far is kept.".into(),
         cause: "the GPU was lost: it fell off the bus; run again, or choose another adapter".into(),
-        remedy: Some(("Load the model again".into(), bdlm_app::app::Remedy::Load)),
+        remedy: Some(("Load the model again".into(), Remedy::Load)),
     });
     compare(&mut window, "error");
 }
