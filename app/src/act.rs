@@ -1,19 +1,19 @@
 //! Wishes, carried out.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
 
-use bdlm::hub::DEFAULT_MODEL;
-use bdlm::sample::{Prompt, Request};
+use bdlm::sample::{Prompt, Request, Sampler};
 use egui::Context;
 
 use crate::action::{Action, Sheet};
 use crate::app::App;
 use crate::backend::{Progress, Source};
 use crate::export::{self, Export, Format, Scene};
-use crate::pane::{Pane, Stage};
+use crate::pane::{Origin, Pane, Stage};
 use crate::recording::Recording;
 use crate::reports::{Banner, Remedy};
-use crate::settings::SampleSettings;
+use crate::settings::{SampleSettings, SamplerKind};
 use crate::worker::Command;
 
 impl App {
@@ -51,13 +51,13 @@ impl App {
             Action::Compare(on) => self.compare(on),
             Action::InStep(on) => self.in_step = on,
             Action::Sheet(sheet) => {
+                if sheet == Sheet::Model && self.adapters.is_none() {
+                    self.worker.send(Command::Adapters);
+                }
                 self.sheet = if self.sheet == sheet { Sheet::Inspector } else { sheet };
             }
-            Action::FindModel => self.find(),
-            Action::LoadModel => {
-                self.stop();
-                self.load();
-            }
+            Action::FindModel => self.find(self.source.clone()),
+            Action::LoadModel => self.load(),
             Action::CancelLoad => self.worker.cancel(),
             Action::Export(format, path) => self.export(ctx, format, path),
             Action::CancelExport => {
@@ -70,7 +70,7 @@ impl App {
                 ctx.copy_text(export::text(&pane.recording, pane.position));
                 self.writing.outcome = "The text is in the clipboard.".into();
             }
-            Action::Open(path) => self.open_file(&path),
+            Action::Open(path) => self.open_file(ctx, path),
             Action::Remedy => self.remedy(now),
             Action::Dismiss => self.banner = None,
         }
@@ -81,10 +81,8 @@ impl App {
             return;
         }
         self.banner = None;
-        let prompt = Prompt::Text(self.prefs.prompt.clone());
         for pane in 0..self.panes.len() {
-            let settings = &self.prefs.panes[pane];
-            self.begin(pane, settings.request(prompt.clone()));
+            self.begin_text(pane, self.prefs.panes[pane].clone(), String::new());
         }
         (self.playing, self.due) = (true, now);
     }
@@ -96,18 +94,36 @@ impl App {
         }
         for pane in 0..self.panes.len() {
             let shown = &self.panes[pane];
-            let written = shown.recording.blocks(shown.position).map(|block| block.text.as_str());
-            let text = self.prefs.prompt.clone() + &written.collect::<String>();
-            self.begin(pane, self.prefs.panes[pane].request(Prompt::Text(text)));
+            if self.can_resume_pane(shown) {
+                let written = shown.recording.blocks(shown.position).map(|b| b.text.as_str());
+                let carried = shown.origin.carried.clone() + &written.collect::<String>();
+                self.begin_text(pane, shown.origin.settings.clone(), carried);
+            }
         }
         (self.playing, self.due) = (true, now);
     }
 
-    fn begin(&mut self, pane: usize, request: Request) {
+    /// Begins a run from the prompt, with text behind it that was written before.
+    fn begin_text(&mut self, pane: usize, settings: SampleSettings, carried: String) {
+        let prompt = self.prefs.prompt.clone();
+        let request = settings.request(Prompt::Text(prompt.clone() + &carried));
+        self.begin(pane, request, Origin { settings, prompt, carried, ..Origin::default() });
+    }
+
+    fn begin(&mut self, pane: usize, mut request: Request, mut origin: Origin) {
+        let Some(model) = &self.model else { return };
+        origin.model = model.name.clone();
+        // What was chosen for another kind of model does not count.
+        if model.block_size.is_none() {
+            (request.block_size, origin.settings.block_size) = (None, None);
+        }
+        if !model.has_samplers {
+            origin.settings.sampler = SamplerKind::FirstHitting;
+            request.sampling.sampler = Sampler::FirstHitting;
+        }
         self.runs += 1;
-        let settings = SampleSettings { seed: request.seed, ..self.prefs.panes[pane].clone() };
         let at = (pane, self.runs);
-        if !self.panes[pane].begin(&self.worker, at, request, &settings) {
+        if !self.panes[pane].begin(&self.worker, at, request, origin) {
             self.panes[pane].fail();
             self.fail_busy();
         }
@@ -145,18 +161,33 @@ impl App {
         }
     }
 
+    /// Goes on from the end of a block in the other pane.
     fn branch(&mut self, pane: usize, block_idx: usize) {
-        let ids = self.panes[pane].recording.ids_to(self.panes[pane].position, block_idx);
-        let Some((_, tokens)) = ids.split_first() else { return };
-        self.playing = false;
+        let shown = &self.panes[pane];
+        let ids = shown.recording.ids_to(shown.position, block_idx);
+        let length = shown.recording.start().map_or(0, |start| start.length);
+        let Some((_, tokens)) = ids.split_first().filter(|_| self.can_branch(shown)) else {
+            return;
+        };
+        if ids.len() >= length {
+            let sentence = "There is nothing to go on with.".into();
+            let cause = format!("The block is the last of {length} tokens: branch from another.");
+            self.banner = Some(Banner { sentence, cause, remedy: None });
+            return;
+        }
+        self.branches += 1;
+        let mut settings = shown.origin.settings.clone();
+        settings.seed = settings.seed.wrapping_add(self.branches);
+        settings.block_size = shown.recording.start().map(|start| start.block_size);
+        settings.length = length;
+        let request = settings.request(Prompt::Ids(tokens.to_vec()));
+        let written = shown.recording.blocks(shown.position);
+        let written = written.filter(|block| block.block_idx <= block_idx).map(|b| b.text.as_str());
+        let Origin { prompt, carried, .. } = shown.origin.clone();
+        let carried = carried + &written.collect::<String>();
         self.compare(true);
         let other = 1 - pane;
-        let mut settings = self.prefs.panes[pane].clone();
-        settings.seed += 1;
-        self.prefs.panes[other] = settings.clone();
-        let length = self.panes[pane].recording.start().map_or(settings.length, |s| s.length);
-        let request = settings.request(Prompt::Ids(tokens.to_vec()));
-        self.begin(other, Request { length, ..request });
+        self.begin(other, request, Origin { settings, prompt, carried, ..Origin::default() });
         (self.in_step, self.active, self.playing) = (false, other, true);
     }
 
@@ -171,12 +202,12 @@ impl App {
         }
     }
 
-    fn find(&mut self) {
-        self.stop();
-        let what = format!("Finding {}", self.source.name);
+    fn find(&mut self, source: Source) {
+        let what = format!("Finding {}", source.name);
         self.busy = Some(Progress { what, part: None });
+        self.tried = source.clone();
         let request = Box::new(self.prefs.panes[0].request(Prompt::Ids(Vec::new())));
-        if !self.worker.send(Command::Find(self.source.clone(), request)) {
+        if !self.worker.send(Command::Find(source, request)) {
             self.fail_busy();
         }
     }
@@ -191,16 +222,32 @@ impl App {
             adapter: self.prefs.adapter.clone(),
         };
         let wake = ctx.clone();
+        let path = free(path);
         match Export::begin(scene, format, path, move || wake.request_repaint()) {
             Ok(export) => (self.writing.export, self.writing.part) = (Some(export), 0.0),
             Err(e) => self.writing.outcome = format!("No thread to write with: {e}"),
         }
     }
 
-    /// Shows the run of a file.
-    pub fn open_file(&mut self, path: &Path) {
-        match export::read_events(path) {
-            Ok(events) => self.open(Recording::of(events)),
+    /// Reads the run of a file, on a thread of its own.
+    pub fn open_file(&mut self, ctx: &Context, path: PathBuf) {
+        let ((outbox, opening), wake) = (sync_channel(1), ctx.clone());
+        let read = move || {
+            let _ = outbox.send(export::read_events(&path).map(Recording::of));
+            wake.request_repaint();
+        };
+        match std::thread::Builder::new().name("bdlm-open".into()).spawn(read) {
+            Ok(_) => self.opening = Some(opening),
+            Err(e) => self.writing.outcome = format!("No thread to read with: {e}"),
+        }
+    }
+
+    /// Shows what was read.
+    pub fn take_opened(&mut self) {
+        let Some(Ok(outcome)) = self.opening.as_ref().map(Receiver::try_recv) else { return };
+        self.opening = None;
+        match outcome {
+            Ok(recording) => self.open(recording),
             Err(cause) => {
                 let sentence = "The run could not be opened.".into();
                 self.banner = Some(Banner { sentence, cause, remedy: None });
@@ -211,14 +258,25 @@ impl App {
     fn remedy(&mut self, now: f64) {
         let Some(Banner { remedy: Some((_, remedy)), .. }) = self.banner.take() else { return };
         match remedy {
-            Remedy::Load => self.load(),
-            Remedy::LoadDefault => {
-                self.source = Source { name: DEFAULT_MODEL.into(), adapter: None };
-                self.load();
+            Remedy::Find(source) => self.find(source),
+            Remedy::Load(source) => {
+                self.source = source.clone();
+                self.load_from(source);
             }
             Remedy::ShowModel => self.sheet = Sheet::Model,
             Remedy::ShowSettings => self.sheet = Sheet::Settings,
             Remedy::Generate => self.generate(now),
         }
     }
+}
+
+/// The path, or the first with a number that is not taken: no file is overwritten.
+fn free(path: PathBuf) -> PathBuf {
+    if !path.exists() {
+        return path;
+    }
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let ending = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered = |n: usize| path.with_file_name(format!("{stem}-{n}.{ending}"));
+    (2..).map(numbered).find(|path| !path.exists()).unwrap_or(path)
 }

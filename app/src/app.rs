@@ -1,5 +1,7 @@
 //! The window: its state, what reports and wishes do to it, and where its parts are.
 
+use std::sync::mpsc::Receiver;
+
 use egui::{CentralPanel, Context, Frame, Panel, ThemePreference, Ui};
 
 use crate::action::Sheet;
@@ -9,7 +11,7 @@ use crate::pane::{Pane, Stage};
 use crate::recording::Recording;
 use crate::reports::Banner;
 use crate::settings::{Preferences, Speed, ThemeChoice};
-use crate::worker::{Command, Worker};
+use crate::worker::{Command, Gone, Worker};
 use crate::{files_ui, inspector_ui, keys, model_ui, page_ui, prompt_ui, settings_ui};
 use crate::{theme, timeline_ui};
 
@@ -60,7 +62,14 @@ pub struct App {
     pub writing: Writing,
     /// A token to pin, as it is typed.
     pub pin: String,
+    /// A run that is being read.
+    pub(crate) opening: Option<Receiver<Result<Recording, String>>>,
+    /// What was tried last, and what the model is.
+    pub(crate) tried: Source,
+    pub(crate) loaded_from: Source,
+    /// Runs and branches that were begun.
     pub(crate) runs: u64,
+    pub(crate) branches: u64,
     /// When the next step is due, in the window's seconds.
     pub(crate) due: f64,
 }
@@ -96,16 +105,27 @@ impl App {
             sheet: Sheet::Inspector,
             writing: Writing { path: "bdlm-run".into(), ..Writing::default() },
             pin: String::new(),
+            opening: None,
+            tried: Source::default(),
+            loaded_from: Source::default(),
             runs: 0,
+            branches: 0,
             due: 0.0,
         })
     }
 
-    /// Loads the model of the preferences.
+    /// Loads the model that is named in the sheet; at the beginning, that of the preferences.
     pub fn load(&mut self) {
-        let what = format!("Loading {}", self.source.name);
+        self.load_from(self.source.clone());
+    }
+
+    /// Loads a model. Runs belong to the one before.
+    pub fn load_from(&mut self, source: Source) {
+        self.stop();
+        let what = format!("Loading {}", source.name);
         self.busy = Some(Progress { what, part: None });
-        if !self.worker.send(Command::Load(self.source.clone())) {
+        self.tried = source.clone();
+        if !self.worker.send(Command::Load(source)) {
             self.fail_busy();
         }
     }
@@ -127,10 +147,21 @@ impl App {
         self.panes.iter().any(|pane| pane.stage == Stage::Live)
     }
 
-    /// True if the prompt is another than that of the paused run.
+    /// True if a run is paused, and the prompt is another than that it was begun with.
     pub fn can_resume(&self) -> bool {
-        let prompt = self.pane().recording.start().and_then(|start| start.text.as_ref());
-        self.is_live() && !self.playing && prompt.is_some_and(|text| *text != self.prefs.prompt)
+        !self.playing && self.panes.iter().any(|pane| self.can_resume_pane(pane))
+    }
+
+    /// True if this one is.
+    pub(crate) fn can_resume_pane(&self, pane: &Pane) -> bool {
+        pane.stage == Stage::Live && !pane.is_awaited() && pane.origin.prompt != self.prefs.prompt
+    }
+
+    /// True if a run can branch off a pane's: its tokens mean the same to the model that is loaded.
+    pub fn can_branch(&self, pane: &Pane) -> bool {
+        let is_same =
+            |model: &Loaded| [model.name.as_str(), ""].contains(&pane.origin.model.as_str());
+        self.busy.is_none() && self.model.as_deref().is_some_and(is_same)
     }
 
     /// The pane that timeline and inspector are about.
@@ -153,15 +184,20 @@ impl App {
         let now = ctx.input(|i| i.time);
         let began = std::time::Instant::now();
         while began.elapsed().as_secs_f64() < REPORT_SECS {
-            let Some(report) = self.worker.try_recv() else { break };
-            self.take(report, now);
+            match self.worker.try_recv() {
+                Ok(Some(report)) => self.take(report, now),
+                Ok(None) => break,
+                Err(Gone) if self.model.is_none() && self.busy.is_none() => break,
+                Err(Gone) => self.fail_busy(),
+            }
         }
         self.take_export();
+        self.take_opened();
         let dropped = |i: &egui::InputState| {
             i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
         };
         if let Some(file) = ctx.input(dropped) {
-            self.open_file(&file);
+            self.open_file(ctx, file);
         }
         ctx.set_theme(match self.prefs.theme {
             ThemeChoice::System => ThemePreference::System,
@@ -186,7 +222,11 @@ impl App {
         };
         // Together, nobody goes on before the other has come.
         let waits = self.in_step && self.panes.iter().any(Pane::is_pulling);
-        if now >= self.due && !waits {
+        if waits {
+            // The report wakes the window.
+            return;
+        }
+        if now >= self.due {
             self.step_on(now);
             self.due = now.max(self.due + secs);
         }

@@ -3,7 +3,7 @@
 use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::model::Config;
+use bdlm::model::{Config, Family};
 use bdlm::sample::{Engine, MemoryPlan, Request, Run, Steer};
 use bdlm::{Error, Result};
 
@@ -51,8 +51,10 @@ pub struct Loaded {
     pub adapter: String,
     /// True if the adapter is the CPU.
     pub is_software: bool,
-    /// True if cells can be steered.
+    /// True if cells can be steered: the model has masked ones.
     pub is_steerable: bool,
+    /// True if samplers can be chosen.
+    pub has_samplers: bool,
 }
 
 /// Something that loads models and begins runs.
@@ -79,6 +81,9 @@ pub trait Backend: Send + 'static {
     /// # Errors
     /// Those of the library.
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
+
+    /// Names of the adapters.
+    fn adapters(&self) -> Vec<String>;
 
     /// The one token that a text is.
     ///
@@ -191,7 +196,8 @@ impl Backend for EngineBackend {
         })?;
         let config = engine.dit().config();
         let is_diffusion = !config.family().predicts_next();
-        let has_blocks = config.family() == bdlm::model::Family::BlockDiffusion;
+        let has_blocks = config.family() == Family::BlockDiffusion;
+        let has_samplers = has_blocks || config.family() == Family::MaskedDiffusion;
         let loaded = Loaded {
             name: source.name.clone(),
             shape: shape(config),
@@ -200,6 +206,7 @@ impl Backend for EngineBackend {
             adapter: gpu.info().name.clone(),
             is_software: gpu.is_software(),
             is_steerable: is_diffusion,
+            has_samplers,
         };
         self.engine = Some(engine);
         Ok(loaded)
@@ -208,6 +215,13 @@ impl Backend for EngineBackend {
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         Ok(Box::new(engine.run(request)?))
+    }
+
+    fn adapters(&self) -> Vec<String> {
+        let name = |adapter: &bdlm::wgpu::Adapter| adapter.get_info().name;
+        let mut names: Vec<String> = Gpu::adapters().iter().map(name).collect();
+        names.dedup();
+        names
     }
 
     fn token(&self, text: &str) -> Result<u32> {

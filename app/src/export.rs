@@ -141,7 +141,10 @@ pub fn write(
     let bytes = match format {
         Format::Text => text(&scene.recording, scene.moment).into_bytes(),
         Format::Events => json_lines(scene.recording.events()).into_bytes(),
-        Format::Picture => png(&Painter::new(scene)?.paint(scene.moment)?)?,
+        Format::Picture => {
+            let one = std::iter::once(scene.moment);
+            png(&Painter::new(scene, one)?.paint(scene.moment)?)?
+        }
         Format::Animation => match animation(scene, go_on)? {
             Some(bytes) => bytes,
             None => return Ok(false),
@@ -153,14 +156,14 @@ pub fn write(
 
 /// Prompt and text as they are at a moment.
 pub fn text(recording: &Recording, moment: usize) -> String {
-    let prompt = recording.start().and_then(|start| start.text.clone()).unwrap_or_default();
+    let prefix = recording.prefix(moment).to_string();
     match recording.done().and_then(|done| done.text.clone()) {
         Some(text) if moment + 1 >= recording.moments().len() => text,
-        _ => prompt + &recording.blocks(moment).map(|b| b.text.as_str()).collect::<String>(),
+        _ => prefix + &recording.blocks(moment).map(|b| b.text.as_str()).collect::<String>(),
     }
 }
 
-fn json_lines(events: &[Event]) -> String {
+fn json_lines(events: &[Arc<Event>]) -> String {
     let line = |event: &Event| serde_json::to_string(event).map(|line| line + "\n");
     events.iter().filter_map(|event| line(event).ok()).collect()
 }
@@ -203,20 +206,28 @@ struct Painter<'a> {
 }
 
 impl Painter<'_> {
-    fn new(scene: &Scene) -> Result<Painter<'_>, PictureError> {
+    /// For pictures of these moments, all of the same height.
+    fn new(
+        scene: &Scene,
+        moments: impl Iterator<Item = usize>,
+    ) -> Result<Painter<'_>, PictureError> {
         let options = GpuOptions { adapter: scene.adapter.clone(), ..GpuOptions::default() };
         let ctx = egui::Context::default();
         theme::install(&ctx);
         ctx.set_theme(if scene.is_dark { egui::Theme::Dark } else { egui::Theme::Light });
         let mut canvas = Canvas::new(&Gpu::request(&options)?);
-        // As high as the longest text needs.
+        // As high as the moment needs that needs most: masked cells are wider than their text.
         let mut height = 100.0f32;
-        let last = scene.recording.moments().len().saturating_sub(1);
-        for moment in [scene.moment, last] {
+        for moment in moments {
+            let input = egui::RawInput {
+                screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, vec2(WIDTH, 64.0))),
+                ..Default::default()
+            };
             let measured = &mut height;
-            let _ = picture(&mut canvas, &ctx, vec2(WIDTH, 64.0), |ui| {
+            let mut output = ctx.run_ui(input, |ui| {
                 *measured = measured.max(page_ui(ui, scene, moment));
-            })?;
+            });
+            canvas.update(&mut output.textures_delta);
         }
         Ok(Painter { scene, ctx, canvas, height })
     }
@@ -272,8 +283,9 @@ fn animation(
     go_on: &mut dyn FnMut(f32) -> bool,
 ) -> Result<Option<Vec<u8>>, PictureError> {
     let failed = |e: gif::EncodingError| PictureError::Draw(e.to_string());
-    let mut painter = Painter::new(scene)?;
-    let count = scene.recording.moments().len();
+    // A run that was only begun has one picture: its prompt.
+    let count = scene.recording.moments().len().max(1);
+    let mut painter = Painter::new(scene, 0..count)?;
     let (width, height) = (WIDTH as u16, painter.height.ceil().min(f32::from(u16::MAX)) as u16);
     let mut bytes = Vec::new();
     let mut encoder = gif::Encoder::new(&mut bytes, width, height, &[]).map_err(failed)?;
@@ -303,10 +315,11 @@ pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
         PictureError::Write { path, cause }
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::Builder::new()
-        .prefix(".bdlm-")
-        .tempfile_in(folder.unwrap_or(Path::new(".")))
-        .map_err(|e| failed(&e))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bdlm-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
+    let mut file = builder.tempfile_in(folder.unwrap_or(Path::new("."))).map_err(|e| failed(&e))?;
     file.write_all(bytes).map_err(|e| failed(&e))?;
     file.as_file().sync_all().map_err(|e| failed(&e))?;
     file.persist(path).map_err(|e| failed(&e.error))?;

@@ -7,7 +7,7 @@ use egui::{Button, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 use crate::action::Action;
 use crate::app::App;
 use crate::export::Format;
-use crate::theme::palette;
+use crate::theme::note;
 
 /// Save, export, open.
 pub fn files_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
@@ -17,7 +17,7 @@ pub fn files_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     if ui.add_enabled(has_run, Button::new("Copy the text")).clicked() {
         actions.push(Action::CopyText);
     }
-    quiet(ui, "Files begin with this path; their ending says what they are.");
+    note(ui, "Files begin with this path; their ending says what they are.");
     let edit = TextEdit::singleline(&mut app.writing.path).desired_width(f32::INFINITY);
     let response = ui.add(edit);
     response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Path of files to write"));
@@ -36,12 +36,12 @@ pub fn files_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
             actions.push(Action::CancelExport);
         }
     } else if !app.writing.outcome.is_empty() {
-        quiet(ui, &app.writing.outcome);
+        note(ui, &app.writing.outcome);
     }
     ui.add_space(12.0);
     ui.label(RichText::new("Open a run").strong());
     ui.separator();
-    quiet(
+    note(
         ui,
         "Events as this app or `bdlm generate --events` writes them. No model is needed. A file can also be dropped on the window.",
     );
@@ -54,8 +54,4 @@ pub fn files_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     if ui.add_enabled(is_named, Button::new("Open")).clicked() {
         actions.push(Action::Open(PathBuf::from(app.writing.open.trim())));
     }
-}
-
-fn quiet(ui: &mut Ui, words: &str) {
-    ui.label(RichText::new(words).small().color(palette(ui).quiet));
 }

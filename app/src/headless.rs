@@ -13,7 +13,7 @@ use crate::export::{png, write_beside};
 use crate::offscreen::{Canvas, PictureError, picture};
 use crate::pane::{Pane, Stage};
 
-/// How long a step may take.
+/// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long a frame waits for the engine.
 const FRAME: Duration = Duration::from_millis(10);
@@ -44,6 +44,7 @@ impl Headless {
     /// [`PictureError`], with what the app would say.
     pub fn advance(&mut self, app: &mut App, steps: usize) -> Result<(), PictureError> {
         let (began, mut asked) = (Instant::now(), false);
+        let (mut seen, mut since) = ((0, None), Instant::now());
         loop {
             let now = began.elapsed().as_secs_f64();
             let input = RawInput {
@@ -68,7 +69,11 @@ impl Headless {
             if asked && !app.panes.iter().any(Pane::is_pulling) {
                 app.act(&self.ctx, Action::StepOn, now);
             }
-            if began.elapsed() > PATIENCE {
+            let now_seen = (app.pane().recording.moments().len(), app.busy.clone());
+            if now_seen != seen {
+                (seen, since) = (now_seen, Instant::now());
+            }
+            if since.elapsed() > PATIENCE {
                 return Err(PictureError::App("the engine did not get so far in time".into()));
             }
             std::thread::sleep(FRAME);

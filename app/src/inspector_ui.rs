@@ -7,9 +7,10 @@ use egui::{pos2, vec2};
 
 use crate::action::Action;
 use crate::app::App;
+use crate::pane::Stage;
 use crate::plots_ui;
 use crate::recording::{CellAt, Recording};
-use crate::theme::palette;
+use crate::theme::{palette, quiet};
 use crate::view::quoted;
 use crate::worker::SteerBy;
 
@@ -23,9 +24,10 @@ pub fn inspector_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     });
     match (found, selected) {
         (Some((at, cell, moments)), _) => {
-            cell_ui(app, ui, (at, &cell, moments));
+            let listed = candidates(&app.pane().recording, at, moments);
+            cell_ui(app, ui, (at, &cell, moments), &listed);
             ui.add_space(6.0);
-            steer_ui(app, ui, (at, &cell), actions);
+            steer_ui(app, ui, (at, &cell), &listed.0, actions);
         }
         (None, Some(_)) => quiet(ui, "This cell is not there yet at the step that is shown."),
         (None, None) => quiet(ui, "Choose a word or a cell to see what the model thought of it."),
@@ -35,11 +37,12 @@ pub fn inspector_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     plots_ui::plots_ui(app, ui, active);
 }
 
-fn quiet(ui: &mut Ui, words: &str) {
-    ui.label(RichText::new(words).color(palette(ui).quiet));
-}
-
-fn cell_ui(app: &App, ui: &mut Ui, (at, cell, moments): (CellAt, &Cell, [usize; 2])) {
+fn cell_ui(
+    app: &App,
+    ui: &mut Ui,
+    (at, cell, moments): (CellAt, &Cell, [usize; 2]),
+    (listed, step): &(Vec<Candidate>, Option<usize>),
+) {
     let palette = palette(ui);
     let pane = app.pane();
     let title = format!("Cell {} · block {}", at.cell + 1, at.block_idx + 1);
@@ -59,7 +62,6 @@ fn cell_ui(app: &App, ui: &mut Ui, (at, cell, moments): (CellAt, &Cell, [usize; 
         CellState::Open { step } => format!("opened at step {}", step + 1),
     };
     quiet(ui, &format!("{state} · entropy {:.2} nats", cell.entropy.max(0.0)));
-    let (listed, step) = candidates(&pane.recording, at, moments);
     if listed.is_empty() {
         let words = match pane.recording.is_thinned() {
             true => "Its candidates were dropped: the recording was too long.",
@@ -67,7 +69,7 @@ fn cell_ui(app: &App, ui: &mut Ui, (at, cell, moments): (CellAt, &Cell, [usize; 
         };
         quiet(ui, words);
     }
-    for candidate in &listed {
+    for candidate in listed {
         candidate_ui(ui, candidate, candidate.token == cell.token);
     }
     if let Some(step) = step.filter(|_| !matches!(cell.state, CellState::Masked)) {
@@ -118,24 +120,34 @@ fn candidate_ui(ui: &mut Ui, candidate: &Candidate, is_it: bool) {
 }
 
 /// Pins, masks or branches, or says why not.
-fn steer_ui(app: &mut App, ui: &mut Ui, (at, cell): (CellAt, &Cell), actions: &mut Vec<Action>) {
+fn steer_ui(
+    app: &mut App,
+    ui: &mut Ui,
+    (at, cell): (CellAt, &Cell),
+    listed: &[Candidate],
+    actions: &mut Vec<Action>,
+) {
     let (active, can_steer) = (app.active, app.pane().can_steer());
     let pane = app.pane();
     let step = pane.recording.step(pane.position);
     let is_current = step.is_some_and(|step| step.block_idx == at.block_idx);
-    let can_branch = app.model.is_some();
+    let can_branch = app.can_branch(pane);
     if !is_current {
         quiet(ui, "A finished block does not change: all later ones were drawn from it.");
         let words = format!("Branch after block {}", at.block_idx + 1);
         let response = ui.add_enabled(can_branch, Button::new(words));
         let hint = "Go on from here with another seed, beside this run";
-        if response.on_hover_text(hint).clicked() {
+        let other = "The model that wrote it must be loaded";
+        if response.on_hover_text(hint).on_disabled_hover_text(other).clicked() {
             actions.push(Action::Branch(active, at.block_idx));
         }
         return;
     }
     if !can_steer || app.playing {
+        let is_steerable = app.model.as_ref().is_none_or(|model| model.is_steerable);
         let words = match app.playing {
+            _ if pane.stage != Stage::Live => "Only while a run goes on can its block be steered.",
+            _ if !is_steerable => "This model draws token by token: there is nothing to steer.",
             true => "Pause to pin a token here or to mask the cell again.",
             false if pane.is_pulling() => "Waiting for the engine …",
             false if pane.is_at_end() => "This block cannot be steered any more.",
@@ -144,7 +156,7 @@ fn steer_ui(app: &mut App, ui: &mut Ui, (at, cell): (CellAt, &Cell), actions: &m
         return quiet(ui, words);
     }
     match cell.state {
-        CellState::Masked => pin_ui(app, ui, at, cell, actions),
+        CellState::Masked => pin_ui(app, ui, at, listed, actions),
         CellState::Open { .. } | CellState::Pinned => {
             let response = ui.button("Mask again");
             let hint = "The network draws the cell anew, seeing what is open now";
@@ -156,11 +168,11 @@ fn steer_ui(app: &mut App, ui: &mut Ui, (at, cell): (CellAt, &Cell), actions: &m
     }
 }
 
-fn pin_ui(app: &mut App, ui: &mut Ui, at: CellAt, cell: &Cell, actions: &mut Vec<Action>) {
+fn pin_ui(app: &mut App, ui: &mut Ui, at: CellAt, listed: &[Candidate], actions: &mut Vec<Action>) {
     let active = app.active;
     ui.horizontal_wrapped(|ui| {
         ui.label("Pin");
-        for candidate in cell.candidates.iter().take(4) {
+        for candidate in listed.iter().take(4) {
             let word = quoted(candidate.text.as_deref(), candidate.token);
             let response = ui.button(&word);
             response.widget_info(|| {

@@ -27,6 +27,7 @@ pub mod headless;
 mod inspector_ui;
 mod keys;
 mod model_ui;
+mod moment;
 pub mod offscreen;
 mod page_ui;
 pub mod pane;

@@ -55,7 +55,7 @@ struct PictureArgs {
     #[arg(long, value_name = "light|dark", value_parser = theme, requires = "screenshot")]
     theme: Option<ThemeChoice>,
     /// Show another run beside, with its own sampler
-    #[arg(long, requires = "screenshot")]
+    #[arg(long, requires = "screenshot", conflicts_with = "run")]
     compare: bool,
     /// Inspect this cell of the current block
     #[arg(long, value_name = "CELL", requires = "screenshot")]
@@ -201,8 +201,15 @@ fn picture(
             headless.advance(&mut app, steps)?;
         }
     }
-    let block_idx = app.pane().recording.step(app.pane().position).map(|step| step.block_idx);
-    if let (Some(cell), Some(block_idx)) = (*inspect, block_idx) {
+    if let Some(cell) = *inspect {
+        let step = app.pane().recording.step(app.pane().position);
+        let (block_idx, count) = step.map_or((0, 0), |step| (step.block_idx, step.cells.len()));
+        if cell >= count {
+            bail!(
+                "--inspect is {cell}, expected a cell of the block that is shown, which has \
+                 {count}; with --steps N a step is shown at which a block is not finished"
+            );
+        }
         app.act(&ctx, action::Action::Select(0, Some(CellAt { block_idx, cell })), 0.0);
     }
     app.sheet = sheet.unwrap_or_default();

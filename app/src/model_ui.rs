@@ -1,12 +1,10 @@
 //! The sheet with the model: which one, on which adapter, and what it will take.
 
-use bdlm::gpu::Gpu;
-
 use egui::{Button, ComboBox, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use crate::action::Action;
 use crate::app::App;
-use crate::theme::{palette, primary};
+use crate::theme::{note, primary};
 
 /// Checkpoints of the paper.
 const PUBLISHED: [&str; 3] = [
@@ -21,12 +19,12 @@ pub fn model_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     ui.separator();
     if let Some(loaded) = &app.model {
         ui.label(RichText::new(&loaded.name).strong());
-        quiet(ui, &loaded.shape);
+        note(ui, &loaded.shape);
         let block = loaded.block_size.map(|size| format!("blocks of {size}, "));
         let (block, window) = (block.unwrap_or_default(), loaded.window);
-        quiet(ui, &format!("{block}a window of {window} tokens"));
+        note(ui, &format!("{block}a window of {window} tokens"));
         let place = if loaded.is_software { "no GPU: on the CPU with" } else { "on" };
-        quiet(ui, &format!("{place} {}", loaded.adapter));
+        note(ui, &format!("{place} {}", loaded.adapter));
     }
     ui.add_space(10.0);
     ui.label(RichText::new("Choose another").strong());
@@ -59,10 +57,6 @@ pub fn model_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     });
 }
 
-fn quiet(ui: &mut Ui, words: &str) {
-    ui.label(RichText::new(words).small().color(palette(ui).quiet));
-}
-
 fn name_ui(app: &mut App, ui: &mut Ui) {
     let edit = TextEdit::singleline(&mut app.source.name)
         .hint_text("tales, a folder, or a hub id")
@@ -80,16 +74,10 @@ fn name_ui(app: &mut App, ui: &mut Ui) {
             (app.source.name, app.found) = (name.into(), None);
         }
     }
-    quiet(ui, "A folder holds config.json and model.safetensors; hub models are downloaded once.");
+    note(ui, "A folder holds config.json and model.safetensors; hub models are downloaded once.");
 }
 
 fn adapter_ui(app: &mut App, ui: &mut Ui) {
-    let adapters = app.adapters.get_or_insert_with(|| {
-        let names = Gpu::adapters().iter().map(|adapter| adapter.get_info().name).collect();
-        let mut names: Vec<String> = names;
-        names.dedup();
-        names
-    });
     let chosen = app.source.adapter.clone().unwrap_or_else(|| "the best one".into());
     ui.horizontal(|ui| {
         ui.label("Adapter");
@@ -97,21 +85,21 @@ fn adapter_ui(app: &mut App, ui: &mut Ui) {
             ComboBox::from_id_salt("adapter").width(180.0).truncate().selected_text(chosen);
         let response = response.show_ui(ui, |ui| {
             ui.selectable_value(&mut app.source.adapter, None, "the best one");
-            for name in adapters.iter() {
+            for name in app.adapters.iter().flatten() {
                 ui.selectable_value(&mut app.source.adapter, Some(name.clone()), name);
             }
         });
         response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Adapter"));
     });
-    if adapters.is_empty() {
-        quiet(ui, "There is no adapter: install a Vulkan, Metal or DX12 driver.");
+    if app.adapters.as_ref().is_some_and(Vec::is_empty) {
+        note(ui, "There is no adapter: install a Vulkan, Metal or DX12 driver.");
     }
 }
 
 fn plan_ui(app: &App, ui: &mut Ui) {
     let Some(found) = &app.found else { return };
     ui.label(RichText::new(&found.name).strong());
-    quiet(ui, &found.shape);
+    note(ui, &found.shape);
     let mb = |bytes: u64| format!("{:.0} MB", (bytes as f64 / 1e6).max(1.0));
     let memory = &found.memory;
     egui::Grid::new("memory").num_columns(2).spacing(egui::vec2(16.0, 3.0)).show(ui, |ui| {

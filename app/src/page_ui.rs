@@ -122,7 +122,11 @@ fn pane_ui(app: &App, ui: &mut Ui, pane: usize, actions: &mut Vec<Action>) {
                     pos2(ui.min_rect().left(), y - LINE_HEIGHT),
                     pos2(ui.min_rect().left() + 1.0, y + 4.0 * LINE_HEIGHT),
                 );
-                ui.scroll_to_rect(line, None);
+                let animation = match app.prefs.reduce_motion {
+                    true => egui::style::ScrollAnimation::none(),
+                    false => ui.style().scroll_animation,
+                };
+                ui.scroll_to_rect_animation(line, None, animation);
             }
             ui.add_space(2.0 * LINE_HEIGHT);
         });

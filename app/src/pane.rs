@@ -20,6 +20,19 @@ pub enum Stage {
     Over,
 }
 
+/// What a run was begun from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Origin {
+    /// The model's name; empty for recordings.
+    pub model: String,
+    /// How it samples.
+    pub settings: SampleSettings,
+    /// The prompt as it was typed.
+    pub prompt: String,
+    /// Text behind the prompt that an earlier run had written.
+    pub carried: String,
+}
+
 /// Moments that are asked for at once at full speed.
 const AHEAD: usize = 4;
 
@@ -38,6 +51,10 @@ pub struct Pane {
     pub stage: Stage,
     /// How it was made, in words; empty before there is anything.
     pub made_with: String,
+    /// What the run that is shown was begun from.
+    pub origin: Origin,
+    /// What a run that has not told anything yet was begun from: until then the old one is shown.
+    awaited: Option<Origin>,
     run: u64,
     /// A pull is under way.
     is_pulling: bool,
@@ -52,17 +69,23 @@ impl Pane {
         Pane { recording, position, made_with: "A recorded run".into(), ..Pane::default() }
     }
 
-    /// Begins a run in its place; `run` is its number.
+    /// Begins a run in its place; `run` is its number. What was there stays until the run tells
+    /// something.
     pub fn begin(
         &mut self,
         worker: &Worker,
         (pane, run): (usize, u64),
         request: Request,
-        settings: &SampleSettings,
+        origin: Origin,
     ) -> bool {
-        let made_with = settings.summary();
-        *self = Pane { stage: Stage::Live, run, made_with, ..Pane::default() };
+        (self.stage, self.run, self.awaited) = (Stage::Live, run, Some(origin));
+        (self.is_pulling, self.wants_more) = (false, false);
         worker.send(Command::Begin { pane, run, request: Box::new(request) })
+    }
+
+    /// True if nothing was told of the run that was begun.
+    pub fn is_awaited(&self) -> bool {
+        self.awaited.is_some()
     }
 
     /// True if this is the number of its run.
@@ -72,6 +95,11 @@ impl Pane {
 
     /// Takes an event; what is shown follows if it was the newest.
     pub fn push(&mut self, event: Event, now: f64) {
+        if let Some(origin) = self.awaited.take() {
+            self.made_with = origin.settings.summary();
+            (self.origin, self.recording) = (origin, Recording::default());
+            (self.position, self.selected) = (0, None);
+        }
         let before = self.recording.moments().len();
         let was_newest = self.position + 1 >= before;
         self.recording.push(event);
@@ -92,10 +120,10 @@ impl Pane {
         }
     }
 
-    /// The run has failed; what was recorded stays.
+    /// The run has failed, or is given up; what was recorded stays.
     pub fn fail(&mut self) {
-        self.is_pulling = false;
-        self.stage = Stage::Over;
+        (self.is_pulling, self.wants_more, self.awaited) = (false, false, None);
+        self.stage = if self.recording.events().is_empty() { Stage::Still } else { Stage::Over };
     }
 
     /// Shows a moment.
@@ -114,7 +142,7 @@ impl Pane {
 
     /// True if there is nothing to go on to.
     pub fn is_finished(&self) -> bool {
-        self.is_at_end() && self.stage != Stage::Live
+        self.stage != Stage::Live && self.is_at_end()
     }
 
     /// True while the worker is asked for moments.
@@ -124,7 +152,7 @@ impl Pane {
 
     /// One moment on: a recorded one, or a new one from the worker.
     pub fn step_on(&mut self, worker: &Worker, pane: usize, now: f64) {
-        if self.is_at_end() {
+        if self.is_at_end() || self.is_awaited() {
             self.wants_more = self.is_pulling;
             self.pull(worker, pane, 1);
         } else {
@@ -140,14 +168,14 @@ impl Pane {
 
     fn pull(&mut self, worker: &Worker, pane: usize, moments: usize) {
         if self.stage == Stage::Live && !self.is_pulling {
-            self.is_pulling = worker.send(Command::Pull { pane, moments });
+            self.is_pulling = worker.send(Command::Pull { pane, run: self.run, moments });
         }
     }
 
     /// Steers a cell of the current block; the newest moment must be shown.
     pub fn steer(&mut self, worker: &Worker, pane: usize, cell: usize, by: SteerBy) {
         if self.can_steer() {
-            self.is_pulling = worker.send(Command::Steer { pane, cell, by });
+            self.is_pulling = worker.send(Command::Steer { pane, run: self.run, cell, by });
         }
     }
 
@@ -155,6 +183,7 @@ impl Pane {
     pub fn can_steer(&self) -> bool {
         self.stage == Stage::Live
             && self.is_at_end()
+            && !self.is_awaited()
             && !self.is_pulling
             && self.recording.step(self.position).is_some()
             && self.recording.moments().last().is_some_and(|moment| moment.masked > 0)

@@ -1,13 +1,13 @@
 //! A run in numbers: masked cells, confidence and entropy against steps, passes and milliseconds per
 //! block, and what the network sees.
 
-use egui::{Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 use egui_plot::{Bar, BarChart, Line, Plot, PlotPoints, VLine};
 
 use crate::app::App;
 use crate::pane::Pane;
-use crate::recording::Moment;
-use crate::theme::palette;
+use crate::recording::{BlockRecord, MAX_BYTES, Moment, Place};
+use crate::theme::{note, palette};
 
 const HEIGHT: f32 = 62.0;
 /// Steps that a curve shows at most.
@@ -26,44 +26,50 @@ pub fn plots_ui(app: &App, ui: &mut Ui, active: usize) {
     steps_ui(ui, pane, "mean entropy of masked cells, nats", |m| m.entropy);
     blocks_ui(ui, pane, "passes per block", |block| block.passes as f64);
     blocks_ui(ui, pane, "milliseconds per block", |block| f64::from(block.ms));
-    let (bytes, most) = (pane.recording.bytes(), crate::recording::MAX_BYTES);
+    let (mb, most) = (pane.recording.bytes() as f64 / 1e6, MAX_BYTES / 1_000_000);
     let words = format!(
-        "Every step is kept: {:.1} of {} MB. Beyond, the oldest steps lose their candidates.",
-        bytes as f64 / 1e6,
-        most >> 20
+        "Every step is kept: {mb:.1} of {most} MB. Beyond, the oldest steps lose their candidates, \
+         then their cells."
     );
     ui.add_space(4.0);
-    ui.label(RichText::new(words).small().color(palette(ui).quiet));
+    note(ui, &words);
 }
 
 /// The sequence as a bar: what is finished, the current block, what it can see.
 fn window_ui(pane: &Pane, ui: &mut Ui) {
     let palette = palette(ui);
     let Some(start) = pane.recording.start() else { return };
-    let step = pane.recording.step(pane.position);
     let length = start.length.max(1);
-    let block = step.map_or(length, |step| step.block_idx * start.block_size);
-    let end = (block + start.block_size).min(length);
-    let seen = end.saturating_sub(start.window);
-    let words = match (step, seen) {
-        (None, _) => format!("{length} tokens, a window of {}", start.window),
-        (_, 0) => format!("The block sees all {block} tokens before it"),
-        _ => format!("The block sees {} tokens; {seen} have slid out", block - seen),
+    let place = pane.recording.place(pane.position);
+    let words = match place {
+        None => format!("{length} tokens, a window of {}", start.window),
+        Some(Place { start: 0, .. }) => "The block is the first".into(),
+        Some(Place { start, seen_from: 0, .. }) => {
+            format!("The block sees all {start} tokens before it")
+        }
+        Some(Place { start, seen_from, .. }) => {
+            let seen = start.saturating_sub(seen_from);
+            format!("The block sees {seen} tokens; {seen_from} have slid out")
+        }
     };
-    ui.label(RichText::new(&words).small().color(palette.quiet));
+    note(ui, &words);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 12.0), Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Meter, true, format!("Window: {words}")));
-    let x = |tokens: usize| rect.left() + rect.width() * tokens as f32 / length as f32;
+    let x = |tokens: usize| rect.left() + rect.width() * (tokens as f32 / length as f32).min(1.0);
     let part = |from: usize, to: usize| {
         Rect::from_min_max(pos2(x(from), rect.top()), pos2(x(to).max(x(from) + 1.0), rect.bottom()))
     };
     ui.painter().rect_filled(rect, 3, palette.masked);
-    if step.is_some() {
-        ui.painter().rect_filled(part(0, seen), 3, palette.hatch);
-        ui.painter().rect_filled(part(seen, block), 3, palette.accent.gamma_multiply(0.35));
-        ui.painter().rect_filled(part(block, end), 2, palette.accent);
-    } else {
-        ui.painter().rect_filled(part(0, length), 3, palette.hatch);
+    match place {
+        Some(Place { start, end, seen_from }) => {
+            ui.painter().rect_filled(part(0, seen_from), 3, palette.hatch);
+            let seen = part(seen_from, start);
+            ui.painter().rect_filled(seen, 3, palette.accent.gamma_multiply(0.35));
+            ui.painter().rect_filled(part(start, end), 2, palette.accent);
+        }
+        None => {
+            ui.painter().rect_filled(part(0, length), 3, palette.hatch);
+        }
     }
 }
 
@@ -84,7 +90,7 @@ fn plot(name: &str) -> Plot<'_> {
 
 fn title(ui: &mut Ui, name: &str) {
     ui.add_space(3.0);
-    ui.label(RichText::new(name).small().color(palette(ui).quiet));
+    note(ui, name);
 }
 
 fn steps_ui(ui: &mut Ui, pane: &Pane, name: &str, number: fn(&Moment) -> f32) {
@@ -116,12 +122,7 @@ pub fn curve_ui(ui: &mut Ui, name: &str, points: &[(usize, f32)], most: f64) {
     });
 }
 
-fn blocks_ui(
-    ui: &mut Ui,
-    pane: &Pane,
-    name: &str,
-    number: fn(&crate::recording::BlockRecord) -> f64,
-) {
+fn blocks_ui(ui: &mut Ui, pane: &Pane, name: &str, number: fn(&BlockRecord) -> f64) {
     let color = palette(ui).accent.gamma_multiply(0.7);
     let bar = |block| Bar::new(block_number(block), number(block)).width(0.7).fill(color);
     let bars: Vec<Bar> = pane.recording.finished_blocks().map(bar).collect();
@@ -132,6 +133,6 @@ fn blocks_ui(
     plot(name).show(ui, |plot| plot.bar_chart(BarChart::new(name, bars)));
 }
 
-fn block_number(block: &crate::recording::BlockRecord) -> f64 {
+fn block_number(block: &BlockRecord) -> f64 {
     block.block_idx as f64 + 1.0
 }

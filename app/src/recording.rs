@@ -1,15 +1,20 @@
 //! A run as it was seen: its events, and the moments between which a viewer can go back and forth.
 //! Knows no window.
 
+use std::sync::Arc;
+
 use bdlm::event::{Block, Cell, CellState, Done, Event, Start, Step};
 
-/// Bytes of events that are kept whole; beyond, the oldest steps lose their candidates.
-pub const MAX_BYTES: usize = 256 << 20;
+pub use crate::moment::{BlockRecord, CellAt, Moment, Place};
 
-/// The events of one sample.
+/// Bytes of events that are kept whole; beyond, the oldest steps lose their candidates, then their
+/// cells.
+pub const MAX_BYTES: usize = 256_000_000;
+
+/// The events of one sample. Cheap to clone: clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
     moments: Vec<Moment>,
     blocks: Vec<BlockRecord>,
     /// Times that the sample was begun: repetition is taken back and drawn anew.
@@ -17,79 +22,40 @@ pub struct Recording {
     /// Blocks of this take.
     n_blocks: usize,
     bytes: usize,
-    /// Moments, the first ones, whose candidates are gone.
-    thinned: usize,
+    /// Bytes that are kept whole, if not [`MAX_BYTES`].
+    limit: Option<usize>,
+    /// Texts that the takes began with: the prompt's, then what was not taken back.
+    prefixes: Vec<String>,
+    /// Moments, the first ones, whose candidates are gone, and whose cells are.
+    thinned: [usize; 2],
 }
 
-/// What can be looked at: the cells after a step, or the finished text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Moment {
-    /// Index of its event.
-    event: usize,
-    take: usize,
-    /// Blocks of the take that were finished before it.
-    pub n_blocks: usize,
-    /// Cells that opened.
-    pub opened: usize,
-    /// Cells that are masked still.
-    pub masked: usize,
-    /// Mean probability of the tokens of open cells, and mean entropy of masked ones, in nats.
-    pub confidence: f32,
-    /// Mean entropy of the cells' distributions, in nats.
-    pub entropy: f32,
-    /// Milliseconds since the moment before.
-    pub ms: f32,
-    /// Steps that opened a cell, up to here.
-    pub nfe: usize,
-    /// True if the host program pinned or masked cells here.
-    pub is_steered: bool,
-}
-
-/// A finished block.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BlockRecord {
-    take: usize,
-    /// Index of the block in the sequence.
-    pub block_idx: usize,
-    /// Its tokens as the last step showed them, without those of the prompt.
-    pub cells: Vec<Cell>,
-    /// Cells before those.
-    pub given: usize,
-    /// All of its tokens, those of the prompt too.
-    pub ids: Vec<u32>,
-    /// Its new text.
-    pub text: String,
-    /// Tokens of the sequence up to the block's end.
-    pub end: usize,
-    /// Its first and last moments.
-    pub moments: [usize; 2],
-    /// Runs of the network, and milliseconds, that it took.
-    pub passes: usize,
-    /// Milliseconds that it took.
-    pub ms: f32,
-}
-
-/// Where a cell is: index of the block among the finished ones, or the current one, and the cell in
-/// it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CellAt {
-    /// Index of the block in the sequence.
-    pub block_idx: usize,
-    /// Index of the cell in the block.
-    pub cell: usize,
+/// What old steps lose.
+#[derive(Clone, Copy)]
+enum Thinning {
+    Candidates,
+    Cells,
 }
 
 impl Recording {
-    /// A recording of events that are all there. Those of other samples than the first are left out.
+    /// A recording of events that are all there: those of the first sample, to its end.
     pub fn of(events: impl IntoIterator<Item = Event>) -> Recording {
         let mut recording = Recording::default();
         let mut sample = None;
         for event in events {
             if *sample.get_or_insert(event.sample()) == event.sample() {
                 recording.push(event);
+                if recording.done().is_some() {
+                    break;
+                }
             }
         }
         recording
+    }
+
+    /// An empty recording that keeps so many bytes whole.
+    pub fn with_limit(bytes: usize) -> Recording {
+        Recording { limit: Some(bytes), ..Recording::default() }
     }
 
     /// Takes the next event.
@@ -100,7 +66,11 @@ impl Recording {
             Event::Step(step) => self.moment(at, step, false),
             Event::Steer(step) => self.moment(at, step, true),
             Event::Block(block) => self.finish_block(block),
-            Event::Retract(_) => (self.take, self.n_blocks) = (self.take + 1, 0),
+            Event::Retract(retract) => {
+                (self.take, self.n_blocks) = (self.take + 1, 0);
+                let first = self.prefixes.first().cloned();
+                self.prefixes.push(retract.text.clone().or(first).unwrap_or_default());
+            }
             Event::Done(done) => {
                 let (take, n_blocks) = (self.take, self.n_blocks);
                 let last = self.moments.last().filter(|m| m.take == take).copied();
@@ -120,9 +90,11 @@ impl Recording {
                     is_steered,
                 });
             }
-            Event::Start(_) => {}
+            Event::Start(start) => {
+                self.prefixes = vec![start.text.clone().unwrap_or_else(|| numbers(&start.ids))];
+            }
         }
-        self.events.push(event);
+        self.events.push(Arc::new(event));
         self.thin();
     }
 
@@ -135,7 +107,7 @@ impl Recording {
         let drawn = |cell: &&Cell| !matches!(cell.state, CellState::Given | CellState::Pinned);
         let open = step.cells.iter().filter(drawn).filter(|cell| cell.state != CellState::Masked);
         let shut = step.cells.iter().filter(|cell| cell.state == CellState::Masked);
-        let last_secs = self.events.iter().rev().find_map(secs).unwrap_or(0.0);
+        let last_secs = self.events.iter().rev().find_map(|event| secs(event)).unwrap_or(0.0);
         self.moments.push(Moment {
             event,
             take: self.take,
@@ -156,20 +128,23 @@ impl Recording {
         let step = self.moments.last().and_then(|m| self.step_of(m)).filter(of_block);
         let cells = step.map(|step| step.cells.clone()).unwrap_or_default();
         let given = cells.iter().take_while(|cell| cell.state == CellState::Given).count();
+        let before = self.blocks.iter().rev().find(|b| b.take == self.take);
+        // Where windows overlap, what the one before had written is given, and not of this block.
+        let overlap = if before.is_some() { given } else { 0 };
         // A sequence can end inside its last block.
-        let kept = block.ids.len().min(cells.len());
-        let cells = cells.get(given..kept.max(given)).unwrap_or_default().to_vec();
-        let text = block
-            .text
-            .clone()
-            .unwrap_or_else(|| block.ids.iter().map(|id| format!("{id} ")).collect());
+        let kept = (overlap + block.ids.len()).min(cells.len()).max(given);
+        let mut cells = cells.get(given..kept).unwrap_or_default().to_vec();
+        cells.iter_mut().for_each(|cell| cell.candidates = Vec::new());
+        let own = block.ids.get(given - overlap..).unwrap_or_default();
+        let text = block.text.clone().unwrap_or_else(|| numbers(own));
         let is_of_block = |m: &Moment| {
             m.take == self.take && self.step_of(m).is_some_and(|s| s.block_idx == block.block_idx)
         };
         let first = self.moments.iter().rposition(|m| !is_of_block(m)).map_or(0, |at| at + 1);
         let block_size = self.start().map_or(1, |start| start.block_size);
-        let before = self.blocks.iter().rev().find(|b| b.take == self.take).map_or(0, |b| b.end);
-        let told = self.events.iter().rev().find_map(|event| match event {
+        let begun = block.block_idx.saturating_mul(block_size);
+        let end = before.map_or(begun, |before| before.end).saturating_add(block.ids.len());
+        let told = self.events.iter().rev().find_map(|event| match &**event {
             Event::Block(block) => Some((block.passes, block.secs)),
             _ => None,
         });
@@ -181,7 +156,7 @@ impl Recording {
             cells,
             ids: block.ids.clone(),
             text,
-            end: before.max(block.block_idx * block_size) + block.ids.len(),
+            end,
             moments: [first.min(last), last],
             passes: block.passes.saturating_sub(passes_before),
             ms: ((block.secs - secs_before) * 1e3).max(0.0) as f32,
@@ -189,21 +164,30 @@ impl Recording {
         self.n_blocks += 1;
     }
 
-    /// Drops candidates of the oldest steps while there is too much.
+    /// Drops candidates of the oldest steps while there is too much, then their cells.
     fn thin(&mut self) {
-        while self.bytes > MAX_BYTES && self.thinned < self.moments.len() {
-            let event = &mut self.events[self.moments[self.thinned].event];
-            let before = size(event);
-            if let Event::Step(step) | Event::Steer(step) = event {
-                step.cells.iter_mut().for_each(|cell| cell.candidates = Vec::new());
+        let limit = self.limit.unwrap_or(MAX_BYTES);
+        for stage in [Thinning::Candidates, Thinning::Cells] {
+            let at = stage as usize;
+            while self.bytes > limit && self.thinned[at] < self.moments.len() {
+                let event = &mut self.events[self.moments[self.thinned[at]].event];
+                let before = size(event);
+                if let Event::Step(step) | Event::Steer(step) = Arc::make_mut(event) {
+                    match stage {
+                        Thinning::Candidates => {
+                            step.cells.iter_mut().for_each(|cell| cell.candidates = Vec::new());
+                        }
+                        Thinning::Cells => step.cells = Vec::new(),
+                    }
+                }
+                self.bytes -= before - size(event);
+                self.thinned[at] += 1;
             }
-            self.bytes -= before - size(event);
-            self.thinned += 1;
         }
     }
 
     /// The events, as they came.
-    pub fn events(&self) -> &[Event] {
+    pub fn events(&self) -> &[Arc<Event>] {
         &self.events
     }
 
@@ -214,7 +198,7 @@ impl Recording {
 
     /// The beginning, if it came.
     pub fn start(&self) -> Option<&Start> {
-        self.events.iter().find_map(|event| match event {
+        self.events.iter().find_map(|event| match &**event {
             Event::Start(start) => Some(start),
             _ => None,
         })
@@ -222,7 +206,7 @@ impl Recording {
 
     /// The end, if it came.
     pub fn done(&self) -> Option<&Done> {
-        match self.events.last() {
+        match self.events.last().map(|event| &**event) {
             Some(Event::Done(done)) => Some(done),
             _ => None,
         }
@@ -234,7 +218,7 @@ impl Recording {
     }
 
     fn step_of(&self, moment: &Moment) -> Option<&Step> {
-        match self.events.get(moment.event) {
+        match self.events.get(moment.event).map(|event| &**event) {
             Some(Event::Step(step) | Event::Steer(step)) => Some(step),
             _ => None,
         }
@@ -247,6 +231,32 @@ impl Recording {
         self.blocks.iter().filter(move |block| block.take == take).take(count)
     }
 
+    /// The text before a moment's blocks: the prompt's, or what was not taken back.
+    pub fn prefix(&self, moment: usize) -> &str {
+        let take = self.moments.get(moment).map_or(self.take, |m| m.take);
+        self.prefixes.get(take).map_or("", String::as_str)
+    }
+
+    /// Times that the sample was taken back before a moment.
+    pub fn redraws(&self, moment: usize) -> usize {
+        self.moments.get(moment).map_or(0, |m| m.take)
+    }
+
+    /// Positions of the current block, and the first one that the network sees, at a moment; none
+    /// of the finished text.
+    pub fn place(&self, moment: usize) -> Option<Place> {
+        let (start, step) = (self.start()?, self.step(moment)?);
+        let size = start.block_size.max(1);
+        let given = step.cells.iter().take_while(|cell| cell.state == CellState::Given).count();
+        let written = self.blocks(moment).last().map(|block| block.end);
+        let begun = match written {
+            Some(end) => end.saturating_sub(given),
+            None => step.block_idx.saturating_mul(size),
+        };
+        let end = begun.saturating_add(size);
+        Some(Place { start: begun, end, seen_from: end.saturating_sub(start.window.max(size)) })
+    }
+
     /// All finished blocks of the last take.
     pub fn finished_blocks(&self) -> impl Iterator<Item = &BlockRecord> {
         self.blocks.iter().filter(|block| block.take == self.take)
@@ -256,7 +266,7 @@ impl Recording {
     pub fn ids_to(&self, moment: usize, block_idx: usize) -> Vec<u32> {
         let mut ids = self.start().map(|start| start.ids.clone()).unwrap_or_default();
         for block in self.blocks(moment).filter(|block| block.block_idx <= block_idx) {
-            ids.truncate(block.end - block.ids.len());
+            ids.truncate(block.end.saturating_sub(block.ids.len()));
             ids.extend(&block.ids);
         }
         ids
@@ -265,7 +275,11 @@ impl Recording {
     /// A cell as it is at a moment, with the moments of its block up to then.
     pub fn cell(&self, moment: usize, at: CellAt) -> Option<(&Cell, [usize; 2])> {
         if let Some(step) = self.step(moment).filter(|step| step.block_idx == at.block_idx) {
-            let of_block = |m: usize| self.step(m).is_some_and(|s| s.block_idx == at.block_idx);
+            let take = self.redraws(moment);
+            let of_block = |m: usize| {
+                let is_of = self.step(m).is_some_and(|s| s.block_idx == at.block_idx);
+                is_of && self.redraws(m) == take
+            };
             let first = (0..=moment).rev().take_while(|&m| of_block(m)).last().unwrap_or(moment);
             return Some((step.cells.get(at.cell)?, [first, moment]));
         }
@@ -294,13 +308,18 @@ impl Recording {
 
     /// True if old steps have lost their candidates.
     pub fn is_thinned(&self) -> bool {
-        self.thinned > 0
+        self.thinned[0] > 0
     }
 }
 
 fn mean(numbers: impl Iterator<Item = f32>) -> f32 {
     let (sum, count) = numbers.fold((0.0, 0), |(sum, count), x| (sum + x, count + 1));
     sum / count as f32
+}
+
+/// Tokens as text, where there is no tokenizer.
+fn numbers(ids: &[u32]) -> String {
+    ids.iter().map(|id| format!("{id} ")).collect()
 }
 
 fn secs(event: &Event) -> Option<f64> {

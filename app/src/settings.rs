@@ -158,12 +158,19 @@ impl SampleSettings {
         }
     }
 
-    /// True if the text is distributed as the model says, to the end of its steps.
-    pub fn is_exact(&self) -> bool {
-        match self.sampler {
-            SamplerKind::FirstHitting => true,
-            SamplerKind::Random => self.per_pass == 1,
-            _ => false,
+    /// What can be said of the text's distribution.
+    pub fn mark(&self) -> &'static str {
+        let is_whole = self.temperature == 1.0 && self.top_k == 0 && self.top_p == 1.0;
+        match (self.sampler, self.per_pass) {
+            (SamplerKind::FirstHitting, _) | (SamplerKind::Random, 1) if is_whole => "exact",
+            (SamplerKind::FirstHitting, _) | (SamplerKind::Random, 1) => {
+                "exact, of a distribution narrowed below"
+            }
+            (SamplerKind::Ancestral, _) => "exact as the steps grow",
+            (SamplerKind::LeftToRight | SamplerKind::Entropy | SamplerKind::Margin, 1) => {
+                "a chain rule of its own"
+            }
+            _ => "faster, changes the distribution",
         }
     }
 
@@ -178,7 +185,14 @@ impl SampleSettings {
             _ => format!(" {}", self.per_pass),
         };
         let block = self.block_size.map(|size| format!(" · block {size}")).unwrap_or_default();
-        format!("{name}{number}{block} · T {} · seed {}", self.temperature, self.seed)
+        let mut words = format!("{name}{number}{block} · T {}", self.temperature);
+        if self.top_p < 1.0 {
+            words += &format!(" · p {}", self.top_p);
+        }
+        if self.top_k > 0 {
+            words += &format!(" · k {}", self.top_k);
+        }
+        words + &format!(" · seed {}", self.seed)
     }
 }
 

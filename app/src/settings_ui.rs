@@ -4,13 +4,14 @@ use egui::{Button, ComboBox, DragValue, RichText, Role, Slider, Ui, WidgetInfo};
 
 use crate::app::App;
 use crate::settings::{SampleSettings, SamplerKind, ThemeChoice};
-use crate::theme::palette;
+use crate::theme::{note, palette};
 use crate::view::ColorBy;
 
 /// All settings.
 pub fn settings_ui(app: &mut App, ui: &mut Ui) {
     let block_size = app.model.as_ref().and_then(|model| model.block_size);
     let has_blocks = app.model.as_ref().is_none_or(|model| model.block_size.is_some());
+    let has_samplers = app.model.as_ref().is_none_or(|model| model.has_samplers);
     let two = app.panes.len() == 2;
     if two {
         ui.horizontal(|ui| {
@@ -26,23 +27,23 @@ pub fn settings_ui(app: &mut App, ui: &mut Ui) {
         block_ui(ui, settings, block_size);
     }
     heading(ui, "Sampler");
-    sampler_ui(ui, settings);
+    if has_samplers {
+        sampler_ui(ui, settings);
+    } else {
+        note(ui, "This model is sampled in its own way.");
+    }
     heading(ui, "Randomness");
     randomness_ui(ui, settings);
     heading(ui, "Window");
     window_ui(app, ui);
     ui.add_space(8.0);
-    quiet(ui, "Changes apply to the next run.");
+    note(ui, "Changes apply to the next run.");
 }
 
 fn heading(ui: &mut Ui, words: &str) {
     ui.add_space(8.0);
     ui.label(RichText::new(words).strong());
     ui.separator();
-}
-
-fn quiet(ui: &mut Ui, words: &str) {
-    ui.label(RichText::new(words).small().color(palette(ui).quiet));
 }
 
 /// A number with its slider, a reset and a sentence.
@@ -69,7 +70,7 @@ fn number_ui<N: egui::emath::Numeric>(
     let response = ui.add(Slider::new(value, range).suffix(suffix));
     let now = value.to_f64();
     response.widget_info(|| WidgetInfo::slider(true, now, name));
-    quiet(ui, sentence);
+    note(ui, sentence);
     ui.add_space(4.0);
 }
 
@@ -94,7 +95,7 @@ fn block_ui(ui: &mut Ui, settings: &mut SampleSettings, own: Option<usize>) {
             });
         response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Block size"));
     });
-    quiet(ui, "Tokens that are denoised together; 1 writes token by token.");
+    note(ui, "Tokens that are denoised together; 1 writes token by token.");
     ui.add_space(4.0);
 }
 
@@ -109,13 +110,12 @@ fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
             }
         });
     response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Sampler"));
-    let (mark, color) = match settings.is_exact() {
-        true => ("exact", palette(ui).accent),
-        false => ("changes the distribution", palette(ui).quiet),
-    };
+    let mark = settings.mark();
+    let is_exact = mark.starts_with("exact");
+    let color = if is_exact { palette(ui).accent } else { palette(ui).quiet };
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(mark).small().strong().color(color));
-        quiet(ui, settings.sampler.explanation());
+        note(ui, settings.sampler.explanation());
     });
     ui.add_space(4.0);
     let defaults = SampleSettings::default();
@@ -160,7 +160,7 @@ fn randomness_ui(ui: &mut Ui, settings: &mut SampleSettings) {
             settings.seed = settings.seed.wrapping_add(1);
         }
     });
-    quiet(ui, "The same seed and settings give the same text.");
+    note(ui, "The same seed and settings give the same text.");
 }
 
 fn window_ui(app: &mut App, ui: &mut Ui) {

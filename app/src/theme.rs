@@ -145,6 +145,16 @@ fn visuals(mut visuals: Visuals, palette: &Palette) -> Visuals {
     visuals
 }
 
+/// A sentence beside what matters.
+pub fn quiet(ui: &mut egui::Ui, words: &str) {
+    ui.label(egui::RichText::new(words).color(palette(ui).quiet));
+}
+
+/// A small one.
+pub fn note(ui: &mut egui::Ui, words: &str) {
+    ui.label(egui::RichText::new(words).small().color(palette(ui).quiet));
+}
+
 /// Text on the accent: for the one button that matters.
 pub fn primary(ui: &egui::Ui, words: &str) -> egui::Button<'static> {
     let palette = palette(ui);

@@ -1,7 +1,7 @@
 //! The film strip of a run: transport, one tick a step, and what it cost so far.
 
-use egui::{Align, Align2, Button, FontId, Layout, Rect, Response, RichText, Role, Sense, Ui};
-use egui::{WidgetInfo, pos2, vec2};
+use egui::{Align, Align2, Button, EventFilter, FontId, Key, Layout, Modifiers, Rect, Response};
+use egui::{RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::action::Action;
 use crate::app::App;
@@ -79,15 +79,27 @@ fn cost_ui(pane: &Pane, ui: &mut Ui) {
 
 /// Which block, which step.
 fn place_ui(pane: &Pane, ui: &mut Ui) {
-    let words = match (pane.recording.step(pane.position), pane.recording.start()) {
-        (Some(step), Some(start)) => {
-            let blocks = start.length.div_ceil(start.block_size.max(1));
-            format!("block {}/{blocks}  step {}", step.block_idx + 1, step.step + 1)
+    let recording = &pane.recording;
+    let step = recording.step(pane.position);
+    let words = match (step, recording.start(), recording.place(pane.position)) {
+        (Some(step), Some(start), Some(place)) => {
+            let (number, size) = (step.block_idx + 1, start.block_size.max(1));
+            // Where windows overlap it is not known how many there will be.
+            let of = match place.start == step.block_idx.saturating_mul(size) {
+                true => format!("/{}", start.length.div_ceil(size)),
+                false => String::new(),
+            };
+            format!("block {number}{of}  step {}", step.step + 1)
         }
-        _ if pane.recording.done().is_some() => "finished".into(),
+        _ if recording.done().is_some() => "finished".into(),
         _ => String::new(),
     };
     ui.label(words);
+    let redraws = recording.redraws(pane.position);
+    if redraws > 0 {
+        let hint = "The text had fallen into repetition: it was taken back and drawn anew";
+        ui.label(format!("redrawn ×{redraws}")).on_hover_text(hint);
+    }
 }
 
 /// Ticks: higher where more was decided, block boundaries as notches.
@@ -119,7 +131,23 @@ fn strip_ui(app: &App, ui: &mut Ui, actions: &mut Vec<Action>) {
     {
         actions.push(Action::Show(active, at(pointer.x)));
     }
+    keys(ui, &response, actions);
     tooltip(pane, &response, at);
+}
+
+/// The strip is a slider: arrows and a screen reader's commands move it.
+fn keys(ui: &Ui, response: &Response, actions: &mut Vec<Action>) {
+    use egui::accesskit::Action::{Decrement, Increment};
+    if response.has_focus() {
+        let arrows = EventFilter { horizontal_arrows: true, ..EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+        let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+        actions.extend(pressed(Key::ArrowRight).then_some(Action::StepOn));
+        actions.extend(pressed(Key::ArrowLeft).then_some(Action::StepBack));
+    }
+    let asked = |action| ui.input(|i| i.has_accesskit_action_request(response.id, action));
+    actions.extend(asked(Increment).then_some(Action::StepOn));
+    actions.extend(asked(Decrement).then_some(Action::StepBack));
 }
 
 fn paint_ticks(pane: &Pane, ui: &Ui, rect: Rect) {

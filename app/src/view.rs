@@ -135,7 +135,10 @@ impl<'a> BlockView<'a> {
                     told.hovered = told.hovered.or(cell.hovered().then_some(at));
                     told.clicked = told.clicked.or(cell.clicked().then_some(at));
                 }
-                kind => self.finished(ui, &palette, (placed, rect), kind, told.hovered),
+                kind => {
+                    self.finished(ui, &palette, (placed, rect), kind, told.hovered);
+                    told.clicked = told.clicked.or(self.block_clicked(ui, &palette, rect, kind));
+                }
             }
         }
         if told.current_y == 0.0 {
@@ -149,12 +152,9 @@ impl<'a> BlockView<'a> {
         let mut push = |text: String, kind, min_width| {
             pieces.push(Piece { text, kind, min_width });
         };
-        let start = self.recording.start();
-        if let Some(start) = start {
-            let numbers = || start.ids.iter().map(|id| format!("{id} ")).collect();
-            push(start.text.clone().unwrap_or_else(numbers), Kind::Prompt, 0.0);
-        }
-        let seen_from = self.seen_from();
+        push(whole(self.recording.prefix(self.moment)), Kind::Prompt, 0.0);
+        let place = self.recording.place(self.moment);
+        let seen_from = place.map_or(0, |place| place.seen_from);
         for block in self.recording.blocks(self.moment) {
             let is_seen = block.end > seen_from;
             let spelled: String = block.cells.iter().map(shown).collect();
@@ -177,20 +177,11 @@ impl<'a> BlockView<'a> {
         pieces
     }
 
-    /// First position that the network sees while it denoises the current block.
-    fn seen_from(&self) -> usize {
-        let (Some(start), Some(step)) = (self.recording.start(), self.recording.step(self.moment))
-        else {
-            return 0;
-        };
-        ((step.block_idx + 1) * start.block_size).saturating_sub(start.window)
-    }
-
     /// What a screen reader says of the whole.
     fn spoken(&self) -> String {
-        let prompt = self.recording.start().and_then(|start| start.text.clone());
+        let prefix = self.recording.prefix(self.moment);
         let blocks = self.recording.blocks(self.moment).map(|block| block.text.as_str());
-        format!("Text: {}{}", prompt.unwrap_or_default(), blocks.collect::<String>())
+        format!("Text: {prefix}{}", blocks.collect::<String>())
     }
 
     fn strength(&self, cell: &Cell) -> f32 {
@@ -251,6 +242,23 @@ impl<'a> BlockView<'a> {
         };
         painter.rect_stroke(rect, round, Stroke::new(1.5, outline), StrokeKind::Inside);
         response
+    }
+
+    /// The first word of a block can be reached with the keyboard, and stands for the block.
+    fn block_clicked(&self, ui: &Ui, palette: &Palette, rect: Rect, kind: Kind) -> Option<CellAt> {
+        let Kind::Token { at, is_first: true, .. } = kind else { return None };
+        let response = ui.interact(rect, self.salt.with(("block", at)), Sense::click());
+        let number = at.block_idx + 1;
+        response.widget_info(|| {
+            let text = self.recording.blocks(self.moment).find(|b| b.block_idx == at.block_idx);
+            let text = text.map_or("", |block| block.text.as_str());
+            WidgetInfo::labeled(Role::Button, true, format!("Block {number}: {text}"))
+        });
+        if response.has_focus() {
+            let stroke = Stroke::new(1.5, palette.accent);
+            ui.painter().rect_stroke(rect.shrink2(vec2(0.0, 3.0)), 3, stroke, StrokeKind::Outside);
+        }
+        response.clicked().then_some(at)
     }
 
     fn opens_now(&self, cell: &Cell) -> bool {

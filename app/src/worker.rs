@@ -5,7 +5,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ pub enum Command {
     Find(Source, Box<Request>),
     /// Load a model.
     Load(Source),
+    /// Tell which adapters there are.
+    Adapters,
     /// Begin a run.
     Begin {
         /// Where it is shown.
@@ -34,6 +36,8 @@ pub enum Command {
     Pull {
         /// Where the run is shown.
         pane: usize,
+        /// Number of the run.
+        run: u64,
         /// Steps, or the end.
         moments: usize,
     },
@@ -41,6 +45,8 @@ pub enum Command {
     Steer {
         /// Where the run is shown.
         pane: usize,
+        /// Number of the run.
+        run: u64,
         /// Which cell.
         cell: usize,
         /// What to do with it.
@@ -75,6 +81,8 @@ pub enum Report {
     Loaded(Box<Loaded>),
     /// What was under way was cancelled.
     Cancelled,
+    /// Names of the adapters.
+    Adapters(Vec<String>),
     /// Something happened in a run.
     Event {
         /// Where it is shown.
@@ -97,6 +105,8 @@ pub enum Report {
     Refused {
         /// Where it was meant.
         pane: usize,
+        /// Number of the run.
+        run: u64,
         /// Why.
         error: bdlm::Error,
     },
@@ -113,13 +123,15 @@ pub enum Report {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Attempt {
     /// Finding files.
-    Find(String),
+    Find(Source),
     /// Loading a model.
-    Load(String),
+    Load(Source),
     /// A run.
     Run {
         /// Where it is shown.
         pane: usize,
+        /// Its number.
+        run: u64,
     },
 }
 
@@ -163,12 +175,22 @@ impl Worker {
 
     /// Sends a command; false if the thread is gone or hangs.
     pub fn send(&self, command: Command) -> bool {
+        if matches!(command, Command::Find(..) | Command::Load(_)) {
+            self.cancel.store(false, Ordering::SeqCst);
+        }
         self.commands.as_ref().is_some_and(|commands| commands.try_send(command).is_ok())
     }
 
     /// The next report, if one is there.
-    pub fn try_recv(&self) -> Option<Report> {
-        self.reports.as_ref()?.try_recv().ok()
+    ///
+    /// # Errors
+    /// [`Gone`] if the thread has ended, which only a fault of ours makes it do.
+    pub fn try_recv(&self) -> Result<Option<Report>, Gone> {
+        match self.reports.as_ref().map(Receiver::try_recv) {
+            Some(Ok(report)) => Ok(Some(report)),
+            Some(Err(TryRecvError::Empty)) => Ok(None),
+            Some(Err(TryRecvError::Disconnected)) | None => Err(Gone),
+        }
     }
 
     /// Ends a download or a load as soon as it tells of itself.
@@ -217,8 +239,9 @@ struct Engine<B> {
     runs: [Option<Live>; 2],
 }
 
-/// The window is gone.
-struct Gone;
+/// The other end is gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Gone;
 
 impl<B: Backend> Engine<B> {
     fn serve(mut self, inbox: &Receiver<Command>) {
@@ -232,14 +255,14 @@ impl<B: Backend> Engine<B> {
     fn obey(&mut self, command: Command) -> Result<(), Gone> {
         match command {
             Command::Find(source, request) => {
-                let what = Attempt::Find(source.name.clone());
+                let what = Attempt::Find(source.clone());
                 let found = self.cancellable(|backend, tell| backend.find(&source, &request, tell));
                 self.report_outcome(found, what, |found| Report::Found(Box::new(found)))
             }
             Command::Load(source) => {
                 // What runs belongs to the model before.
                 self.runs = [None, None];
-                let what = Attempt::Load(source.name.clone());
+                let what = Attempt::Load(source.clone());
                 let loaded = self.cancellable(|backend, tell| backend.load(&source, tell));
                 self.report_outcome(loaded, what, |loaded| Report::Loaded(Box::new(loaded)))
             }
@@ -251,12 +274,13 @@ impl<B: Backend> Engine<B> {
                         Ok(())
                     }
                     Err(error) => {
-                        self.report(Report::Failed { what: Attempt::Run { pane }, error })
+                        self.report(Report::Failed { what: Attempt::Run { pane, run }, error })
                     }
                 }
             }
-            Command::Pull { pane, moments } => self.pull(pane, moments),
-            Command::Steer { pane, cell, by } => self.steer(pane, cell, by),
+            Command::Adapters => self.report(Report::Adapters(self.backend.adapters())),
+            Command::Pull { pane, run, moments } => self.pull((pane, run), moments),
+            Command::Steer { pane, run, cell, by } => self.steer((pane, run), cell, by),
             Command::End { pane } => {
                 self.runs[pane] = None;
                 Ok(())
@@ -289,7 +313,6 @@ impl<B: Backend> Engine<B> {
         &mut self,
         work: impl FnOnce(&mut B, &mut dyn FnMut(Progress)) -> bdlm::Result<T>,
     ) -> Option<bdlm::Result<T>> {
-        self.cancel.store(false, Ordering::SeqCst);
         let Engine { backend, outbox, cancel, wake, .. } = self;
         let mut tell = |progress: Progress| {
             if cancel.load(Ordering::SeqCst) {
@@ -310,45 +333,57 @@ impl<B: Backend> Engine<B> {
         )
     }
 
-    fn pull(&mut self, pane: usize, moments: usize) -> Result<(), Gone> {
+    fn pull(&mut self, (pane, run): (usize, u64), moments: usize) -> Result<(), Gone> {
         let mut left = moments;
         loop {
-            let Some(live) = &mut self.runs[pane] else { return Ok(()) };
+            let live = self.runs[pane].as_mut().filter(|live| live.run == run);
+            let Some(live) = live else {
+                return self.report(Report::Pulled { pane, run, is_over: true });
+            };
             let began = Instant::now();
-            let (run, next) = (live.run, live.stream.next());
+            let next = live.stream.next();
             live.secs += began.elapsed().as_secs_f64();
-            match next {
+            let mut event = match next {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    self.runs[pane] = None;
+                    return self.report(Report::Pulled { pane, run, is_over: true });
+                }
                 Err(error) => {
                     self.runs[pane] = None;
-                    return self.report(Report::Failed { what: Attempt::Run { pane }, error });
+                    let what = Attempt::Run { pane, run };
+                    return self.report(Report::Failed { what, error });
                 }
-                Ok(None) => return self.report(Report::Pulled { pane, run, is_over: true }),
-                Ok(Some(mut event)) => {
-                    set_secs(&mut event, live.secs);
-                    live.sample = event.sample();
-                    let is_moment =
-                        matches!(event, Event::Step(_) | Event::Steer(_) | Event::Done(_));
-                    left -= usize::from(is_moment);
-                    let is_over = matches!(event, Event::Done(_));
-                    self.report(Report::Event { pane, run, event: Box::new(event) })?;
-                    if is_over || left == 0 {
-                        return self.report(Report::Pulled { pane, run, is_over });
-                    }
-                }
+            };
+            set_secs(&mut event, live.secs);
+            live.sample = event.sample();
+            left -= usize::from(matches!(event, Event::Step(_) | Event::Steer(_) | Event::Done(_)));
+            let is_over = matches!(event, Event::Done(_));
+            if is_over {
+                // Its memory on the device is wanted by the next one.
+                self.runs[pane] = None;
+            }
+            self.report(Report::Event { pane, run, event: Box::new(event) })?;
+            if is_over || left == 0 {
+                return self.report(Report::Pulled { pane, run, is_over });
             }
         }
     }
 
-    fn steer(&mut self, pane: usize, cell: usize, by: SteerBy) -> Result<(), Gone> {
+    fn steer(&mut self, at: (usize, u64), cell: usize, by: SteerBy) -> Result<(), Gone> {
+        let (pane, run) = at;
         let steer = match by {
             SteerBy::Token(token) => Ok(Steer::Pin(token)),
             SteerBy::Text(text) => self.backend.token(&text).map(Steer::Pin),
             SteerBy::Mask => Ok(Steer::Mask),
         };
-        let Some(live) = &mut self.runs[pane] else { return Ok(()) };
-        match steer.and_then(|steer| live.stream.steer(live.sample, cell, steer)) {
-            Ok(()) => self.pull(pane, 1),
-            Err(error) => self.report(Report::Refused { pane, error }),
+        let steered = match self.runs[pane].as_mut().filter(|live| live.run == run) {
+            Some(live) => steer.and_then(|steer| live.stream.steer(live.sample, cell, steer)),
+            None => Ok(()),
+        };
+        match steered {
+            Ok(()) => self.pull(at, 1),
+            Err(error) => self.report(Report::Refused { pane, run, error }),
         }
     }
 }

@@ -165,7 +165,7 @@ impl Request {
             let (got, length) = (prompt.len(), self.length);
             return refuse(format!(
                 "the prompt has {got} tokens with BOS, more than the length of {length}; \
-                 ask for a longer one with --length"
+                 ask for a greater length"
             ));
         }
         check_ids(config, prompt)?;

@@ -76,9 +76,24 @@ fn a_changed_prompt_goes_before_what_is_written() {
     app(&mut window).prefs.prompt = "The queen said".into();
     window.run_steps(2);
     click(&mut window, "▶ Resume");
-    wait(&mut window, |app| app.pane().recording.start().is_some());
+    wait(&mut window, |app| starts_with(app, "The queen"));
     let text = app(&mut window).pane().recording.start().unwrap().text.clone().unwrap();
     assert_eq!(text, format!("The queen said{written}"));
+    // Once more: what the first run wrote is still there, and nothing is offered unasked.
+    click(&mut window, "Pause");
+    wait(&mut window, |app| !app.pane().is_pulling());
+    assert!(window.query_by_label("▶ Resume").is_none());
+    app(&mut window).prefs.prompt = "The fox said".into();
+    window.run_steps(2);
+    click(&mut window, "▶ Resume");
+    wait(&mut window, |app| starts_with(app, "The fox"));
+    let text = app(&mut window).pane().recording.start().unwrap().text.clone().unwrap();
+    assert!(text.starts_with(&format!("The fox said{written}")), "{text}");
+}
+
+fn starts_with(app: &bdlm_app::app::App, prompt: &str) -> bool {
+    let text = app.pane().recording.start().and_then(|start| start.text.as_ref());
+    text.is_some_and(|text| text.starts_with(prompt))
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What goes wrong appears in the window, with what to do.
 
 use bdlm_app::action::Sheet;
+use bdlm_app::app::App;
 use bdlm_app::pane::Stage;
 use egui_kittest::kittest::Queryable;
 
@@ -82,4 +83,54 @@ fn the_memory_plan_comes_before_the_load() {
     click(&mut window, "Load");
     wait(&mut window, |app| app.model.as_ref().is_some_and(|model| model.name == "owner/name"));
     assert_eq!(app(&mut window).prefs.model, "owner/name");
+}
+
+#[test]
+fn a_lost_device_ends_the_runs_of_both_sides() {
+    let (mut window, _) = window(Trouble::Device);
+    wait(&mut window, |app| app.model.is_some());
+    click(&mut window, "Compare");
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |app| app.banner.is_some());
+    assert!(app(&mut window).panes.iter().all(|pane| pane.stage != Stage::Live));
+    click(&mut window, "Load the model again");
+    wait(&mut window, App::can_generate);
+}
+
+#[test]
+fn a_run_that_is_refused_leaves_the_text_that_was_there() {
+    let (mut window, _) = window(Trouble::None);
+    wait(&mut window, |app| app.model.is_some());
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |app| app.pane().stage == Stage::Over);
+    let before = moments(&mut window);
+    app(&mut window).prefs.panes[0].length = 4096;
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |app| app.banner.is_some());
+    assert_eq!(moments(&mut window), before);
+    assert!(app(&mut window).can_generate());
+}
+
+#[test]
+fn a_thread_that_has_ended_is_told() {
+    let (mut window, _) = window(Trouble::Panic);
+    wait(&mut window, |app| app.model.is_some());
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |app| app.banner.is_some());
+    window.get_by_label("The engine does not answer.");
+    assert!(!app(&mut window).can_generate() && !app(&mut window).is_live());
+}
+
+#[test]
+fn what_was_chosen_for_another_model_does_not_count() {
+    let (mut window, watched) = window(Trouble::Autoregressive);
+    wait(&mut window, |app| app.model.is_some());
+    let settings = &mut app(&mut window).prefs.panes[0];
+    settings.block_size = Some(4);
+    settings.sampler = bdlm_app::settings::SamplerKind::Confidence;
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |app| app.pane().stage == Stage::Over);
+    let requests = watched.requests.lock().unwrap();
+    assert_eq!(requests[0].block_size, None);
+    assert_eq!(requests[0].sampling.sampler, bdlm::sample::Sampler::FirstHitting);
 }

@@ -28,6 +28,9 @@ fn a_run_is_written_and_replayed_without_a_model() {
     files(&mut window, folder.path());
     export(&mut window, "Text");
     export(&mut window, "Run (JSON lines)");
+    // Nothing is overwritten.
+    export(&mut window, "Text");
+    assert!(folder.path().join("run-2.txt").exists());
     let Some(bdlm::event::Event::Done(done)) = recorded().pop() else { panic!("no end") };
     let text = std::fs::read_to_string(folder.path().join("run.txt")).unwrap();
     assert_eq!(Some(text), done.text);
@@ -39,7 +42,7 @@ fn a_run_is_written_and_replayed_without_a_model() {
     app(&mut window).writing.open = path.display().to_string();
     window.run_steps(2);
     click(&mut window, "Open");
-    assert_eq!(moments(&mut window), before);
+    wait(&mut window, move |app| app.pane().recording.moments().len() == before);
 }
 
 #[test]
@@ -61,6 +64,7 @@ fn files_that_hold_no_run_are_told() {
         app(&mut window).writing.open = path.display().to_string();
         window.run_steps(2);
         click(&mut window, "Open");
+        wait(&mut window, |app| app.banner.is_some());
         let banner = app(&mut window).banner.clone().unwrap();
         assert!(banner.cause.contains(words), "{}", banner.cause);
         click(&mut window, "Dismiss");

@@ -85,7 +85,7 @@ fn an_error_above_a_finished_text() {
     app(&mut window).banner = Some(Banner {
         sentence: "The device was lost; the text so far is kept.".into(),
         cause: "the GPU was lost: it fell off the bus; run again, or choose another adapter".into(),
-        remedy: Some(("Load the model again".into(), Remedy::Load)),
+        remedy: Some(("Load the model again".into(), Remedy::ShowModel)),
     });
     compare(&mut window, "error");
 }

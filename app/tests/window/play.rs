@@ -121,22 +121,44 @@ fn everything_can_be_done_with_the_keyboard_alone() {
     window.key_press(Key::ArrowDown);
     window.run_steps(2);
     assert_eq!(app(&mut window).prefs.speed, Speed::Fourfold);
-    // The focus travels by Tab to a cell of the current block, and Enter chooses it.
-    window.key_press(Key::Home);
-    window.run_steps(2);
-    let is_on_cell =
-        |window: &Window| window.query_all_by_label_contains("Cell ").any(|node| node.is_focused());
-    for _ in 0..40 {
+}
+
+/// Presses Tab until what has such a label has the focus.
+fn tab_to(window: &mut Window, label: &str) {
+    for _ in 0..60 {
         window.key_press(Key::Tab);
         window.run_steps(2);
-        if is_on_cell(&window) {
-            break;
+        if window.query_all_by_label_contains(label).any(|node| node.is_focused()) {
+            return;
         }
     }
-    assert!(is_on_cell(&window), "no cell can be reached");
+    panic!("{label} cannot be reached");
+}
+
+#[test]
+fn blocks_and_cells_are_reached_by_tab_and_left_by_escape() {
+    let mut window = replay();
+    tab_to(&mut window, "Block ");
+    window.key_press(Key::Enter);
+    window.run_steps(2);
+    window.get_by_label_contains("A finished block does not change");
+    for _ in 0..3 {
+        window.key_press(Key::Escape);
+        window.run_steps(2);
+    }
+    assert!(!window.query_all_by_label_contains("Block ").any(|node| node.is_focused()));
+    window.key_press(Key::Home);
+    window.run_steps(2);
+    assert_eq!(position(&mut window), 0);
+    tab_to(&mut window, "Cell ");
     window.key_press(Key::Enter);
     window.run_steps(2);
     assert!(app(&mut window).pane().selected.is_some());
+    // The timeline is a slider of its own.
+    tab_to(&mut window, "Timeline");
+    window.key_press(Key::ArrowRight);
+    window.run_steps(2);
+    assert_eq!(position(&mut window), 1);
 }
 
 #[test]

@@ -26,6 +26,10 @@ pub enum Trouble {
     Device,
     /// A download that never ends by itself.
     Endless,
+    /// A fault of ours.
+    Panic,
+    /// The model has no blocks and a sampler of its own.
+    Autoregressive,
 }
 
 /// What a test can look at and hold on to.
@@ -82,18 +86,21 @@ impl Backend for Script {
         if self.trouble == Trouble::Load {
             return Err(Error::UnknownModel("there is no model `nowhere`".into()));
         }
+        let has_blocks = self.trouble != Trouble::Autoregressive;
         Ok(Loaded {
             name: source.name.clone(),
             shape: "a scripted model".into(),
-            block_size: Some(4),
+            block_size: has_blocks.then_some(4),
             window: 128,
             adapter: "none".into(),
             is_software: true,
-            is_steerable: true,
+            is_steerable: has_blocks,
+            has_samplers: has_blocks,
         })
     }
 
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
+        assert_ne!(self.trouble, Trouble::Panic, "a fault for the test");
         if request.length > 4000 {
             return Err(Error::Request("length is 4096, expected less of a script".into()));
         }
@@ -107,6 +114,10 @@ impl Backend for Script {
             told: 0,
             gate: self.gate.take(),
         }))
+    }
+
+    fn adapters(&self) -> Vec<String> {
+        vec!["scripted".into()]
     }
 
     fn token(&self, text: &str) -> Result<u32> {
@@ -156,6 +167,8 @@ impl Stream for Playing {
             }
             Steer::Mask => own.state = CellState::Masked,
         }
+        // As the library tells it: without a pass there are no candidates.
+        step.cells.iter_mut().for_each(|cell| cell.candidates = Vec::new());
         self.events.push(Event::Steer(step));
         Ok(())
     }

@@ -1,0 +1,180 @@
+//! Recordings of runs of every kind, as a viewer goes through them.
+
+use std::path::Path;
+
+use bdlm::event::{Block, Cell, CellState, Done, Event, Retract, Start, Step, StopReason};
+use bdlm_app::Recording;
+use bdlm_app::export::{read_events, text};
+use bdlm_app::recording::CellAt;
+
+fn recorded() -> Vec<Event> {
+    read_events(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run.jsonl")).unwrap()
+}
+
+fn start(window: usize, prompt: Option<&str>) -> Event {
+    Event::Start(Start {
+        sample: 0,
+        seed: 1,
+        block_size: 4,
+        window,
+        length: 12,
+        ids: vec![0, 7],
+        text: prompt.map(String::from),
+    })
+}
+
+fn cell(token: u32, state: CellState, text: Option<&str>) -> Cell {
+    let (text, candidates) = (text.map(String::from), Vec::new());
+    Cell { token, text, state, confidence: 0.5, entropy: 1.0, candidates }
+}
+
+fn step(block_idx: usize, step: usize, cells: Vec<Cell>) -> Event {
+    Event::Step(Step { sample: 0, block_idx, step, passes: 1, cells, secs: 0.1 })
+}
+
+fn block(block_idx: usize, ids: Vec<u32>, text: Option<&str>) -> Event {
+    let text = text.map(String::from);
+    Event::Block(Block { sample: 0, block_idx, ids, text, passes: 1, secs: 0.1 })
+}
+
+fn done(ids: Vec<u32>, text: Option<&str>) -> Event {
+    Event::Done(Done {
+        sample: 0,
+        seed: 1,
+        n_tokens: ids.len(),
+        ids,
+        text: text.map(String::from),
+        nfe: 1,
+        passes: 1,
+        secs: 0.1,
+        stop: StopReason::Length,
+        redraws: 0,
+    })
+}
+
+fn drawn(tokens: std::ops::Range<u32>) -> Vec<Cell> {
+    tokens.map(|token| cell(token, CellState::Open { step: 0 }, Some(" x"))).collect()
+}
+
+#[test]
+fn every_step_is_a_moment_and_the_end_is_one() {
+    let recording = Recording::of(recorded());
+    let steps = recorded().iter().filter(|event| matches!(event, Event::Step(_))).count();
+    assert_eq!(recording.moments().len(), steps + 1);
+    let last = recording.moments().len() - 1;
+    assert_eq!((recording.step(last), recording.place(last)), (None, None));
+    assert_eq!(Some(text(&recording, last)), recording.done().unwrap().text);
+    assert_eq!(recording.moments()[last].nfe, recording.done().unwrap().nfe);
+    for (i, moment) in recording.moments().iter().enumerate().take(steps) {
+        let (step, place) = (recording.step(i).unwrap(), recording.place(i).unwrap());
+        assert_eq!((place.start, place.end), (4 * step.block_idx, 4 * step.block_idx + 4));
+        assert_eq!(moment.opened, 1, "first-hitting opens one cell in a step");
+    }
+    let ids = &recording.done().unwrap().ids;
+    let middle = recording.finished_blocks().nth(2).unwrap();
+    assert_eq!(recording.ids_to(last, middle.block_idx), ids[..middle.end]);
+}
+
+#[test]
+fn two_runs_in_one_file_are_not_one() {
+    let twice = recorded().into_iter().chain(recorded());
+    assert_eq!(Recording::of(twice).events().len(), recorded().len());
+}
+
+#[test]
+fn text_that_was_taken_back_is_gone_and_what_stays_is_shown() {
+    let mut recording = Recording::default();
+    let given = || vec![cell(0, CellState::Given, None), cell(7, CellState::Given, Some("a"))];
+    let cells = |tokens| [given(), drawn(tokens)].concat();
+    recording.push(start(16, Some("a")));
+    recording.push(step(0, 0, cells(10..12)));
+    recording.push(block(0, vec![0, 7, 10, 11], Some(" x x")));
+    recording.push(Event::Retract(Retract {
+        sample: 0,
+        redraws: 1,
+        n_tokens: 3,
+        text: Some("a x".into()),
+        entropy: 1.0,
+    }));
+    assert_eq!((recording.prefix(0), recording.redraws(0)), ("a", 0));
+    recording.push(step(0, 0, cells(20..22)));
+    assert_eq!((recording.prefix(1), recording.redraws(1)), ("a x", 1));
+    assert_eq!(recording.blocks(1).count(), 0);
+    let at = CellAt { block_idx: 0, cell: 2 };
+    assert_eq!(recording.cell(1, at).unwrap().1, [1, 1], "the take before is another");
+    recording.push(done(vec![0, 7, 10], Some("a x")));
+    assert_eq!(text(&recording, 2), "a x");
+}
+
+#[test]
+fn windows_that_overlap_know_where_they_are() {
+    // A window of 4 that moves by 2, as an MDLM that writes beyond its window.
+    let mut recording = Recording::default();
+    recording.push(start(4, Some("a")));
+    let given = |token| cell(token, CellState::Given, Some(" x"));
+    recording.push(step(0, 0, [vec![given(0), given(7)], drawn(10..12)].concat()));
+    recording.push(block(0, vec![0, 7, 10, 11], Some(" x x")));
+    recording.push(step(1, 0, [vec![given(10), given(11)], drawn(12..14)].concat()));
+    let place = recording.place(1).unwrap();
+    assert_eq!((place.start, place.end, place.seen_from), (2, 6, 2));
+    recording.push(block(1, vec![12, 13], Some(" x x")));
+    recording.push(step(2, 0, [vec![given(12), given(13)], drawn(14..16)].concat()));
+    let place = recording.place(2).unwrap();
+    assert_eq!((place.start, place.end, place.seen_from), (4, 8, 4));
+    let second = recording.blocks(2).nth(1).unwrap();
+    let tokens: Vec<u32> = second.cells.iter().map(|cell| cell.token).collect();
+    assert_eq!((tokens, second.end), (vec![12, 13], 6));
+    assert_eq!(recording.cell(2, CellAt { block_idx: 1, cell: 3 }).unwrap().0.token, 13);
+    assert_eq!(recording.ids_to(2, 1), [0, 7, 10, 11, 12, 13]);
+}
+
+#[test]
+fn without_a_tokenizer_tokens_are_numbers_once() {
+    let mut recording = Recording::default();
+    recording.push(start(16, None));
+    let bare = |token, state| cell(token, state, None);
+    let open = CellState::Open { step: 0 };
+    let given = CellState::Given;
+    let cells = vec![bare(0, given), bare(7, given), bare(10, open), bare(11, open)];
+    recording.push(step(0, 0, cells));
+    recording.push(block(0, vec![0, 7, 10, 11], None));
+    recording.push(done(vec![0, 7, 10, 11], None));
+    assert_eq!(text(&recording, 1), "0 7 10 11 ");
+}
+
+#[test]
+fn a_long_run_loses_candidates_first_then_cells_and_stays_bounded() {
+    let whole = Recording::of(recorded());
+    let thin = |limit| {
+        let mut recording = Recording::with_limit(limit);
+        recorded().into_iter().for_each(|event| recording.push(event));
+        recording
+    };
+    let some = thin(whole.bytes() * 2 / 3);
+    assert!(some.is_thinned() && !whole.is_thinned());
+    assert!(some.bytes() <= whole.bytes() * 2 / 3, "{} of {}", some.bytes(), whole.bytes());
+    let last = some.moments().len() - 2;
+    assert!(some.step(0).unwrap().cells.iter().all(|cell| cell.candidates.is_empty()));
+    assert_eq!(some.step(last), whole.step(last), "the newest are whole");
+    assert_eq!(some.step(0).unwrap().cells.len(), 4);
+    let few = thin(9_000);
+    assert!(few.bytes() <= 9_000 && few.step(0).unwrap().cells.is_empty(), "{}", few.bytes());
+    assert_eq!(few.moments().len(), whole.moments().len(), "every step is still there");
+    assert_eq!(text(&few, last + 1), text(&whole, last + 1));
+}
+
+#[test]
+fn numbers_of_no_sense_are_borne() {
+    let mut recording = Recording::default();
+    recording.push(step(usize::MAX, 0, drawn(1..3)));
+    recording.push(block(usize::MAX, vec![1, 2], None));
+    let Event::Start(odd) = start(0, Some("a")) else { unreachable!() };
+    recording.push(Event::Start(Start { block_size: 0, window: 0, length: 0, ..odd }));
+    recording.push(step(3, usize::MAX - 1, Vec::new()));
+    recording.push(done(Vec::new(), None));
+    for moment in 0..4 {
+        let _ = (recording.place(moment), recording.ids_to(moment, 3), text(&recording, moment));
+        let _ = recording.cell(moment, CellAt { block_idx: usize::MAX, cell: usize::MAX });
+    }
+    assert_eq!(recording.moments().len(), 3);
+}
