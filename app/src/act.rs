@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use bdlm::sample::{Prompt, Request, Sampler};
+use bdlm::sample::{Prompt, Request, Sampler, SamplerKind};
 use egui::Context;
 
 use crate::action::{Action, Sheet};
@@ -13,7 +13,7 @@ use crate::export::{self, Export, Format, Scene};
 use crate::pane::{Origin, Pane, Stage};
 use crate::recording::Recording;
 use crate::reports::{Banner, Remedy};
-use crate::settings::{SampleSettings, SamplerKind};
+use crate::settings::SampleSettings;
 use crate::worker::Command;
 
 impl App {

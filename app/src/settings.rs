@@ -1,78 +1,24 @@
 //! What the user chose: how to sample, and how it looks. Kept from one start of the app to the next.
 
-use bdlm::sample::{Prompt, Request, Sampler, Sampling, Watch};
+use bdlm::sample::{
+    Prompt, Request, Sampler, SamplerKind, SamplerNumber, SamplerNumbers, Sampling, Watch,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::view::ColorBy;
 
-/// How cells open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SamplerKind {
-    /// One uniformly chosen cell per step.
-    #[default]
-    FirstHitting,
-    /// T steps.
-    Ancestral,
-    /// K uniformly chosen cells per step.
-    Random,
-    /// The K leftmost cells per step.
-    LeftToRight,
-    /// The K likeliest per step.
-    Confidence,
-    /// The K of lowest entropy per step.
-    Entropy,
-    /// The K with the clearest winner per step.
-    Margin,
-    /// All that are likely enough.
-    Threshold,
-    /// Those that hardly depend on each other.
-    EntropyBounded,
-}
-
-impl SamplerKind {
-    /// All of them, exact ones first.
-    pub const ALL: [SamplerKind; 9] = [
-        SamplerKind::FirstHitting,
-        SamplerKind::Ancestral,
-        SamplerKind::Random,
-        SamplerKind::LeftToRight,
-        SamplerKind::Confidence,
-        SamplerKind::Entropy,
-        SamplerKind::Margin,
-        SamplerKind::Threshold,
-        SamplerKind::EntropyBounded,
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            SamplerKind::FirstHitting => "First-hitting",
-            SamplerKind::Ancestral => "Ancestral",
-            SamplerKind::Random => "Random",
-            SamplerKind::LeftToRight => "Left to right",
-            SamplerKind::Confidence => "Confidence",
-            SamplerKind::Entropy => "Entropy",
-            SamplerKind::Margin => "Margin",
-            SamplerKind::Threshold => "Threshold",
-            SamplerKind::EntropyBounded => "Entropy-bounded",
-        }
-    }
-
-    /// What it does, in a sentence.
-    pub fn explanation(self) -> &'static str {
-        match self {
-            SamplerKind::FirstHitting => "One cell, chosen at random, opens in every step.",
-            SamplerKind::Ancestral => "Time runs in T steps; several cells may open in one.",
-            SamplerKind::Random => "K cells, chosen at random, open in every step.",
-            SamplerKind::LeftToRight => "The K leftmost masked cells open in every step.",
-            SamplerKind::Confidence => "The K cells with the likeliest tokens open.",
-            SamplerKind::Entropy => "The K cells that the model is surest of open.",
-            SamplerKind::Margin => "The K cells with the clearest winner open.",
-            SamplerKind::Threshold => "All cells open whose token is likely enough.",
-            SamplerKind::EntropyBounded => "Cells open that hardly depend on each other.",
-        }
-    }
-}
+/// Samplers to choose from; models that take others take no choice.
+pub const SAMPLERS: [SamplerKind; 9] = [
+    SamplerKind::FirstHitting,
+    SamplerKind::Ancestral,
+    SamplerKind::Random,
+    SamplerKind::LeftToRight,
+    SamplerKind::Confidence,
+    SamplerKind::Entropy,
+    SamplerKind::Margin,
+    SamplerKind::Threshold,
+    SamplerKind::EntropyBounded,
+];
 
 /// How to sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -144,18 +90,13 @@ impl SampleSettings {
     }
 
     fn sampler(&self) -> Sampler {
-        let per_pass = self.per_pass;
-        match self.sampler {
-            SamplerKind::FirstHitting => Sampler::FirstHitting,
-            SamplerKind::Ancestral => Sampler::Ancestral { steps: self.steps },
-            SamplerKind::Random => Sampler::Random { per_pass },
-            SamplerKind::LeftToRight => Sampler::LeftToRight { per_pass },
-            SamplerKind::Confidence => Sampler::Confidence { per_pass },
-            SamplerKind::Entropy => Sampler::Entropy { per_pass },
-            SamplerKind::Margin => Sampler::Margin { per_pass },
-            SamplerKind::Threshold => Sampler::Threshold { confidence: self.threshold },
-            SamplerKind::EntropyBounded => Sampler::EntropyBounded { bound: self.entropy_bound },
-        }
+        let numbers = SamplerNumbers {
+            steps: Some(self.steps),
+            per_pass: Some(self.per_pass),
+            threshold: Some(self.threshold),
+            entropy_bound: Some(self.entropy_bound),
+        };
+        self.sampler.sampler(numbers, self.steps)
     }
 
     /// What can be said of the text's distribution.
@@ -177,12 +118,12 @@ impl SampleSettings {
     /// The sampler with its number, and what else is unlike the default.
     pub fn summary(&self) -> String {
         let name = self.sampler.name();
-        let number = match self.sampler {
-            SamplerKind::FirstHitting => String::new(),
-            SamplerKind::Ancestral => format!(" {}", self.steps),
-            SamplerKind::Threshold => format!(" {}", self.threshold),
-            SamplerKind::EntropyBounded => format!(" {}", self.entropy_bound),
-            _ => format!(" {}", self.per_pass),
+        let number = match self.sampler.number() {
+            SamplerNumber::Nothing => String::new(),
+            SamplerNumber::Steps => format!(" {}", self.steps),
+            SamplerNumber::Threshold => format!(" {}", self.threshold),
+            SamplerNumber::EntropyBound => format!(" {}", self.entropy_bound),
+            SamplerNumber::PerPass => format!(" {}", self.per_pass),
         };
         let block = self.block_size.map(|size| format!(" · block {size}")).unwrap_or_default();
         let mut words = format!("{name}{number}{block} · T {}", self.temperature);

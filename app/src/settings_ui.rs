@@ -1,9 +1,10 @@
 //! The sheet with the settings: how long, which sampler, how much chance, how it looks.
 
+use bdlm::sample::SamplerNumber;
 use egui::{Button, ComboBox, DragValue, RichText, Role, Slider, Ui, WidgetInfo};
 
 use crate::app::App;
-use crate::settings::{SampleSettings, SamplerKind, ThemeChoice};
+use crate::settings::{SAMPLERS, SampleSettings, ThemeChoice};
 use crate::theme::{note, palette};
 use crate::view::ColorBy;
 
@@ -104,9 +105,9 @@ fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
         .width(ui.available_width() - 8.0)
         .selected_text(settings.sampler.name())
         .show_ui(ui, |ui| {
-            for kind in SamplerKind::ALL {
+            for kind in SAMPLERS {
                 let response = ui.selectable_value(&mut settings.sampler, kind, kind.name());
-                response.on_hover_text(kind.explanation());
+                response.on_hover_text(kind.description());
             }
         });
     response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Sampler"));
@@ -115,28 +116,28 @@ fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     let color = if is_exact { palette(ui).accent } else { palette(ui).quiet };
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(mark).small().strong().color(color));
-        note(ui, settings.sampler.explanation());
+        note(ui, settings.sampler.description());
     });
     ui.add_space(4.0);
     let defaults = SampleSettings::default();
-    match settings.sampler {
-        SamplerKind::FirstHitting => {}
-        SamplerKind::Ancestral => {
+    match settings.sampler.number() {
+        SamplerNumber::Nothing => {}
+        SamplerNumber::Steps => {
             let sentence = "More steps are closer to the model's distribution.";
             let range = (1..=64, defaults.steps);
             number_ui(ui, ("Steps per block", ""), &mut settings.steps, range, sentence);
         }
-        SamplerKind::Threshold => {
+        SamplerNumber::Threshold => {
             let sentence = "Cells at least this likely open; one opens in any case.";
             let range = (0.3..=1.0, defaults.threshold);
             number_ui(ui, ("Probability", ""), &mut settings.threshold, range, sentence);
         }
-        SamplerKind::EntropyBounded => {
+        SamplerNumber::EntropyBound => {
             let sentence = "How much the cells of a step may depend on each other.";
             let range = (0.0..=3.0, defaults.entropy_bound);
             number_ui(ui, ("Bound", "nats"), &mut settings.entropy_bound, range, sentence);
         }
-        _ => {
+        SamplerNumber::PerPass => {
             let sentence = "More are faster, and less like the model's distribution.";
             let range = (1..=16, defaults.per_pass);
             number_ui(ui, ("Cells per step", ""), &mut settings.per_pass, range, sentence);

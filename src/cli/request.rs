@@ -1,8 +1,9 @@
 //! What to generate and how to sample, as arguments of every command that generates.
 
 use bdlm::model::Config;
-use bdlm::sample::{Request, Sampler, Sampling};
-use clap::{Args, ValueEnum};
+use bdlm::sample::{Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use crate::cli::usage;
 
@@ -41,8 +42,8 @@ struct SamplingArgs {
     #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     top_p: f32,
     /// How masked cells open
-    #[arg(long, value_enum, default_value = "first-hitting")]
-    sampler: SamplerName,
+    #[arg(long, value_parser = sampler_kind(), default_value = "first-hitting")]
+    sampler: SamplerKind,
     /// Steps per block, for ancestral [default: one per cell] and analytic [default: 1024]
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
@@ -61,106 +62,33 @@ struct SamplingArgs {
     min_entropy: f32,
 }
 
-/// How masked cells open.
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SamplerName {
-    /// One uniformly chosen cell per pass; exact
-    FirstHitting,
-    /// T steps, several cells may open at once; exact as T grows
-    Ancestral,
-    /// K uniformly chosen cells per pass; exact for K = 1
-    Random,
-    /// The K leftmost cells per pass; a chain rule for K = 1, changes the distribution for more
-    LeftToRight,
-    /// The K cells with the likeliest tokens per pass; changes the distribution
-    Confidence,
-    /// The K cells of lowest entropy per pass; a chain rule for K = 1, changes the distribution for more
-    Entropy,
-    /// The K cells whose two likeliest tokens differ most per pass; as entropy
-    Margin,
-    /// All cells whose token is likely enough; faster, changes the distribution
-    Threshold,
-    /// For score entropy checkpoints (SEDD), which take no other; T steps, exact as T grows
-    Analytic,
-    /// Cells that hardly depend on each other; faster, changes the distribution by a bound
-    EntropyBounded,
+/// Reads the name of a sampler; the help tells what each does.
+pub fn sampler_kind() -> impl TypedValueParser<Value = SamplerKind> {
+    let value = |kind: SamplerKind| PossibleValue::new(kind.name()).help(kind.description());
+    PossibleValuesParser::new(SamplerKind::ALL.map(value)).map(|name| {
+        let named = SamplerKind::ALL.into_iter().find(|kind| kind.name() == name);
+        named.unwrap_or_default()
+    })
 }
 
-impl SamplerName {
-    /// The sampler, its number of cells per pass 1 and its other options at their defaults unless
-    /// given.
-    pub fn sampler(self, options: SamplerOptions, n_cells: usize) -> Sampler {
-        let per_pass = options.per_pass.unwrap_or(1);
-        match self {
-            SamplerName::FirstHitting => Sampler::FirstHitting,
-            SamplerName::Ancestral => {
-                Sampler::Ancestral { steps: options.steps.unwrap_or(n_cells) }
-            }
-            SamplerName::Analytic => {
-                Sampler::Analytic { steps: options.steps.unwrap_or(DEFAULT_STEPS) }
-            }
-            SamplerName::Random => Sampler::Random { per_pass },
-            SamplerName::LeftToRight => Sampler::LeftToRight { per_pass },
-            SamplerName::Confidence => Sampler::Confidence { per_pass },
-            SamplerName::Entropy => Sampler::Entropy { per_pass },
-            SamplerName::Margin => Sampler::Margin { per_pass },
-            SamplerName::Threshold => {
-                Sampler::Threshold { confidence: options.threshold.unwrap_or(0.9) }
-            }
-            SamplerName::EntropyBounded => {
-                Sampler::EntropyBounded { bound: options.entropy_bound.unwrap_or(0.1) }
-            }
-        }
-    }
-
-    /// Names of the options that it takes no notice of, among those that are given.
-    pub fn ignored(self, options: SamplerOptions) -> Vec<&'static str> {
-        let is_counted = !matches!(
-            self,
-            SamplerName::FirstHitting
-                | SamplerName::Ancestral
-                | SamplerName::Analytic
-                | SamplerName::Threshold
-                | SamplerName::EntropyBounded
-        );
-        let takes_steps = matches!(self, SamplerName::Ancestral | SamplerName::Analytic);
-        let given = [
-            ("--steps", options.steps.is_some(), takes_steps),
-            ("--per-pass", options.per_pass.is_some(), is_counted),
-            ("--threshold", options.threshold.is_some(), self == SamplerName::Threshold),
-            (
-                "--entropy-bound",
-                options.entropy_bound.is_some(),
-                self == SamplerName::EntropyBounded,
-            ),
-        ];
-        given.iter().filter(|(_, given, taken)| *given && !taken).map(|(name, ..)| *name).collect()
-    }
-}
-
-/// Steps of the analytic sampler.
-const DEFAULT_STEPS: usize = 1024;
-
-/// What samplers can be told.
-#[derive(Clone, Copy, Default)]
-pub struct SamplerOptions {
-    /// Steps per block.
-    pub steps: Option<usize>,
-    /// Cells that open in a pass.
-    pub per_pass: Option<usize>,
-    /// Probability, 0 to 1.
-    pub threshold: Option<f32>,
-    /// Nats.
-    pub entropy_bound: Option<f32>,
+/// Options that a sampler takes no notice of, among those that are given.
+pub fn ignored(kind: SamplerKind, numbers: SamplerNumbers) -> Vec<&'static str> {
+    let given = [
+        ("--steps", numbers.steps.is_some(), SamplerNumber::Steps),
+        ("--per-pass", numbers.per_pass.is_some(), SamplerNumber::PerPass),
+        ("--threshold", numbers.threshold.is_some(), SamplerNumber::Threshold),
+        ("--entropy-bound", numbers.entropy_bound.is_some(), SamplerNumber::EntropyBound),
+    ];
+    let is_ignored = |(_, is_given, number): &(_, bool, _)| *is_given && *number != kind.number();
+    given.into_iter().filter(is_ignored).map(|(name, ..)| name).collect()
 }
 
 impl RequestArgs {
     /// Ends with a usage error for options that do not go together.
     pub fn check(&self, command: &[&str]) {
         let sampler = self.sampling.sampler;
-        if let Some(option) = sampler.ignored(self.sampling.options()).first() {
-            let name = sampler.to_possible_value();
-            let name = name.as_ref().map_or("", |name| name.get_name());
+        if let Some(option) = ignored(sampler, self.sampling.numbers()).first() {
+            let name = sampler.name();
             usage(command, &format!("{option} is for other samplers than {name}; see --help"));
         }
     }
@@ -183,14 +111,14 @@ impl RequestArgs {
 }
 
 impl SamplingArgs {
-    fn options(&self) -> SamplerOptions {
+    fn numbers(&self) -> SamplerNumbers {
         let SamplingArgs { steps, per_pass, threshold, entropy_bound, .. } = *self;
-        SamplerOptions { steps, per_pass, threshold, entropy_bound }
+        SamplerNumbers { steps, per_pass, threshold, entropy_bound }
     }
 
     fn sampling(&self, n_cells: usize) -> Sampling {
         let SamplingArgs { temperature, top_k, top_p, sampler, .. } = *self;
-        let sampler = sampler.sampler(self.options(), n_cells);
+        let sampler = sampler.sampler(self.numbers(), n_cells);
         Sampling { sampler, temperature, top_k, top_p }
     }
 }

@@ -38,7 +38,11 @@ fn requests_that_cannot_be_met_end_with_one() {
     refuses(&["generate", "--block-size", "7"], 1, &["block size 7", sizes]);
     refuses(&["generate", "--temperature", "-1"], 1, &["temperature is -1, expected 0"]);
     refuses(&["generate", "--top-p", "1.5"], 1, &["top-p is 1.5, expected above 0"]);
-    refuses(&["generate", "one two three four", "--length", "3"], 1, &["length of 3", "--length"]);
+    refuses(
+        &["generate", "one two three four", "--length", "3"],
+        1,
+        &["length of 3", "ask for a greater length"],
+    );
     let threshold = ["generate", "--sampler", "threshold", "--threshold", "1.5"];
     refuses(&threshold, 1, &["threshold is 1.5, expected 0 to 1"]);
     let none = ["generate", "--sampler", "confidence", "--per-pass", "0"];

@@ -24,14 +24,20 @@ fn window() -> Option<Window> {
     Some(window)
 }
 
-#[test]
-fn a_pin_is_in_the_text_that_the_engine_writes() {
-    let Some(mut window) = window() else { return };
+/// A run that is paused after its first steps.
+fn paused() -> Option<Window> {
+    let mut window = window()?;
     app(&mut window).prefs.speed = Speed::Quarter;
     click(&mut window, "▶ Generate");
     wait(&mut window, |app| !app.pane().recording.moments().is_empty());
     click(&mut window, "Pause");
     wait(&mut window, |app| !app.pane().is_pulling());
+    Some(window)
+}
+
+#[test]
+fn a_pin_is_in_the_text_that_the_engine_writes() {
+    let Some(mut window) = paused() else { return };
     while !app(&mut window).pane().can_steer() {
         step_on(&mut window);
     }
@@ -58,12 +64,7 @@ fn a_pin_is_in_the_text_that_the_engine_writes() {
 
 #[test]
 fn a_changed_prompt_goes_before_what_is_written() {
-    let Some(mut window) = window() else { return };
-    app(&mut window).prefs.speed = Speed::Quarter;
-    click(&mut window, "▶ Generate");
-    wait(&mut window, |app| !app.pane().recording.moments().is_empty());
-    click(&mut window, "Pause");
-    wait(&mut window, |app| !app.pane().is_pulling());
+    let Some(mut window) = paused() else { return };
     let has_blocks = |app: &bdlm_app::app::App| {
         app.pane().recording.blocks(app.pane().position).count() == 2 && !app.pane().is_pulling()
     };

@@ -127,7 +127,7 @@ fn what_was_chosen_for_another_model_does_not_count() {
     wait(&mut window, |app| app.model.is_some());
     let settings = &mut app(&mut window).prefs.panes[0];
     settings.block_size = Some(4);
-    settings.sampler = bdlm_app::settings::SamplerKind::Confidence;
+    settings.sampler = bdlm::sample::SamplerKind::Confidence;
     click(&mut window, "▶ Generate");
     wait(&mut window, |app| app.pane().stage == Stage::Over);
     let requests = watched.requests.lock().unwrap();

@@ -1,10 +1,10 @@
 //! What a sweep combines: every value of each option with every value of the others.
 
 use bdlm::model::{Config, Family};
-use bdlm::sample::Sampling;
-use clap::{Args, ValueEnum};
+use bdlm::sample::{SamplerKind, SamplerNumbers, Sampling};
+use clap::Args;
 
-use crate::cli::request::{SamplerName, SamplerOptions};
+use crate::cli::request::{ignored, sampler_kind};
 use crate::cli::usage;
 
 /// What is combined.
@@ -15,8 +15,8 @@ pub struct GridArgs {
     #[arg(long, value_name = "K", value_delimiter = ',')]
     block_size: Vec<usize>,
     /// How masked cells open
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "first-hitting")]
-    sampler: Vec<SamplerName>,
+    #[arg(long, value_parser = sampler_kind(), value_delimiter = ',', default_value = "first-hitting")]
+    sampler: Vec<SamplerKind>,
     /// Steps per block, for ancestral
     #[arg(long, value_name = "T", value_delimiter = ',')]
     steps: Vec<usize>,
@@ -42,8 +42,8 @@ pub struct GridArgs {
 pub struct Combination {
     /// Tokens of a block.
     pub block_size: Option<usize>,
-    name: SamplerName,
-    options: SamplerOptions,
+    kind: SamplerKind,
+    numbers: SamplerNumbers,
     /// Divides the logits.
     pub temperature: f64,
     /// Nucleus.
@@ -53,16 +53,16 @@ pub struct Combination {
 impl GridArgs {
     /// Ends with a usage error for options that no sampler takes notice of.
     pub fn check(&self) {
-        let all = SamplerOptions {
+        let all = SamplerNumbers {
             steps: self.steps.first().copied(),
             per_pass: self.per_pass.first().copied(),
             threshold: self.threshold.first().copied(),
             entropy_bound: self.entropy_bound.first().copied(),
         };
-        let mut ignored = self.sampler.iter().map(|name| name.ignored(all));
-        let first = ignored.next().unwrap_or_default();
-        let by_all = ignored.fold(first, |by_all, ignored| {
-            by_all.into_iter().filter(|option| ignored.contains(option)).collect()
+        let mut by_each = self.sampler.iter().map(|&kind| ignored(kind, all));
+        let first = by_each.next().unwrap_or_default();
+        let by_all = by_each.fold(first, |by_all, by_one| {
+            by_all.into_iter().filter(|option| by_one.contains(option)).collect()
         });
         if let Some(option) = by_all.first() {
             usage(&["eval", "sweep"], &format!("{option} is for other samplers; see --help"));
@@ -76,10 +76,10 @@ impl GridArgs {
         let sizes = if given.is_empty() { vec![own] } else { given };
         let mut all = Vec::new();
         for block_size in sizes {
-            for (name, options) in self.samplers() {
+            for (kind, numbers) in self.samplers() {
                 for &temperature in &self.temperature {
                     let with =
-                        |&top_p| Combination { block_size, name, options, temperature, top_p };
+                        |&top_p| Combination { block_size, kind, numbers, temperature, top_p };
                     all.extend(self.top_p.iter().map(with));
                 }
             }
@@ -88,25 +88,25 @@ impl GridArgs {
     }
 
     /// Each sampler with each of its own options.
-    fn samplers(&self) -> Vec<(SamplerName, SamplerOptions)> {
-        let none = SamplerOptions::default();
-        let each = |name: &SamplerName| {
-            let steps = self.steps.iter().map(|&n| SamplerOptions { steps: Some(n), ..none });
+    fn samplers(&self) -> Vec<(SamplerKind, SamplerNumbers)> {
+        let none = SamplerNumbers::default();
+        let each = |kind: &SamplerKind| {
+            let steps = self.steps.iter().map(|&n| SamplerNumbers { steps: Some(n), ..none });
             let counts =
-                self.per_pass.iter().map(|&n| SamplerOptions { per_pass: Some(n), ..none });
+                self.per_pass.iter().map(|&n| SamplerNumbers { per_pass: Some(n), ..none });
             let thresholds =
-                self.threshold.iter().map(|&p| SamplerOptions { threshold: Some(p), ..none });
+                self.threshold.iter().map(|&p| SamplerNumbers { threshold: Some(p), ..none });
             let bounds = self
                 .entropy_bound
                 .iter()
-                .map(|&b| SamplerOptions { entropy_bound: Some(b), ..none });
+                .map(|&b| SamplerNumbers { entropy_bound: Some(b), ..none });
             let given = steps.chain(counts).chain(thresholds).chain(bounds);
             let mut taken: Vec<_> =
-                given.filter(|options| name.ignored(*options).is_empty()).collect();
+                given.filter(|numbers| ignored(*kind, *numbers).is_empty()).collect();
             if taken.is_empty() {
                 taken.push(none);
             }
-            taken.into_iter().map(|options| (*name, options)).collect::<Vec<_>>()
+            taken.into_iter().map(|numbers| (*kind, numbers)).collect::<Vec<_>>()
         };
         self.sampler.iter().flat_map(each).collect()
     }
@@ -115,16 +115,15 @@ impl GridArgs {
 impl Combination {
     /// How to sample a model of so many cells.
     pub fn sampling(&self, n_cells: usize) -> Sampling {
-        let Combination { name, options, temperature, top_p, .. } = *self;
-        let sampler = name.sampler(options, n_cells);
+        let Combination { kind, numbers, temperature, top_p, .. } = *self;
+        let sampler = kind.sampler(numbers, n_cells);
         Sampling { sampler, temperature: temperature as f32, top_k: 0, top_p: top_p as f32 }
     }
 
     /// The sampler with its number, such as `threshold 0.9`.
     pub fn sampler_words(&self) -> String {
-        let value = self.name.to_possible_value();
-        let name = value.as_ref().map_or("", |value| value.get_name());
-        let SamplerOptions { steps, per_pass, threshold, entropy_bound } = self.options;
+        let name = self.kind.name();
+        let SamplerNumbers { steps, per_pass, threshold, entropy_bound } = self.numbers;
         let count = steps.or(per_pass).map(|n| n.to_string());
         let number = count.or(threshold.or(entropy_bound).map(|x| x.to_string()));
         number.map_or(name.into(), |number| format!("{name} {number}"))
