@@ -7,19 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::view::ColorBy;
 
-/// Samplers to choose from; models that take others take no choice.
-pub const SAMPLERS: [SamplerKind; 9] = [
-    SamplerKind::FirstHitting,
-    SamplerKind::Ancestral,
-    SamplerKind::Random,
-    SamplerKind::LeftToRight,
-    SamplerKind::Confidence,
-    SamplerKind::Entropy,
-    SamplerKind::Margin,
-    SamplerKind::Threshold,
-    SamplerKind::EntropyBounded,
-];
-
 /// How to sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -1,10 +1,10 @@
 //! The sheet with the settings: how long, which sampler, how much chance, how it looks.
 
-use bdlm::sample::SamplerNumber;
+use bdlm::sample::{SamplerKind, SamplerNumber};
 use egui::{Button, ComboBox, DragValue, RichText, Role, Slider, Ui, WidgetInfo};
 
 use crate::app::App;
-use crate::settings::{SAMPLERS, SampleSettings, ThemeChoice};
+use crate::settings::{SampleSettings, ThemeChoice};
 use crate::theme::{note, palette};
 use crate::view::ColorBy;
 
@@ -105,7 +105,9 @@ fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
         .width(ui.available_width() - 8.0)
         .selected_text(settings.sampler.name())
         .show_ui(ui, |ui| {
-            for kind in SAMPLERS {
+            // Models that take the analytic sampler take no choice.
+            let choice = SamplerKind::ALL.into_iter().filter(|&kind| kind != SamplerKind::Analytic);
+            for kind in choice {
                 let response = ui.selectable_value(&mut settings.sampler, kind, kind.name());
                 response.on_hover_text(kind.description());
             }
