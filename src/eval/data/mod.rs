@@ -40,7 +40,7 @@
 //! use bdlm::text::Tokenizer;
 //!
 //! # fn main() -> bdlm::Result<()> {
-//! let file = ModelFiles::embedded().tokenizer.unwrap();
+//! let Some(file) = ModelFiles::embedded().tokenizer else { return Ok(()) };
 //! let tokenizer = Arc::new(Tokenizer::from_bytes(&file, file.path())?);
 //! let story = "Once upon a time there was a fox who lived under a tree.".to_string();
 //! let documents = Documents::new([Ok(story)].into_iter());
