@@ -6,6 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::common::fixtures::Fixture;
+use crate::common::hub::Hub;
 use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, stderr, stdout};
 
 /// The clean sequences of a fixture as a file, and its folder.
@@ -298,4 +299,24 @@ fn text_is_evaluated_as_its_data_set_is_cut() {
     check_failure(&eval(&[]), 1, &["is empty, expected texts"]).unwrap();
     std::fs::write(&path, b"\xff\xfe").unwrap();
     check_failure(&eval(&[]), 1, &["UTF-8"]).unwrap();
+}
+
+#[test]
+fn a_scorer_is_found_on_the_hub_by_its_short_name() {
+    let Some(mut command) = bdlm() else { return };
+    let (_folder, samples) = samples_file();
+    let read = |file: &str| std::fs::read(Path::new(&fixture("gpt2-tiny")).join(file)).unwrap();
+    let files = ["config.json", "model.safetensors"].map(|file| (file, read(file)));
+    let root = "/openai-community/gpt2-large/resolve/main/";
+    let hub = Hub::open(root, &files, ("", 0), None);
+    let home = tempfile::tempdir().unwrap();
+    command.env_remove("HF_HUB_OFFLINE").env("HF_HOME", home.path());
+    command.env("HF_ENDPOINT", hub.options(home.path()).endpoint.unwrap());
+    command.args(["eval", "genppl", "--no-retokenize", "--weights", "f32", "--format", "json"]);
+    // The default scorer is gpt2-large.
+    let found = report(&command.arg("--samples").arg(&samples).output().unwrap());
+    let wanted = f64::from(Fixture::open("gpt2-tiny").f32("genppl.ppl")[0]);
+    let got = found["gen_ppl"].as_f64().unwrap();
+    assert!((got / wanted - 1.0).abs() < 1e-4, "{got}, expected {wanted}");
+    assert_eq!(found["scorer"], "gpt2-large");
 }

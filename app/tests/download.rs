@@ -1,0 +1,107 @@
+//! A download is cancelled where it is: in the hub's client.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use bdlm_app::backend::{EngineBackend, Source};
+use bdlm_app::worker::{Command, Report, Worker};
+
+/// Bytes that the weights are said to have; they never all come.
+const SIZE: usize = 50_000_000;
+
+/// Answers as a hub does, but the weights come slowly. Tells when a client has hung up.
+fn serve(mut stream: TcpStream, hung_up: &Sender<()>) {
+    let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+    let head: Vec<String> =
+        lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    let Some(path) = head.first().and_then(|line| line.split(' ').nth(1)) else { return };
+    let range = head
+        .iter()
+        .find_map(|line| line.to_lowercase().strip_prefix("range: bytes=").map(String::from));
+    let range = range.unwrap_or("0-".into());
+    let (from, to) = range.split_once('-').unwrap();
+    let from: usize = from.parse().unwrap();
+    let config = include_bytes!("../../assets/tales/config.json");
+    let (size, is_config) = match path.rsplit('/').next() {
+        Some("config.json") => (config.len(), true),
+        Some("model.safetensors") => (SIZE, false),
+        _ => {
+            let _ = stream.write_all(
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            );
+            return;
+        }
+    };
+    let end = to.parse().map_or(size, |to: usize| size.min(to + 1));
+    let head = format!(
+        "HTTP/1.1 206 Partial Content\r\nContent-Length: {}\r\nContent-Range: bytes {from}-{}/{size}\r\n\
+         x-repo-commit: 0123456789abcdef\r\netag: \"{is_config}\"\r\nConnection: close\r\n\r\n",
+        end - from,
+        end - 1
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    if is_config {
+        return stream.write_all(&config[from..end]).unwrap();
+    }
+    for at in (from..end).step_by(4096) {
+        if stream.write_all(&vec![0; 4096.min(end - at)]).is_err() {
+            return hung_up.send(()).unwrap();
+        }
+        if end - from > 1 {
+            std::thread::sleep(Duration::from_millis(3));
+        }
+    }
+}
+
+/// Waits for a report of this kind.
+fn wait_for(worker: &Worker, is_it: impl Fn(&Report) -> bool) {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
+        match worker.try_recv().unwrap() {
+            Some(report) if is_it(&report) => return,
+            Some(Report::Failed { error, .. }) => panic!("{error}"),
+            _ => std::thread::sleep(Duration::from_millis(2)),
+        }
+    }
+    panic!("it was not reported");
+}
+
+#[test]
+fn a_cancelled_download_hangs_up_and_can_be_taken_up_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (hung_up, hangs_up) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let hung_up = hung_up.clone();
+            std::thread::spawn(move || serve(stream.unwrap(), &hung_up));
+        }
+    });
+    let home = tempfile::tempdir().unwrap();
+    // SAFETY: the only test of this program; what was started reads no variables.
+    #[allow(unsafe_code, reason = "the hub's client is told by variables")]
+    unsafe {
+        std::env::set_var("HF_ENDPOINT", &endpoint);
+        std::env::set_var("HF_HOME", home.path());
+        std::env::remove_var("HF_HUB_OFFLINE");
+    }
+    let worker = Worker::spawn(EngineBackend::default(), || {}).unwrap();
+    let source = Source { name: "owner/model".into(), adapter: None };
+    let is_under_way = |report: &Report| {
+        matches!(report, Report::Progress(p)
+            if p.what.contains("model.safetensors") && p.part.is_some_and(|part| part > 0.001))
+    };
+    for _ in 0..2 {
+        assert!(worker.send(Command::Find(source.clone(), Box::default())));
+        wait_for(&worker, is_under_way);
+        worker.cancel();
+        wait_for(&worker, |report| matches!(report, Report::Cancelled));
+        hangs_up.recv_timeout(Duration::from_secs(10)).expect("bytes still flow");
+    }
+    // The thread lives, and the embedded model needs no hub.
+    let tales = Source { name: bdlm::hub::DEFAULT_MODEL.into(), adapter: None };
+    assert!(worker.send(Command::Find(tales, Box::default())));
+    wait_for(&worker, |report| matches!(report, Report::Found(_)));
+}
