@@ -36,6 +36,10 @@ impl App {
                 self.go(|_, _| moment, now);
             }
             Action::Activate(pane) => self.active = pane,
+            Action::Hover(pane, cell) => {
+                self.panes[pane].hovered = cell;
+                ctx.request_repaint();
+            }
             Action::Select(pane, cell) => {
                 self.active = pane;
                 let again = self.panes[pane].selected == cell;

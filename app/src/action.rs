@@ -43,6 +43,8 @@ pub enum Action {
     Show(usize, usize),
     /// Timeline and inspector are about this pane.
     Activate(usize),
+    /// The mouse points at a cell of a pane, or at none.
+    Hover(usize, Option<CellAt>),
     /// Inspect a cell of a pane.
     Select(usize, Option<CellAt>),
     /// Steer a cell of a pane.

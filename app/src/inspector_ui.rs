@@ -17,20 +17,27 @@ use crate::worker::SteerBy;
 /// The cell, then the plots.
 pub fn inspector_ui(app: &mut App, ui: &mut Ui, actions: &mut Vec<Action>) {
     let (active, pane) = (app.active, app.pane());
-    let selected = pane.selected;
-    let found = selected.and_then(|at| {
+    let looked_at = pane.hovered.or(pane.selected);
+    let found = looked_at.and_then(|at| {
         let (cell, moments) = pane.recording.cell(pane.position, at)?;
         Some((at, cell.clone(), moments))
     });
-    match (found, selected) {
+    match (found, looked_at) {
         (Some((at, cell, moments)), _) => {
             let listed = candidates(&app.pane().recording, at, moments);
             cell_ui(app, ui, (at, &cell, moments), &listed);
             ui.add_space(6.0);
-            steer_ui(app, ui, (at, &cell), &listed.0, actions);
+            if app.pane().selected == Some(at) {
+                steer_ui(app, ui, (at, &cell), &listed.0, actions);
+            } else {
+                quiet(ui, "Click to hold on to it.");
+            }
         }
         (None, Some(_)) => quiet(ui, "This cell is not there yet at the step that is shown."),
-        (None, None) => quiet(ui, "Choose a word or a cell to see what the model thought of it."),
+        (None, None) => quiet(
+            ui,
+            "Point at a word or a cell to see what the model thought of it; click to hold on to it.",
+        ),
     }
     ui.add_space(8.0);
     ui.separator();
@@ -59,7 +66,10 @@ fn cell_ui(
         CellState::Masked => "masked: this is its candidate".into(),
         CellState::Pinned => "pinned by you".into(),
         CellState::Given => "given by the prompt".into(),
-        CellState::Open { step } => format!("opened at step {}", step + 1),
+        CellState::Open { step } => match pane.recording.pass_of(step, moments) {
+            Some(pass) => format!("opened at step {}, pass {pass}", step + 1),
+            None => format!("opened at step {}", step + 1),
+        },
     };
     quiet(ui, &format!("{state} · entropy {:.2} nats", cell.entropy.max(0.0)));
     if listed.is_empty() {

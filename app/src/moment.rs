@@ -14,9 +14,9 @@ pub struct Moment {
     pub opened: usize,
     /// Cells that are masked still.
     pub masked: usize,
-    /// Mean probability of the tokens of open cells, and mean entropy of masked ones, in nats.
+    /// Mean probability of the open cells' tokens; no number where none is open.
     pub confidence: f32,
-    /// Mean entropy of the cells' distributions, in nats.
+    /// Mean entropy of the masked cells' distributions, in nats; no number where none is masked.
     pub entropy: f32,
     /// Milliseconds since the moment before.
     pub ms: f32,
@@ -44,7 +44,7 @@ pub struct BlockRecord {
     pub end: usize,
     /// Its first and last moments.
     pub moments: [usize; 2],
-    /// Runs of the network, and milliseconds, that it took.
+    /// Runs of the network that it took.
     pub passes: usize,
     /// Milliseconds that it took.
     pub ms: f32,

@@ -113,6 +113,9 @@ fn pane_ui(app: &App, ui: &mut Ui, pane: usize, actions: &mut Vec<Action>) {
                 .glow(glow)
                 .id_salt(pane)
                 .show(ui);
+            if told.hovered != shown.hovered {
+                actions.push(Action::Hover(pane, told.hovered));
+            }
             if let Some(cell) = told.clicked {
                 actions.push(Action::Select(pane, Some(cell)));
             }
@@ -148,7 +151,8 @@ fn heading_ui(app: &App, ui: &mut Ui, pane: usize, actions: &mut Vec<Action>) {
             if let Some(moment) = shown.recording.moments().get(shown.position) {
                 let secs = shown.recording.step(shown.position).map(|step| step.secs);
                 let secs = secs.or(shown.recording.done().map(|done| done.secs)).unwrap_or(0.0);
-                ui.label(format!("NFE {} · {secs:.1} s", moment.nfe));
+                let hint = "Network function evaluations, and seconds of work";
+                ui.label(format!("NFE {} · {secs:.1} s", moment.nfe)).on_hover_text(hint);
             }
         });
         let made_with = match shown.made_with.is_empty() {

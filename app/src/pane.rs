@@ -45,8 +45,10 @@ pub struct Pane {
     pub position: usize,
     /// When it was first shown, in the window's seconds.
     pub shown_at: f64,
-    /// The cell that is inspected.
+    /// The cell that was chosen.
     pub selected: Option<CellAt>,
+    /// The cell that the mouse points at.
+    pub hovered: Option<CellAt>,
     /// Where the run stands.
     pub stage: Stage,
     /// How it was made, in words; empty before there is anything.
@@ -98,7 +100,7 @@ impl Pane {
         if let Some(origin) = self.awaited.take() {
             self.made_with = origin.settings.summary();
             (self.origin, self.recording) = (origin, Recording::default());
-            (self.position, self.selected) = (0, None);
+            (self.position, self.selected, self.hovered) = (0, None, None);
         }
         let before = self.recording.moments().len();
         let was_newest = self.position + 1 >= before;

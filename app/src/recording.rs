@@ -288,6 +288,12 @@ impl Recording {
         Some((cell, block.moments))
     }
 
+    /// The pass of the network after which a cell opened at this step, among some moments.
+    pub fn pass_of(&self, step: usize, [first, last]: [usize; 2]) -> Option<usize> {
+        let at = |moment: usize| self.step(moment).filter(|told| told.step == step);
+        (first..=last).find_map(at).map(|told| told.passes)
+    }
+
     /// Probability of a token in a cell over some moments, where it is known.
     pub fn history(&self, at: CellAt, token: u32, [first, last]: [usize; 2]) -> Vec<(usize, f32)> {
         let mut found = Vec::new();

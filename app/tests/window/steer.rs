@@ -1,6 +1,6 @@
 //! Looking into cells, and steering them.
 
-use bdlm::event::CellState;
+use bdlm::event::{CellState, Event};
 use bdlm::sample::Prompt;
 use bdlm_app::recording::CellAt;
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -61,10 +61,22 @@ fn a_cell_tells_what_it_could_have_been() {
     let candidates = window.query_all_by_label_contains(", probability").count();
     assert_eq!(candidates, 4);
     window.get_by_label_contains("· entropy");
-    // Another click lets go of it.
+    let CellState::Open { step } = states(&mut window)[cell] else { panic!("it is masked") };
+    let told = crate::script::recorded().into_iter().find_map(|event| match event {
+        Event::Step(s) if (s.block_idx, s.step) == (block, step) => Some(s.passes),
+        _ => None,
+    });
+    let pass = told.unwrap();
+    window.get_by_label_contains(&format!(", pass {pass}"));
+    // Another click lets go of it; while the mouse points at it, it is still told of.
     choose(&mut window, is_open);
     assert_eq!(app(&mut window).pane().selected, None);
-    window.get_by_label_contains("Choose a word or a cell");
+    window.get_by_label_contains("Click to hold on to it");
+    window.get_by_label_contains("· entropy");
+    window.hover_at(egui::pos2(300.0, 500.0));
+    window.run_steps(3);
+    assert!(window.query_by_label_contains("· entropy").is_none());
+    window.get_by_label_contains("Point at a word or a cell");
 }
 
 #[test]
