@@ -19,6 +19,9 @@ use crate::worker::Command;
 impl App {
     /// Carries out a wish.
     pub fn act(&mut self, ctx: &Context, action: Action, now: f64) {
+        if action.pane().is_some_and(|pane| pane >= self.panes.len()) {
+            return;
+        }
         match action {
             Action::Generate => self.generate(now),
             Action::Resume => self.resume(now),

@@ -76,3 +76,18 @@ pub enum Action {
     /// Take the banner away.
     Dismiss,
 }
+
+impl Action {
+    /// The pane that it is about; one that the same frame has closed is not there any more.
+    pub fn pane(&self) -> Option<usize> {
+        match self {
+            Action::Show(pane, _)
+            | Action::Activate(pane)
+            | Action::Hover(pane, _)
+            | Action::Select(pane, _)
+            | Action::Steer(pane, ..)
+            | Action::Branch(pane, _) => Some(*pane),
+            _ => None,
+        }
+    }
+}

@@ -168,7 +168,15 @@ fn a_wish_that_is_not_granted_leaves_everything_as_it_was() {
     let mut window = replay();
     let (before, at) = (moments(&mut window), position(&mut window));
     let ctx = window.ctx.clone();
+    // Wishes for a side that the same frame has closed are among them.
     for action in [
+        Action::Compare(true),
+        Action::Compare(false),
+        Action::Hover(1, None),
+        Action::Select(1, None),
+        Action::Activate(1),
+        Action::Show(1, 3),
+        Action::Branch(1, 0),
         Action::StepOn,
         Action::Steer(0, 0, bdlm_app::worker::SteerBy::Mask),
         Action::CancelLoad,
