@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::backend::{Progress, Source};
 use crate::export::{self, Export, Format, Scene};
 use crate::pane::{Origin, Pane, Stage};
-use crate::recording::Recording;
+use crate::recording::{CellAt, Recording};
 use crate::reports::{Banner, Remedy};
 use crate::settings::SampleSettings;
 use crate::worker::Command;
@@ -43,12 +43,7 @@ impl App {
                 self.panes[pane].hovered = cell;
                 ctx.request_repaint();
             }
-            Action::Select(pane, cell) => {
-                self.active = pane;
-                let again = self.panes[pane].selected == cell;
-                self.panes[pane].selected = if again { None } else { cell };
-                (self.sheet, self.pin) = (Sheet::Inspector, String::new());
-            }
+            Action::Select(pane, cell) => self.select(pane, cell),
             Action::Steer(pane, cell, by) => {
                 self.playing = false;
                 self.panes[pane].steer(&self.worker, pane, cell, by);
@@ -81,6 +76,14 @@ impl App {
             Action::Remedy => self.remedy(now),
             Action::Dismiss => self.banner = None,
         }
+    }
+
+    /// Holds on to a cell, or lets go of it if it is held already.
+    fn select(&mut self, pane: usize, cell: Option<CellAt>) {
+        self.active = pane;
+        let again = self.panes[pane].selected == cell;
+        self.panes[pane].selected = if again { None } else { cell };
+        (self.sheet, self.pin) = (Sheet::Inspector, String::new());
     }
 
     fn generate(&mut self, now: f64) {
