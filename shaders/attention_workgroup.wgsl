@@ -81,7 +81,8 @@ fn product(query: u32, key: u32) -> f32 {
     var sum = 0.0;
     for (var d = 0u; d < D / 8u; d++) {
         let k = key8(key + d);
-        sum += dot(q[2u * (query + d)], k.lo) + dot(q[2u * (query + d) + 1u], k.hi);
+        let q = query8(query + d);
+        sum += dot(q.lo, k.lo) + dot(q.hi, k.hi);
     }
     return sum;
 }

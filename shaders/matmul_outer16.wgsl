@@ -1,8 +1,8 @@
 // Matrix product for software adapters: outer products of 16 rows and 32 columns, or 64.
 //
-// As matmul_outer8, but a load of x serves all columns and a load of w all rows: 12 loads do the
-// work of 24. The sums stand in arrays of 8, since drivers unroll loops of 8 and would keep longer
-// arrays out of registers. The wide form takes twice as long to compile.
+// As matmul_outer8, but a load of w serves twice as many rows. The sums stand in arrays of 8, since
+// drivers unroll loops of 8 and would keep longer arrays out of registers. The wide form takes
+// twice as long to compile.
 
 override WIDE: bool;         // 64 columns, else 32
 
@@ -12,11 +12,19 @@ fn matmul_outer16(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let m0 = tile.y * 16u;
-    let n0 = tile.x * select(32u, 64u, WIDE) + lane;
-    var top_left: array<vec4<f32>, 8>;       // [row of the tile][column / 8]
-    var top_right: array<vec4<f32>, 8>;      // columns 32 ..
+    let n0 = tile.x * select(32u, 64u, WIDE) + 4u * lane;
+    var top_left: array<vec4<f32>, 8>;       // [row of the tile], columns n0 ..
+    var top_right: array<vec4<f32>, 8>;      // columns n0 + 32 ..
     var bottom_left: array<vec4<f32>, 8>;    // rows 8 ..
     var bottom_right: array<vec4<f32>, 8>;
+    for (var r = 0u; r < 8u; r++) {
+        top_left[r] = bias4(n0);
+        bottom_left[r] = bias4(n0);
+        if (WIDE) {
+            top_right[r] = bias4(n0 + 32u);
+            bottom_right[r] = bias4(n0 + 32u);
+        }
+    }
     for (var k8 = 0u; k8 < K / 8u; k8++) {
         let left = columns(n0, k8);
         var right: Columns;

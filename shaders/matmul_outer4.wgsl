@@ -11,9 +11,15 @@ fn matmul_outer4(
     @builtin(subgroup_invocation_id) lane: u32,
 ) {
     let m0 = tile.y * 4u;
-    let n0 = tile.x * select(32u, 64u, WIDE) + lane;
-    var left: array<vec4<f32>, 4>;       // [row of the tile][column / 8]
-    var right: array<vec4<f32>, 4>;      // columns 32 ..
+    let n0 = tile.x * select(32u, 64u, WIDE) + 4u * lane;
+    var left: array<vec4<f32>, 4>;       // [row of the tile], columns n0 ..
+    var right: array<vec4<f32>, 4>;      // columns n0 + 32 ..
+    for (var r = 0u; r < 4u; r++) {
+        left[r] = bias4(n0);
+        if (WIDE) {
+            right[r] = bias4(n0 + 32u);
+        }
+    }
     for (var k8 = 0u; k8 < K / 8u; k8++) {
         let x_both = x[(m0 + lane % 4u) * (K / 4u) + 2u * k8 + lane / 4u];
         let a = columns(n0, k8);

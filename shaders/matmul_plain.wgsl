@@ -8,10 +8,10 @@ fn matmul_plain(
 ) {
     let m0 = tile.y * 4u;
     let n0 = tile.x * 32u + lane * 4u;
-    var s0 = vec4(0.0);
-    var s1 = vec4(0.0);
-    var s2 = vec4(0.0);
-    var s3 = vec4(0.0);
+    var s0 = bias4(n0);
+    var s1 = s0;
+    var s2 = s0;
+    var s3 = s0;
     for (var k8 = 0u; k8 < K / 8u; k8++) {
         let w0 = weights(n0, k8);
         let w1 = weights(n0 + 1u, k8);
@@ -25,15 +25,8 @@ fn matmul_plain(
         s2 += x[i + 2u * (K / 4u)] * lo + x[i + 2u * (K / 4u) + 1u] * hi;
         s3 += x[i + 3u * (K / 4u)] * lo + x[i + 3u * (K / 4u) + 1u] * hi;
     }
-    store_row(m0, n0, s0);
-    store_row(m0 + 1u, n0, s1);
-    store_row(m0 + 2u, n0, s2);
-    store_row(m0 + 3u, n0, s3);
-}
-
-fn store_row(m: u32, n: u32, sum: vec4<f32>) {
-    store(m, n, sum.x);
-    store(m, n + 1u, sum.y);
-    store(m, n + 2u, sum.z);
-    store(m, n + 3u, sum.w);
+    store4(m0, n0, s0);
+    store4(m0 + 1u, n0, s1);
+    store4(m0 + 2u, n0, s2);
+    store4(m0 + 3u, n0, s3);
 }

@@ -49,10 +49,11 @@ fn matmul_rows(
     partial[6u * LANES + lane] = s6;
     partial[7u * LANES + lane] = s7;
     workgroupBarrier();
-    // Lane = 4 * row + column.
-    var sum = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        sum += partial[lane / 4u * LANES + i][lane % 4u];
+    if (lane < 8u) {
+        var sum = bias4(n0);
+        for (var i = 0u; i < LANES; i++) {
+            sum += partial[lane * LANES + i];
+        }
+        store4(m0 + lane, n0, sum);
     }
-    store(m0 + lane / 4u, n0 + lane % 4u, sum);
 }

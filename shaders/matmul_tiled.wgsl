@@ -16,10 +16,10 @@ fn matmul_tiled(
     let n0 = tile.x * 64u;
     let column = lane % 16u * 4u;
     let row = lane / 16u * 4u;
-    var s0 = vec4(0.0);
-    var s1 = vec4(0.0);
-    var s2 = vec4(0.0);
-    var s3 = vec4(0.0);
+    var s0 = bias4(n0 + column);
+    var s1 = s0;
+    var s2 = s0;
+    var s3 = s0;
     for (var k0 = 0u; k0 < K; k0 += TILE_K) {
         stage(m0, n0, k0, lane);
         workgroupBarrier();
@@ -34,12 +34,10 @@ fn matmul_tiled(
         }
         workgroupBarrier();
     }
-    for (var c = 0u; c < 4u; c++) {
-        store(m0 + row, n0 + column + c, s0[c]);
-        store(m0 + row + 1u, n0 + column + c, s1[c]);
-        store(m0 + row + 2u, n0 + column + c, s2[c]);
-        store(m0 + row + 3u, n0 + column + c, s3[c]);
-    }
+    store4(m0 + row, n0 + column, s0);
+    store4(m0 + row + 1u, n0 + column, s1);
+    store4(m0 + row + 2u, n0 + column, s2);
+    store4(m0 + row + 3u, n0 + column, s3);
 }
 
 // Lanes 0..128 fetch eight weights each, all lanes four activations; zeros beyond K.

@@ -18,11 +18,31 @@ fn unpack_f16(p: vec4<u32>) -> Eight {
     return Eight(vec4(a, b), vec4(c, d));
 }
 
+// Eight f32 numbers as they are.
+fn unpack_f32(lo: vec4<u32>, hi: vec4<u32>) -> Eight {
+    return Eight(bitcast<vec4<f32>>(lo), bitcast<vec4<f32>>(hi));
+}
+
+fn pack_f16(x: Eight) -> vec4<u32> {
+    return vec4(
+        pack2x16float(x.lo.xy),
+        pack2x16float(x.lo.zw),
+        pack2x16float(x.hi.xy),
+        pack2x16float(x.hi.zw),
+    );
+}
+
+// Where texel i of a tensor lies in its texture.
+const TEXTURE_WIDTH = 4096u;
+fn texel(i: u32) -> vec2<u32> {
+    return vec2(i % TEXTURE_WIDTH, i / TEXTURE_WIDTH);
+}
+
 // GELU, tanh approximation. The argument is clamped: tanh of large numbers overflows on some
 // drivers, and beyond 10 the result does not change.
-fn gelu_tanh(x: f32) -> f32 {
+fn gelu_tanh(x: vec4<f32>) -> vec4<f32> {
     let inner = 0.7978845608028654 * (x + 0.044715 * x * x * x);
-    return 0.5 * x * (1.0 + tanh(clamp(inner, -10.0, 10.0)));
+    return 0.5 * x * (1.0 + tanh(clamp(inner, vec4(-10.0), vec4(10.0))));
 }
 
 // Counter-based random bits. Source: Jarzynski and Olano, Hash Functions for GPU Rendering, 2020.

@@ -3,7 +3,7 @@
 mod common;
 
 use bdlm::event::Event;
-use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
+use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily, Memory};
 use bdlm::hub::ModelFiles;
 use bdlm::sample::{Engine, Prompt, Request, Watch};
 use bdlm::{Error, wgpu};
@@ -43,7 +43,7 @@ fn a_host_s_own_device_gives_the_same_text() {
     for features in [wgpu::Features::empty(), wgpu::Features::SUBGROUP] {
         let (device, queue) = host_device(features).unwrap();
         let adopted = Gpu::adopt(device, queue, &GpuOptions::default()).unwrap();
-        assert!(adopted.max_binding_bytes() <= 128 << 20);
+        assert!(adopted.max_bytes(Memory::Buffer) <= 128 << 20);
         assert_eq!(ids(&adopted), wanted, "{features:?}, {:?} kernels", adopted.kernels());
     }
 }

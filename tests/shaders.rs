@@ -1,6 +1,6 @@
 //! Every shader, as text: parsed and validated by naga without a GPU.
 
-use bdlm::gpu::{KERNELS, KernelSource};
+use bdlm::gpu::{KERNELS, KernelSource, TEXTURE_WIDTH};
 use bdlm::sample::StepUniform;
 use naga::valid::{Capabilities, SubgroupOperationSet, ValidationFlags, Validator};
 
@@ -16,6 +16,12 @@ fn check(wgsl: &str, kernel: &str) -> Result<(), String> {
     let entry_points: Vec<_> = module.entry_points.iter().map(|e| e.name.as_str()).collect();
     if entry_points != [kernel] {
         return Err(format!("entry points are {entry_points:?}, expected [{kernel:?}]"));
+    }
+    let bindings = module.global_variables.iter().filter_map(|(_, v)| Some(v.binding?.binding));
+    let mut bindings: Vec<u32> = bindings.collect();
+    bindings.sort_unstable();
+    if !bindings.iter().copied().eq(0..bindings.len() as u32) {
+        return Err(format!("bindings are {bindings:?}, expected 0..n"));
     }
     let with_default = module.overrides.iter().find(|(_, o)| o.init.is_some());
     match with_default {
@@ -37,6 +43,8 @@ fn a_wrong_shader_is_rejected() {
     assert!(check(&shader(""), "right").is_ok());
     assert!(check(&shader("let x = missing;"), "right").is_err());
     assert!(check(&shader(""), "wrong").is_err());
+    let gap = "@group(0) @binding(1) var<storage, read> x: array<u32>; ";
+    assert!(check(&format!("{gap}{}", shader("_ = x[0];")), "right").is_err());
     assert!(check(&format!("override N: u32 = 1u; {}", shader("_ = N;")), "right").is_err());
 }
 
@@ -48,6 +56,17 @@ fn every_shader_file_is_in_the_table_or_joined_to_one() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(joined.contains(&text), "{} is not used by any kernel", path.display());
+    }
+}
+
+#[test]
+fn textures_are_as_wide_as_the_shaders_think() {
+    for kernel in KERNELS {
+        let module = naga::front::wgsl::parse_str(&kernel.wgsl()).unwrap();
+        let named = |(_, c): &(_, &naga::Constant)| c.name.as_deref() == Some("TEXTURE_WIDTH");
+        let (_, constant) = module.constants.iter().find(named).unwrap();
+        let wanted = naga::Expression::Literal(naga::Literal::U32(TEXTURE_WIDTH));
+        assert_eq!(module.global_expressions[constant.init], wanted);
     }
 }
 

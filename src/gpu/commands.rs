@@ -51,10 +51,13 @@ impl<'g> Commands<'g> {
     }
 
     /// Appends a copy of `bytes` from one tensor to another, offsets in bytes.
-    pub fn copy(&mut self, from: (&Tensor, u64), to: (&Tensor, u64), bytes: u64) {
-        let (source, destination) = (from.0.buffer(), to.0.buffer());
-        let (from_at, to_at) = (from.0.offset_bytes() + from.1, to.0.offset_bytes() + to.1);
-        self.encoder.copy_buffer_to_buffer(source, from_at, destination, to_at, bytes);
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the second one is no buffer.
+    pub fn copy(&mut self, from: (&Tensor, u64), to: (&Tensor, u64), bytes: u64) -> Result<()> {
+        let (buffer, at) = to.0.buffer().ok_or_else(|| to.0.misfit(from.0.shape()))?;
+        from.0.encode_copy(&mut self.encoder, (from.1, bytes), (buffer, at + to.1));
+        Ok(())
     }
 
     /// Sends the commands without waiting.
@@ -67,13 +70,17 @@ impl<'g> Commands<'g> {
     /// # Errors
     /// [`Error::DeviceLost`].
     pub async fn read<T: bytemuck::Pod>(
-        self,
+        mut self,
         tensor: &Tensor,
         count: usize,
         staging: &Readback,
     ) -> Result<Vec<T>> {
         let bytes = (count * size_of::<T>()) as u64;
-        self.read_buffer(tensor.buffer(), bytes, staging).await
+        let copied = tensor.copied_bytes(bytes);
+        let larger = (copied > bytes).then(|| Readback::new(self.gpu, copied));
+        let staging = larger.as_ref().unwrap_or(staging);
+        tensor.encode_copy(&mut self.encoder, (0, bytes), (&staging.buffer, 0));
+        self.read_staged(bytes, staging).await
     }
 
     /// Sends the commands and waits for the profiler's times.
@@ -82,18 +89,13 @@ impl<'g> Commands<'g> {
     /// [`Error::DeviceLost`].
     pub async fn read_times(mut self, profiler: &mut Profiler) -> Result<Vec<KernelTime>> {
         let (gpu, (resolved, bytes)) = (self.gpu, profiler.resolve(&mut self.encoder));
-        let resolved = resolved.clone();
-        let ticks = self.read_buffer(&resolved, bytes, &Readback::new(gpu, bytes)).await?;
+        let staging = Readback::new(gpu, bytes);
+        self.encoder.copy_buffer_to_buffer(resolved, 0, &staging.buffer, 0, bytes);
+        let ticks = self.read_staged(bytes, &staging).await?;
         Ok(profiler.take(&ticks, f64::from(gpu.queue().get_timestamp_period())))
     }
 
-    async fn read_buffer<T: bytemuck::Pod>(
-        mut self,
-        buffer: &wgpu::Buffer,
-        bytes: u64,
-        staging: &Readback,
-    ) -> Result<Vec<T>> {
-        self.encoder.copy_buffer_to_buffer(buffer, 0, &staging.buffer, 0, bytes);
+    async fn read_staged<T: bytemuck::Pod>(self, bytes: u64, staging: &Readback) -> Result<Vec<T>> {
         let gpu = self.gpu;
         self.submit();
         gpu.check()?;

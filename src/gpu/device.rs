@@ -4,6 +4,8 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::gpu::plan::Pipelines;
+use crate::gpu::tensor::Memory;
+use crate::gpu::texels::LINE_BYTES;
 use crate::{Error, Result};
 
 /// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
@@ -61,6 +63,7 @@ struct Inner {
     kernels: KernelFamily,
     checked_shaders: bool,
     max_binding_bytes: u64,
+    max_texels_bytes: u64,
     failure: Arc<Mutex<Option<String>>>,
     pipelines: OnceLock<Pipelines>,
 }
@@ -130,13 +133,16 @@ impl Gpu {
         }
         let limits = device.limits();
         let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        let texels_limit = u64::from(limits.max_texture_dimension_2d) * LINE_BYTES;
+        let wanted = options.max_binding_bytes.unwrap_or(adapter_limit.max(texels_limit));
         let inner = Inner {
             device,
             queue,
             info,
             kernels,
             checked_shaders: options.checked_shaders,
-            max_binding_bytes: options.max_binding_bytes.unwrap_or(u64::MAX).min(adapter_limit),
+            max_binding_bytes: wanted.min(adapter_limit),
+            max_texels_bytes: wanted.next_multiple_of(LINE_BYTES).min(texels_limit),
             failure,
             pipelines: OnceLock::new(),
         };
@@ -173,9 +179,12 @@ impl Gpu {
         self.inner.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// The largest buffer that can be made and bound whole, in bytes.
-    pub fn max_binding_bytes(&self) -> u64 {
-        self.inner.max_binding_bytes
+    /// The largest tensor that can be made and bound whole, in bytes.
+    pub fn max_bytes(&self, memory: Memory) -> u64 {
+        match memory {
+            Memory::Buffer => self.inner.max_binding_bytes,
+            Memory::Texels => self.inner.max_texels_bytes,
+        }
     }
 
     pub(crate) fn checked_shaders(&self) -> bool {

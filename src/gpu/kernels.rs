@@ -1,14 +1,19 @@
 //! The table of kernels, and the one place where variants are chosen: by the adapter's kind, the
 //! number of rows and the shape, by rules that were measured.
 
-use crate::gpu::KernelFamily;
 use crate::gpu::plan::{KernelSource, Overrides};
+use crate::gpu::{KernelFamily, Memory};
 
-/// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
+/// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs;
+/// `kernel!(texels "stem", ..)`: the variant whose tables lie in texels.
 macro_rules! kernel {
+    (texels $name:literal $(, $part:literal)*) => {
+        KernelSource { memory: Memory::Texels, ..kernel!($name $(, $part)*) }
+    };
     ($name:literal $(, $part:literal)*) => {
         KernelSource {
             name: $name,
+            memory: Memory::Buffer,
             parts: &[
                 include_str!(concat!("../../shaders/", $name, ".wgsl")),
                 $(include_str!(concat!("../../shaders/", $part, ".wgsl")),)*
@@ -21,6 +26,7 @@ macro_rules! kernel {
 /// Every kernel; tests validate each.
 pub const KERNELS: &[KernelSource] = &[
     EMBEDDING,
+    EMBEDDING_TEXELS,
     NORM,
     MATMUL_OUTER4,
     MATMUL_OUTER8,
@@ -29,6 +35,7 @@ pub const KERNELS: &[KernelSource] = &[
     MATMUL_ROWS,
     MATMUL_TILED,
     ROTARY,
+    ROTARY_TEXELS,
     ATTENTION_OUTER,
     ATTENTION_WORKGROUP,
     THRESHOLD,
@@ -39,23 +46,45 @@ pub const KERNELS: &[KernelSource] = &[
     CROSS_ENTROPY,
 ];
 
-pub(crate) const EMBEDDING: KernelSource = kernel!("embedding");
+const EMBEDDING: KernelSource = kernel!("embedding", "weights", "weights_buffer");
+const EMBEDDING_TEXELS: KernelSource = kernel!(texels "embedding", "weights", "weights_texels");
 pub(crate) const NORM: KernelSource = kernel!("norm", "reduce");
-const MATMUL_OUTER4: KernelSource = kernel!("matmul_outer4", "columns", "matmul");
-const MATMUL_OUTER8: KernelSource = kernel!("matmul_outer8", "columns", "matmul");
-const MATMUL_OUTER16: KernelSource = kernel!("matmul_outer16", "columns", "matmul");
-const MATMUL_PLAIN: KernelSource = kernel!("matmul_plain", "matmul");
-const MATMUL_ROWS: KernelSource = kernel!("matmul_rows", "matmul");
-const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul");
-pub(crate) const ROTARY: KernelSource = kernel!("rotary");
-pub(crate) const ATTENTION_OUTER: KernelSource = kernel!("attention_outer", "cache");
-pub(crate) const ATTENTION_WORKGROUP: KernelSource = kernel!("attention_workgroup", "cache");
+const MATMUL_OUTER4: KernelSource =
+    kernel!(texels "matmul_outer4", "columns", "matmul", "weights", "weights_texels");
+const MATMUL_OUTER8: KernelSource =
+    kernel!(texels "matmul_outer8", "columns", "matmul", "weights", "weights_texels");
+const MATMUL_OUTER16: KernelSource =
+    kernel!(texels "matmul_outer16", "columns", "matmul", "weights", "weights_texels");
+const MATMUL_PLAIN: KernelSource = kernel!("matmul_plain", "matmul", "weights", "weights_buffer");
+const MATMUL_ROWS: KernelSource = kernel!("matmul_rows", "matmul", "weights", "weights_buffer");
+const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul", "weights", "weights_buffer");
+const ROTARY: KernelSource = kernel!("rotary", "rotary_buffer");
+const ROTARY_TEXELS: KernelSource = kernel!(texels "rotary", "rotary_texels");
+pub(crate) const ATTENTION_OUTER: KernelSource =
+    kernel!(texels "attention_outer", "attention_rows", "cache_texels");
+pub(crate) const ATTENTION_WORKGROUP: KernelSource = kernel!("attention_workgroup", "cache_buffer");
 pub(crate) const THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
 pub(crate) const DRAW: KernelSource = kernel!("draw", "sampling");
 pub(crate) const REVEAL: KernelSource = kernel!("reveal", "sampling");
 pub(crate) const CANDIDATES: KernelSource = kernel!("candidates", "sampling", "reduce");
 pub(crate) const GATHER: KernelSource = kernel!("gather");
 pub(crate) const CROSS_ENTROPY: KernelSource = kernel!("cross_entropy", "reduce");
+
+/// The embedding of a table in such memory.
+pub(crate) fn embedding(table: Memory) -> KernelSource {
+    match table {
+        Memory::Buffer => EMBEDDING,
+        Memory::Texels => EMBEDDING_TEXELS,
+    }
+}
+
+/// The rotation that writes to such memory.
+pub(crate) fn rotary(cache: Memory) -> KernelSource {
+    match cache {
+        Memory::Buffer => ROTARY,
+        Memory::Texels => ROTARY_TEXELS,
+    }
+}
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
 pub(crate) struct Tiling {
@@ -72,17 +101,16 @@ const NARROW: Overrides<'static> = &[("WIDE", 0.0)];
 
 /// The matrix product for `rows` rows and a weight `[N, K]`.
 ///
-/// On lavapipe taller and wider tiles do more per load (18, 28 and 35 GFLOP/s for 4, 8 and 16 rows,
-/// 21 and 41 for wide ones of 4 and 16; 32 rows gain nothing more) but compile longer, the widest
-/// a second for each shape: too long for the passes of a small model.
+/// On lavapipe taller and wider tiles do more per load (24, 33 and 33 GFLOP/s a core for 4, 8 and 16
+/// rows and 64 columns, 19, 27 and 30 for 32 columns; 128 columns gain nothing more) but compile
+/// longer, the widest a second for each shape: too long for the passes of a small model.
 pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize, [n, k]: [usize; 2]) -> Tiling {
     let is_wide = n.min(k) >= 512;
+    let (outer_columns, outer_overrides) = if is_wide { (64, WIDE) } else { (32, NARROW) };
     let (kernel, rows, columns, overrides) = match (family, rows) {
-        (KernelFamily::Outer, ..=4) if is_wide => (MATMUL_OUTER4, 4, 64, WIDE),
-        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, 32, NARROW),
-        (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, 32, NONE),
-        (KernelFamily::Outer, _) if is_wide => (MATMUL_OUTER16, 16, 64, WIDE),
-        (KernelFamily::Outer, _) => (MATMUL_OUTER16, 16, 32, NARROW),
+        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, outer_columns, outer_overrides),
+        (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, outer_columns, outer_overrides),
+        (KernelFamily::Outer, _) => (MATMUL_OUTER16, 16, outer_columns, outer_overrides),
         (KernelFamily::Plain, _) => (MATMUL_PLAIN, 4, 32, NONE),
         (KernelFamily::Workgroup, ..=32) => (MATMUL_ROWS, 8, 4, NONE),
         (KernelFamily::Workgroup, _) => (MATMUL_TILED, 64, 64, NONE),
@@ -101,12 +129,23 @@ pub(crate) fn weight_panel(family: KernelFamily) -> usize {
     }
 }
 
+/// What weights lie in.
+pub(crate) fn weight_memory(family: KernelFamily) -> Memory {
+    match family {
+        KernelFamily::Outer => Memory::Texels,
+        KernelFamily::Workgroup | KernelFamily::Plain => Memory::Buffer,
+    }
+}
+
 /// Widest head that the outer-product attention holds in registers.
 const OUTER_HEAD_WIDTH: usize = 64;
 
-/// True if attention runs as an outer product.
-pub(crate) fn attention_is_outer(family: KernelFamily, head_width: usize) -> bool {
-    family == KernelFamily::Outer && head_width <= OUTER_HEAD_WIDTH
+/// What queries, keys and values lie in: texels where attention runs as an outer product.
+pub fn attention_memory(family: KernelFamily, head_width: usize) -> Memory {
+    match family {
+        KernelFamily::Outer if head_width <= OUTER_HEAD_WIDTH => Memory::Texels,
+        _ => Memory::Buffer,
+    }
 }
 
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save

@@ -7,16 +7,18 @@ mod ops;
 mod plan;
 mod profile;
 mod tensor;
+mod texels;
 mod weight;
 
 pub use commands::{Commands, Readback};
 pub use device::{Gpu, GpuOptions, KernelFamily};
-pub use kernels::KERNELS;
+pub use kernels::{KERNELS, attention_memory};
 pub use ops::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS, STEP_WORDS,
     SUM_WORDS, Sequences, Vocabulary, draw_chunks,
 };
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
-pub use tensor::{COLUMN_PAD, DType, ROW_PAD, Tensor};
+pub use tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};
+pub use texels::TEXTURE_WIDTH;
 pub use weight::{Part, Weight, weight_bytes};

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::gpu::profile::Profiler;
-use crate::gpu::{Gpu, Tensor};
+use crate::gpu::{Gpu, Memory, Tensor};
 use crate::{Error, Result};
 
 /// Sizes and switches of a kernel: its WGSL `override`s.
@@ -15,6 +15,8 @@ pub type Overrides<'a> = &'a [(&'static str, f64)];
 pub struct KernelSource {
     /// File stem, entry point and profiler label.
     pub name: &'static str,
+    /// What its tables lie in: variants of one name differ in it.
+    pub memory: Memory,
     /// Parts that are joined to one module, the kernel itself first.
     pub parts: &'static [&'static str],
 }
@@ -29,6 +31,7 @@ impl KernelSource {
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     kernel: &'static str,
+    memory: Memory,
     overrides: Vec<(&'static str, u64)>,
 }
 
@@ -46,7 +49,7 @@ impl Pipelines {
         overrides: Overrides,
     ) -> Result<wgpu::ComputePipeline> {
         let bits = overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect();
-        let key = Key { kernel: source.name, overrides: bits };
+        let key = Key { kernel: source.name, memory: source.memory, overrides: bits };
         let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = by_key.get(&key) {
             return Ok(pipeline.clone());

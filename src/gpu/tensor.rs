@@ -1,9 +1,11 @@
-//! Buffers with a shape. A tensor's buffer may be longer than its shape: activations are padded
-//! to whole tiles so that kernels need no bounds checks on rows.
+//! Numbers on the device, with a shape. A tensor's memory may be longer than its shape: activations
+//! are padded to whole tiles so that kernels need no bounds checks on rows.
 
 use bytemuck::Pod;
 
 use crate::gpu::Gpu;
+use crate::gpu::kernels::attention_memory;
+use crate::gpu::texels::{self, LINE_BYTES, TEXEL_BYTES};
 use crate::{Error, Result};
 
 /// Rows of activations are padded to a multiple of this, the tallest tile of any kernel.
@@ -33,11 +35,27 @@ impl DType {
     }
 }
 
-/// A shaped buffer on the device. Cheap to clone; clones share the buffer.
+/// What a tensor's numbers lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Memory {
+    /// A buffer.
+    Buffer,
+    /// The texels of a storage texture, 16 bytes each, row after row. Software adapters load a
+    /// texel three times as fast as as many bytes of a buffer.
+    Texels,
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Buffer(wgpu::Buffer),
+    Texels(wgpu::Texture, wgpu::TextureView),
+}
+
+/// Numbers on the device. Cheap to clone; clones share the memory.
 #[derive(Clone, Debug)]
 pub struct Tensor {
     label: String,
-    buffer: wgpu::Buffer,
+    store: Store,
     offset: u64,
     shape: Vec<usize>,
     dtype: DType,
@@ -55,32 +73,42 @@ impl Tensor {
         dtype: DType,
         pad_rows: usize,
     ) -> Result<Tensor> {
+        Tensor::in_memory(gpu, Memory::Buffer, label, shape, dtype, pad_rows)
+    }
+
+    /// As [`Tensor::padded`], in either memory.
+    ///
+    /// # Errors
+    /// As [`Tensor::padded`].
+    pub fn in_memory(
+        gpu: &Gpu,
+        memory: Memory,
+        label: &str,
+        shape: &[usize],
+        dtype: DType,
+        pad_rows: usize,
+    ) -> Result<Tensor> {
         let rows = shape.first().copied().unwrap_or(1).next_multiple_of(pad_rows);
         let row: usize = shape.iter().skip(1).product();
-        let size = ((rows * row * dtype.bytes()) as u64).next_multiple_of(16).max(16);
-        let limit = gpu.max_binding_bytes();
+        let size = memory_bytes(memory, rows * row, dtype);
+        let limit = gpu.max_bytes(memory);
         if size > limit {
             let advice = "try a smaller --batch or --length, or another adapter";
             return Err(Error::TooLarge { what: label.into(), got: size, limit, advice });
         }
         let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some(label),
-            size,
-            usage: wgpu::BufferUsages::STORAGE
-                | wgpu::BufferUsages::COPY_SRC
-                | wgpu::BufferUsages::COPY_DST
-                | if size <= UNIFORM_BYTES {
-                    wgpu::BufferUsages::UNIFORM
-                } else {
-                    wgpu::BufferUsages::empty()
-                },
-            mapped_at_creation: false,
-        });
+        let store = match memory {
+            Memory::Buffer => buffer(gpu, label, size),
+            Memory::Texels => {
+                let texture = texels::create(gpu, label, size);
+                let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+                Store::Texels(texture, view)
+            }
+        };
         if pollster::block_on(scope.pop()).is_some() {
             return Err(Error::OutOfMemory(format!("{label} needs {size} bytes")));
         }
-        Ok(Tensor { label: label.into(), buffer, offset: 0, shape: shape.to_vec(), dtype })
+        Ok(Tensor { label: label.into(), store, offset: 0, shape: shape.to_vec(), dtype })
     }
 
     /// A zeroed activation tensor, its rows padded to [`ROW_PAD`].
@@ -89,6 +117,22 @@ impl Tensor {
     /// As [`Tensor::padded`].
     pub fn activation(gpu: &Gpu, label: &str, shape: &[usize]) -> Result<Tensor> {
         Tensor::padded(gpu, label, shape, DType::F32, ROW_PAD)
+    }
+
+    /// A zeroed tensor of queries, keys or values, where attention over heads of this width reads
+    /// them from.
+    ///
+    /// # Errors
+    /// As [`Tensor::padded`].
+    pub fn attended(
+        gpu: &Gpu,
+        label: &str,
+        shape: &[usize],
+        dtype: DType,
+        head_width: usize,
+    ) -> Result<Tensor> {
+        let memory = attention_memory(gpu.kernels(), head_width);
+        Tensor::in_memory(gpu, memory, label, shape, dtype, 1)
     }
 
     /// A tensor with the given numbers.
@@ -110,10 +154,13 @@ impl Tensor {
     /// Overwrites the tensor from its beginning. Takes effect before the next submit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are more numbers than the buffer holds.
+    /// [`Error::Shape`] if there are more numbers than it has room for.
     pub fn write<T: Pod>(&self, gpu: &Gpu, data: &[T]) -> Result<()> {
         let bytes: &[u8] = bytemuck::cast_slice(data);
-        if self.offset + bytes.len() as u64 > self.buffer.size() {
+        if self.offset + bytes.len() as u64 > self.size_bytes() {
+            return Err(self.misfit(&[data.len()]));
+        }
+        if self.memory() == Memory::Texels && !self.offset.is_multiple_of(LINE_BYTES) {
             return Err(self.misfit(&[data.len()]));
         }
         // One large write stages the whole of it at once: chunks with a submit each are faster.
@@ -122,13 +169,16 @@ impl Tensor {
                 gpu.queue().submit([]);
             }
             let at = self.offset + (i * UPLOAD_CHUNK_BYTES) as u64;
-            gpu.queue().write_buffer(&self.buffer, at, chunk);
+            match &self.store {
+                Store::Buffer(buffer) => gpu.queue().write_buffer(buffer, at, chunk),
+                Store::Texels(texture, _) => texels::write(gpu, texture, at, chunk),
+            }
         }
         Ok(())
     }
 
-    /// Rows `from .. from + count`, sharing the buffer. `from` must be a multiple of 64, so that
-    /// the view begins where a binding can.
+    /// Rows `from .. from + count`, sharing the memory. `from` must be a multiple of 64, so that
+    /// the view begins where a binding can; kernels skip what a texture holds before it.
     ///
     /// # Errors
     /// [`Error::Shape`] if there are fewer rows, or a binding cannot begin there.
@@ -178,30 +228,105 @@ impl Tensor {
         self.dtype
     }
 
-    /// The buffer, padding included.
-    pub fn buffer(&self) -> &wgpu::Buffer {
-        &self.buffer
+    /// What its numbers lie in.
+    pub fn memory(&self) -> Memory {
+        match self.store {
+            Store::Buffer(_) => Memory::Buffer,
+            Store::Texels(..) => Memory::Texels,
+        }
     }
 
-    /// What a bind group entry points at: the buffer from this tensor's first row on.
+    /// What a bind group entry points at: a buffer from this tensor's first row on, or a whole
+    /// texture.
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
-        let (buffer, offset) = (&self.buffer, self.offset);
-        wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: None })
+        let offset = self.offset;
+        match &self.store {
+            Store::Buffer(buffer) => {
+                wgpu::BindingResource::Buffer(wgpu::BufferBinding { buffer, offset, size: None })
+            }
+            Store::Texels(_, view) => wgpu::BindingResource::TextureView(view),
+        }
     }
 
-    /// Bytes from the buffer's beginning to the first row.
-    pub fn offset_bytes(&self) -> u64 {
-        self.offset
+    /// Texels before the first row, which kernels have to skip: a view of a texture binds all of
+    /// it.
+    pub fn skipped_texels(&self) -> u64 {
+        match self.memory() {
+            Memory::Buffer => 0,
+            Memory::Texels => self.offset / TEXEL_BYTES,
+        }
+    }
+
+    /// Encodes a copy of `bytes` bytes from `at` on to a place in a buffer. Of a texture whole
+    /// lines are copied: [`Tensor::copied_bytes`].
+    pub(crate) fn encode_copy(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        (at, bytes): (u64, u64),
+        (to, to_at): (&wgpu::Buffer, u64),
+    ) {
+        let at = self.offset + at;
+        match &self.store {
+            Store::Buffer(from) => encoder.copy_buffer_to_buffer(from, at, to, to_at, bytes),
+            Store::Texels(from, _) => {
+                texels::encode_copy(encoder, (from, at), (to, to_at), self.copied_bytes(bytes));
+            }
+        }
+    }
+
+    /// Bytes that [`Tensor::encode_copy`] copies for so many wanted ones.
+    pub(crate) fn copied_bytes(&self, bytes: u64) -> u64 {
+        match self.memory() {
+            Memory::Buffer => bytes,
+            Memory::Texels => bytes.next_multiple_of(LINE_BYTES),
+        }
+    }
+
+    /// The buffer, if it is one, and the bytes before the first row.
+    pub(crate) fn buffer(&self) -> Option<(&wgpu::Buffer, u64)> {
+        match &self.store {
+            Store::Buffer(buffer) => Some((buffer, self.offset)),
+            Store::Texels(..) => None,
+        }
     }
 
     /// Bytes on the device, padding included.
     pub fn size_bytes(&self) -> u64 {
-        self.buffer.size()
+        match &self.store {
+            Store::Buffer(buffer) => buffer.size(),
+            Store::Texels(texture, _) => u64::from(texture.height()) * LINE_BYTES,
+        }
     }
+}
+
+/// Bytes that so many numbers take in a memory.
+pub fn memory_bytes(memory: Memory, numbers: usize, dtype: DType) -> u64 {
+    let bytes = ((numbers * dtype.bytes()) as u64).next_multiple_of(16).max(16);
+    match memory {
+        Memory::Buffer => bytes,
+        Memory::Texels => bytes.next_multiple_of(LINE_BYTES),
+    }
+}
+
+fn buffer(gpu: &Gpu, label: &str, size: u64) -> Store {
+    let uniform = match size <= UNIFORM_BYTES {
+        true => wgpu::BufferUsages::UNIFORM,
+        false => wgpu::BufferUsages::empty(),
+    };
+    Store::Buffer(gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: Some(label),
+        size,
+        usage: wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST
+            | uniform,
+        mapped_at_creation: false,
+    }))
 }
 
 /// The strictest alignment of storage bindings that WebGPU allows an adapter to ask for.
 const BINDING_ALIGN: u64 = 256;
+/// Whole lines of textures.
 const UPLOAD_CHUNK_BYTES: usize = 8 << 20;
 /// Buffers up to this size can be bound as uniforms too.
 const UNIFORM_BYTES: u64 = 256;

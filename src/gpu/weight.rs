@@ -8,9 +8,9 @@
 use half::f16;
 
 use crate::Result;
-use crate::gpu::Gpu;
-use crate::gpu::kernels::weight_panel;
-use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor};
+use crate::gpu::kernels::{weight_memory, weight_panel};
+use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor, memory_bytes};
+use crate::gpu::{Gpu, KernelFamily};
 
 /// A matrix `[N, K]`, cut by rows into parts below the adapter's binding limit.
 #[derive(Clone, Debug)]
@@ -45,11 +45,13 @@ impl Weight {
         data: &[f32],
     ) -> Result<Weight> {
         let [n, k] = shape;
-        let panel = weight_panel(gpu.kernels());
+        let (panel, memory) = (weight_panel(gpu.kernels()), weight_memory(gpu.kernels()));
         let mut parts = Vec::new();
-        for first in (0..n).step_by(rows_per_part(gpu, k, dtype)) {
-            let count = rows_per_part(gpu, k, dtype).min(n - first);
-            let table = Tensor::padded(gpu, label, &[count, k], dtype, COLUMN_PAD)?;
+        let per_part = gpu.max_bytes(memory) as usize / (k * dtype.bytes()).max(1);
+        let per_part = (per_part / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD);
+        for first in (0..n).step_by(per_part) {
+            let count = per_part.min(n - first);
+            let table = Tensor::in_memory(gpu, memory, label, &[count, k], dtype, COLUMN_PAD)?;
             let rows = data.get(first * k..(first + count) * k);
             let rows = rows.ok_or_else(|| table.misfit(&[data.len() / k.max(1), k]))?;
             match dtype {
@@ -110,13 +112,8 @@ impl Weight {
 const EIGHT: usize = 8;
 
 /// Bytes that a matrix takes on the device, padding included.
-pub fn weight_bytes([n, k]: [usize; 2], dtype: DType) -> u64 {
-    (n.next_multiple_of(COLUMN_PAD) * k * dtype.bytes()) as u64
-}
-
-fn rows_per_part(gpu: &Gpu, k: usize, dtype: DType) -> usize {
-    let rows = gpu.max_binding_bytes() as usize / (k * dtype.bytes()).max(1);
-    (rows / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD)
+pub fn weight_bytes([n, k]: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
+    memory_bytes(weight_memory(kernels), n.next_multiple_of(COLUMN_PAD) * k, dtype)
 }
 
 /// Rows `[n, k]` in panels, each number converted; the last panel is filled up with zeros.

@@ -3,7 +3,7 @@
 //! of positions only.
 
 use crate::Result;
-use crate::gpu::{DType, Gpu, Tensor};
+use crate::gpu::{DType, Gpu, KernelFamily, Tensor, attention_memory, memory_bytes};
 use crate::model::Config;
 
 /// Keys and values of every layer.
@@ -18,15 +18,16 @@ impl KvCache {
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, config: &Config, dtype: DType, slots: usize) -> Result<KvCache> {
-        let tensor = |label| Tensor::padded(gpu, label, &[slots, config.hidden_dim], dtype, 1);
+        let shape = [slots, config.hidden_dim];
+        let tensor = |label| Tensor::attended(gpu, label, &shape, dtype, config.head_width());
         let layer = |_| Ok([tensor("key cache")?, tensor("value cache")?]);
         Ok(KvCache { layers: (0..config.n_blocks).map(layer).collect::<Result<_>>()? })
     }
 
     /// Bytes that [`KvCache::new`] takes.
-    pub fn size_bytes(config: &Config, dtype: DType, slots: usize) -> u64 {
-        let tensor = (slots * config.hidden_dim * dtype.bytes()) as u64;
-        2 * config.n_blocks as u64 * tensor.next_multiple_of(16)
+    pub fn size_bytes(config: &Config, dtype: DType, slots: usize, kernels: KernelFamily) -> u64 {
+        let memory = attention_memory(kernels, config.head_width());
+        2 * config.n_blocks as u64 * memory_bytes(memory, slots * config.hidden_dim, dtype)
     }
 
     /// Keys and values, by layer.

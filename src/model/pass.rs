@@ -1,7 +1,9 @@
 //! What a pass works on: its rows (token, position, cache slot, what it sees) and its
 //! activations. Made once for the longest pass; shorter ones are views.
 
-use crate::gpu::{DType, Gpu, ROW_PAD, Sequences, Tensor};
+use crate::gpu::{
+    DType, Gpu, KernelFamily, ROW_PAD, Sequences, Tensor, attention_memory, memory_bytes,
+};
 use crate::model::config::Architecture;
 use crate::model::{Config, Dit, KvCache};
 use crate::{Error, Result};
@@ -94,7 +96,7 @@ impl Workspace {
             x: Tensor::activation(gpu, "x", &[rows, c])?,
             y: Tensor::activation(gpu, "y", &[rows, c])?,
             qkv: Tensor::activation(gpu, "qkv", &[rows, 3 * c])?,
-            q: Tensor::activation(gpu, "q", &[rows, c])?,
+            q: Tensor::attended(gpu, "q", &[rows, c], DType::F32, d)?,
             hidden: Tensor::activation(gpu, "hidden", &[rows, config.mlp_width()])?,
             half_head: d / 2,
             rotary: match config.architecture {
@@ -105,9 +107,12 @@ impl Workspace {
     }
 
     /// Bytes that [`Workspace::new`] takes for a number of rows.
-    pub fn size_bytes(config: &Config, rows: usize) -> u64 {
-        let floats = 6 * config.hidden_dim + config.mlp_width() + config.head_width();
-        (rows.next_multiple_of(ROW_PAD) * (floats + 7) * DType::F32.bytes()) as u64
+    pub fn size_bytes(config: &Config, rows: usize, kernels: KernelFamily) -> u64 {
+        let (c, d) = (config.hidden_dim, config.head_width());
+        let floats = 5 * c + config.mlp_width() + d;
+        let padded = rows.next_multiple_of(ROW_PAD) * (floats + 7) * DType::F32.bytes();
+        let queries = memory_bytes(attention_memory(kernels, d), rows * c, DType::F32);
+        padded as u64 + queries
     }
 
     /// Every tensor.

@@ -138,9 +138,9 @@ impl MemoryPlan {
     ) -> MemoryPlan {
         let capacity = Capacity::new(request, config);
         MemoryPlan {
-            weights_bytes: weights_bytes(config, weights),
-            cache_bytes: KvCache::size_bytes(config, weights, capacity.slots()),
-            activations_bytes: Workspace::size_bytes(config, capacity.rows)
+            weights_bytes: weights_bytes(config, weights, kernels),
+            cache_bytes: KvCache::size_bytes(config, weights, capacity.slots(), kernels),
+            activations_bytes: Workspace::size_bytes(config, capacity.rows, kernels)
                 + capacity.sampler_bytes(config, kernels),
         }
     }
@@ -153,14 +153,14 @@ impl MemoryPlan {
 
 /// Bytes of a loaded network: matrices in `dtype`, vectors in f32. What is folded leaves one row of
 /// constants per layer.
-fn weights_bytes(config: &Config, dtype: DType) -> u64 {
+fn weights_bytes(config: &Config, dtype: DType, kernels: KernelFamily) -> u64 {
     let live = config.adaln && config.time_conditioning;
     let (c, v) = (config.hidden_dim, config.vocab_size);
     let tensors = config.tensors();
     let kept = tensors.iter().filter(|(name, _)| !config.is_folded(name));
     let bytes = |(_, shape): &(String, Vec<usize>)| match shape[..] {
         // Linear layers that are stored the other way round are as large but for the padding.
-        [n, k] => weight_bytes([n, k], dtype),
+        [n, k] => weight_bytes([n, k], dtype, kernels),
         _ => vector_bytes(shape.iter().product()),
     };
     let constants = config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c);

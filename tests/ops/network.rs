@@ -65,10 +65,12 @@ fn norm() {
 fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
     let mut random = Random((m * n * k) as u64);
     let (w, held) = weight(gpu, [n, k], dtype, &random.numbers(n * k));
-    let (x, bias, y0) = (random.numbers(m * k), random.numbers(n), random.numbers(m * n));
-    let gates = random.numbers(2 * (n + 8));
+    // Rows of y and of the gates are whole vectors.
+    let columns = n.next_multiple_of(4);
+    let (x, bias, y0) = (random.numbers(m * k), random.numbers(n), random.numbers(m * columns));
+    let gates = random.numbers(2 * (columns + 8));
     let product = twins::matmul(&x, &held, &bias, k);
-    let gate_tensor = upload(gpu, &[2, n + 8], &gates);
+    let gate_tensor = upload(gpu, &[2, columns + 8], &gates);
     let sequences = Sequences { rows: 3, count: 2 };
     let modulation = Modulation { tensor: &gate_tensor, sequences };
     for epilogue in [
@@ -77,7 +79,7 @@ fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
         Epilogue::Residual,
         Epilogue::GatedResidual(modulation, 8),
     ] {
-        let y = upload(gpu, &[m, n], &y0);
+        let y = upload(gpu, &[m, columns], &y0);
         run(gpu, |r| {
             let (x, bias) = (upload(gpu, &[m, k], &x), upload(gpu, &[n], &bias));
             r.matmul(&x, &w, &bias, epilogue, &y).unwrap();
@@ -85,14 +87,17 @@ fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
         let end = |i: usize| match epilogue {
             Epilogue::Store => product[i],
             Epilogue::Gelu => twins::gelu_tanh(product[i]),
-            Epilogue::Residual => product[i] + y0[i],
+            Epilogue::Residual => product[i] + y0[i / n * columns + i % n],
             Epilogue::GatedResidual(..) => {
-                product[i] * gates[i / n / 3 % 2 * (n + 8) + 8 + i % n] + y0[i]
+                let gate = gates[i / n / 3 % 2 * (columns + 8) + 8 + i % n];
+                product[i] * gate + y0[i / n * columns + i % n]
             }
         };
         let wanted: Vec<f32> = (0..m * n).map(end).collect();
+        let got: Vec<f32> = read(gpu, &y);
+        let got: Vec<f32> = got.chunks(columns).flat_map(|row| &row[..n]).copied().collect();
         let size = (m, n, k);
-        check(&read(gpu, &y), &wanted, OP * (k as f32).sqrt())
+        check(&got, &wanted, OP * (k as f32).sqrt())
             .unwrap_or_else(|e| panic!("{size:?} {dtype:?} {epilogue:?} {:?}: {e}", gpu.kernels()));
     }
 }
@@ -120,23 +125,38 @@ fn matmul() {
 #[test]
 fn a_weight_over_the_binding_limit_is_cut_into_parts() {
     for family in crate::common::FAMILIES {
-        let Some(gpu) = crate::common::gpu_with_limit(family, 64 * 64 * 4) else { continue };
-        let (table, held) = weight(&gpu, [150, 64], DType::F32, &Random(1).numbers(150 * 64));
+        let Some(gpu) = crate::common::gpu_with_limit(family, 256 * 64 * 4) else { continue };
+        let (table, held) = weight(&gpu, [600, 64], DType::F32, &Random(1).numbers(600 * 64));
         assert_eq!(table.parts().len(), 3);
         let x = Tensor::activation(&gpu, "x", &[3, 64]).unwrap();
-        let ids = [0, 64, 149];
+        let ids = [0, 256, 599];
         run(&gpu, |r| r.embedding(&words(&gpu, &[3], &ids), &table, Onto::Nothing, &x).unwrap());
         assert_eq!(read::<f32>(&gpu, &x), twins::embedding(&ids, &held, 64));
-        let (rows, bias) = (Random(2).numbers(3 * 64), Random(3).numbers(150));
-        let y = Tensor::padded(&gpu, "y", &[3, 152], DType::F32, 1).unwrap();
-        run(&gpu, |r| {
-            let (x, bias) = (Tensor::from_slice(&gpu, "x", &[3, 64], DType::F32, &rows), &bias);
-            let bias = Tensor::from_slice(&gpu, "bias", &[150], DType::F32, bias).unwrap();
-            r.matmul(&x.unwrap(), &table, &bias, Epilogue::Store, &y).unwrap();
-        });
-        let got: Vec<f32> = read(&gpu, &y);
-        let got: Vec<f32> = got.chunks(152).flat_map(|row| row[..150].to_vec()).collect();
-        check(&got, &twins::matmul(&rows, &held, &bias, 64), 10.0 * OP).unwrap();
+        let (rows, bias) = (Random(2).numbers(3 * 64), Random(3).numbers(600));
+        let (x, b) = (upload(&gpu, &[3, 64], &rows), upload(&gpu, &[600], &bias));
+        let y = Tensor::padded(&gpu, "y", &[3, 600], DType::F32, 8).unwrap();
+        run(&gpu, |r| r.matmul(&x, &table, &b, Epilogue::Store, &y).unwrap());
+        let wanted = twins::matmul(&rows, &held, &bias, 64);
+        check(&read(&gpu, &y), &wanted, 10.0 * OP).unwrap();
+    }
+}
+
+#[test]
+fn a_chunk_of_a_weight_begins_where_it_is_cut() {
+    for gpu in gpus() {
+        let (table, held) = weight(&gpu, [200, 64], DType::F16, &Random(4).numbers(200 * 64));
+        let (rows, bias) = (Random(5).numbers(3 * 64), vec![0.0; 200]);
+        let wanted = twins::matmul(&rows, &held, &bias, 64);
+        let (x, b) = (upload(&gpu, &[3, 64], &rows), upload(&gpu, &[200], &bias));
+        for (first, chunk) in table.chunks(64).unwrap() {
+            let n = chunk.shape()[0];
+            let y = Tensor::activation(&gpu, "y", &[3, n]).unwrap();
+            run(&gpu, |r| r.matmul(&x, &chunk, &b, Epilogue::Store, &y).unwrap());
+            let got: Vec<f32> = read(&gpu, &y);
+            for (got, wanted) in got.chunks(n).zip(wanted.chunks(200)) {
+                check(got, &wanted[first..first + n], 10.0 * OP).unwrap();
+            }
+        }
     }
 }
 
@@ -148,8 +168,8 @@ fn rotary() {
             let mut random = Random(d as u64);
             let (qkv, angles) = (random.numbers(t * 3 * c), random.numbers(t * d));
             let slots: Vec<u32> = (0..t).map(|i| (t - 1 - i) as u32 * 2).collect();
-            let q = Tensor::activation(&gpu, "q", &[t, c]).unwrap();
-            let cache = || Tensor::padded(&gpu, "cache", &[2 * t, c], dtype, 64).unwrap();
+            let q = Tensor::attended(&gpu, "q", &[t, c], DType::F32, d).unwrap();
+            let cache = || Tensor::attended(&gpu, "cache", &[2 * t, c], dtype, d).unwrap();
             let (k, v) = (cache(), cache());
             run(&gpu, |r| {
                 let (qkv, angles) =
@@ -204,14 +224,22 @@ fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: D
         }
         x.iter().map(|&x| f32::from(f16::from_f32(x))).collect()
     };
-    let cache = |x: &[f32]| match dtype {
-        DType::F32 => upload(gpu, &[s, c], x),
-        _ => upload(gpu, &[s, c], &x.iter().map(|&x| f16::from_f32(x)).collect::<Vec<_>>()),
+    let attended = |rows, dtype, x: &[f32]| {
+        let tensor = Tensor::attended(gpu, "test", &[rows, c], dtype, d).unwrap();
+        match dtype {
+            DType::F32 => tensor.write(gpu, x).unwrap(),
+            _ => {
+                let halves: Vec<f16> = x.iter().map(|&x| f16::from_f32(x)).collect();
+                tensor.write(gpu, &halves).unwrap();
+            }
+        }
+        tensor
     };
     let y = Tensor::activation(gpu, "y", &[t, c]).unwrap();
     run(gpu, |r| {
         let spans = words(gpu, &[t, 4], spans.as_flattened());
-        let (q, k, v) = (upload(gpu, &[t, c], &q), cache(&k), cache(&v));
+        let q = attended(t, DType::F32, &q);
+        let (k, v) = (attended(s, dtype, &k), attended(s, dtype, &v));
         r.attention(&q, [&k, &v], &spans, heads, group, &y).unwrap();
     });
     let (k, v) = (held(&k), held(&v));
@@ -246,9 +274,14 @@ fn attention_over_a_long_window_sees_all_of_it() {
     for gpu in gpus() {
         let y = Tensor::activation(&gpu, "y", &[t, d]).unwrap();
         run(&gpu, |r| {
-            let cache = [&upload(&gpu, &[s, d], &k), &upload(&gpu, &[s, d], &v)];
+            let attended = |rows, x: &[f32]| {
+                let tensor = Tensor::attended(&gpu, "test", &[rows, d], DType::F32, d).unwrap();
+                tensor.write(&gpu, x).unwrap();
+                tensor
+            };
+            let cache = [&attended(s, &k), &attended(s, &v)];
             let spans = words(&gpu, &[t, 4], spans.as_flattened());
-            r.attention(&upload(&gpu, &[t, d], &q), cache, &spans, 1, t, &y).unwrap();
+            r.attention(&attended(t, &q), cache, &spans, 1, t, &y).unwrap();
         });
         let row = |i: usize| twins::attention(&q[i * d..(i + 1) * d], &k, &v, spans[i], d);
         let wanted: Vec<f32> = (0..t).flat_map(row).collect();

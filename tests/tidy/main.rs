@@ -156,7 +156,7 @@ fn bindings_are_in_order_and_have_shapes() {
                     &good.replace("var<storage, read>", "var<storage, read_write>"),
                 )],
             ),
-            (2, &[("shaders/a.wgsl", "@group(0) @binding(1) var<storage, read> x: A; // []")]),
+            (1, &[("shaders/a.wgsl", "@group(0) @binding(1) var<storage, read> x: A; // []")]),
         ],
     );
 }

@@ -16,34 +16,45 @@ pub fn entry_points(files: &[File]) -> Vec<String> {
     found
 }
 
-/// Bindings run 0..n in order, inputs first, each with its shape at the end of its line.
+/// Bindings go up by one, inputs first, each with its shape at the end of its line. (That those of
+/// a whole kernel run 0..n is tested where its parts are joined.)
 pub fn bindings(files: &[File]) -> Vec<String> {
     files.iter().filter(|file| file.is_wgsl()).flat_map(file_bindings).collect()
 }
 
 fn file_bindings(file: &File) -> Vec<String> {
-    let (mut found, mut count, mut outputs) = (Vec::new(), 0, false);
+    let (mut found, mut next, mut outputs) = (Vec::new(), None, false);
     for (i, line) in file.text.lines().enumerate() {
         let (code, comment) = line.split_once("//").unwrap_or((line, ""));
         if !code.contains("@binding(") {
             continue;
         }
         let mut complain = |what: &str| found.push(format!("{}:{}: {what}", file.path, i + 1));
-        if !code.contains(&format!("@group(0) @binding({count}) var<")) {
-            complain("bindings are not 0..n in order, one to a line");
+        let number = binding_number(code);
+        if number.is_none() || next.is_some_and(|next| number != Some(next)) {
+            complain("bindings are not in order, one to a line");
         }
         let comment = comment.trim();
         let has_shape = comment.starts_with('[') && comment.ends_with(']') && comment.len() > 2;
         if !has_shape && !code.trim_end().ends_with(": Step;") {
             complain("a binding has no shape, such as `// [T, C]`, at the end of its line");
         }
-        if outputs && !code.contains("read_write") {
+        let is_output = code.contains("read_write") || code.contains(", write>");
+        if outputs && !is_output {
             complain("an input comes after an output");
         }
-        outputs |= code.contains("read_write");
-        count += 1;
+        outputs |= is_output;
+        next = number.map(|number| number + 1);
     }
     found
+}
+
+/// Of a line that declares one buffer or storage texture.
+fn binding_number(code: &str) -> Option<u32> {
+    let (number, declaration) = code.strip_prefix("@group(0) @binding(")?.split_once(") var")?;
+    let is_buffer = declaration.starts_with('<');
+    let is_texels = declaration.contains(": texture_storage_2d<rgba32uint, ");
+    number.parse().ok().filter(|_| is_buffer || is_texels)
 }
 
 /// No shader text in Rust: it is neither checked by naga's test nor seen by an editor.

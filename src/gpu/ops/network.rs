@@ -2,11 +2,10 @@
 
 use crate::Result;
 use crate::gpu::kernels::{
-    ATTENTION_OUTER, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, attention_is_outer,
-    matmul_tiling,
+    ATTENTION_OUTER, ATTENTION_WORKGROUP, NORM, embedding, matmul_tiling, rotary,
 };
 use crate::gpu::ops::flag;
-use crate::gpu::{DType, Recorder, Tensor, Weight};
+use crate::gpu::{DType, Memory, Part, Recorder, Tensor, Weight};
 
 /// Which sequence a row belongs to: `row / rows % count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,16 +69,15 @@ impl Recorder<'_> {
         let ([_, c], t) = (table.shape(), ids.dim(0));
         x.expect(&[t, c])?;
         for part in table.parts() {
-            let overrides = [
-                ("C", c as f64),
+            let mut overrides = vec![
                 ("FIRST", part.first as f64),
                 ("COUNT", part.table.dim(0) as f64),
-                ("F16", flag(table.dtype() == DType::F16)),
-                ("PANEL", table.panel() as f64),
                 ("ADD", flag(onto == Onto::Rows)),
                 ("LANES", self.lanes()),
             ];
-            self.dispatch(&EMBEDDING, &overrides, &[ids, &part.table, x], [t, 1, 1])?;
+            overrides.extend(weights_overrides(table, part));
+            let kernel = embedding(part.table.memory());
+            self.dispatch(&kernel, &overrides, &[&part.table, ids, x], [t, 1, 1])?;
         }
         Ok(())
     }
@@ -118,7 +116,8 @@ impl Recorder<'_> {
     /// `y = epilogue(x w^T + bias)`, in as many dispatches as the weight has parts.
     ///
     /// # Shapes
-    /// x `[T, K]`, w `[N, K]`, bias `[N]` or longer, y `[T, N]` or wider.
+    /// x `[T, K]`, w `[N, K]`, bias `[N]` or longer, y `[T, N]` or wider, a multiple of 4; what
+    /// comes behind column N is lost.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn matmul(
@@ -131,11 +130,12 @@ impl Recorder<'_> {
     ) -> Result<()> {
         let ([n, k], t) = (w.shape(), x.dim(0));
         x.expect(&[t, k])?;
-        y.expect(&[t, y.dim(1).max(n)])?;
+        y.expect(&[t, y.dim(1).max(n).next_multiple_of(4)])?;
         bias.expect(&[bias.dim(0).max(n)])?;
         let (gate, sequences, gate_at) = match epilogue {
             Epilogue::GatedResidual(m, at) => {
-                m.tensor.expect(&[m.sequences.count, m.tensor.dim(1).max(at + n)])?;
+                let columns = m.tensor.dim(1).max(at + n).next_multiple_of(4);
+                m.tensor.expect(&[m.sequences.count, columns])?;
                 (m.tensor, m.sequences, at)
             }
             _ => (bias, Sequences::SHARED, 0),
@@ -145,12 +145,9 @@ impl Recorder<'_> {
             let columns = part.table.dim(0);
             let part_bias = bias.rows(part.first, columns)?;
             let mut overrides = vec![
-                ("K", k as f64),
                 ("N", columns as f64),
                 ("Y_STRIDE", y.dim(1) as f64),
                 ("Y_AT", part.first as f64),
-                ("F16", flag(w.dtype() == DType::F16)),
-                ("PANEL", w.panel() as f64),
                 ("GELU", flag(matches!(epilogue, Epilogue::Gelu))),
                 ("RESIDUAL", flag(!matches!(epilogue, Epilogue::Store | Epilogue::Gelu))),
                 ("GATED", flag(matches!(epilogue, Epilogue::GatedResidual(..)))),
@@ -159,9 +156,10 @@ impl Recorder<'_> {
                 ("GATE_STRIDE", gate.dim(1) as f64),
                 ("GATE_AT", (gate_at + part.first) as f64),
             ];
+            overrides.extend(weights_overrides(w, part));
             overrides.extend(tiling.overrides);
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
-            let bindings = [x, &part.table, &part_bias, gate, y];
+            let bindings = [&part.table, x, &part_bias, gate, y];
             self.dispatch(&tiling.kernel, &overrides, &bindings, workgroups)?;
         }
         Ok(())
@@ -171,7 +169,7 @@ impl Recorder<'_> {
     ///
     /// # Shapes
     /// qkv `[T, 3C]`, angles `[T, D]` (cosines, then sines), slots `[T]`, q `[T, C]`, k and v
-    /// caches `[S, C]`, both f32 or both f16.
+    /// caches `[S, C]`, both f32 or both f16, all three in the same memory.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn rotary(
@@ -191,7 +189,7 @@ impl Recorder<'_> {
         let f16 = flag(k_cache.dtype() == DType::F16);
         let overrides = [("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
         let bindings = [qkv, angles, slots, q, k_cache, v_cache];
-        self.dispatch(&ROTARY, &overrides, &bindings, [t, 1, 1])
+        self.dispatch(&rotary(q.memory()), &overrides, &bindings, [t, 1, 1])
     }
 
     /// Softmax attention of every row over its two spans of cache slots. `group` consecutive rows
@@ -220,10 +218,12 @@ impl Recorder<'_> {
         let mut overrides =
             vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
         overrides.push(("F16", flag(k_cache.dtype() == DType::F16)));
-        if attention_is_outer(self.family(), d) {
-            let tile = group.min(8);
-            overrides.extend([("TILE", tile as f64), ("GROUP", group as f64)]);
-            let tiles = t / group * group.div_ceil(tile);
+        if q.memory() == Memory::Texels {
+            let top = group.min(8);
+            let bottom = (group - top).min(8);
+            overrides.extend([("TOP", top as f64), ("BOTTOM", bottom as f64)]);
+            overrides.push(("GROUP", group as f64));
+            let tiles = t / group * group.div_ceil(top + bottom);
             return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
         }
         // A whole number of teams, each as wide as a head.
@@ -231,4 +231,14 @@ impl Recorder<'_> {
         overrides.push(("LANES", ((64 / team).max(1) * team) as f64));
         self.dispatch(&ATTENTION_WORKGROUP, &overrides, &bindings, [t, heads, 1])
     }
+}
+
+/// How the numbers of a part of a weight lie, as `weights.wgsl` asks.
+fn weights_overrides(weight: &Weight, part: &Part) -> [(&'static str, f64); 4] {
+    [
+        ("K", weight.shape()[1] as f64),
+        ("F16", flag(weight.dtype() == DType::F16)),
+        ("PANEL", weight.panel() as f64),
+        ("SKIPPED", part.table.skipped_texels() as f64),
+    ]
 }

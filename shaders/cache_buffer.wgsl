@@ -1,0 +1,28 @@
+// Joined to attention where queries, keys and values lie in buffers. Indices count groups of eight
+// channels.
+
+override F16: bool;          // the cache is packed f16, else f32
+
+@group(0) @binding(0) var<storage, read> q: array<vec4<u32>>;          // [T, C]
+@group(0) @binding(1) var<storage, read> k_cache: array<vec4<u32>>;    // [S, C]
+@group(0) @binding(2) var<storage, read> v_cache: array<vec4<u32>>;    // [S, C]
+@group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;      // [T, 4]
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;    // [T, C]
+
+fn query8(i: u32) -> Eight {
+    return unpack_f32(q[2u * i], q[2u * i + 1u]);
+}
+
+fn key8(i: u32) -> Eight {
+    if (F16) {
+        return unpack_f16(k_cache[i]);
+    }
+    return unpack_f32(k_cache[2u * i], k_cache[2u * i + 1u]);
+}
+
+fn value8(i: u32) -> Eight {
+    if (F16) {
+        return unpack_f16(v_cache[i]);
+    }
+    return unpack_f32(v_cache[2u * i], v_cache[2u * i + 1u]);
+}

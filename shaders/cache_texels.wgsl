@@ -1,0 +1,28 @@
+// Joined to attention where queries, keys and values lie in texels. Indices count groups of eight
+// channels.
+
+override F16: bool;          // the cache is packed f16, else f32
+
+@group(0) @binding(0) var q: texture_storage_2d<rgba32uint, read>;          // [T, C]
+@group(0) @binding(1) var k_cache: texture_storage_2d<rgba32uint, read>;    // [S, C]
+@group(0) @binding(2) var v_cache: texture_storage_2d<rgba32uint, read>;    // [S, C]
+@group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;           // [T, 4]
+@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;         // [T, C]
+
+fn query8(i: u32) -> Eight {
+    return unpack_f32(textureLoad(q, texel(2u * i)), textureLoad(q, texel(2u * i + 1u)));
+}
+
+fn key8(i: u32) -> Eight {
+    if (F16) {
+        return unpack_f16(textureLoad(k_cache, texel(i)));
+    }
+    return unpack_f32(textureLoad(k_cache, texel(2u * i)), textureLoad(k_cache, texel(2u * i + 1u)));
+}
+
+fn value8(i: u32) -> Eight {
+    if (F16) {
+        return unpack_f16(textureLoad(v_cache, texel(i)));
+    }
+    return unpack_f32(textureLoad(v_cache, texel(2u * i)), textureLoad(v_cache, texel(2u * i + 1u)));
+}

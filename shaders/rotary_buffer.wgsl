@@ -1,0 +1,28 @@
+// Joined to rotary where queries and the cache lie in buffers. Indices count groups of eight.
+
+@group(0) @binding(3) var<storage, read_write> q: array<vec4<f32>>;          // [T, C]
+@group(0) @binding(4) var<storage, read_write> k_cache: array<vec4<u32>>;    // [S, C]
+@group(0) @binding(5) var<storage, read_write> v_cache: array<vec4<u32>>;    // [S, C]
+
+fn store_query(i: u32, x: Eight) {
+    q[2u * i] = x.lo;
+    q[2u * i + 1u] = x.hi;
+}
+
+fn store_key(i: u32, x: Eight) {
+    if (F16) {
+        k_cache[i] = pack_f16(x);
+        return;
+    }
+    k_cache[2u * i] = bitcast<vec4<u32>>(x.lo);
+    k_cache[2u * i + 1u] = bitcast<vec4<u32>>(x.hi);
+}
+
+fn store_value(i: u32, x: Eight) {
+    if (F16) {
+        v_cache[i] = pack_f16(x);
+        return;
+    }
+    v_cache[2u * i] = bitcast<vec4<u32>>(x.lo);
+    v_cache[2u * i + 1u] = bitcast<vec4<u32>>(x.hi);
+}

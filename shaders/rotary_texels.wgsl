@@ -1,0 +1,28 @@
+// Joined to rotary where queries and the cache lie in texels. Indices count groups of eight.
+
+@group(0) @binding(3) var q: texture_storage_2d<rgba32uint, write>;          // [T, C]
+@group(0) @binding(4) var k_cache: texture_storage_2d<rgba32uint, write>;    // [S, C]
+@group(0) @binding(5) var v_cache: texture_storage_2d<rgba32uint, write>;    // [S, C]
+
+fn store_query(i: u32, x: Eight) {
+    textureStore(q, texel(2u * i), bitcast<vec4<u32>>(x.lo));
+    textureStore(q, texel(2u * i + 1u), bitcast<vec4<u32>>(x.hi));
+}
+
+fn store_key(i: u32, x: Eight) {
+    if (F16) {
+        textureStore(k_cache, texel(i), pack_f16(x));
+        return;
+    }
+    textureStore(k_cache, texel(2u * i), bitcast<vec4<u32>>(x.lo));
+    textureStore(k_cache, texel(2u * i + 1u), bitcast<vec4<u32>>(x.hi));
+}
+
+fn store_value(i: u32, x: Eight) {
+    if (F16) {
+        textureStore(v_cache, texel(i), pack_f16(x));
+        return;
+    }
+    textureStore(v_cache, texel(2u * i), bitcast<vec4<u32>>(x.lo));
+    textureStore(v_cache, texel(2u * i + 1u), bitcast<vec4<u32>>(x.hi));
+}
