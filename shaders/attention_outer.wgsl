@@ -39,29 +39,30 @@ fn attention_outer(
     let n_first = subgroupMax(end.y) - union_at.x;
     let n_keys = n_first + subgroupMax(end.w) - union_at.y;
     let width = C / 8u;
-    let head = group.y * (D / 8u);
-    let channels = head + min(lane, D / 8u - 1u);
+    let head = group.y;
+    let channels = min(lane, D / 8u - 1u);
 
     for (var at = 0u; at < n_keys; at += 32u) {
         let key = at + lane + vec4(0u, 8u, 16u, 24u);
         let kept = min(key, vec4(n_keys - 1u));
-        var slot = select(kept - n_first + union_at.y, kept + union_at.x, kept < vec4(n_first));
+        let slot = select(kept - n_first + union_at.y, kept + union_at.x, kept < vec4(n_first));
         let keys = Keys(slot, key < vec4(n_first), key < vec4(n_keys));
         var top_score: Scores;
         var bottom_score: Scores;
-        for (var d = head; d < head + D / 8u; d++) {
-            let i = slot * width + d;
+        var place = cached(head, slot);
+        for (var d = 0u; d < D / 8u; d++) {
+            let i = place + d;
             let k0 = key8(i.x);
             let k1 = key8(i.y);
             let k2 = key8(i.z);
             let k3 = key8(i.w);
             let lo = mat4x4(k0.lo, k1.lo, k2.lo, k3.lo);
             let hi = mat4x4(k0.hi, k1.hi, k2.hi, k3.hi);
-            let q = query8(top_row * width + d);
+            let q = query8(top_row * width + head * (D / 8u) + d);
             add_products(&top_score, TOP, q.lo, lo);
             add_products(&top_score, TOP, q.hi, hi);
             if (BOTTOM > 0u) {
-                let q = query8(bottom_row * width + d);
+                let q = query8(bottom_row * width + head * (D / 8u) + d);
                 add_products(&bottom_score, BOTTOM, q.lo, lo);
                 add_products(&bottom_score, BOTTOM, q.hi, hi);
             }
@@ -72,11 +73,11 @@ fn attention_outer(
         for (var c = 0u; c < 4u; c++) {
             var values: array<Eight, 8>;
             for (var j = 0u; j < 8u; j++) {
-                values[j] = value8(subgroupShuffle(slot.x, j) * width + channels);
+                values[j] = value8(subgroupShuffle(place.x, j) + channels);
             }
             add_values(&top, &top_score, TOP, &values);
             add_values(&bottom, &bottom_score, BOTTOM, &values);
-            slot = slot.yzwx;
+            place = place.yzwx;
             for (var r = 0u; r < 8u; r++) {
                 top_score[r] = top_score[r].yzwx;
                 bottom_score[r] = bottom_score[r].yzwx;
@@ -88,7 +89,8 @@ fn attention_outer(
         bottom.weight[r] = subgroupAdd(bottom.weight[r]);
     }
     if (lane < D / 8u) {
-        finish(&top, TOP, t0 * width + channels, rows);
-        finish(&bottom, BOTTOM, (t0 + 8u) * width + channels, max(rows, 8u) - 8u);
+        let at = t0 * width + head * (D / 8u) + lane;
+        finish(&top, TOP, at, rows);
+        finish(&bottom, BOTTOM, at + 8u * width, max(rows, 8u) - 8u);
     }
 }

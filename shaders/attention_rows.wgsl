@@ -70,7 +70,7 @@ fn add_values(
 fn finish(rows: ptr<function, Rows>, n: u32, at: u32, count: u32) {
     for (var r = 0u; r < min(n, count); r++) {
         let i = 2u * (at + r * (C / 8u));
-        y[i] = (*rows).low[r] / (*rows).weight[r];
-        y[i + 1u] = (*rows).high[r] / (*rows).weight[r];
+        set_y4(i, (*rows).low[r] / (*rows).weight[r]);
+        set_y4(i + 1u, (*rows).high[r] / (*rows).weight[r]);
     }
 }

@@ -21,13 +21,13 @@ fn attention_workgroup(
 ) {
     let t = group.x;
     let width = C / 8u;
-    let head = group.y * (D / 8u);
+    let head = group.y;
     let span = spans[t];
     let n_first = span.y - span.x;
     let n_keys = n_first + span.w - span.z;
     let team = lane / (D / 8u);
     let teams = LANES / (D / 8u);
-    let channels = head + lane % (D / 8u);
+    let channels = lane % (D / 8u);
     var highest = NEVER;
     var weight = 0.0;
     var value = Eight(vec4(0.0), vec4(0.0));
@@ -36,7 +36,7 @@ fn attention_workgroup(
         let slot = select(key - n_first + span.z, key + span.x, key < n_first);
         var score = NEVER;
         if (key < n_keys) {
-            score = SCALE * product(t * width + head, slot * width + head);
+            score = SCALE * product(t * width + head * (D / 8u), cached(head, slot));
         }
         workgroupBarrier();
         scores[lane] = score;
@@ -57,7 +57,7 @@ fn attention_workgroup(
         }
         for (var i = team; i < n; i += teams) {
             let p = exp(scores[i] - top);
-            let v = value8(slots[i] * width + channels);
+            let v = value8(cached(head, slots[i]) + channels);
             value.lo += p * v.lo;
             value.hi += p * v.hi;
         }
@@ -71,8 +71,9 @@ fn attention_workgroup(
             sum.lo += low[i];
             sum.hi += high[i];
         }
-        y[2u * (t * width + channels)] = sum.lo / weight;
-        y[2u * (t * width + channels) + 1u] = sum.hi / weight;
+        let at = 2u * (t * width + head * (D / 8u) + channels);
+        set_y4(at, sum.lo / weight);
+        set_y4(at + 1u, sum.hi / weight);
     }
 }
 

@@ -3,9 +3,10 @@
 override C: u32;             // channels, a multiple of 4
 override LANES: u32;
 
-@group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;          // [T, C]
-@group(0) @binding(1) var<storage, read> rows: array<u32>;             // [R]
-@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;    // [R, C]
+const INPUT = 0u;            // x [T, C]
+const OUTPUT = 2u;           // y [R, C]
+
+@group(0) @binding(1) var<storage, read> rows: array<u32>;    // [R]
 
 @compute @workgroup_size(LANES)
 fn gather(
@@ -15,6 +16,6 @@ fn gather(
     let picked = rows[group.x] * (C / 4u);
     let row = group.x * (C / 4u);
     for (var c = lane; c < C / 4u; c += LANES) {
-        y[row + c] = x[picked + c];
+        set_y4(row + c, x4(picked + c));
     }
 }

@@ -1,4 +1,4 @@
-// Joined after every matmul_* kernel: their bindings but for the weights, and the epilogue.
+// Joined after every matmul_* kernel: bias, gate and the epilogue.
 //
 // y[m, n] = epilogue(sum_k x[m, k] * w[n, k]); rows of w are outputs, as in PyTorch's linear.
 // A weight too large to bind is cut into parts by rows; a part writes columns Y_AT.. of y.
@@ -16,10 +16,11 @@ override SEQS: u32;          // sequences; their rows repeat in this order
 override GATE_STRIDE: u32;   // columns of gate, a multiple of 4
 override GATE_AT: u32;       // first column of the gate, a multiple of 4
 
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;          // [M, K]
-@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;       // [N]
-@group(0) @binding(3) var<storage, read> gate: array<vec4<f32>>;       // [SEQS, GATE_STRIDE]
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<f32>>;    // [M, Y_STRIDE]
+const INPUT = 1u;            // x [M, K]
+const OUTPUT = 4u;           // y [M, Y_STRIDE]
+
+@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;    // [N]
+@group(0) @binding(3) var<storage, read> gate: array<vec4<f32>>;    // [SEQS, GATE_STRIDE]
 
 // What the sums of columns n .. n + 4 begin with, n a multiple of 4.
 fn bias4(n: u32) -> vec4<f32> {
@@ -40,7 +41,8 @@ fn store4(m: u32, n: u32, sum: vec4<f32>) {
     }
     let i = (m * Y_STRIDE + Y_AT + n) / 4u;
     if (RESIDUAL) {
-        v += y[i];
+        add_y4(i, v);
+    } else {
+        set_y4(i, v);
     }
-    y[i] = v;
 }

@@ -21,7 +21,7 @@ fn matmul_outer4(
         }
     }
     for (var k8 = 0u; k8 < K / 8u; k8++) {
-        let x_both = x[(m0 + lane % 4u) * (K / 4u) + 2u * k8 + lane / 4u];
+        let x_both = x4((m0 + lane % 4u) * (K / 4u) + 2u * k8 + lane / 4u);
         let a = columns(n0, k8);
         for (var r = 0u; r < 4u; r++) {
             left[r] += subgroupShuffle(x_both, r) * a.lo + subgroupShuffle(x_both, r + 4u) * a.hi;

@@ -24,8 +24,8 @@ fn matmul_outer8(
     }
     for (var k8 = 0u; k8 < K / 8u; k8++) {
         let i = (m0 + lane) * (K / 4u) + 2u * k8;
-        let x_lo = x[i];
-        let x_hi = x[i + 1u];
+        let x_lo = x4(i);
+        let x_hi = x4(i + 1u);
         let a = columns(n0, k8);
         var b: Columns;
         if (WIDE) {

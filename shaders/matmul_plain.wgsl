@@ -20,10 +20,10 @@ fn matmul_plain(
         let lo = mat4x4(w0.lo, w1.lo, w2.lo, w3.lo);
         let hi = mat4x4(w0.hi, w1.hi, w2.hi, w3.hi);
         let i = m0 * (K / 4u) + 2u * k8;
-        s0 += x[i] * lo + x[i + 1u] * hi;
-        s1 += x[i + K / 4u] * lo + x[i + K / 4u + 1u] * hi;
-        s2 += x[i + 2u * (K / 4u)] * lo + x[i + 2u * (K / 4u) + 1u] * hi;
-        s3 += x[i + 3u * (K / 4u)] * lo + x[i + 3u * (K / 4u) + 1u] * hi;
+        s0 += x4(i) * lo + x4(i + 1u) * hi;
+        s1 += x4(i + K / 4u) * lo + x4(i + K / 4u + 1u) * hi;
+        s2 += x4(i + 2u * (K / 4u)) * lo + x4(i + 2u * (K / 4u) + 1u) * hi;
+        s3 += x4(i + 3u * (K / 4u)) * lo + x4(i + 3u * (K / 4u) + 1u) * hi;
     }
     store4(m0, n0, s0);
     store4(m0 + 1u, n0, s1);

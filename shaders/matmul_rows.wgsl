@@ -31,14 +31,14 @@ fn matmul_rows(
         let hi = mat4x4(w0.hi, w1.hi, w2.hi, w3.hi);
         let row = K / 4u;
         let i = m0 * row + 2u * k8;
-        s0 += x[i] * lo + x[i + 1u] * hi;
-        s1 += x[i + row] * lo + x[i + row + 1u] * hi;
-        s2 += x[i + 2u * row] * lo + x[i + 2u * row + 1u] * hi;
-        s3 += x[i + 3u * row] * lo + x[i + 3u * row + 1u] * hi;
-        s4 += x[i + 4u * row] * lo + x[i + 4u * row + 1u] * hi;
-        s5 += x[i + 5u * row] * lo + x[i + 5u * row + 1u] * hi;
-        s6 += x[i + 6u * row] * lo + x[i + 6u * row + 1u] * hi;
-        s7 += x[i + 7u * row] * lo + x[i + 7u * row + 1u] * hi;
+        s0 += x4(i) * lo + x4(i + 1u) * hi;
+        s1 += x4(i + row) * lo + x4(i + row + 1u) * hi;
+        s2 += x4(i + 2u * row) * lo + x4(i + 2u * row + 1u) * hi;
+        s3 += x4(i + 3u * row) * lo + x4(i + 3u * row + 1u) * hi;
+        s4 += x4(i + 4u * row) * lo + x4(i + 4u * row + 1u) * hi;
+        s5 += x4(i + 5u * row) * lo + x4(i + 5u * row + 1u) * hi;
+        s6 += x4(i + 6u * row) * lo + x4(i + 6u * row + 1u) * hi;
+        s7 += x4(i + 7u * row) * lo + x4(i + 7u * row + 1u) * hi;
     }
     partial[lane] = s0;
     partial[LANES + lane] = s1;

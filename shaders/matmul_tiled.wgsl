@@ -43,12 +43,12 @@ fn matmul_tiled(
 // Lanes 0..128 fetch eight weights each, all lanes four activations; zeros beyond K.
 fn stage(m0: u32, n0: u32, k0: u32, lane: u32) {
     let k4 = lane % 4u;
-    var x4 = vec4(0.0);
+    var four = vec4(0.0);
     if (k0 + 4u * k4 < K) {
-        x4 = x[(m0 + lane / 4u) * (K / 4u) + k0 / 4u + k4];
+        four = x4((m0 + lane / 4u) * (K / 4u) + k0 / 4u + k4);
     }
     for (var i = 0u; i < 4u; i++) {
-        x_tile[(4u * k4 + i) * STRIDE + lane / 4u] = x4[i];
+        x_tile[(4u * k4 + i) * STRIDE + lane / 4u] = four[i];
     }
     if (lane >= 128u) {
         return;

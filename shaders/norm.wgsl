@@ -11,7 +11,7 @@ override SCALE_AT: u32;      // first column of scale
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;             // [T, C]
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>;        // [C]
 @group(0) @binding(2) var<storage, read> modulation: array<vec4<f32>>;    // [SEQS, STRIDE]
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;       // [T, C]
+const OUTPUT = 3u;           // y [T, C]
 
 @compute @workgroup_size(LANES)
 fn norm(
@@ -36,6 +36,7 @@ fn norm(
     for (var c = lane; c < C / 4u; c += LANES) {
         let shift = modulation[sequence + SHIFT_AT / 4u + c];
         let scale = modulation[sequence + SCALE_AT / 4u + c];
-        y[row + c] = (x[row + c] - mean) * inverse_deviation * weight[c] * (1.0 + scale) + shift;
+        let normal = (x[row + c] - mean) * inverse_deviation;
+        set_y4(row + c, normal * weight[c] * (1.0 + scale) + shift);
     }
 }

@@ -22,7 +22,7 @@ fn rotary(
     let width = C / 8u;
     let qkv_at = 6u * width * t;
     for (var i = lane; i < width; i += LANES) {
-        let slot = slots[t] * width + i;
+        let slot = cached(i / (D / 8u), slots[t]) + i % (D / 8u);
         let at = qkv_at + 2u * i;
         store_query(t * width + i, Eight(turned(at, 2u * i, t), turned(at + 1u, 2u * i + 1u, t)));
         let k = at + 2u * width;

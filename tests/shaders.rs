@@ -50,7 +50,7 @@ fn a_wrong_shader_is_rejected() {
 
 #[test]
 fn every_shader_file_is_in_the_table_or_joined_to_one() {
-    let joined: String = KERNELS.iter().map(KernelSource::wgsl).collect();
+    let joined: String = KERNELS.iter().copied().map(KernelSource::wgsl).collect();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
     for file in std::fs::read_dir(folder).unwrap() {
         let path = file.unwrap().path();

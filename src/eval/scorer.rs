@@ -97,7 +97,7 @@ impl Scorer {
             workspace: Workspace::new(&dit, rows)?,
             cache: KvCache::new(gpu, config, dit.weights_dtype(), slots)?,
             conditioning: conditioning.transpose()?,
-            hidden: Tensor::activation(gpu, "hidden", &[room, config.hidden_dim])?,
+            hidden: Tensor::multiplied(gpu, "hidden", &[room, config.hidden_dim])?,
             picked: words("picked", &[room])?,
             targets: words("targets", &[room])?,
             logits: Tensor::activation(gpu, "logits", &[room, columns])?,

@@ -50,14 +50,13 @@ impl<'g> Commands<'g> {
         plan.encode(&mut self.encoder, profiler);
     }
 
-    /// Appends a copy of `bytes` from one tensor to another, offsets in bytes.
+    /// Appends a copy of `bytes` from byte `at` of a buffer on to the beginning of a tensor.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the second one is no buffer.
-    pub fn copy(&mut self, from: (&Tensor, u64), to: (&Tensor, u64), bytes: u64) -> Result<()> {
-        let (buffer, at) = to.0.buffer().ok_or_else(|| to.0.misfit(from.0.shape()))?;
-        from.0.encode_copy(&mut self.encoder, (from.1, bytes), (buffer, at + to.1));
-        Ok(())
+    /// [`Error::Shape`] if the first one is no buffer.
+    pub fn copy(&mut self, (from, at): (&Tensor, u64), to: &Tensor, bytes: u64) -> Result<()> {
+        let (buffer, offset) = from.buffer().ok_or_else(|| from.misfit(to.shape()))?;
+        to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
     }
 
     /// Sends the commands without waiting.

@@ -4,16 +4,13 @@
 use crate::gpu::plan::{KernelSource, Overrides};
 use crate::gpu::{KernelFamily, Memory};
 
-/// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs;
-/// `kernel!(texels "stem", ..)`: the variant whose tables lie in texels.
+/// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
-    (texels $name:literal $(, $part:literal)*) => {
-        KernelSource { memory: Memory::Texels, ..kernel!($name $(, $part)*) }
-    };
-    ($name:literal $(, $part:literal)*) => {
+    ($name:literal $(, $part:literal)*) => { kernel!(Memory::Buffer, $name $(, $part)*) };
+    ($memory:expr, $name:literal $(, $part:expr)*) => {
         KernelSource {
             name: $name,
-            memory: Memory::Buffer,
+            memory: $memory,
             parts: &[
                 include_str!(concat!("../../shaders/", $name, ".wgsl")),
                 $(include_str!(concat!("../../shaders/", $part, ".wgsl")),)*
@@ -23,72 +20,93 @@ macro_rules! kernel {
     };
 }
 
+/// A kernel in two variants, by the memory of its tensors.
+pub(crate) struct Variants {
+    buffer: KernelSource,
+    texels: KernelSource,
+}
+
+impl Variants {
+    /// The variant for tensors that lie there.
+    pub(crate) fn of(&self, memory: Memory) -> &KernelSource {
+        match memory {
+            Memory::Buffer => &self.buffer,
+            Memory::Texels => &self.texels,
+        }
+    }
+}
+
+/// `variants!("stem", "joined", ..; "part", ..)`: with `part_buffer` and with `part_texels`.
+macro_rules! variants {
+    ($name:literal $(, $joined:literal)*; $($part:literal),*) => {
+        Variants {
+            buffer: kernel!(Memory::Buffer, $name $(, $joined)* $(, concat!($part, "_buffer"))*),
+            texels: kernel!(Memory::Texels, $name $(, $joined)* $(, concat!($part, "_texels"))*),
+        }
+    };
+}
+
 /// Every kernel; tests validate each.
-pub const KERNELS: &[KernelSource] = &[
-    EMBEDDING,
-    EMBEDDING_TEXELS,
-    NORM,
-    MATMUL_OUTER4,
-    MATMUL_OUTER8,
-    MATMUL_OUTER16,
-    MATMUL_PLAIN,
-    MATMUL_ROWS,
-    MATMUL_TILED,
-    ROTARY,
-    ROTARY_TEXELS,
-    ATTENTION_OUTER,
-    ATTENTION_WORKGROUP,
-    THRESHOLD,
-    DRAW,
-    REVEAL,
-    CANDIDATES,
-    GATHER,
-    CROSS_ENTROPY,
+pub static KERNELS: &[&KernelSource] = &[
+    &EMBEDDING.buffer,
+    &EMBEDDING.texels,
+    &NORM.buffer,
+    &NORM.texels,
+    &MATMUL_OUTER4.buffer,
+    &MATMUL_OUTER4.texels,
+    &MATMUL_OUTER8.buffer,
+    &MATMUL_OUTER8.texels,
+    &MATMUL_OUTER16.buffer,
+    &MATMUL_OUTER16.texels,
+    &MATMUL_PLAIN,
+    &MATMUL_ROWS,
+    &MATMUL_TILED,
+    &ROTARY.buffer,
+    &ROTARY.texels,
+    &ATTENTION_OUTER,
+    &ATTENTION_WORKGROUP.buffer,
+    &ATTENTION_WORKGROUP.texels,
+    &THRESHOLD,
+    &DRAW,
+    &REVEAL,
+    &CANDIDATES,
+    &GATHER.buffer,
+    &GATHER.texels,
+    &CROSS_ENTROPY,
 ];
 
-const EMBEDDING: KernelSource = kernel!("embedding", "weights", "weights_buffer");
-const EMBEDDING_TEXELS: KernelSource = kernel!(texels "embedding", "weights", "weights_texels");
-pub(crate) const NORM: KernelSource = kernel!("norm", "reduce");
-const MATMUL_OUTER4: KernelSource =
-    kernel!(texels "matmul_outer4", "columns", "matmul", "weights", "weights_texels");
-const MATMUL_OUTER8: KernelSource =
-    kernel!(texels "matmul_outer8", "columns", "matmul", "weights", "weights_texels");
-const MATMUL_OUTER16: KernelSource =
-    kernel!(texels "matmul_outer16", "columns", "matmul", "weights", "weights_texels");
-const MATMUL_PLAIN: KernelSource = kernel!("matmul_plain", "matmul", "weights", "weights_buffer");
-const MATMUL_ROWS: KernelSource = kernel!("matmul_rows", "matmul", "weights", "weights_buffer");
-const MATMUL_TILED: KernelSource = kernel!("matmul_tiled", "matmul", "weights", "weights_buffer");
-const ROTARY: KernelSource = kernel!("rotary", "rotary_buffer");
-const ROTARY_TEXELS: KernelSource = kernel!(texels "rotary", "rotary_texels");
-pub(crate) const ATTENTION_OUTER: KernelSource =
-    kernel!(texels "attention_outer", "attention_rows", "cache_texels");
-pub(crate) const ATTENTION_WORKGROUP: KernelSource = kernel!("attention_workgroup", "cache_buffer");
-pub(crate) const THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
-pub(crate) const DRAW: KernelSource = kernel!("draw", "sampling");
-pub(crate) const REVEAL: KernelSource = kernel!("reveal", "sampling");
-pub(crate) const CANDIDATES: KernelSource = kernel!("candidates", "sampling", "reduce");
-pub(crate) const GATHER: KernelSource = kernel!("gather");
-pub(crate) const CROSS_ENTROPY: KernelSource = kernel!("cross_entropy", "reduce");
-
-/// The embedding of a table in such memory.
-pub(crate) fn embedding(table: Memory) -> KernelSource {
-    match table {
-        Memory::Buffer => EMBEDDING,
-        Memory::Texels => EMBEDDING_TEXELS,
-    }
-}
-
-/// The rotation that writes to such memory.
-pub(crate) fn rotary(cache: Memory) -> KernelSource {
-    match cache {
-        Memory::Buffer => ROTARY,
-        Memory::Texels => ROTARY_TEXELS,
-    }
-}
+pub(crate) static EMBEDDING: Variants = variants!("embedding", "weights"; "weights");
+pub(crate) static NORM: Variants = variants!("norm", "reduce"; "output");
+static MATMUL_OUTER4: Variants = variants!(
+    "matmul_outer4", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
+);
+static MATMUL_OUTER8: Variants = variants!(
+    "matmul_outer8", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
+);
+static MATMUL_OUTER16: Variants = variants!(
+    "matmul_outer16", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
+);
+static MATMUL_PLAIN: KernelSource =
+    kernel!("matmul_plain", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
+static MATMUL_ROWS: KernelSource =
+    kernel!("matmul_rows", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
+static MATMUL_TILED: KernelSource =
+    kernel!("matmul_tiled", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
+pub(crate) static ROTARY: Variants = variants!("rotary"; "rotary");
+pub(crate) static ATTENTION_OUTER: KernelSource =
+    kernel!("attention_outer", "attention_rows", "cache_texels", "output_texels");
+pub(crate) static ATTENTION_WORKGROUP: Variants =
+    variants!("attention_workgroup", "cache_buffer"; "output");
+pub(crate) static THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
+pub(crate) static DRAW: KernelSource = kernel!("draw", "sampling");
+pub(crate) static REVEAL: KernelSource = kernel!("reveal", "sampling");
+pub(crate) static CANDIDATES: KernelSource = kernel!("candidates", "sampling", "reduce");
+pub(crate) static GATHER: Variants = variants!("gather"; "input", "output");
+pub(crate) static CROSS_ENTROPY: KernelSource = kernel!("cross_entropy", "reduce");
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
 pub(crate) struct Tiling {
-    pub(crate) kernel: KernelSource,
+    pub(crate) kernel: &'static KernelSource,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     /// Overrides of this kernel alone.
@@ -104,16 +122,25 @@ const NARROW: Overrides<'static> = &[("WIDE", 0.0)];
 /// On lavapipe taller and wider tiles do more per load (24, 33 and 33 GFLOP/s a core for 4, 8 and 16
 /// rows and 64 columns, 19, 27 and 30 for 32 columns; 128 columns gain nothing more) but compile
 /// longer, the widest a second for each shape: too long for the passes of a small model.
-pub(crate) fn matmul_tiling(family: KernelFamily, rows: usize, [n, k]: [usize; 2]) -> Tiling {
+pub(crate) fn matmul_tiling(
+    family: KernelFamily,
+    rows: usize,
+    [n, k]: [usize; 2],
+    output: Memory,
+) -> Tiling {
     let is_wide = n.min(k) >= 512;
     let (outer_columns, outer_overrides) = if is_wide { (64, WIDE) } else { (32, NARROW) };
     let (kernel, rows, columns, overrides) = match (family, rows) {
-        (KernelFamily::Outer, ..=4) => (MATMUL_OUTER4, 4, outer_columns, outer_overrides),
-        (KernelFamily::Outer, ..=8) => (MATMUL_OUTER8, 8, outer_columns, outer_overrides),
-        (KernelFamily::Outer, _) => (MATMUL_OUTER16, 16, outer_columns, outer_overrides),
-        (KernelFamily::Plain, _) => (MATMUL_PLAIN, 4, 32, NONE),
-        (KernelFamily::Workgroup, ..=32) => (MATMUL_ROWS, 8, 4, NONE),
-        (KernelFamily::Workgroup, _) => (MATMUL_TILED, 64, 64, NONE),
+        (KernelFamily::Outer, ..=4) => {
+            (MATMUL_OUTER4.of(output), 4, outer_columns, outer_overrides)
+        }
+        (KernelFamily::Outer, ..=8) => {
+            (MATMUL_OUTER8.of(output), 8, outer_columns, outer_overrides)
+        }
+        (KernelFamily::Outer, _) => (MATMUL_OUTER16.of(output), 16, outer_columns, outer_overrides),
+        (KernelFamily::Plain, _) => (&MATMUL_PLAIN, 4, 32, NONE),
+        (KernelFamily::Workgroup, ..=32) => (&MATMUL_ROWS, 8, 4, NONE),
+        (KernelFamily::Workgroup, _) => (&MATMUL_TILED, 64, 64, NONE),
     };
     Tiling { kernel, rows, columns, overrides }
 }
@@ -129,8 +156,8 @@ pub(crate) fn weight_panel(family: KernelFamily) -> usize {
     }
 }
 
-/// What weights lie in.
-pub(crate) fn weight_memory(family: KernelFamily) -> Memory {
+/// What weights lie in, and the rows that they are multiplied with.
+pub fn product_memory(family: KernelFamily) -> Memory {
     match family {
         KernelFamily::Outer => Memory::Texels,
         KernelFamily::Workgroup | KernelFamily::Plain => Memory::Buffer,

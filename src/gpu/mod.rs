@@ -12,7 +12,7 @@ mod weight;
 
 pub use commands::{Commands, Readback};
 pub use device::{Gpu, GpuOptions, KernelFamily};
-pub use kernels::{KERNELS, attention_memory};
+pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS, STEP_WORDS,
     SUM_WORDS, Sequences, Vocabulary, draw_chunks,

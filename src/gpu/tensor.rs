@@ -4,7 +4,7 @@
 use bytemuck::Pod;
 
 use crate::gpu::Gpu;
-use crate::gpu::kernels::attention_memory;
+use crate::gpu::kernels::{attention_memory, product_memory};
 use crate::gpu::texels::{self, LINE_BYTES, TEXEL_BYTES};
 use crate::{Error, Result};
 
@@ -14,7 +14,7 @@ pub const ROW_PAD: usize = 64;
 pub const COLUMN_PAD: usize = 64;
 
 /// How a tensor's numbers lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DType {
     /// 32-bit floats.
@@ -117,6 +117,15 @@ impl Tensor {
     /// As [`Tensor::padded`].
     pub fn activation(gpu: &Gpu, label: &str, shape: &[usize]) -> Result<Tensor> {
         Tensor::padded(gpu, label, shape, DType::F32, ROW_PAD)
+    }
+
+    /// A zeroed tensor of rows that will be multiplied with weights, padded to [`ROW_PAD`].
+    ///
+    /// # Errors
+    /// As [`Tensor::padded`].
+    pub fn multiplied(gpu: &Gpu, label: &str, shape: &[usize]) -> Result<Tensor> {
+        let memory = product_memory(gpu.kernels());
+        Tensor::in_memory(gpu, memory, label, shape, DType::F32, ROW_PAD)
     }
 
     /// A zeroed tensor of queries, keys or values, where attention over heads of this width reads
@@ -272,6 +281,26 @@ impl Tensor {
                 texels::encode_copy(encoder, (from, at), (to, to_at), self.copied_bytes(bytes));
             }
         }
+    }
+
+    /// Encodes a copy of bytes of a buffer to its beginning.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for texels behind the first line.
+    pub(crate) fn encode_fill(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        (from, at): (&wgpu::Buffer, u64),
+        bytes: u64,
+    ) -> Result<()> {
+        match &self.store {
+            Store::Buffer(to) => encoder.copy_buffer_to_buffer(from, at, to, self.offset, bytes),
+            Store::Texels(to, _) if self.offset == 0 && bytes <= LINE_BYTES => {
+                texels::encode_fill(encoder, (from, at), to, bytes);
+            }
+            Store::Texels(..) => return Err(self.misfit(&[bytes as usize])),
+        }
+        Ok(())
     }
 
     /// Bytes that [`Tensor::encode_copy`] copies for so many wanted ones.

@@ -57,6 +57,20 @@ pub fn encode_copy(
     );
 }
 
+/// Encodes a copy from a buffer to the first texels, at most a line of them.
+pub fn encode_fill(
+    encoder: &mut wgpu::CommandEncoder,
+    (buffer, at): (&wgpu::Buffer, u64),
+    texture: &wgpu::Texture,
+    bytes: u64,
+) {
+    encoder.copy_buffer_to_texture(
+        wgpu::TexelCopyBufferInfo { buffer, layout: lines_at(at) },
+        place(texture, 0),
+        extent(bytes.div_ceil(TEXEL_BYTES) as u32, 1),
+    );
+}
+
 fn place(texture: &wgpu::Texture, line: u64) -> wgpu::TexelCopyTextureInfo<'_> {
     let (mip_level, aspect) = (0, wgpu::TextureAspect::All);
     let origin = wgpu::Origin3d { x: 0, y: line as u32, z: 0 };

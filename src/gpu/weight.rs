@@ -8,7 +8,7 @@
 use half::f16;
 
 use crate::Result;
-use crate::gpu::kernels::{weight_memory, weight_panel};
+use crate::gpu::kernels::{product_memory, weight_panel};
 use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor, memory_bytes};
 use crate::gpu::{Gpu, KernelFamily};
 
@@ -45,7 +45,7 @@ impl Weight {
         data: &[f32],
     ) -> Result<Weight> {
         let [n, k] = shape;
-        let (panel, memory) = (weight_panel(gpu.kernels()), weight_memory(gpu.kernels()));
+        let (panel, memory) = (weight_panel(gpu.kernels()), product_memory(gpu.kernels()));
         let mut parts = Vec::new();
         let per_part = gpu.max_bytes(memory) as usize / (k * dtype.bytes()).max(1);
         let per_part = (per_part / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD);
@@ -113,7 +113,7 @@ const EIGHT: usize = 8;
 
 /// Bytes that a matrix takes on the device, padding included.
 pub fn weight_bytes([n, k]: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
-    memory_bytes(weight_memory(kernels), n.next_multiple_of(COLUMN_PAD) * k, dtype)
+    memory_bytes(product_memory(kernels), n.next_multiple_of(COLUMN_PAD) * k, dtype)
 }
 
 /// Rows `[n, k]` in panels, each number converted; the last panel is filled up with zeros.

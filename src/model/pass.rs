@@ -2,7 +2,8 @@
 //! activations. Made once for the longest pass; shorter ones are views.
 
 use crate::gpu::{
-    DType, Gpu, KernelFamily, ROW_PAD, Sequences, Tensor, attention_memory, memory_bytes,
+    DType, Gpu, KernelFamily, Memory, ROW_PAD, Sequences, Tensor, attention_memory, memory_bytes,
+    product_memory,
 };
 use crate::model::config::Architecture;
 use crate::model::{Config, Dit, KvCache};
@@ -94,10 +95,10 @@ impl Workspace {
             spans: words("spans", &[rows, 4])?,
             angles: Tensor::activation(gpu, "angles", &[rows, d])?,
             x: Tensor::activation(gpu, "x", &[rows, c])?,
-            y: Tensor::activation(gpu, "y", &[rows, c])?,
+            y: Tensor::multiplied(gpu, "y", &[rows, c])?,
             qkv: Tensor::activation(gpu, "qkv", &[rows, 3 * c])?,
             q: Tensor::attended(gpu, "q", &[rows, c], DType::F32, d)?,
-            hidden: Tensor::activation(gpu, "hidden", &[rows, config.mlp_width()])?,
+            hidden: Tensor::multiplied(gpu, "hidden", &[rows, config.mlp_width()])?,
             half_head: d / 2,
             rotary: match config.architecture {
                 Architecture::Dit => Rotary::Rotates,
@@ -109,10 +110,13 @@ impl Workspace {
     /// Bytes that [`Workspace::new`] takes for a number of rows.
     pub fn size_bytes(config: &Config, rows: usize, kernels: KernelFamily) -> u64 {
         let (c, d) = (config.hidden_dim, config.head_width());
-        let floats = 5 * c + config.mlp_width() + d;
-        let padded = rows.next_multiple_of(ROW_PAD) * (floats + 7) * DType::F32.bytes();
-        let queries = memory_bytes(attention_memory(kernels, d), rows * c, DType::F32);
-        padded as u64 + queries
+        let padded = rows.next_multiple_of(ROW_PAD);
+        let bytes = |memory, numbers| memory_bytes(memory, numbers, DType::F32);
+        let products = [c, config.mlp_width()];
+        let products = products.map(|width| bytes(product_memory(kernels), padded * width));
+        bytes(Memory::Buffer, padded * (4 * c + d + 7))
+            + bytes(attention_memory(kernels, d), rows * c)
+            + products.iter().sum::<u64>()
     }
 
     /// Every tensor.
@@ -210,7 +214,7 @@ impl Conditioning {
             let width = if layer < config.n_blocks { 6 * c } else { 2 * c };
             modulations.push(Tensor::activation(gpu, "modulation", &[count, width])?);
         }
-        let tensor = Tensor::activation(gpu, "conditioning", &[count, config.cond_dim])?;
+        let tensor = Tensor::multiplied(gpu, "conditioning", &[count, config.cond_dim])?;
         tensor.write(gpu, vectors)?;
         Ok(Conditioning { vectors: tensor, sequences, modulations })
     }
@@ -221,9 +225,11 @@ impl Conditioning {
     }
 
     /// Bytes that [`Conditioning::new`] takes for so many sequences.
-    pub fn size_bytes(config: &Config, count: usize) -> u64 {
-        let widths = config.cond_dim + (6 * config.n_blocks + 2) * config.hidden_dim;
-        (count.next_multiple_of(ROW_PAD) * widths * DType::F32.bytes()) as u64
+    pub fn size_bytes(config: &Config, count: usize, kernels: KernelFamily) -> u64 {
+        let rows = count.next_multiple_of(ROW_PAD);
+        let widths = (6 * config.n_blocks + 2) * config.hidden_dim;
+        memory_bytes(product_memory(kernels), rows * config.cond_dim, DType::F32)
+            + memory_bytes(Memory::Buffer, rows * widths, DType::F32)
     }
 
     pub(crate) fn modulation(&self, layer: usize) -> Result<&Tensor> {

@@ -104,7 +104,7 @@ impl Capacity {
         let noise = match config.adaln && config.time_conditioning {
             true => {
                 let table = (4 * self.steps * config.cond_dim).next_multiple_of(16) as u64;
-                table + Conditioning::size_bytes(config, 1)
+                table + Conditioning::size_bytes(config, 1, kernels)
             }
             false => 0,
         };

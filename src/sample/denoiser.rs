@@ -253,11 +253,10 @@ impl Denoiser {
         for i in from..to {
             let plan = Shape { rows: rows_of_step(i), cells };
             self.plan(plan)?;
-            commands.copy((&self.steps, i as u64 * bytes), (&self.step, 0), bytes)?;
+            commands.copy((&self.steps, i as u64 * bytes), &self.step, bytes)?;
             if let Some(Noise { conditioning, vectors }) = &self.noise {
                 let bytes = (4 * vectors.dim(1)) as u64;
-                let to = (&conditioning.vectors, 0);
-                commands.copy((vectors, i as u64 * bytes), to, bytes)?;
+                commands.copy((vectors, i as u64 * bytes), &conditioning.vectors, bytes)?;
             }
             self.encode(&mut commands, plan)?;
         }

@@ -17,6 +17,13 @@ fn upload<T: bytemuck::Pod>(gpu: &Gpu, shape: &[usize], data: &[T]) -> Tensor {
     tensor
 }
 
+/// Rows that a matrix product can read.
+fn multiplied(gpu: &Gpu, shape: &[usize], data: &[f32]) -> Tensor {
+    let tensor = Tensor::multiplied(gpu, "test", shape).unwrap();
+    tensor.write(gpu, data).unwrap();
+    tensor
+}
+
 /// Words for the device; the kernels do not look at a tensor's number format.
 fn words(gpu: &Gpu, shape: &[usize], data: &[u32]) -> Tensor {
     upload(gpu, shape, data)

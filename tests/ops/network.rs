@@ -1,10 +1,12 @@
 //! Embedding, norm, matrix products, rotary, attention.
 
-use bdlm::gpu::{DType, Epilogue, Gpu, KernelFamily, Modulation, Onto, Sequences, Tensor, Weight};
+use bdlm::gpu::{
+    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Sequences, Tensor, Weight,
+};
 use half::f16;
 
 use crate::common::{check, gpus, tolerances::OP, twins};
-use crate::{Random, read, run, upload, words};
+use crate::{Random, multiplied, read, run, upload, words};
 
 /// A weight on the device, and its numbers as they are held there.
 fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, Vec<f32>) {
@@ -42,7 +44,7 @@ fn norm() {
             let sequences = Sequences { rows: 2, count: 3 };
             let (x, weight) = (random.numbers(t * c), random.numbers(c));
             let m = random.numbers(3 * 6 * c);
-            let y = Tensor::activation(&gpu, "y", &[t, c]).unwrap();
+            let y = Tensor::multiplied(&gpu, "y", &[t, c]).unwrap();
             let tensor = &upload(&gpu, &[3, 6 * c], &m);
             run(&gpu, |r| {
                 let (x, weight) = (upload(&gpu, &[t, c], &x), upload(&gpu, &[c], &weight));
@@ -81,7 +83,7 @@ fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
     ] {
         let y = upload(gpu, &[m, columns], &y0);
         run(gpu, |r| {
-            let (x, bias) = (upload(gpu, &[m, k], &x), upload(gpu, &[n], &bias));
+            let (x, bias) = (multiplied(gpu, &[m, k], &x), upload(gpu, &[n], &bias));
             r.matmul(&x, &w, &bias, epilogue, &y).unwrap();
         });
         let end = |i: usize| match epilogue {
@@ -123,6 +125,48 @@ fn matmul() {
 }
 
 #[test]
+fn a_product_goes_where_the_next_one_reads_it() {
+    for gpu in gpus() {
+        let (m, n, k) = (18, 96, 64);
+        let (w, held) = weight(&gpu, [n, k], DType::F16, &Random(6).numbers(n * k));
+        let (x, bias) = (Random(7).numbers(m * k), Random(8).numbers(n));
+        let y = Tensor::multiplied(&gpu, "y", &[m, n]).unwrap();
+        let (x_tensor, b) = (multiplied(&gpu, &[m, k], &x), upload(&gpu, &[n], &bias));
+        run(&gpu, |r| r.matmul(&x_tensor, &w, &b, Epilogue::Gelu, &y).unwrap());
+        let wanted: Vec<f32> =
+            twins::matmul(&x, &held, &bias, k).into_iter().map(twins::gelu_tanh).collect();
+        check(&read(&gpu, &y), &wanted, 10.0 * OP).unwrap();
+        let mut recorder = bdlm::gpu::Recorder::new(&gpu);
+        let added = recorder.matmul(&x_tensor, &w, &b, Epilogue::Residual, &y);
+        match y.memory() {
+            Memory::Buffer => added.unwrap(),
+            Memory::Texels => {
+                let words = "y lies in texels: nothing can be added to it";
+                assert!(added.unwrap_err().to_string().contains(words));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_view_of_rows_begins_with_its_first_row() {
+    for gpu in gpus() {
+        let (w, held) = weight(&gpu, [32, 16], DType::F32, &Random(9).numbers(32 * 16));
+        let (x, bias) = (Random(10).numbers(130 * 16), vec![0.0; 32]);
+        let (rows, b) = (multiplied(&gpu, &[130, 16], &x), upload(&gpu, &[32], &bias));
+        let y = Tensor::multiplied(&gpu, "y", &[130, 32]).unwrap();
+        run(&gpu, |r| {
+            let (x, y) = (rows.rows(64, 66).unwrap(), y.rows(64, 66).unwrap());
+            r.matmul(&x, &w, &b, Epilogue::Store, &y).unwrap();
+        });
+        let got: Vec<f32> = read(&gpu, &y);
+        assert!(got[..64 * 32].iter().all(|&x| x == 0.0), "rows before the view stay");
+        let wanted = twins::matmul(&x[64 * 16..], &held, &bias, 16);
+        check(&got[64 * 32..], &wanted, OP * 4.0).unwrap();
+    }
+}
+
+#[test]
 fn a_weight_over_the_binding_limit_is_cut_into_parts() {
     for family in crate::common::FAMILIES {
         let Some(gpu) = crate::common::gpu_with_limit(family, 256 * 64 * 4) else { continue };
@@ -133,7 +177,7 @@ fn a_weight_over_the_binding_limit_is_cut_into_parts() {
         run(&gpu, |r| r.embedding(&words(&gpu, &[3], &ids), &table, Onto::Nothing, &x).unwrap());
         assert_eq!(read::<f32>(&gpu, &x), twins::embedding(&ids, &held, 64));
         let (rows, bias) = (Random(2).numbers(3 * 64), Random(3).numbers(600));
-        let (x, b) = (upload(&gpu, &[3, 64], &rows), upload(&gpu, &[600], &bias));
+        let (x, b) = (multiplied(&gpu, &[3, 64], &rows), upload(&gpu, &[600], &bias));
         let y = Tensor::padded(&gpu, "y", &[3, 600], DType::F32, 8).unwrap();
         run(&gpu, |r| r.matmul(&x, &table, &b, Epilogue::Store, &y).unwrap());
         let wanted = twins::matmul(&rows, &held, &bias, 64);
@@ -147,7 +191,7 @@ fn a_chunk_of_a_weight_begins_where_it_is_cut() {
         let (table, held) = weight(&gpu, [200, 64], DType::F16, &Random(4).numbers(200 * 64));
         let (rows, bias) = (Random(5).numbers(3 * 64), vec![0.0; 200]);
         let wanted = twins::matmul(&rows, &held, &bias, 64);
-        let (x, b) = (upload(&gpu, &[3, 64], &rows), upload(&gpu, &[200], &bias));
+        let (x, b) = (multiplied(&gpu, &[3, 64], &rows), upload(&gpu, &[200], &bias));
         for (first, chunk) in table.chunks(64).unwrap() {
             let n = chunk.shape()[0];
             let y = Tensor::activation(&gpu, "y", &[3, n]).unwrap();
@@ -177,7 +221,8 @@ fn rotary() {
                 r.rotary(&qkv, &angles, &words(&gpu, &[t], &slots), &q, [&k, &v]).unwrap();
             });
             let got_q: Vec<f32> = read(&gpu, &q);
-            let (got_k, got_v) = (numbers(&gpu, &k), numbers(&gpu, &v));
+            let got_k = slot_by_slot(k.memory(), &numbers(&gpu, &k), d, c);
+            let got_v = slot_by_slot(v.memory(), &numbers(&gpu, &v), d, c);
             let tolerance = if dtype == DType::F16 { 1e-3 } else { OP };
             for i in 0..t {
                 let row = |at: usize| &qkv[(3 * i + at) * c..(3 * i + at + 1) * c];
@@ -188,6 +233,28 @@ fn rotary() {
                 check(&got_v[slot], row(2), tolerance).unwrap();
             }
         }
+    }
+}
+
+/// Keys or values `[S, C]` of a cache, which in texels lies head by head, `[H, S, D]`.
+fn slot_by_slot(memory: Memory, cache: &[f32], d: usize, c: usize) -> Vec<f32> {
+    let (slots, heads) = (cache.len() / c, c / d);
+    let row = |(slot, head): (usize, usize)| &cache[(head * slots + slot) * d..][..d];
+    let places = (0..slots).flat_map(|slot| (0..heads).map(move |head| (slot, head)));
+    match memory {
+        Memory::Buffer => cache.to_vec(),
+        Memory::Texels => places.flat_map(row).copied().collect(),
+    }
+}
+
+/// The other way round.
+fn as_cached(memory: Memory, rows: &[f32], d: usize, c: usize) -> Vec<f32> {
+    let (slots, heads) = (rows.len() / c, c / d);
+    let places = (0..heads).flat_map(|head| (0..slots).map(move |slot| (slot, head)));
+    let part = |(slot, head): (usize, usize)| &rows[slot * c + head * d..][..d];
+    match memory {
+        Memory::Buffer => rows.to_vec(),
+        Memory::Texels => places.flat_map(part).copied().collect(),
     }
 }
 
@@ -235,11 +302,12 @@ fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: D
         }
         tensor
     };
-    let y = Tensor::activation(gpu, "y", &[t, c]).unwrap();
+    let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
     run(gpu, |r| {
         let spans = words(gpu, &[t, 4], spans.as_flattened());
         let q = attended(t, DType::F32, &q);
-        let (k, v) = (attended(s, dtype, &k), attended(s, dtype, &v));
+        let cached = |x: &[f32]| as_cached(q.memory(), x, d, c);
+        let (k, v) = (attended(s, dtype, &cached(&k)), attended(s, dtype, &cached(&v)));
         r.attention(&q, [&k, &v], &spans, heads, group, &y).unwrap();
     });
     let (k, v) = (held(&k), held(&v));
@@ -272,7 +340,7 @@ fn attention_over_a_long_window_sees_all_of_it() {
     let (q, k, v) = (random.numbers(t * d), random.numbers(s * d), random.numbers(s * d));
     let spans = [[0, s as u32, 0, 0]; 8];
     for gpu in gpus() {
-        let y = Tensor::activation(&gpu, "y", &[t, d]).unwrap();
+        let y = Tensor::multiplied(&gpu, "y", &[t, d]).unwrap();
         run(&gpu, |r| {
             let attended = |rows, x: &[f32]| {
                 let tensor = Tensor::attended(&gpu, "test", &[rows, d], DType::F32, d).unwrap();

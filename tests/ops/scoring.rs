@@ -3,7 +3,7 @@
 use bdlm::gpu::{DType, Gpu, SUM_WORDS, Tensor, Vocabulary};
 
 use crate::common::{check, gpus, tolerances::PROBABILITY, twins};
-use crate::{Random, read, run, upload, words};
+use crate::{Random, multiplied, read, run, words};
 
 #[test]
 fn gather() {
@@ -12,9 +12,9 @@ fn gather() {
             let mut random = Random(c as u64);
             let (x, rows) = (random.numbers(t * c), [t - 1, 0, t / 2, t / 2]);
             let picked: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-            let y = Tensor::activation(&gpu, "y", &[4, c]).unwrap();
+            let y = Tensor::multiplied(&gpu, "y", &[4, c]).unwrap();
             run(&gpu, |r| {
-                let (x, picked) = (upload(&gpu, &[t, c], &x), words(&gpu, &[4], &picked));
+                let (x, picked) = (multiplied(&gpu, &[t, c], &x), words(&gpu, &[4], &picked));
                 r.gather(&x, &picked, &y).unwrap();
             });
             assert_eq!(read::<f32>(&gpu, &y), twins::gather(&x, &rows, c));

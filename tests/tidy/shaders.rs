@@ -31,7 +31,8 @@ fn file_bindings(file: &File) -> Vec<String> {
         }
         let mut complain = |what: &str| found.push(format!("{}:{}: {what}", file.path, i + 1));
         let number = binding_number(code);
-        if number.is_none() || next.is_some_and(|next| number != Some(next)) {
+        let is_named = NAMED.iter().any(|name| code.starts_with(name));
+        if !is_named && (number.is_none() || next.is_some_and(|next| number != Some(next))) {
             complain("bindings are not in order, one to a line");
         }
         let comment = comment.trim();
@@ -48,6 +49,9 @@ fn file_bindings(file: &File) -> Vec<String> {
     }
     found
 }
+
+/// Bindings that a joined part declares under the number that the kernel gives.
+const NAMED: [&str; 2] = ["@group(0) @binding(INPUT) var", "@group(0) @binding(OUTPUT) var"];
 
 /// Of a line that declares one buffer or storage texture.
 fn binding_number(code: &str) -> Option<u32> {

@@ -1,11 +1,11 @@
 //! The network's kernels: embedding, norm, matrix products, rotary, attention.
 
-use crate::Result;
 use crate::gpu::kernels::{
-    ATTENTION_OUTER, ATTENTION_WORKGROUP, NORM, embedding, matmul_tiling, rotary,
+    ATTENTION_OUTER, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, matmul_tiling,
 };
 use crate::gpu::ops::flag;
 use crate::gpu::{DType, Memory, Part, Recorder, Tensor, Weight};
+use crate::{Error, Result};
 
 /// Which sequence a row belongs to: `row / rows % count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,8 +76,8 @@ impl Recorder<'_> {
                 ("LANES", self.lanes()),
             ];
             overrides.extend(weights_overrides(table, part));
-            let kernel = embedding(part.table.memory());
-            self.dispatch(&kernel, &overrides, &[&part.table, ids, x], [t, 1, 1])?;
+            let kernel = EMBEDDING.of(part.table.memory());
+            self.dispatch(kernel, &overrides, &[&part.table, ids, x], [t, 1, 1])?;
         }
         Ok(())
     }
@@ -101,7 +101,7 @@ impl Recorder<'_> {
         y.expect(&[t, c])?;
         let Modulation { tensor, sequences } = modulation;
         tensor.expect(&[sequences.count, at[0].max(at[1]).max(tensor.dim(1) - c) + c])?;
-        let overrides = [
+        let mut overrides = vec![
             ("C", c as f64),
             ("SEQ_ROWS", sequences.rows as f64),
             ("SEQS", sequences.count as f64),
@@ -110,7 +110,8 @@ impl Recorder<'_> {
             ("SCALE_AT", at[1] as f64),
             ("LANES", self.lanes()),
         ];
-        self.dispatch(&NORM, &overrides, &[x, weight, tensor, y], [t, 1, 1])
+        overrides.extend(skipped("Y_SKIPPED", y));
+        self.dispatch(NORM.of(y.memory()), &overrides, &[x, weight, tensor, y], [t, 1, 1])
     }
 
     /// `y = epilogue(x w^T + bias)`, in as many dispatches as the weight has parts.
@@ -132,6 +133,11 @@ impl Recorder<'_> {
         x.expect(&[t, k])?;
         y.expect(&[t, y.dim(1).max(n).next_multiple_of(4)])?;
         bias.expect(&[bias.dim(0).max(n)])?;
+        let adds = matches!(epilogue, Epilogue::Residual | Epilogue::GatedResidual(..));
+        if adds && y.memory() == Memory::Texels {
+            let cause = format!("{} lies in texels: nothing can be added to it", y.label());
+            return Err(Error::Kernel { kernel: "matmul", cause });
+        }
         let (gate, sequences, gate_at) = match epilogue {
             Epilogue::GatedResidual(m, at) => {
                 let columns = m.tensor.dim(1).max(at + n).next_multiple_of(4);
@@ -140,7 +146,7 @@ impl Recorder<'_> {
             }
             _ => (bias, Sequences::SHARED, 0),
         };
-        let tiling = matmul_tiling(self.family(), t, w.shape());
+        let tiling = matmul_tiling(self.family(), t, w.shape(), y.memory());
         for part in w.parts() {
             let columns = part.table.dim(0);
             let part_bias = bias.rows(part.first, columns)?;
@@ -149,7 +155,7 @@ impl Recorder<'_> {
                 ("Y_STRIDE", y.dim(1) as f64),
                 ("Y_AT", part.first as f64),
                 ("GELU", flag(matches!(epilogue, Epilogue::Gelu))),
-                ("RESIDUAL", flag(!matches!(epilogue, Epilogue::Store | Epilogue::Gelu))),
+                ("RESIDUAL", flag(adds)),
                 ("GATED", flag(matches!(epilogue, Epilogue::GatedResidual(..)))),
                 ("SEQ_ROWS", sequences.rows as f64),
                 ("SEQS", sequences.count as f64),
@@ -158,9 +164,10 @@ impl Recorder<'_> {
             ];
             overrides.extend(weights_overrides(w, part));
             overrides.extend(tiling.overrides);
+            overrides.extend(skipped("X_SKIPPED", x).into_iter().chain(skipped("Y_SKIPPED", y)));
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
             let bindings = [&part.table, x, &part_bias, gate, y];
-            self.dispatch(&tiling.kernel, &overrides, &bindings, workgroups)?;
+            self.dispatch(tiling.kernel, &overrides, &bindings, workgroups)?;
         }
         Ok(())
     }
@@ -169,7 +176,8 @@ impl Recorder<'_> {
     ///
     /// # Shapes
     /// qkv `[T, 3C]`, angles `[T, D]` (cosines, then sines), slots `[T]`, q `[T, C]`, k and v
-    /// caches `[S, C]`, both f32 or both f16, all three in the same memory.
+    /// caches `[S, C]`, both f32 or both f16, all three in the same memory. In texels the caches'
+    /// numbers lie head by head, `[H, S, D]`.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn rotary(
@@ -187,9 +195,11 @@ impl Recorder<'_> {
         k_cache.expect(&[k_cache.dim(0), c])?;
         v_cache.expect(k_cache.shape())?;
         let f16 = flag(k_cache.dtype() == DType::F16);
-        let overrides = [("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
+        let mut overrides =
+            vec![("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
+        overrides.extend(head_by_head(k_cache));
         let bindings = [qkv, angles, slots, q, k_cache, v_cache];
-        self.dispatch(&rotary(q.memory()), &overrides, &bindings, [t, 1, 1])
+        self.dispatch(ROTARY.of(q.memory()), &overrides, &bindings, [t, 1, 1])
     }
 
     /// Softmax attention of every row over its two spans of cache slots. `group` consecutive rows
@@ -218,6 +228,8 @@ impl Recorder<'_> {
         let mut overrides =
             vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
         overrides.push(("F16", flag(k_cache.dtype() == DType::F16)));
+        overrides.extend(skipped("Y_SKIPPED", y));
+        overrides.extend(head_by_head(k_cache));
         if q.memory() == Memory::Texels {
             let top = group.min(8);
             let bottom = (group - top).min(8);
@@ -229,8 +241,19 @@ impl Recorder<'_> {
         // A whole number of teams, each as wide as a head.
         let team = d / 8;
         overrides.push(("LANES", ((64 / team).max(1) * team) as f64));
-        self.dispatch(&ATTENTION_WORKGROUP, &overrides, &bindings, [t, heads, 1])
+        self.dispatch(ATTENTION_WORKGROUP.of(y.memory()), &overrides, &bindings, [t, heads, 1])
     }
+}
+
+/// The override that texels need: a view of a texture binds all of it.
+pub(super) fn skipped(name: &'static str, tensor: &Tensor) -> Option<(&'static str, f64)> {
+    let texels = tensor.memory() == Memory::Texels;
+    texels.then(|| (name, tensor.skipped_texels() as f64))
+}
+
+/// The override that a cache in texels needs, since its heads lie one after the other.
+fn head_by_head(cache: &Tensor) -> Option<(&'static str, f64)> {
+    (cache.memory() == Memory::Texels).then(|| ("S", cache.dim(0) as f64))
 }
 
 /// How the numbers of a part of a weight lie, as `weights.wgsl` asks.

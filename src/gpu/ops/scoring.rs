@@ -2,6 +2,7 @@
 
 use crate::Result;
 use crate::gpu::kernels::{CROSS_ENTROPY, GATHER};
+use crate::gpu::ops::network::skipped;
 use crate::gpu::{Recorder, Tensor, Vocabulary};
 
 /// Words of a row's sums: highest logit, sum, the target's logit, first token of the next chunk.
@@ -11,14 +12,15 @@ impl Recorder<'_> {
     /// `y[t] = x[rows[t]]`.
     ///
     /// # Shapes
-    /// x `[T, C]`, rows `[R]`, y `[R, C]`.
+    /// x `[T, C]`, rows `[R]`, y `[R, C]`; x and y in the same memory.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn gather(&mut self, x: &Tensor, rows: &Tensor, y: &Tensor) -> Result<()> {
         let (r, c) = (rows.dim(0), x.dim(1));
         y.expect(&[r, c])?;
-        let overrides = [("C", c as f64), ("LANES", self.lanes())];
-        self.dispatch(&GATHER, &overrides, &[x, rows, y], [r, 1, 1])
+        let mut overrides = vec![("C", c as f64), ("LANES", self.lanes())];
+        overrides.extend(skipped("X_SKIPPED", x).into_iter().chain(skipped("Y_SKIPPED", y)));
+        self.dispatch(GATHER.of(y.memory()), &overrides, &[x, rows, y], [r, 1, 1])
     }
 
     /// Adds the next chunk of the vocabulary, `columns` tokens, to the rows' sums.
