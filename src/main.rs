@@ -17,6 +17,7 @@ use clap::Parser;
 
 fn main() -> ExitCode {
     cli::quiet_driver_loader();
+    cli::start_clock();
     match cli::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if cli::is_broken_pipe(&e) => ExitCode::SUCCESS,

@@ -12,7 +12,9 @@ mod request;
 mod watch;
 
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -59,6 +61,18 @@ struct Completions {
 pub struct Interrupted;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+static START: OnceLock<Instant> = OnceLock::new();
+
+/// Begins the time that [`since_start`] tells.
+pub fn start_clock() {
+    START.get_or_init(Instant::now);
+}
+
+/// Time since the program began.
+fn since_start() -> Duration {
+    START.get().map_or(Duration::ZERO, Instant::elapsed)
+}
 
 /// Runs the command.
 pub fn run(cli: Cli) -> Result<()> {

@@ -1,5 +1,6 @@
 //! wgpu, wrapped: devices, tensors, plans and one method per kernel. Knows nothing of models.
 
+mod cases;
 mod commands;
 mod device;
 mod kernels;
@@ -10,6 +11,7 @@ mod tensor;
 mod texels;
 mod weight;
 
+pub use cases::{Case, Sizes};
 pub use commands::{Commands, Readback};
 pub use device::{Gpu, GpuOptions, KernelFamily};
 pub use kernels::{KERNELS, attention_memory, product_memory};

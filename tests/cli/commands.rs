@@ -101,14 +101,49 @@ fn bench_reports_numbers_that_fit_together() {
     let args = ["bench", "--passes", "3", "--context", "64", "--format", "json"];
     let output = command.args(args).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let number = |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("{key}: {report}"));
-    assert!(number("ms_min") <= number("ms_per_pass") && number("ms_per_pass") <= number("ms_max"));
-    assert!(number("dispatches_per_layer") <= 8.0);
-    assert_eq!((number("block_size"), number("context"), number("passes")), (8.0, 64.0, 3.0));
-    let rate = number("weights_bytes") / number("ms_per_pass") * 1e3;
-    assert!((number("weights_bytes_per_sec") / rate - 1.0).abs() < 1e-9);
-    assert!(number("tokens_per_sec") > 0.0);
+    let passes = &report["passes"][0];
+    let number = |key: &str| {
+        let found = passes.pointer(key).and_then(Value::as_f64);
+        found.unwrap_or_else(|| panic!("{key}: {passes}"))
+    };
+    let ms = number("/pass_ms/median");
+    assert!(number("/pass_ms/min") <= ms && ms <= number("/pass_ms/max"));
+    assert!(number("/dispatches_per_layer") <= 8.0);
+    assert_eq!((number("/block_size"), number("/context")), (8.0, 64.0));
+    assert_eq!(number("/pass_ms/count"), 3.0);
+    let rate = number("/weights_bytes") / ms * 1e3;
+    assert!((number("/weights_bytes_per_sec") / rate - 1.0).abs() < 1e-9);
+    assert!(number("/tokens_per_sec") > 0.0);
     assert!(!report["adapter"].as_str().unwrap().is_empty());
+    assert!(report.get("text").is_none(), "what was not measured is absent");
+}
+
+#[test]
+fn bench_times_every_part_and_compares_with_an_earlier_report() {
+    let Some(mut command) = bdlm() else { return };
+    let args = ["bench", "--measure", "all", "--passes", "1", "--draws", "1", "--context", "8,64"];
+    let output = command.args(args).args(["--format", "json"]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["passes"].as_array().unwrap().len(), 2);
+    for rate in ["/text/tokens_per_sec", "/likelihood/tokens_per_sec"] {
+        assert!(report.pointer(rate).unwrap().as_f64().unwrap() > 0.0, "{rate}");
+    }
+    let kernels = report["kernels"]["kernels"].as_array().unwrap();
+    for name in ["matmul", "attention", "norm", "rotary", "embedding", "draw"] {
+        let timed = |kernel: &&Value| kernel["kernel"].as_str().unwrap().starts_with(name);
+        let kernel = kernels.iter().find(timed).unwrap_or_else(|| panic!("{name} is not timed"));
+        assert!(kernel["share_of_ceiling"].as_f64().unwrap() > 0.0, "{kernel}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let earlier = folder.path().join("earlier.json");
+    std::fs::write(&earlier, &output.stdout).unwrap();
+    let args = ["bench", "--passes", "1", "--context", "64", "--compare"];
+    let output = bdlm().unwrap().args(args).arg(&earlier).output().unwrap();
+    let text = stdout(&output);
+    assert!(text.contains("times faster"), "{text}");
+    assert!(text.contains("pass, block 8, context 64"), "{text}");
+    assert!(!text.contains("context 8 "), "only what both reports hold: {text}");
 }
 
 #[test]

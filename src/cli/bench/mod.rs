@@ -1,0 +1,206 @@
+//! `bdlm bench`.
+
+mod compare;
+mod kernels;
+mod passes;
+mod report;
+mod work;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+use bdlm::gpu::Gpu;
+use bdlm::model::{Checkpoint, Config, Dit, Family};
+use bdlm::sample::Engine;
+use clap::{Args, ValueEnum};
+
+use crate::cli::bench::report::Report;
+use crate::cli::model::{DeviceArgs, ModelArgs, progress_bar};
+
+/// Time the model on this machine.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  bdlm bench
+  bdlm bench --random small --block-size 4,16 --context 0,512,1008
+  bdlm bench --random small --measure all --format json > today.json
+  bdlm bench --random small --measure all --compare yesterday.json")]
+pub struct Bench {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Generated weights instead of a model
+    #[arg(long, value_enum, conflicts_with = "model")]
+    random: Option<Shape>,
+    /// What to time
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "passes", value_name = "PART")]
+    measure: Vec<Part>,
+    /// Tokens in a block, one size or several [default: the checkpoint's]
+    #[arg(long, value_delimiter = ',', value_name = "K")]
+    block_size: Vec<usize>,
+    /// Cached positions that the block attends to, one number or several [default: half the window]
+    #[arg(long, value_delimiter = ',', value_name = "N")]
+    context: Vec<usize>,
+    /// Passes to time; many even out what else the machine does
+    #[arg(long, value_name = "N", default_value_t = 60)]
+    passes: usize,
+    /// Noise draws of the likelihood that is timed
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    draws: usize,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: BenchFormat,
+    /// Report of an earlier run (--format json), to print how much faster this one is
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+    /// Print the time of each kernel in a pass too
+    #[arg(long)]
+    profile: bool,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Shape {
+    /// The published shape: 12 layers, 768 channels, vocabulary 50,258, block 16
+    Small,
+    /// The paper's tiny shape: 8 layers, 256 channels
+    Tiny,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Denoising passes
+    Passes,
+    /// A text, from the prompt to the last block
+    Text,
+    /// The likelihood of a text
+    Likelihood,
+    /// Each kernel alone, beside the fastest copy and product
+    Kernels,
+    /// All of it
+    All,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum BenchFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+fn print_json(report: &Report) -> Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+impl Shape {
+    fn config(self) -> Result<Config> {
+        let (layers, channels, heads) = match self {
+            Shape::Small => (12, 768, 12),
+            Shape::Tiny => (8, 256, 8),
+        };
+        let json = serde_json::json!({
+            "model_type": "bd3lm", "block_size": 16, "vocab_size": 50258, "model_length": 1024,
+            "hidden_dim": channels, "cond_dim": 128, "n_blocks": layers, "n_heads": heads,
+            "cross_attn": true, "causal": false, "bos_token_id": 50256,
+        });
+        Ok(Config::from_json(json.to_string().as_bytes())?)
+    }
+}
+
+impl Bench {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        if self.passes == 0 || self.draws == 0 {
+            bail!(
+                "--passes and --draws are {} and {}, expected at least 1",
+                self.passes,
+                self.draws
+            );
+        }
+        let earlier = self.compare.as_deref().map(compare::read).transpose()?;
+        let gpu = self.device.request()?;
+        let begun = Instant::now();
+        let engine = self.engine(&gpu)?;
+        let config = engine.dit().config();
+        if config.family() != Family::BlockDiffusion {
+            bail!("this checkpoint is {}; block diffusion is timed", config.family());
+        }
+        let mut report = Report::new(&engine, self.model_name(), begun.elapsed());
+        if self.measures(Part::Passes) {
+            self.time_passes(&engine, &mut report)?;
+        }
+        if self.measures(Part::Text) {
+            let size = self.block_sizes(config)[0];
+            report.text = Some(work::text(&engine, size)?);
+        }
+        if self.measures(Part::Likelihood) {
+            let size = self.block_sizes(config)[0];
+            report.likelihood = Some(work::likelihood(&engine, size, self.draws)?);
+        }
+        if self.measures(Part::Kernels) {
+            report.kernels = Some(kernels::measure(&engine)?);
+        }
+        report.peak_host_bytes = report::peak_host_bytes();
+        if let Some(earlier) = earlier {
+            report.compared = Some(compare::ratios(&earlier, &report));
+        }
+        match self.format {
+            BenchFormat::Text => report.print(&mut io::stdout().lock()),
+            BenchFormat::Json => print_json(&report),
+        }
+    }
+
+    fn measures(&self, part: Part) -> bool {
+        self.measure.contains(&part) || self.measure.contains(&Part::All)
+    }
+
+    fn block_sizes(&self, config: &Config) -> Vec<usize> {
+        match self.block_size.is_empty() {
+            true => vec![config.block_size],
+            false => self.block_size.clone(),
+        }
+    }
+
+    fn time_passes(&self, engine: &Engine, report: &mut Report) -> Result<()> {
+        let config = engine.dit().config();
+        for block_size in self.block_sizes(config) {
+            let room = config.model_length.saturating_sub(block_size);
+            let contexts = match self.context.is_empty() {
+                true => vec![room.min(config.model_length / 2)],
+                false => self.context.clone(),
+            };
+            for context in contexts {
+                let bench = bdlm::sample::Bench { block_size, context, passes: self.passes };
+                report.passes.push(passes::time(engine, &bench, self.profile)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn engine(&self, gpu: &Gpu) -> Result<Engine> {
+        let Some(shape) = self.random else {
+            return self.model.load_network(gpu, self.device.weights);
+        };
+        let checkpoint = Checkpoint::random(&shape.config()?, 1);
+        let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
+        bar.set_message("making weights");
+        let dit = Dit::load(gpu, &checkpoint, self.device.weights.into(), &mut |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok(Engine::new(dit, None))
+    }
+
+    fn model_name(&self) -> String {
+        match self.random {
+            Some(Shape::Small) => "random small".into(),
+            Some(Shape::Tiny) => "random tiny".into(),
+            None => self.model.model.clone(),
+        }
+    }
+}
