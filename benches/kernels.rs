@@ -8,7 +8,8 @@ use bdlm::gpu::{Case, Commands, DType, Gpu, GpuOptions, Readback, Sizes, Tensor}
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gemm::Parallelism;
 
-const SMALL: Sizes = Sizes { channels: 768, heads: 12, vocabulary: 50258, dtype: DType::F16 };
+const SMALL: Sizes =
+    Sizes { channels: 768, heads: 12, vocabulary: 50258, weights: DType::F16, cache: DType::F16 };
 
 fn kernels(criterion: &mut Criterion) {
     let gpu = match Gpu::request(&GpuOptions::default()) {

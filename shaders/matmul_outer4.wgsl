@@ -5,6 +5,9 @@
 
 override WIDE: bool;         // 64 columns, else 32
 
+// Of four rows and four columns.
+alias Sums = array<vec4<f32>, 4>;
+
 @compute @workgroup_size(8)
 fn matmul_outer4(
     @builtin(workgroup_id) tile: vec3<u32>,
@@ -12,26 +15,27 @@ fn matmul_outer4(
 ) {
     let m0 = tile.y * 4u;
     let n0 = tile.x * select(32u, 64u, WIDE) + 4u * lane;
-    var left: array<vec4<f32>, 4>;       // [row of the tile], columns n0 ..
-    var right: array<vec4<f32>, 4>;      // columns n0 + 32 ..
-    for (var r = 0u; r < 4u; r++) {
-        left[r] = bias4(n0);
-        if (WIDE) {
-            right[r] = bias4(n0 + 32u);
-        }
+    var left: Sums;          // columns n0 ..
+    var right: Sums;         // columns n0 + 32 ..
+    begin(&left, n0);
+    if (WIDE) {
+        begin(&right, n0 + 32u);
     }
-    for (var k8 = 0u; k8 < K / 8u; k8++) {
-        let x_both = x4((m0 + lane % 4u) * (K / 4u) + 2u * k8 + lane / 4u);
-        let a = columns(n0, k8);
-        for (var r = 0u; r < 4u; r++) {
-            left[r] += subgroupShuffle(x_both, r) * a.lo + subgroupShuffle(x_both, r + 4u) * a.hi;
-        }
-        if (WIDE) {
-            let b = columns(n0 + 32u, k8);
-            for (var r = 0u; r < 4u; r++) {
-                right[r] +=
-                    subgroupShuffle(x_both, r) * b.lo + subgroupShuffle(x_both, r + 4u) * b.hi;
+    let left_place = place(n0);
+    let right_place = place(n0 + 32u);
+    for (var group = 0u; group < groups(); group++) {
+        var group_left: Sums;
+        var group_right: Sums;
+        for (var k8 = group * (GROUP / 8u); k8 < group_end(group); k8++) {
+            let x_both = x4((m0 + lane % 4u) * (K / 4u) + 2u * k8 + lane / 4u);
+            add_products(&group_left, x_both, columns(left_place, k8));
+            if (WIDE) {
+                add_products(&group_right, x_both, columns(right_place, k8));
             }
+        }
+        add_group(&left, &group_left, scales(n0, group));
+        if (WIDE) {
+            add_group(&right, &group_right, scales(n0 + 32u, group));
         }
     }
     for (var r = 0u; r < 4u; r++) {
@@ -39,5 +43,23 @@ fn matmul_outer4(
         if (WIDE) {
             store4(m0 + r, n0 + 32u, right[r]);
         }
+    }
+}
+
+fn begin(sums: ptr<function, Sums>, n: u32) {
+    for (var r = 0u; r < 4u; r++) {
+        (*sums)[r] = bias4(n);
+    }
+}
+
+fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, w: Columns) {
+    for (var r = 0u; r < 4u; r++) {
+        (*sums)[r] += subgroupShuffle(x, r) * w.lo + subgroupShuffle(x, r + 4u) * w.hi;
+    }
+}
+
+fn add_group(sums: ptr<function, Sums>, added: ptr<function, Sums>, scale: vec4<f32>) {
+    for (var r = 0u; r < 4u; r++) {
+        (*sums)[r] += (*added)[r] * scale;
     }
 }

@@ -14,37 +14,36 @@ fn matmul_outer8(
 ) {
     let m0 = tile.y * 8u;
     let n0 = tile.x * select(32u, 64u, WIDE) + 4u * lane;
-    var left: array<vec4<f32>, 8>;       // [row of the tile], columns n0 ..
-    var right: array<vec4<f32>, 8>;      // columns n0 + 32 ..
-    for (var r = 0u; r < 8u; r++) {
-        left[r] = bias4(n0);
-        if (WIDE) {
-            right[r] = bias4(n0 + 32u);
-        }
+    var left: Sums;          // columns n0 ..
+    var right: Sums;         // columns n0 + 32 ..
+    begin(&left, n0);
+    if (WIDE) {
+        begin(&right, n0 + 32u);
     }
-    for (var k8 = 0u; k8 < K / 8u; k8++) {
-        let i = (m0 + lane) * (K / 4u) + 2u * k8;
-        let x_lo = x4(i);
-        let x_hi = x4(i + 1u);
-        let a = columns(n0, k8);
-        var b: Columns;
-        if (WIDE) {
-            b = columns(n0 + 32u, k8);
-        }
-        // Eight iterations of constant count: drivers unroll them, which more would forbid.
-        for (var r = 0u; r < 8u; r++) {
-            let lo = subgroupShuffle(x_lo, r);
-            let hi = subgroupShuffle(x_hi, r);
-            left[r] += lo * a.lo + hi * a.hi;
+    let left_place = place(n0);
+    let right_place = place(n0 + 32u);
+    for (var group = 0u; group < groups(); group++) {
+        var group_left: Sums;
+        var group_right: Sums;
+        for (var k8 = group * (GROUP / 8u); k8 < group_end(group); k8++) {
+            let i = (m0 + lane) * (K / 4u) + 2u * k8;
+            let x = Eight(x4(i), x4(i + 1u));
+            let a = columns(left_place, k8);
+            add_products(&group_left, x.lo, a.lo);
+            add_products(&group_left, x.hi, a.hi);
             if (WIDE) {
-                right[r] += lo * b.lo + hi * b.hi;
+                let b = columns(right_place, k8);
+                add_products(&group_right, x.lo, b.lo);
+                add_products(&group_right, x.hi, b.hi);
             }
         }
-    }
-    for (var r = 0u; r < 8u; r++) {
-        store4(m0 + r, n0, left[r]);
+        add_group(&left, &group_left, scales(n0, group));
         if (WIDE) {
-            store4(m0 + r, n0 + 32u, right[r]);
+            add_group(&right, &group_right, scales(n0 + 32u, group));
         }
+    }
+    store8(&left, m0, n0);
+    if (WIDE) {
+        store8(&right, m0, n0 + 32u);
     }
 }

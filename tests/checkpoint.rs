@@ -5,10 +5,10 @@ mod common;
 
 use std::path::Path;
 
-use bdlm::gpu::DType;
+use bdlm::gpu::{DType, Gpu};
 use bdlm::model::{Batch, Checkpoint, Config, Dit};
 use common::fixtures::Fixture;
-use common::{check, gpu, tolerances};
+use common::{check, gpu, gpus, tolerances, twins};
 use half::{bf16, f16};
 use proptest::prelude::*;
 use safetensors::tensor::{Dtype, TensorView};
@@ -107,14 +107,17 @@ fn damaged_files_are_told_apart_from_wrong_ones() {
 
 /// Logits of a network loaded from these files.
 fn logits(f: &Fixture, files: &[Vec<u8>]) -> Option<Vec<f32>> {
-    let gpu = gpu(None)?;
+    Some(logits_on(&gpu(None)?, f, files, DType::F32))
+}
+
+fn logits_on(gpu: &Gpu, f: &Fixture, files: &[Vec<u8>], weights: DType) -> Vec<f32> {
     let path = Path::new("model.safetensors");
     let files: Vec<(&Path, &[u8])> = files.iter().map(|bytes| (path, &bytes[..])).collect();
     let checkpoint = Checkpoint::new(&f.config, &files).unwrap();
-    let dit = Dit::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+    let dit = Dit::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap();
     let batch =
         Batch { ids: f.ids("plain.ids"), length: f.shape("plain.ids")[1], ..Default::default() };
-    Some(dit.logits(&batch, f.config.block_size).unwrap())
+    dit.logits(&batch, f.config.block_size).unwrap()
 }
 
 #[test]
@@ -146,6 +149,35 @@ fn prefixes_shards_and_half_precision_give_the_same_network() {
     // Three bits fewer than f16.
     check(&bf16, &wanted, 8.0 * tolerances::LOGITS_F16).unwrap();
     assert!(check(&bf16, &wanted, tolerances::LOGITS_F32).is_err(), "the precision is lower");
+}
+
+#[test]
+fn eight_bits_are_as_exact_as_a_checkpoint_that_was_rounded_to_them() {
+    let f = Fixture::open("bd3lm-block4");
+    let held = ["embedding", "attn_qkv.weight", "attn_out.weight", "linear.weight"];
+    let is_matrix = |name: &str| {
+        let is_mlp = name.contains("blocks") && name.contains("mlp") && name.ends_with("weight");
+        is_mlp || held.iter().any(|end| name.ends_with(end))
+    };
+    let rounded = |t: Stored| {
+        if !is_matrix(&t.name) {
+            return t;
+        }
+        let numbers: Vec<f32> =
+            t.data.as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect();
+        let rounded = twins::q8(&numbers, t.shape[1]);
+        Stored { data: rounded.iter().flat_map(|x| x.to_le_bytes()).collect(), ..t }
+    };
+    let rounded: Vec<Stored> = stored(&f).into_iter().map(rounded).collect();
+    for gpu in gpus() {
+        let got = logits_on(&gpu, &f, &[f.weights()], DType::Q8);
+        let wanted = logits_on(&gpu, &f, &[file(&rounded)], DType::F32);
+        // Keys and values are f16 beside eight bits.
+        check(&got, &wanted, tolerances::LOGITS_F16)
+            .unwrap_or_else(|e| panic!("{:?} kernels: {e}", gpu.kernels()));
+        let exact = logits_on(&gpu, &f, &[f.weights()], DType::F32);
+        assert!(check(&got, &exact, tolerances::LOGITS_F16).is_err(), "the precision is lower");
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub enum Weights {
     F16,
     /// As in the checkpoint.
     F32,
+    /// Eight bits, a scale for 64 inputs each: a quarter of the memory, the fastest, less exact.
+    Q8,
 }
 
 impl From<Weights> for DType {
@@ -27,6 +29,7 @@ impl From<Weights> for DType {
         match weights {
             Weights::F16 => DType::F16,
             Weights::F32 => DType::F32,
+            Weights::Q8 => DType::Q8,
         }
     }
 }

@@ -95,7 +95,7 @@ impl Scorer {
         });
         Ok(Scorer {
             workspace: Workspace::new(&dit, rows)?,
-            cache: KvCache::new(gpu, config, dit.weights_dtype(), slots)?,
+            cache: KvCache::new(gpu, config, dit.cache_dtype(), slots)?,
             conditioning: conditioning.transpose()?,
             hidden: Tensor::multiplied(gpu, "hidden", &[room, config.hidden_dim])?,
             picked: words("picked", &[room])?,

@@ -3,6 +3,7 @@
 use half::f16;
 
 use crate::Result;
+use crate::gpu::panels::row_bytes;
 use crate::gpu::{
     DType, DrawRows, Epilogue, Gpu, Modulation, Onto, PARTIAL_WORDS, Plan, ROW_PAD, Recorder,
     STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
@@ -17,8 +18,10 @@ pub struct Sizes {
     pub heads: usize,
     /// V.
     pub vocabulary: usize,
-    /// How weights, keys and values are held.
-    pub dtype: DType,
+    /// How weights are held.
+    pub weights: DType,
+    /// How keys and values are held.
+    pub cache: DType,
 }
 
 /// A kernel with its work.
@@ -58,7 +61,7 @@ impl Sizes {
             "head" => [self.vocabulary, c],
             _ => [c, c],
         };
-        let weight_bytes = n * k * self.dtype.bytes();
+        let weight_bytes = n * row_bytes(k, self.weights);
         let count = WEIGHTS_BYTES.div_ceil(weight_bytes);
         let numbers = numbers(n * k);
         let x = Tensor::multiplied(gpu, "x", &[rows, k])?;
@@ -67,7 +70,7 @@ impl Sizes {
         let y = Tensor::activation(gpu, "y", &[rows, n.next_multiple_of(4)])?;
         let mut r = Recorder::new(gpu);
         for _ in 0..count {
-            let w = Weight::upload(gpu, part, [n, k], self.dtype, &numbers)?;
+            let w = Weight::upload(gpu, part, [n, k], self.weights, &numbers)?;
             r.matmul(&x, &w, &bias, Epilogue::Store, &y)?;
         }
         let bytes = weight_bytes + 4 * rows * (k + n);
@@ -108,7 +111,7 @@ impl Sizes {
     }
 
     fn key_bytes(&self, slots: usize) -> usize {
-        2 * slots * self.channels * self.dtype.bytes()
+        2 * slots * self.channels * self.cache.bytes()
     }
 
     fn attend(
@@ -120,10 +123,10 @@ impl Sizes {
         (pairs, key_bytes): (usize, usize),
     ) -> Result<Case> {
         let (t, c) = (spans.len(), self.channels);
-        let cached = |label| Tensor::attended(gpu, label, &[slots, c], self.dtype, c / self.heads);
+        let cached = |label| Tensor::attended(gpu, label, &[slots, c], self.cache, c / self.heads);
         let kv = [&cached("keys")?, &cached("values")?];
         let q = Tensor::attended(gpu, "q", &[t, c], DType::F32, c / self.heads)?;
-        match self.dtype {
+        match self.cache {
             DType::F32 => kv.iter().try_for_each(|kv| kv.write(gpu, &numbers(slots * c)))?,
             _ => kv.iter().try_for_each(|kv| kv.write(gpu, &halves(slots * c)))?,
         }
@@ -171,7 +174,7 @@ impl Sizes {
         let slots = Tensor::padded(gpu, "slots", &[rows], DType::U32, ROW_PAD)?;
         slots.write(gpu, &(0..rows as u32).collect::<Vec<_>>())?;
         let q = Tensor::attended(gpu, "q", &[rows, c], DType::F32, d)?;
-        let cached = |label| Tensor::attended(gpu, label, &[rows, c], self.dtype, d);
+        let cached = |label| Tensor::attended(gpu, label, &[rows, c], self.cache, d);
         let kv = [&cached("keys")?, &cached("values")?];
         let mut r = Recorder::new(gpu);
         for _ in 0..DISPATCHES {
@@ -187,7 +190,7 @@ impl Sizes {
     /// As [`Sizes::matmul`].
     pub fn embedding(&self, gpu: &Gpu, rows: usize) -> Result<Case> {
         let (v, c) = (self.vocabulary.min(4096), self.channels);
-        let table = Weight::upload(gpu, "table", [v, c], self.dtype, &numbers(v * c))?;
+        let table = Weight::upload(gpu, "table", [v, c], self.weights, &numbers(v * c))?;
         let ids = Tensor::padded(gpu, "ids", &[rows], DType::U32, ROW_PAD)?;
         ids.write(gpu, &(0..rows as u32).collect::<Vec<_>>())?;
         let x = Tensor::activation(gpu, "x", &[rows, c])?;
@@ -195,7 +198,7 @@ impl Sizes {
         for _ in 0..DISPATCHES {
             r.embedding(&ids, &table, Onto::Nothing, &x)?;
         }
-        let bytes = rows * c * (4 + self.dtype.bytes());
+        let bytes = rows * (4 * c + row_bytes(c, self.weights));
         Ok(Case::new(format!("{rows} rows"), 0, bytes, DISPATCHES, r))
     }
 

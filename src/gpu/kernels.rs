@@ -2,7 +2,7 @@
 //! number of rows and the shape, by rules that were measured.
 
 use crate::gpu::plan::{KernelSource, Overrides};
-use crate::gpu::{KernelFamily, Memory};
+use crate::gpu::{DType, KernelFamily, Memory};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
@@ -81,10 +81,10 @@ static MATMUL_OUTER4: Variants = variants!(
     "matmul_outer4", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
 );
 static MATMUL_OUTER8: Variants = variants!(
-    "matmul_outer8", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
+    "matmul_outer8", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
 );
 static MATMUL_OUTER16: Variants = variants!(
-    "matmul_outer16", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
+    "matmul_outer16", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
 );
 static MATMUL_PLAIN: KernelSource =
     kernel!("matmul_plain", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
@@ -149,10 +149,12 @@ pub(crate) fn matmul_tiling(
 /// outer products reads at the same time. Otherwise each lane reads a stream of its own, more than
 /// processors look ahead for: at 4 rows a pass took a twentieth longer. Elsewhere lanes go along a
 /// row.
-pub(crate) fn weight_panel(family: KernelFamily) -> usize {
-    match family {
-        KernelFamily::Outer => 64,
-        KernelFamily::Workgroup | KernelFamily::Plain => 1,
+pub(crate) fn weight_panel(family: KernelFamily, dtype: DType) -> usize {
+    match (family, dtype) {
+        (KernelFamily::Outer, _) => 64,
+        // Sixteen bytes hold the scales of four rows.
+        (_, DType::Q8) => 4,
+        (KernelFamily::Workgroup | KernelFamily::Plain, _) => 1,
     }
 }
 

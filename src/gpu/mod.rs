@@ -5,6 +5,7 @@ mod commands;
 mod device;
 mod kernels;
 mod ops;
+mod panels;
 mod plan;
 mod profile;
 mod tensor;

@@ -21,16 +21,27 @@ pub enum DType {
     F32,
     /// 16-bit floats, two to a 32-bit word.
     F16,
+    /// 8-bit integers with scales, weights only: see [`crate::gpu::Weight`].
+    Q8,
     /// 32-bit unsigned integers.
     U32,
 }
 
 impl DType {
+    /// How keys and values are held beside weights of this format.
+    pub fn cached(self) -> DType {
+        match self {
+            DType::F32 => DType::F32,
+            DType::F16 | DType::Q8 | DType::U32 => DType::F16,
+        }
+    }
+
     /// Bytes of one number.
     pub fn bytes(self) -> usize {
         match self {
             DType::F32 | DType::U32 => 4,
             DType::F16 => 2,
+            DType::Q8 => 1,
         }
     }
 }

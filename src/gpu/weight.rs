@@ -1,14 +1,11 @@
 //! Weights of linear layers and embedding tables, in the format they are held in on the device
 //! and in parts that the adapter can bind.
-//!
-//! Rows lie in panels: the first eight numbers of each row of a panel, then the next eight of each,
-//! and so on. A panel of one row is the matrix as it was; wider ones let a kernel that owns many
-//! rows read memory from beginning to end.
 
 use half::f16;
 
 use crate::Result;
 use crate::gpu::kernels::{product_memory, weight_panel};
+use crate::gpu::panels::{panels, q8_panels, row_bytes};
 use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor, memory_bytes};
 use crate::gpu::{Gpu, KernelFamily};
 
@@ -45,17 +42,21 @@ impl Weight {
         data: &[f32],
     ) -> Result<Weight> {
         let [n, k] = shape;
-        let (panel, memory) = (weight_panel(gpu.kernels()), product_memory(gpu.kernels()));
+        let panel = weight_panel(gpu.kernels(), dtype);
+        let memory = product_memory(gpu.kernels());
         let mut parts = Vec::new();
-        let per_part = gpu.max_bytes(memory) as usize / (k * dtype.bytes()).max(1);
+        let per_part = gpu.max_bytes(memory) as usize / row_bytes(k, dtype).max(1);
         let per_part = (per_part / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD);
         for first in (0..n).step_by(per_part) {
             let count = per_part.min(n - first);
-            let table = Tensor::in_memory(gpu, memory, label, &[count, k], dtype, COLUMN_PAD)?;
+            let columns = row_bytes(k, dtype) / dtype.bytes();
+            let shape = [count, columns];
+            let table = Tensor::in_memory(gpu, memory, label, &shape, dtype, COLUMN_PAD)?;
             let rows = data.get(first * k..(first + count) * k);
             let rows = rows.ok_or_else(|| table.misfit(&[data.len() / k.max(1), k]))?;
             match dtype {
                 DType::F16 => table.write(gpu, &panels(rows, k, panel, f16::from_f32))?,
+                DType::Q8 => table.write(gpu, &q8_panels(rows, k, panel))?,
                 _ => table.write(gpu, &panels(rows, k, panel, |x| x))?,
             }
             parts.push(Part { first, table });
@@ -108,50 +109,8 @@ impl Weight {
     }
 }
 
-/// Numbers of a row that stay together, as many as kernels load at a time.
-const EIGHT: usize = 8;
-
 /// Bytes that a matrix takes on the device, padding included.
 pub fn weight_bytes([n, k]: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
-    memory_bytes(product_memory(kernels), n.next_multiple_of(COLUMN_PAD) * k, dtype)
-}
-
-/// Rows `[n, k]` in panels, each number converted; the last panel is filled up with zeros.
-fn panels<T: Copy + Default>(
-    rows: &[f32],
-    k: usize,
-    panel: usize,
-    number: impl Fn(f32) -> T,
-) -> Vec<T> {
-    if panel == 1 {
-        return rows.iter().map(|&x| number(x)).collect();
-    }
-    let n = rows.len() / k.max(1);
-    let mut numbers = vec![T::default(); n.next_multiple_of(panel) * k];
-    for (panel_of_rows, there) in rows.chunks(panel * k).zip(numbers.chunks_mut(panel * k)) {
-        for (i, row) in panel_of_rows.chunks(k).enumerate() {
-            for (eight, there) in row.chunks(EIGHT).zip(there.chunks_mut(panel * EIGHT)) {
-                for (&x, there) in eight.iter().zip(there.iter_mut().skip(i * EIGHT)) {
-                    *there = number(x);
-                }
-            }
-        }
-    }
-    numbers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panel_holds_eight_numbers_of_each_row_then_the_next_eight() {
-        let rows: Vec<f32> = (0..3 * 16).map(|i| i as f32).collect();
-        let numbers = panels(&rows, 16, 2, |x| x as u32);
-        let eight = |first: u32| first..first + 8;
-        let wanted: Vec<u32> = [0, 16, 8, 24, 32].into_iter().flat_map(eight).collect();
-        assert_eq!(numbers[..40], wanted);
-        assert_eq!(numbers[40..], [[0; 8], [40, 41, 42, 43, 44, 45, 46, 47], [0; 8]].concat());
-        assert_eq!(panels(&rows, 16, 1, |x| x), rows);
-    }
+    let bytes = n.next_multiple_of(COLUMN_PAD) * row_bytes(k, dtype);
+    memory_bytes(product_memory(kernels), bytes / dtype.bytes(), dtype)
 }

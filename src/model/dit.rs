@@ -77,6 +77,11 @@ impl Dit {
         self.embedding.dtype()
     }
 
+    /// How keys and values are held.
+    pub fn cache_dtype(&self) -> DType {
+        self.weights_dtype().cached()
+    }
+
     /// Bytes of matrices that a pass with logits reads; the embedding counts by its rows only.
     pub fn bytes_per_pass(&self) -> u64 {
         let layer = |l: &Layer| -> u64 {

@@ -59,7 +59,7 @@ impl Dit {
             vectors.map(|vectors| Conditioning::new(self, &vectors, sequences)).transpose()?;
         let workspace = Workspace::new(self, rows.len())?;
         workspace.write(gpu, &rows)?;
-        let cache = KvCache::new(gpu, self.config(), self.weights_dtype(), rows.len())?;
+        let cache = KvCache::new(gpu, self.config(), self.cache_dtype(), rows.len())?;
         let pass = workspace.pass(rows.len(), n, &cache, conditioning.as_ref())?;
         let mut recorder = Recorder::new(gpu);
         self.record_layers(&mut recorder, &pass)?;

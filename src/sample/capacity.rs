@@ -139,7 +139,7 @@ impl MemoryPlan {
         let capacity = Capacity::new(request, config);
         MemoryPlan {
             weights_bytes: weights_bytes(config, weights, kernels),
-            cache_bytes: KvCache::size_bytes(config, weights, capacity.slots(), kernels),
+            cache_bytes: KvCache::size_bytes(config, weights.cached(), capacity.slots(), kernels),
             activations_bytes: Workspace::size_bytes(config, capacity.rows, kernels)
                 + capacity.sampler_bytes(config, kernels),
         }

@@ -100,7 +100,7 @@ impl Denoiser {
         let bytes = cells * CELL_WORDS.max(candidates * CANDIDATE_WORDS) * 4;
         Ok(Denoiser {
             workspace: Workspace::new(&dit, capacity.rows)?,
-            cache: KvCache::new(gpu, dit.config(), dit.weights_dtype(), capacity.slots())?,
+            cache: KvCache::new(gpu, dit.config(), dit.cache_dtype(), capacity.slots())?,
             logits: Tensor::activation(gpu, "logits", &[at_once, columns])?,
             keys: words("keys", &[cells, 4])?,
             limits: words("limits", &[cells, 2])?,

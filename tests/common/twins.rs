@@ -5,6 +5,15 @@ pub fn embedding(ids: &[u32], table: &[f32], c: usize) -> Vec<f32> {
     ids.iter().flat_map(|&id| table[id as usize * c..(id as usize + 1) * c].to_vec()).collect()
 }
 
+/// Rows of k numbers as integers of eight bits give them back: a scale for each 64.
+pub fn q8(rows: &[f32], k: usize) -> Vec<f32> {
+    let group = |x: &[f32]| -> Vec<f32> {
+        let scale = x.iter().fold(0.0f32, |most, x| most.max(x.abs())) / 127.0;
+        x.iter().map(|x| if scale > 0.0 { (x / scale).round() * scale } else { 0.0 }).collect()
+    };
+    rows.chunks(k).flat_map(|row| row.chunks(64)).flat_map(group).collect()
+}
+
 /// `LN(x) * weight * (1 + scale) + shift` of one row.
 pub fn norm(x: &[f32], weight: &[f32], shift: &[f32], scale: &[f32]) -> Vec<f32> {
     let n = x.len() as f64;

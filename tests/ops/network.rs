@@ -10,16 +10,23 @@ use crate::{Random, multiplied, read, run, upload, words};
 
 /// A weight on the device, and its numbers as they are held there.
 fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, Vec<f32>) {
-    let held = data.iter().map(|&x| if dtype == DType::F16 { f16::from_f32(x).into() } else { x });
-    (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held.collect())
+    let held = match dtype {
+        DType::F16 => data.iter().map(|&x| f16::from_f32(x).into()).collect(),
+        DType::Q8 => twins::q8(data, shape[1]),
+        _ => data.to_vec(),
+    };
+    (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held)
 }
 
-const FORMATS: [DType; 2] = [DType::F32, DType::F16];
+const CACHES: [DType; 2] = [DType::F32, DType::F16];
+const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
 
 #[test]
 fn embedding() {
     for gpu in gpus() {
-        for (v, c, format) in [(5, 8, DType::F32), (98, 64, DType::F16), (300, 768, DType::F16)] {
+        for (v, c, format) in
+            [(5, 8, DType::F32), (98, 64, DType::F16), (300, 768, DType::F16), (98, 72, DType::Q8)]
+        {
             let mut random = Random(v as u64);
             let (table, held) = weight(&gpu, [v, c], format, &random.numbers(v * c));
             let ids: Vec<u32> = (0..19).map(|_| random.below(v) as u32).collect();
@@ -28,7 +35,7 @@ fn embedding() {
                 r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Nothing, &x).unwrap();
             });
             let wanted = twins::embedding(&ids, &held, c);
-            assert_eq!(read::<f32>(&gpu, &x), wanted);
+            assert_eq!(read::<f32>(&gpu, &x), wanted, "{format:?}");
             run(&gpu, |r| r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Rows, &x).unwrap());
             let twice: Vec<f32> = wanted.iter().map(|x| 2.0 * x).collect();
             assert_eq!(read::<f32>(&gpu, &x), twice, "added to what is there");
@@ -119,7 +126,7 @@ fn matmul() {
     ];
     for gpu in gpus() {
         for size in sizes {
-            FORMATS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
+            WEIGHTS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
         }
     }
 }
@@ -187,8 +194,8 @@ fn a_weight_over_the_binding_limit_is_cut_into_parts() {
 
 #[test]
 fn a_chunk_of_a_weight_begins_where_it_is_cut() {
-    for gpu in gpus() {
-        let (table, held) = weight(&gpu, [200, 64], DType::F16, &Random(4).numbers(200 * 64));
+    for (gpu, dtype) in gpus().flat_map(|gpu| WEIGHTS.map(|dtype| (gpu.clone(), dtype))) {
+        let (table, held) = weight(&gpu, [200, 64], dtype, &Random(4).numbers(200 * 64));
         let (rows, bias) = (Random(5).numbers(3 * 64), vec![0.0; 200]);
         let wanted = twins::matmul(&rows, &held, &bias, 64);
         let (x, b) = (multiplied(&gpu, &[3, 64], &rows), upload(&gpu, &[200], &bias));
@@ -321,7 +328,7 @@ fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: D
 #[test]
 fn attention() {
     for gpu in gpus() {
-        for dtype in FORMATS {
+        for dtype in CACHES {
             for (heads, d) in [(2, 8), (3, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
                 [1, 3, 4, 8, 16].iter().for_each(|&group| {
                     check_attention(&gpu, (heads, d), group, dtype, 1.0);

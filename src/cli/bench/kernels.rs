@@ -51,7 +51,8 @@ pub fn measure(engine: &Engine) -> Result<Kernels> {
         channels: config.hidden_dim,
         heads: config.n_heads,
         vocabulary: config.vocab_size,
-        dtype: dit.weights_dtype(),
+        weights: dit.weights_dtype(),
+        cache: dit.cache_dtype(),
     };
     let timer = Timer::new(gpu)?;
     let copy_bytes_per_sec = timer.copy()?;

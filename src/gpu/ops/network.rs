@@ -4,6 +4,7 @@ use crate::gpu::kernels::{
     ATTENTION_OUTER, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, matmul_tiling,
 };
 use crate::gpu::ops::flag;
+use crate::gpu::panels::Q8_GROUP;
 use crate::gpu::{DType, Memory, Part, Recorder, Tensor, Weight};
 use crate::{Error, Result};
 
@@ -257,10 +258,17 @@ fn head_by_head(cache: &Tensor) -> Option<(&'static str, f64)> {
 }
 
 /// How the numbers of a part of a weight lie, as `weights.wgsl` asks.
-fn weights_overrides(weight: &Weight, part: &Part) -> [(&'static str, f64); 4] {
+fn weights_overrides(weight: &Weight, part: &Part) -> [(&'static str, f64); 5] {
+    let k = weight.shape()[1];
+    let (format, group) = match weight.dtype() {
+        DType::F16 => (1, k),
+        DType::Q8 => (2, Q8_GROUP),
+        DType::F32 | DType::U32 => (0, k),
+    };
     [
-        ("K", weight.shape()[1] as f64),
-        ("F16", flag(weight.dtype() == DType::F16)),
+        ("K", k as f64),
+        ("FORMAT", f64::from(format)),
+        ("GROUP", group as f64),
         ("PANEL", weight.panel() as f64),
         ("SKIPPED", part.table.skipped_texels() as f64),
     ]
