@@ -4,6 +4,7 @@
 // of rows 0..4, lanes 4..8 the next four. The wide form uses it for twice as many columns.
 
 override WIDE: bool;         // 64 columns, else 32
+override ROWS: u32;          // rows of a tile that are wanted, at most 4
 
 // Of four rows and four columns.
 alias Sums = array<vec4<f32>, 4>;
@@ -38,7 +39,7 @@ fn matmul_outer4(
             add_group(&right, &group_right, scales(n0 + 32u, group));
         }
     }
-    for (var r = 0u; r < 4u; r++) {
+    for (var r = 0u; r < ROWS; r++) {
         store4(m0 + r, n0, left[r]);
         if (WIDE) {
             store4(m0 + r, n0 + 32u, right[r]);
@@ -47,19 +48,19 @@ fn matmul_outer4(
 }
 
 fn begin(sums: ptr<function, Sums>, n: u32) {
-    for (var r = 0u; r < 4u; r++) {
+    for (var r = 0u; r < ROWS; r++) {
         (*sums)[r] = bias4(n);
     }
 }
 
 fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, w: Columns) {
-    for (var r = 0u; r < 4u; r++) {
+    for (var r = 0u; r < ROWS; r++) {
         (*sums)[r] += subgroupShuffle(x, r) * w.lo + subgroupShuffle(x, r + 4u) * w.hi;
     }
 }
 
 fn add_group(sums: ptr<function, Sums>, added: ptr<function, Sums>, scale: vec4<f32>) {
-    for (var r = 0u; r < 4u; r++) {
+    for (var r = 0u; r < ROWS; r++) {
         (*sums)[r] += (*added)[r] * scale;
     }
 }

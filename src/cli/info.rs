@@ -109,7 +109,7 @@ impl Info {
 fn describe(adapter: &wgpu::Adapter) -> Adapter {
     let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
     Adapter {
-        kernels: KernelFamily::suited_to(&info, features),
+        kernels: KernelFamily::suited_to(&info, features, &limits),
         kind: format!("{:?}", info.device_type),
         backend: info.backend.to_string(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::gpu::plan::Pipelines;
 use crate::gpu::tensor::Memory;
-use crate::gpu::texels::LINE_BYTES;
+use crate::gpu::texels::{LINE_BYTES, TEXTURE_WIDTH};
 use crate::{Error, Result};
 
 /// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
@@ -21,10 +21,14 @@ pub enum KernelFamily {
 }
 
 impl KernelFamily {
-    /// The kernels that suit an adapter.
-    pub fn suited_to(info: &wgpu::AdapterInfo, features: wgpu::Features) -> KernelFamily {
+    /// The kernels that suit a device, or the adapter of one.
+    pub fn suited_to(
+        info: &wgpu::AdapterInfo,
+        features: wgpu::Features,
+        limits: &wgpu::Limits,
+    ) -> KernelFamily {
         let software = info.device_type == wgpu::DeviceType::Cpu;
-        match (software, outer_runs_on(info, features)) {
+        match (software, outer_runs_on(info, features, limits)) {
             (true, true) => KernelFamily::Outer,
             (true, false) => KernelFamily::Plain,
             (false, _) => KernelFamily::Workgroup,
@@ -32,10 +36,19 @@ impl KernelFamily {
     }
 }
 
-fn outer_runs_on(info: &wgpu::AdapterInfo, features: wgpu::Features) -> bool {
+fn outer_runs_on(
+    info: &wgpu::AdapterInfo,
+    features: wgpu::Features,
+    limits: &wgpu::Limits,
+) -> bool {
     let eight = info.subgroup_min_size == 8 && info.subgroup_max_size == 8;
-    eight && features.contains(wgpu::Features::SUBGROUP)
+    let texels = limits.max_texture_dimension_2d >= TEXTURE_WIDTH
+        && limits.max_storage_textures_per_shader_stage >= STORAGE_TEXTURES;
+    eight && texels && features.contains(wgpu::Features::SUBGROUP)
 }
+
+/// Storage textures of the kernel that has the most, attention.
+const STORAGE_TEXTURES: u32 = 4;
 
 /// How to request a device.
 #[derive(Clone, Debug, Default)]
@@ -125,13 +138,15 @@ impl Gpu {
         failure: Arc<Mutex<Option<String>>>,
     ) -> Result<Gpu> {
         let info = device.adapter_info();
-        let suited = KernelFamily::suited_to(&info, device.features());
+        let limits = device.limits();
+        let suited = KernelFamily::suited_to(&info, device.features(), &limits);
         let kernels = options.kernels.unwrap_or(suited);
-        if kernels == KernelFamily::Outer && !outer_runs_on(&info, device.features()) {
-            let cause = "the outer-product kernels need subgroups of exactly 8 lanes".to_string();
+        if kernels == KernelFamily::Outer && !outer_runs_on(&info, device.features(), &limits) {
+            let cause = "the outer-product kernels need subgroups of exactly 8 lanes, and storage \
+                         textures 4096 wide"
+                .to_string();
             return Err(Error::NoDevice { adapter: info.name, cause });
         }
-        let limits = device.limits();
         let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let texels_limit = u64::from(limits.max_texture_dimension_2d) * LINE_BYTES;
         let wanted = options.max_binding_bytes.unwrap_or(adapter_limit.max(texels_limit));

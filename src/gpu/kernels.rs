@@ -1,7 +1,7 @@
 //! The table of kernels, and the one place where variants are chosen: by the adapter's kind, the
 //! number of rows and the shape, by rules that were measured.
 
-use crate::gpu::plan::{KernelSource, Overrides};
+use crate::gpu::plan::KernelSource;
 use crate::gpu::{DType, KernelFamily, Memory};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
@@ -110,17 +110,13 @@ pub(crate) struct Tiling {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     /// Overrides of this kernel alone.
-    pub(crate) overrides: Overrides<'static>,
+    pub(crate) overrides: Vec<(&'static str, f64)>,
 }
-
-const NONE: Overrides<'static> = &[];
-const WIDE: Overrides<'static> = &[("WIDE", 1.0)];
-const NARROW: Overrides<'static> = &[("WIDE", 0.0)];
 
 /// The matrix product for `rows` rows and a weight `[N, K]`.
 ///
-/// On lavapipe taller and wider tiles do more per load (24, 33 and 33 GFLOP/s a core for 4, 8 and 16
-/// rows and 64 columns, 19, 27 and 30 for 32 columns; 128 columns gain nothing more) but compile
+/// On lavapipe taller and wider tiles do more per load (27, 37 and 48 GFLOP/s a core for 4, 8 and 16
+/// rows and 64 columns, 25, 31 and 40 for 32 columns; 128 columns gain nothing more) but compile
 /// longer, the widest a second for each shape: too long for the passes of a small model.
 pub(crate) fn matmul_tiling(
     family: KernelFamily,
@@ -129,20 +125,24 @@ pub(crate) fn matmul_tiling(
     output: Memory,
 ) -> Tiling {
     let is_wide = n.min(k) >= 512;
-    let (outer_columns, outer_overrides) = if is_wide { (64, WIDE) } else { (32, NARROW) };
-    let (kernel, rows, columns, overrides) = match (family, rows) {
-        (KernelFamily::Outer, ..=4) => {
-            (MATMUL_OUTER4.of(output), 4, outer_columns, outer_overrides)
-        }
-        (KernelFamily::Outer, ..=8) => {
-            (MATMUL_OUTER8.of(output), 8, outer_columns, outer_overrides)
-        }
-        (KernelFamily::Outer, _) => (MATMUL_OUTER16.of(output), 16, outer_columns, outer_overrides),
-        (KernelFamily::Plain, _) => (&MATMUL_PLAIN, 4, 32, NONE),
-        (KernelFamily::Workgroup, ..=32) => (&MATMUL_ROWS, 8, 4, NONE),
-        (KernelFamily::Workgroup, _) => (&MATMUL_TILED, 64, 64, NONE),
+    let outer = |kernel: &'static Variants, height| {
+        let columns = if is_wide { 64 } else { 32 };
+        let overrides = vec![("WIDE", if is_wide { 1.0 } else { 0.0 })];
+        Tiling { kernel: kernel.of(output), rows: height, columns, overrides }
     };
-    Tiling { kernel, rows, columns, overrides }
+    let other = |kernel, rows, columns| Tiling { kernel, rows, columns, overrides: Vec::new() };
+    match (family, rows) {
+        (KernelFamily::Outer, ..=4) => {
+            let mut tiling = outer(&MATMUL_OUTER4, 4);
+            tiling.overrides.push(("ROWS", rows as f64));
+            tiling
+        }
+        (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),
+        (KernelFamily::Outer, _) => outer(&MATMUL_OUTER16, 16),
+        (KernelFamily::Plain, _) => other(&MATMUL_PLAIN, 4, 32),
+        (KernelFamily::Workgroup, ..=32) => other(&MATMUL_ROWS, 8, 4),
+        (KernelFamily::Workgroup, _) => other(&MATMUL_TILED, 64, 64),
+    }
 }
 
 /// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that a workgroup of

@@ -115,6 +115,7 @@ fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
 fn matmul() {
     let sizes = [
         (1, 1, 8),
+        (2, 64, 72),
         (4, 98, 64),
         (5, 31, 24),
         (9, 64, 72),

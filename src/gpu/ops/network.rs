@@ -164,7 +164,7 @@ impl Recorder<'_> {
                 ("GATE_AT", (gate_at + part.first) as f64),
             ];
             overrides.extend(weights_overrides(w, part));
-            overrides.extend(tiling.overrides);
+            overrides.extend(&tiling.overrides);
             overrides.extend(skipped("X_SKIPPED", x).into_iter().chain(skipped("Y_SKIPPED", y)));
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
             let bindings = [&part.table, x, &part_bias, gate, y];
