@@ -53,9 +53,13 @@ fn begin(sums: ptr<function, Sums>, n: u32) {
     }
 }
 
+// One half of the inputs after the other: as many weights as stay in registers beside the sums.
 fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, w: Columns) {
     for (var r = 0u; r < ROWS; r++) {
-        (*sums)[r] += subgroupShuffle(x, r) * w.lo + subgroupShuffle(x, r + 4u) * w.hi;
+        (*sums)[r] += subgroupShuffle(x, r) * w.lo;
+    }
+    for (var r = 0u; r < ROWS; r++) {
+        (*sums)[r] += subgroupShuffle(x, r + 4u) * w.hi;
     }
 }
 
