@@ -74,7 +74,7 @@ impl Sizes {
             r.matmul(&x, &w, &bias, Epilogue::Store, &y)?;
         }
         let bytes = weight_bytes + 4 * rows * (k + n);
-        Ok(Case::new(format!("{part}, {rows} rows"), 2 * rows * n * k, bytes, count, r))
+        Ok(Case::new(format!("{part}, {}", counted(rows)), 2 * rows * n * k, bytes, count, r))
     }
 
     /// Attention of a block of `rows` rows over `context` cached positions and itself.
@@ -85,7 +85,13 @@ impl Sizes {
         let slots = context + rows;
         let spans = vec![[0, slots as u32, 0, 0]; rows];
         let work = (rows * slots, self.key_bytes(slots));
-        self.attend(gpu, format!("{rows} rows, context {context}"), (slots, rows), &spans, work)
+        self.attend(
+            gpu,
+            format!("{}, context {context}", counted(rows)),
+            (slots, rows),
+            &spans,
+            work,
+        )
     }
 
     /// Attention of the noisy half of a likelihood's pass over `[x_t ; x_0]`: every row sees its own
@@ -159,7 +165,7 @@ impl Sizes {
         for _ in 0..DISPATCHES {
             r.norm(&x, &weight, modulation, [0, c], &y)?;
         }
-        Ok(Case::new(format!("{rows} rows"), 8 * rows * c, 8 * rows * c, DISPATCHES, r))
+        Ok(Case::new(counted(rows), 8 * rows * c, 8 * rows * c, DISPATCHES, r))
     }
 
     /// The rotation of `rows` rows, and their keys and values to the cache.
@@ -181,7 +187,7 @@ impl Sizes {
             r.rotary(&qkv, &angles, &slots, &q, kv)?;
         }
         let bytes = 16 * rows * c + self.key_bytes(rows);
-        Ok(Case::new(format!("{rows} rows"), 6 * rows * c, bytes, DISPATCHES, r))
+        Ok(Case::new(counted(rows), 6 * rows * c, bytes, DISPATCHES, r))
     }
 
     /// The embedding of `rows` tokens.
@@ -199,7 +205,7 @@ impl Sizes {
             r.embedding(&ids, &table, Onto::Nothing, &x)?;
         }
         let bytes = rows * (4 * c + row_bytes(c, self.weights));
-        Ok(Case::new(format!("{rows} rows"), 0, bytes, DISPATCHES, r))
+        Ok(Case::new(counted(rows), 0, bytes, DISPATCHES, r))
     }
 
     /// The draw of `rows` masked cells from their logits.
@@ -223,7 +229,7 @@ impl Sizes {
             let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered: false };
             r.draw(&logits, rows, &step, vocabulary, &partials)?;
         }
-        Ok(Case::new(format!("{rows} rows"), 4 * rows * v, 4 * rows * v, DISPATCHES, r))
+        Ok(Case::new(counted(rows), 4 * rows * v, 4 * rows * v, DISPATCHES, r))
     }
 }
 
@@ -235,6 +241,10 @@ impl Case {
         let (flops, bytes) = (flops as f64, bytes as f64);
         Case { kernel, shape, flops, bytes, count, plan }
     }
+}
+
+fn counted(rows: usize) -> String {
+    if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
 }
 
 /// Numbers of the size of weights.
