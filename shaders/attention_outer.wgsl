@@ -49,7 +49,12 @@ fn attention_outer(
         let keys = Keys(slot, key < vec4(n_first), key < vec4(n_keys));
         var top_score: Scores;
         var bottom_score: Scores;
-        var place = cached(head, slot);
+        var place = vec4(
+            cached(head, slot.x),
+            cached(head, slot.y),
+            cached(head, slot.z),
+            cached(head, slot.w),
+        );
         for (var d = 0u; d < D / 8u; d++) {
             let i = place + d;
             let k0 = key8(i.x);

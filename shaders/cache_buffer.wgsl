@@ -10,11 +10,6 @@ const OUTPUT = 4u;           // y [T, C]
 @group(0) @binding(2) var<storage, read> v_cache: array<vec4<u32>>;    // [S, C]
 @group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;      // [T, 4]
 
-// Where a head's key or value begins.
-fn cached(head: u32, slot: u32) -> u32 {
-    return slot * (C / 8u) + head * (D / 8u);
-}
-
 fn query8(i: u32) -> Eight {
     return unpack_f32(q[2u * i], q[2u * i + 1u]);
 }

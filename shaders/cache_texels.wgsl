@@ -1,8 +1,7 @@
-// Joined to attention where queries, keys and values lie in texels: head by head, so that what a
-// workgroup reads lies together. Indices count groups of eight channels.
+// Joined to attention where queries, keys and values lie in texels. Indices count groups of eight
+// channels.
 
 override F16: bool;          // the cache is packed f16, else f32
-override S: u32;             // slots of the cache
 
 const OUTPUT = 4u;           // y [T, C]
 
@@ -10,11 +9,6 @@ const OUTPUT = 4u;           // y [T, C]
 @group(0) @binding(1) var k_cache: texture_storage_2d<rgba32uint, read>;    // [H, S, D]
 @group(0) @binding(2) var v_cache: texture_storage_2d<rgba32uint, read>;    // [H, S, D]
 @group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;           // [T, 4]
-
-// Where a head's key or value begins.
-fn cached(head: u32, slot: vec4<u32>) -> vec4<u32> {
-    return (head * S + slot) * (D / 8u);
-}
 
 fn query8(i: u32) -> Eight {
     return unpack_f32(textureLoad(q, texel(2u * i)), textureLoad(q, texel(2u * i + 1u)));

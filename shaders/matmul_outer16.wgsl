@@ -4,6 +4,7 @@
 // compile.
 
 override WIDE: bool;         // 64 columns, else 32
+const HEIGHT = 8u;           // rows of a sum
 
 @compute @workgroup_size(8)
 fn matmul_outer16(
@@ -55,10 +56,10 @@ fn matmul_outer16(
             add_group(&bottom_right, &group_bottom_right, right_scale);
         }
     }
-    store8(&top_left, m0, n0);
-    store8(&bottom_left, m0 + 8u, n0);
+    store_rows(&top_left, m0, n0);
+    store_rows(&bottom_left, m0 + 8u, n0);
     if (WIDE) {
-        store8(&top_right, m0, n0 + 32u);
-        store8(&bottom_right, m0 + 8u, n0 + 32u);
+        store_rows(&top_right, m0, n0 + 32u);
+        store_rows(&bottom_right, m0 + 8u, n0 + 32u);
     }
 }

@@ -4,10 +4,7 @@
 // of rows 0..4, lanes 4..8 the next four. The wide form uses it for twice as many columns.
 
 override WIDE: bool;         // 64 columns, else 32
-override ROWS: u32;          // rows of a tile that are wanted, at most 4
-
-// Of four rows and four columns.
-alias Sums = array<vec4<f32>, 4>;
+override HEIGHT: u32;        // rows of a tile that are wanted, at most 4
 
 @compute @workgroup_size(8)
 fn matmul_outer4(
@@ -29,9 +26,9 @@ fn matmul_outer4(
         var group_right: Sums;
         for (var k8 = group * (GROUP / 8u); k8 < group_end(group); k8++) {
             let x_both = x4((m0 + lane % 4u) * (K / 4u) + 2u * k8 + lane / 4u);
-            add_products(&group_left, x_both, columns(left_place, k8));
+            add_halves(&group_left, x_both, columns(left_place, k8));
             if (WIDE) {
-                add_products(&group_right, x_both, columns(right_place, k8));
+                add_halves(&group_right, x_both, columns(right_place, k8));
             }
         }
         add_group(&left, &group_left, scales(n0, group));
@@ -39,32 +36,18 @@ fn matmul_outer4(
             add_group(&right, &group_right, scales(n0 + 32u, group));
         }
     }
-    for (var r = 0u; r < ROWS; r++) {
-        store4(m0 + r, n0, left[r]);
-        if (WIDE) {
-            store4(m0 + r, n0 + 32u, right[r]);
-        }
-    }
-}
-
-fn begin(sums: ptr<function, Sums>, n: u32) {
-    for (var r = 0u; r < ROWS; r++) {
-        (*sums)[r] = bias4(n);
+    store_rows(&left, m0, n0);
+    if (WIDE) {
+        store_rows(&right, m0, n0 + 32u);
     }
 }
 
 // One half of the inputs after the other: as many weights as stay in registers beside the sums.
-fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, w: Columns) {
-    for (var r = 0u; r < ROWS; r++) {
+fn add_halves(sums: ptr<function, Sums>, x: vec4<f32>, w: Columns) {
+    for (var r = 0u; r < HEIGHT; r++) {
         (*sums)[r] += subgroupShuffle(x, r) * w.lo;
     }
-    for (var r = 0u; r < ROWS; r++) {
+    for (var r = 0u; r < HEIGHT; r++) {
         (*sums)[r] += subgroupShuffle(x, r + 4u) * w.hi;
-    }
-}
-
-fn add_group(sums: ptr<function, Sums>, added: ptr<function, Sums>, scale: vec4<f32>) {
-    for (var r = 0u; r < ROWS; r++) {
-        (*sums)[r] += (*added)[r] * scale;
     }
 }

@@ -1,11 +1,12 @@
 // Matrix product for software adapters: outer products of 8 rows and 32 columns, or 64.
 //
-// A workgroup is one subgroup of 8 lanes. Each lane loads eight numbers of its own row of x and
-// of four rows of w, or eight; values of x then reach the other lanes by a shuffle with a constant
-// index. On lavapipe such a shuffle is one instruction while a load goes through the lanes, so only
-// loads count. Lane l owns columns 4l .. 4l + 4 of the tile, and of its right half.
+// A workgroup is one subgroup of 8 lanes. Each lane loads eight numbers of its own row of x and of
+// four rows of w, or eight; values of x then reach the other lanes by a shuffle with a constant
+// index, on lavapipe one instruction where a load takes some fifty. Lane l owns columns 4l .. 4l + 4
+// of the tile, and of its right half.
 
 override WIDE: bool;         // 64 columns, else 32
+const HEIGHT = 8u;           // rows of a sum
 
 @compute @workgroup_size(8)
 fn matmul_outer8(
@@ -42,8 +43,8 @@ fn matmul_outer8(
             add_group(&right, &group_right, scales(n0 + 32u, group));
         }
     }
-    store8(&left, m0, n0);
+    store_rows(&left, m0, n0);
     if (WIDE) {
-        store8(&right, m0, n0 + 32u);
+        store_rows(&right, m0, n0 + 32u);
     }
 }

@@ -4,11 +4,6 @@
 @group(0) @binding(4) var<storage, read_write> k_cache: array<vec4<u32>>;    // [S, C]
 @group(0) @binding(5) var<storage, read_write> v_cache: array<vec4<u32>>;    // [S, C]
 
-// Where a head's key or value begins.
-fn cached(head: u32, slot: u32) -> u32 {
-    return slot * (C / 8u) + head * (D / 8u);
-}
-
 fn store_query(i: u32, x: Eight) {
     q[2u * i] = x.lo;
     q[2u * i + 1u] = x.hi;

@@ -1,10 +1,10 @@
-// Joined to the outer products of eight rows and more: sums of eight rows and four columns. Drivers
-// unroll loops of 8, which more would forbid, and keep arrays of 8 in registers.
+// Joined to the outer products: sums of HEIGHT rows, at most eight, and four columns. Drivers unroll
+// loops of 8, which more would forbid, and keep arrays of 8 in registers.
 
 alias Sums = array<vec4<f32>, 8>;
 
 fn begin(sums: ptr<function, Sums>, n: u32) {
-    for (var r = 0u; r < 8u; r++) {
+    for (var r = 0u; r < HEIGHT; r++) {
         (*sums)[r] = bias4(n);
     }
 }
@@ -12,20 +12,20 @@ fn begin(sums: ptr<function, Sums>, n: u32) {
 // Adds the products of the rows that lanes have in x. A loop multiplies with 16 numbers of each
 // lane, as many as stay in registers beside the sums.
 fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, w: mat4x4<f32>) {
-    for (var r = 0u; r < 8u; r++) {
+    for (var r = 0u; r < HEIGHT; r++) {
         (*sums)[r] += subgroupShuffle(x, r) * w;
     }
 }
 
 fn add_group(sums: ptr<function, Sums>, added: ptr<function, Sums>, scale: vec4<f32>) {
-    for (var r = 0u; r < 8u; r++) {
+    for (var r = 0u; r < HEIGHT; r++) {
         (*sums)[r] += (*added)[r] * scale;
     }
 }
 
-// Ends the sums of rows m .. m + 8.
-fn store8(sums: ptr<function, Sums>, m: u32, n: u32) {
-    for (var r = 0u; r < 8u; r++) {
+// Ends the sums of the rows from m on.
+fn store_rows(sums: ptr<function, Sums>, m: u32, n: u32) {
+    for (var r = 0u; r < HEIGHT; r++) {
         store4(m + r, n, (*sums)[r]);
     }
 }

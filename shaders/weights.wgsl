@@ -8,7 +8,6 @@ override K: u32;             // columns, a multiple of 8
 override FORMAT: u32;        // 0 is f32, 1 is packed f16, 2 is q8
 override GROUP: u32;         // columns that share a scale, a multiple of 8; K where there is none
 override PANEL: u32;         // rows of a panel
-override SKIPPED: u32;       // texels before the first row
 
 const F16 = 1u;
 const Q8 = 2u;

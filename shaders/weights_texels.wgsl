@@ -1,6 +1,8 @@
 // Joined to weights where they lie in texels. lavapipe loads a texel of each lane at once, three
 // times as fast as as many bytes of a buffer, which it goes through lane by lane and word by word.
 
+override SKIPPED: u32;       // texels before the first row
+
 @group(0) @binding(0) var table: texture_storage_2d<rgba32uint, read>;    // [N, K]
 
 fn words(i: u32) -> vec4<u32> {

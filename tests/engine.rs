@@ -386,6 +386,7 @@ fn the_memory_plan_is_what_is_allocated() {
     for (name, weights) in [
         ("bd3lm-block8", DType::F16),
         ("bd3lm-block8", DType::F32),
+        ("bd3lm-block8", DType::Q8),
         ("ar", DType::F32),
         ("mdlm", DType::F16),
         ("sedd", DType::F32),

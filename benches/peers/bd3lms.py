@@ -143,7 +143,7 @@ def time_likelihood(model, draws: int) -> dict:
         begun = time.perf_counter()
         model._loss(ids, torch.ones_like(ids), sampling_eps_min=1e-3, sampling_eps_max=1.0)
         times.append(time.perf_counter() - begun)
-    return milliseconds(times[1:])
+    return {"block_size": model.block_size, "ms": milliseconds(times[1:])}
 
 
 def compare(theirs: list[dict], ours: list[dict]) -> None:
@@ -157,15 +157,21 @@ def compare(theirs: list[dict], ours: list[dict]) -> None:
     for case in theirs[0]["sampling"]:
         same = lambda other: all(other[k] == case[k] for k in ("block_size", "context"))  # noqa: B023, E731
         slow = [c["ms"]["median"] for run in theirs for c in run["sampling"] if same(c)]
-        fast = [c["pass_ms"]["median"] for run in ours for c in run["passes"] if same(c)]
+        fast = [c["pass_ms"]["median"] for run in ours for c in run.get("passes", []) if same(c)]
         if fast:
             row(f"pass, block {case['block_size']}, context {case['context']}", slow, fast)
-    fast = [run["likelihood"] for run in ours if run.get("likelihood")]
-    slow = [run["likelihood_ms"]["median"] for run in theirs if run["likelihood_ms"]]
-    if fast and slow:
-        draws = fast[0]["draws"]
-        what = f"likelihood of 1024, {draws} draws"
-        row(what, [draws * ms for ms in slow], [1e3 * run["secs"] for run in fast])
+    for case in theirs[0]["likelihoods"]:
+        size = case["block_size"]
+
+        def pick(runs: list[dict]) -> list[dict]:
+            found = [case for run in runs for case in run.get("likelihoods", [])]
+            return [case for case in found if case["block_size"] == size]  # noqa: B023
+
+        fast, slow = pick(ours), [c["ms"]["median"] for c in pick(theirs)]
+        if fast:
+            draws = fast[0]["draws"]
+            what = f"likelihood of 1024, block {size}, {draws} draws"
+            row(what, [draws * ms for ms in slow], [1e3 * case["secs"] for case in fast])
 
 
 def main() -> None:
@@ -188,13 +194,15 @@ def main() -> None:
     if args.command == "compare":
         read = lambda paths: [json.loads(path.read_text()) for path in paths]  # noqa: E731
         return compare(read(args.theirs), read(args.ours))
-    found = {"torch": torch.__version__, "threads": torch.get_num_threads(), "sampling": []}
+    found = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+    found |= {"sampling": [], "likelihoods": []}
     for block_size in args.block_size:
         model = authors_model(args.code, args.folder, block_size)
         for context in args.context:
             ms = time_sampling(model, context, args.passes)
             found["sampling"].append({"block_size": block_size, "context": context, "ms": ms})
-    found["likelihood_ms"] = time_likelihood(model, args.draws) if args.draws else None
+        if args.draws:
+            found["likelihoods"].append(time_likelihood(model, args.draws))
     json.dump(found, sys.stdout, indent=2)
     print()
 

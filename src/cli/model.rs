@@ -20,7 +20,7 @@ pub enum Weights {
     F16,
     /// As in the checkpoint.
     F32,
-    /// Eight bits, a scale for 64 inputs each: a quarter of the memory, the fastest, less exact.
+    /// Eight bits, a scale for 64 inputs each: a quarter of f32's memory, a little less exact.
     Q8,
 }
 

@@ -31,13 +31,13 @@ pub struct Case {
     pub kernel: &'static str,
     /// What it works on, for people: `qkv, 4 rows`.
     pub shape: String,
-    /// Multiplications and additions of one dispatch.
+    /// Multiplications and additions of one call.
     pub flops: f64,
-    /// Bytes that one dispatch reads and writes at least, each once.
+    /// Bytes that one call reads and writes at least, each once.
     pub bytes: f64,
-    /// Dispatches of the plan.
+    /// Calls in the plan.
     pub count: usize,
-    /// Dispatches to time: of weights as many copies as no cache holds.
+    /// Calls to time: of weights as many copies as no cache holds.
     pub plan: Plan,
 }
 
@@ -102,10 +102,10 @@ impl Sizes {
     pub fn likelihood_attention(&self, gpu: &Gpu, length: usize, block: usize) -> Result<Case> {
         let span = |i: usize| {
             let own = i / block * block;
-            [length, length + own, own, own + block].map(|slot| slot as u32)
+            [length, length + own, own, (own + block).min(length)].map(|slot| slot as u32)
         };
         let spans: Vec<[u32; 4]> = (0..length).map(span).collect();
-        let seen = (0..length).map(|i| i / block * block + block).sum();
+        let seen = (0..length).map(|i| (i / block * block + block).min(length)).sum();
         let work = (seen, self.key_bytes(2 * length));
         self.attend(
             gpu,
@@ -237,7 +237,6 @@ impl Case {
     fn new(shape: String, flops: usize, bytes: usize, count: usize, r: Recorder<'_>) -> Case {
         let plan = r.finish();
         let kernel = plan.kernels().next().unwrap_or_default();
-        // A weight in parts takes a dispatch for each.
         let (flops, bytes) = (flops as f64, bytes as f64);
         Case { kernel, shape, flops, bytes, count, plan }
     }

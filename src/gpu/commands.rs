@@ -53,7 +53,8 @@ impl<'g> Commands<'g> {
     /// Appends a copy of `bytes` from byte `at` of a buffer on to the beginning of a tensor.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the first one is no buffer.
+    /// [`Error::Shape`] if the first one is no buffer, or the second one texels that the copy does
+    /// not fit into: from the first line on, at most a line.
     pub fn copy(&mut self, (from, at): (&Tensor, u64), to: &Tensor, bytes: u64) -> Result<()> {
         let (buffer, offset) = from.buffer().ok_or_else(|| from.misfit(to.shape()))?;
         to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
@@ -67,7 +68,7 @@ impl<'g> Commands<'g> {
     /// Sends the commands and waits for the first `count` numbers of a tensor.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`].
+    /// [`Error::DeviceLost`]; [`Error::Shape`] for a view of texels from the middle of a line.
     pub async fn read<T: bytemuck::Pod>(
         mut self,
         tensor: &Tensor,
@@ -78,7 +79,7 @@ impl<'g> Commands<'g> {
         let copied = tensor.copied_bytes(bytes);
         let larger = (copied > bytes).then(|| Readback::new(self.gpu, copied));
         let staging = larger.as_ref().unwrap_or(staging);
-        tensor.encode_copy(&mut self.encoder, (0, bytes), (&staging.buffer, 0));
+        tensor.encode_copy(&mut self.encoder, (0, bytes), (&staging.buffer, 0))?;
         self.read_staged(bytes, staging).await
     }
 

@@ -157,7 +157,7 @@ impl Gpu {
             kernels,
             checked_shaders: options.checked_shaders,
             max_binding_bytes: wanted.min(adapter_limit),
-            max_texels_bytes: wanted.next_multiple_of(LINE_BYTES).min(texels_limit),
+            max_texels_bytes: wanted.min(texels_limit).next_multiple_of(LINE_BYTES),
             failure,
             pipelines: OnceLock::new(),
         };

@@ -78,7 +78,7 @@ pub static KERNELS: &[&KernelSource] = &[
 pub(crate) static EMBEDDING: Variants = variants!("embedding", "weights"; "weights");
 pub(crate) static NORM: Variants = variants!("norm", "reduce"; "output");
 static MATMUL_OUTER4: Variants = variants!(
-    "matmul_outer4", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
+    "matmul_outer4", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
 );
 static MATMUL_OUTER8: Variants = variants!(
     "matmul_outer8", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
@@ -92,11 +92,11 @@ static MATMUL_ROWS: KernelSource =
     kernel!("matmul_rows", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
 static MATMUL_TILED: KernelSource =
     kernel!("matmul_tiled", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
-pub(crate) static ROTARY: Variants = variants!("rotary"; "rotary");
+pub(crate) static ROTARY: Variants = variants!("rotary"; "rotary", "cached");
 pub(crate) static ATTENTION_OUTER: KernelSource =
-    kernel!("attention_outer", "attention_rows", "cache_texels", "output_texels");
+    kernel!("attention_outer", "attention_rows", "cache_texels", "cached_texels", "output_texels");
 pub(crate) static ATTENTION_WORKGROUP: Variants =
-    variants!("attention_workgroup", "cache_buffer"; "output");
+    variants!("attention_workgroup", "cache_buffer", "cached_buffer"; "output");
 pub(crate) static THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
 pub(crate) static DRAW: KernelSource = kernel!("draw", "sampling");
 pub(crate) static REVEAL: KernelSource = kernel!("reveal", "sampling");
@@ -115,7 +115,7 @@ pub(crate) struct Tiling {
 
 /// The matrix product for `rows` rows and a weight `[N, K]`.
 ///
-/// On lavapipe taller and wider tiles do more per load (27, 37 and 48 GFLOP/s a core for 4, 8 and 16
+/// On lavapipe taller and wider tiles do more per load (27, 37 and 44 GFLOP/s a core for 4, 8 and 16
 /// rows and 64 columns, 25, 31 and 40 for 32 columns; 128 columns gain nothing more) but compile
 /// longer, the widest a second for each shape: too long for the passes of a small model.
 pub(crate) fn matmul_tiling(
@@ -134,7 +134,7 @@ pub(crate) fn matmul_tiling(
     match (family, rows) {
         (KernelFamily::Outer, ..=4) => {
             let mut tiling = outer(&MATMUL_OUTER4, 4);
-            tiling.overrides.push(("ROWS", rows as f64));
+            tiling.overrides.push(("HEIGHT", rows as f64));
             tiling
         }
         (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),

@@ -15,7 +15,7 @@ pub type Overrides<'a> = &'a [(&'static str, f64)];
 pub struct KernelSource {
     /// File stem, entry point and profiler label.
     pub name: &'static str,
-    /// What its tables lie in: variants of one name differ in it.
+    /// Tells variants of one name apart: the memory of what varies.
     pub memory: Memory,
     /// Parts that are joined to one module, the kernel itself first.
     pub parts: &'static [&'static str],
@@ -75,7 +75,7 @@ fn compile(
         device.create_shader_module(descriptor)
     } else {
         // SAFETY: the sources are this crate's own, their loops end and their indices stay inside
-        // buffers whose sizes `ops.rs` checks; the tests run them all with the checks on.
+        // buffers and textures whose sizes `ops.rs` checks; the tests run them all with the checks on.
         #[allow(unsafe_code, reason = "bounds checks cost up to a fifth on lavapipe")]
         unsafe {
             let checks = wgpu::ShaderRuntimeChecks::unchecked();

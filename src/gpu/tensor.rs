@@ -51,7 +51,7 @@ impl DType {
 pub enum Memory {
     /// A buffer.
     Buffer,
-    /// The texels of a storage texture, 16 bytes each, row after row. Software adapters load a
+    /// The texels of a storage texture, 16 bytes each, line after line. Software adapters load a
     /// texel three times as fast as as many bytes of a buffer.
     Texels,
 }
@@ -174,13 +174,15 @@ impl Tensor {
     /// Overwrites the tensor from its beginning. Takes effect before the next submit.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are more numbers than it has room for.
+    /// [`Error::Shape`] if there are more numbers than it has room for; in texels also if they are
+    /// no multiple of 16 bytes, or the tensor is a view from the middle of a line.
     pub fn write<T: Pod>(&self, gpu: &Gpu, data: &[T]) -> Result<()> {
         let bytes: &[u8] = bytemuck::cast_slice(data);
         if self.offset + bytes.len() as u64 > self.size_bytes() {
             return Err(self.misfit(&[data.len()]));
         }
-        if self.memory() == Memory::Texels && !self.offset.is_multiple_of(LINE_BYTES) {
+        let is_whole = bytes.len().is_multiple_of(TEXEL_BYTES as usize);
+        if self.memory() == Memory::Texels && !(self.begins_a_line() && is_whole) {
             return Err(self.misfit(&[data.len()]));
         }
         // One large write stages the whole of it at once: chunks with a submit each are faster.
@@ -279,19 +281,28 @@ impl Tensor {
 
     /// Encodes a copy of `bytes` bytes from `at` on to a place in a buffer. Of a texture whole
     /// lines are copied: [`Tensor::copied_bytes`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for texels that do not begin a line.
     pub(crate) fn encode_copy(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         (at, bytes): (u64, u64),
         (to, to_at): (&wgpu::Buffer, u64),
-    ) {
+    ) -> Result<()> {
         let at = self.offset + at;
         match &self.store {
             Store::Buffer(from) => encoder.copy_buffer_to_buffer(from, at, to, to_at, bytes),
-            Store::Texels(from, _) => {
+            Store::Texels(from, _) if at.is_multiple_of(LINE_BYTES) => {
                 texels::encode_copy(encoder, (from, at), (to, to_at), self.copied_bytes(bytes));
             }
+            Store::Texels(..) => return Err(self.misfit(&[bytes as usize])),
         }
+        Ok(())
+    }
+
+    fn begins_a_line(&self) -> bool {
+        self.offset.is_multiple_of(LINE_BYTES)
     }
 
     /// Encodes a copy of bytes of a buffer to its beginning.

@@ -109,7 +109,8 @@ impl Weight {
     }
 }
 
-/// Bytes that a matrix takes on the device, padding included.
+/// Bytes that a matrix takes on the device, padding included; in several parts up to 64 KiB more
+/// for each.
 pub fn weight_bytes([n, k]: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
     let bytes = n.next_multiple_of(COLUMN_PAD) * row_bytes(k, dtype);
     memory_bytes(product_memory(kernels), bytes / dtype.bytes(), dtype)

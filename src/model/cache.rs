@@ -9,11 +9,11 @@ use crate::model::Config;
 /// Keys and values of every layer.
 #[derive(Debug)]
 pub struct KvCache {
-    layers: Vec<[Tensor; 2]>, // [S, C] each
+    layers: Vec<[Tensor; 2]>, // [S, C] each; in texels [H, S, D]
 }
 
 impl KvCache {
-    /// A cache of `slots` slots, in the format of the weights.
+    /// A cache of `slots` slots, in the format that goes with the weights' ([`DType::cached`]).
     ///
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].

@@ -115,7 +115,7 @@ fn bench_reports_numbers_that_fit_together() {
     assert!((number("/weights_bytes_per_sec") / rate - 1.0).abs() < 1e-9);
     assert!(number("/tokens_per_sec") > 0.0);
     assert!(!report["adapter"].as_str().unwrap().is_empty());
-    assert!(report.get("text").is_none(), "what was not measured is absent");
+    assert!(report.get("texts").is_none(), "what was not measured is absent");
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn bench_times_every_part_and_compares_with_an_earlier_report() {
     assert!(output.status.success(), "{output:?}");
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["passes"].as_array().unwrap().len(), 2);
-    for rate in ["/text/tokens_per_sec", "/likelihood/tokens_per_sec"] {
+    for rate in ["/texts/0/tokens_per_sec", "/likelihoods/0/tokens_per_sec"] {
         assert!(report.pointer(rate).unwrap().as_f64().unwrap() > 0.0, "{rate}");
     }
     let kernels = report["kernels"]["kernels"].as_array().unwrap();
@@ -138,11 +138,12 @@ fn bench_times_every_part_and_compares_with_an_earlier_report() {
     let folder = tempfile::tempdir().unwrap();
     let earlier = folder.path().join("earlier.json");
     std::fs::write(&earlier, &output.stdout).unwrap();
-    let args = ["bench", "--passes", "1", "--context", "64", "--compare"];
+    let args = ["bench", "--passes", "1", "--context", "64", "--weights", "q8", "--compare"];
     let output = bdlm().unwrap().args(args).arg(&earlier).output().unwrap();
     let text = stdout(&output);
     assert!(text.contains("times faster"), "{text}");
     assert!(text.contains("pass, block 8, context 64"), "{text}");
+    assert!(text.contains("another run before: weights F16, now Q8"), "{text}");
     assert!(!text.contains("context 8 "), "only what both reports hold: {text}");
 }
 

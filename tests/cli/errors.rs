@@ -52,6 +52,12 @@ fn requests_that_cannot_be_met_end_with_one() {
     refuses(&["generate", "--no-cache", "--length", "2000000"], 1, &["bytes", "limit", "try"]);
     refuses(&["bench", "--context", "4000"], 1, &["context of 4000", "120 tokens"]);
     refuses(&["bench", "--passes", "0"], 1, &["at least 1"]);
+    for part in ["passes", "text", "likelihood"] {
+        for size in ["0", "8,256"] {
+            let args = ["bench", "--measure", part, "--block-size", size];
+            refuses(&args, 1, &["does not divide the model's window of 128 tokens"]);
+        }
+    }
     refuses(&["bench", "--compare", "nowhere.json"], 1, &["cannot read nowhere.json"]);
     refuses(&["bench", "--compare", "Cargo.toml"], 1, &["Cargo.toml is no report"]);
     let ar = with_config("ar", "bos_token_id", json!(0));

@@ -157,6 +157,27 @@ fn a_product_goes_where_the_next_one_reads_it() {
 }
 
 #[test]
+fn tensors_that_a_kernel_would_misread_are_refused_in_words() {
+    let Some(gpu) = crate::common::gpu(Some(KernelFamily::Outer)) else { return };
+    let mut recorder = bdlm::gpu::Recorder::new(&gpu);
+    let (w, _) = weight(&gpu, [16, 8], DType::F32, &[0.0; 128]);
+    let x = Tensor::activation(&gpu, "x", &[2, 8]).unwrap();
+    let (bias, y) = (upload(&gpu, &[16], &[0.0; 16]), upload(&gpu, &[2, 16], &[0.0; 32]));
+    let error = recorder.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap_err().to_string();
+    assert!(error.contains("x lies in Buffer, expected Texels"), "{error}");
+    // A view of a cache would be read from its beginning.
+    let cache = Tensor::attended(&gpu, "cache", &[128, 16], DType::F32, 16).unwrap();
+    let (q, spans) = (cache.rows(0, 1).unwrap(), words(&gpu, &[1, 4], &[0, 1, 0, 0]));
+    let later = cache.rows(64, 64).unwrap();
+    let y = Tensor::multiplied(&gpu, "y", &[1, 16]).unwrap();
+    let refused = recorder.attention(&q, [&later, &cache], &spans, 1, 1, &y);
+    assert!(refused.is_err());
+    let staging = bdlm::gpu::Readback::new(&gpu, 4);
+    let read = bdlm::gpu::Commands::new(&gpu);
+    assert!(pollster::block_on(read.read::<f32>(&later, 1, &staging)).is_err());
+}
+
+#[test]
 fn a_view_of_rows_begins_with_its_first_row() {
     for gpu in gpus() {
         let (w, held) = weight(&gpu, [32, 16], DType::F32, &Random(9).numbers(32 * 16));

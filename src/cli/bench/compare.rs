@@ -4,19 +4,27 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::cli::bench::report::Report;
 
+/// This run beside an earlier one.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// What was another model, adapter or format then: `weights F16, now Q8`.
+    differences: Vec<String>,
+    ratios: Vec<Ratio>,
+}
+
 /// One thing in both reports.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct Ratio {
-    pub what: String,
+#[derive(Debug, PartialEq, Serialize)]
+struct Ratio {
+    what: String,
     /// Milliseconds before, and now.
-    pub before_ms: f64,
-    pub now_ms: f64,
+    before_ms: f64,
+    now_ms: f64,
     /// Above 1 if it is faster now.
-    pub times_faster: f64,
+    times_faster: f64,
 }
 
 /// Reads an earlier report.
@@ -30,16 +38,6 @@ pub fn read(path: &Path) -> Result<Report> {
     })
 }
 
-/// What both reports hold, in the order of the newer one.
-pub fn ratios(before: &Report, now: &Report) -> Vec<Ratio> {
-    let before = times(before);
-    let pair = |(what, now_ms): (String, f64)| {
-        let (_, before_ms) = before.iter().find(|(other, _)| *other == what)?;
-        Some(Ratio { what, before_ms: *before_ms, now_ms, times_faster: before_ms / now_ms })
-    };
-    times(now).into_iter().filter_map(pair).collect()
-}
-
 /// Everything that a report says of time, by name.
 fn times(report: &Report) -> Vec<(String, f64)> {
     let mut times = Vec::new();
@@ -47,12 +45,12 @@ fn times(report: &Report) -> Vec<(String, f64)> {
         let what = format!("pass, block {}, context {}", passes.block_size, passes.context);
         times.push((what, passes.pass_ms.median));
     }
-    if let Some(text) = &report.text {
+    for text in &report.texts {
         let size = text.block_size;
         times.push((format!("token of a text, block {size}"), 1e3 / text.tokens_per_sec));
         times.push((format!("first block, block {size}"), text.first_block_ms));
     }
-    if let Some(likelihood) = &report.likelihood {
+    for likelihood in &report.likelihoods {
         let (size, draws) = (likelihood.block_size, likelihood.draws);
         let what = format!("token of a likelihood, block {size}, {draws} draws");
         times.push((what, 1e3 / likelihood.tokens_per_sec));
@@ -65,16 +63,43 @@ fn times(report: &Report) -> Vec<(String, f64)> {
     times
 }
 
-impl Ratio {
-    /// Prints them for people.
-    pub fn print_all(ratios: &[Ratio], out: &mut impl Write) -> Result<()> {
+impl Comparison {
+    /// What both reports hold, in the order of the newer one.
+    pub fn new(before: &Report, now: &Report) -> Comparison {
+        let settings = |r: &Report| {
+            let weights = format!("{:?}", r.weights);
+            [&r.model, &weights, &r.adapter, &r.driver, &r.kernel_family].map(String::clone)
+        };
+        let names = ["model", "weights", "adapter", "driver", "kernels"];
+        let pairs = settings(before).into_iter().zip(settings(now)).zip(names);
+        let differs = |((before, now), name): ((String, String), &str)| {
+            (before != now).then(|| format!("{name} {before}, now {now}"))
+        };
+        let earlier = times(before);
+        let ratio = |(what, now_ms): (String, f64)| {
+            let (_, before_ms) = earlier.iter().find(|(other, _)| *other == what)?;
+            let ratio =
+                Ratio { what, before_ms: *before_ms, now_ms, times_faster: before_ms / now_ms };
+            ratio.times_faster.is_finite().then_some(ratio)
+        };
+        Comparison {
+            differences: pairs.filter_map(differs).collect(),
+            ratios: times(now).into_iter().filter_map(ratio).collect(),
+        }
+    }
+
+    /// Prints it for people.
+    pub fn print(&self, out: &mut impl Write) -> Result<()> {
         let (before, now, faster) = ("before, ms", "now, ms", "times faster");
         writeln!(out, "\n{:<46}{before:>12}{now:>12}{faster:>15}", "compared")?;
-        for Ratio { what, before_ms, now_ms, times_faster } in ratios {
+        for Ratio { what, before_ms, now_ms, times_faster } in &self.ratios {
             writeln!(out, "{what:<46}{before_ms:>12.3}{now_ms:>12.3}{times_faster:>15.2}")?;
         }
-        if ratios.is_empty() {
+        if self.ratios.is_empty() {
             writeln!(out, "nothing: the reports have no measurement in common")?;
+        }
+        for difference in &self.differences {
+            writeln!(out, "another run before: {difference}")?;
         }
         Ok(())
     }

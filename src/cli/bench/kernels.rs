@@ -94,7 +94,8 @@ fn makers(sizes: Sizes, window: usize) -> Vec<Make> {
         }
     }
     for rows in [4, 16] {
-        for context in [window / 2, window - rows] {
+        let most = window.saturating_sub(rows);
+        for context in [most.min(window / 2), most] {
             makers.push(Box::new(move |gpu| sizes.attention(gpu, rows, context)));
         }
         makers.push(Box::new(move |gpu| sizes.norm(gpu, rows)));

@@ -129,25 +129,23 @@ impl Bench {
         if config.family() != Family::BlockDiffusion {
             bail!("this checkpoint is {}; block diffusion is timed", config.family());
         }
+        self.block_sizes(config).into_iter().try_for_each(|size| config.check_block_size(size))?;
         let mut report = Report::new(&engine, self.model_name(), begun.elapsed());
+        // The text first: its first block tells how long a user waits, compilers included.
+        for size in self.block_sizes_of(Part::Text, config) {
+            report.texts.push(work::text(&engine, size)?);
+        }
         if self.measures(Part::Passes) {
             self.time_passes(&engine, &mut report)?;
         }
-        if self.measures(Part::Text) {
-            let size = self.block_sizes(config)[0];
-            report.text = Some(work::text(&engine, size)?);
+        for size in self.block_sizes_of(Part::Likelihood, config) {
+            report.likelihoods.push(work::likelihood(&engine, size, self.draws)?);
         }
-        if self.measures(Part::Likelihood) {
-            let size = self.block_sizes(config)[0];
-            report.likelihood = Some(work::likelihood(&engine, size, self.draws)?);
-        }
+        report.peak_host_bytes = report::peak_host_bytes();
         if self.measures(Part::Kernels) {
             report.kernels = Some(kernels::measure(&engine)?);
         }
-        report.peak_host_bytes = report::peak_host_bytes();
-        if let Some(earlier) = earlier {
-            report.compared = Some(compare::ratios(&earlier, &report));
-        }
+        report.compared = earlier.map(|earlier| compare::Comparison::new(&earlier, &report));
         match self.format {
             BenchFormat::Text => report.print(&mut io::stdout().lock()),
             BenchFormat::Json => print_json(&report),
@@ -156,6 +154,11 @@ impl Bench {
 
     fn measures(&self, part: Part) -> bool {
         self.measure.contains(&part) || self.measure.contains(&Part::All)
+    }
+
+    /// The sizes to measure a part with: none if it is not wanted.
+    fn block_sizes_of(&self, part: Part, config: &Config) -> Vec<usize> {
+        if self.measures(part) { self.block_sizes(config) } else { Vec::new() }
     }
 
     fn block_sizes(&self, config: &Config) -> Vec<usize> {
@@ -183,7 +186,7 @@ impl Bench {
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {
         let Some(shape) = self.random else {
-            return self.model.load_network(gpu, self.device.weights);
+            return self.model.load_for(gpu, self.device.weights, self.measures(Part::Text));
         };
         let checkpoint = Checkpoint::random(&shape.config()?, 1);
         let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");

@@ -8,7 +8,7 @@ use bdlm::gpu::DType;
 use bdlm::sample::Engine;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::bench::compare::Ratio;
+use crate::cli::bench::compare::Comparison;
 use crate::cli::bench::kernels::Kernels;
 use crate::cli::bench::passes::Passes;
 use crate::cli::bench::work::{LikelihoodTime, TextTime};
@@ -28,19 +28,19 @@ pub struct Report {
     pub load_ms: f64,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<Passes>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<TextTime>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub likelihood: Option<LikelihoodTime>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<TextTime>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub likelihoods: Vec<LikelihoodTime>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernels: Option<Kernels>,
-    /// The most memory that the process had, device memory of software adapters included; where the
-    /// system tells.
+    /// The most memory that the process had until kernels were timed alone, device memory of
+    /// software adapters included; where the system tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_host_bytes: Option<u64>,
     /// Against an earlier report.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compared: Option<Vec<Ratio>>,
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub compared: Option<Comparison>,
 }
 
 /// Times of one thing, in milliseconds.
@@ -90,8 +90,8 @@ impl Report {
             weights: engine.dit().weights_dtype(),
             load_ms: load.as_secs_f64() * 1e3,
             passes: Vec::new(),
-            text: None,
-            likelihood: None,
+            texts: Vec::new(),
+            likelihoods: Vec::new(),
             kernels: None,
             peak_host_bytes: None,
             compared: None,
@@ -106,13 +106,13 @@ impl Report {
         line(out, "driver", driver)?;
         let load = self.load_ms / 1e3;
         line(out, "model", &format!("{model}, {weights} weights, loaded in {load:.2} s"))?;
+        for text in &self.texts {
+            text.print(out)?;
+        }
         for passes in &self.passes {
             passes.print(out)?;
         }
-        if let Some(text) = &self.text {
-            text.print(out)?;
-        }
-        if let Some(likelihood) = &self.likelihood {
+        for likelihood in &self.likelihoods {
             likelihood.print(out)?;
         }
         if let Some(peak) = self.peak_host_bytes {
@@ -121,8 +121,8 @@ impl Report {
         if let Some(kernels) = &self.kernels {
             kernels.print(out)?;
         }
-        if let Some(ratios) = &self.compared {
-            Ratio::print_all(ratios, out)?;
+        if let Some(compared) = &self.compared {
+            compared.print(out)?;
         }
         Ok(())
     }

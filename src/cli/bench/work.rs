@@ -14,7 +14,7 @@ use crate::cli::bench::report::line;
 use crate::cli::model::progress_bar;
 use crate::cli::{check_interrupt, since_start};
 
-/// Tokens of the text that is timed, at most.
+/// Tokens of the text that is timed, at least: whole blocks, two or more.
 const TEXT_TOKENS: usize = 128;
 
 /// The time that a text took.
@@ -46,8 +46,7 @@ pub struct LikelihoodTime {
 
 /// Generates a text of one sample, without a prompt.
 pub fn text(engine: &Engine, block_size: usize) -> Result<TextTime> {
-    let config = engine.dit().config();
-    let length = TEXT_TOKENS.min(config.model_length) / block_size * block_size;
+    let length = TEXT_TOKENS.next_multiple_of(block_size).max(2 * block_size);
     let prompt = Prompt::Ids(Vec::new());
     let request = Request { prompt, length, block_size: Some(block_size), ..Request::default() };
     let bar = progress_bar("{pos}/{len} tokens [{bar:30}]");

@@ -118,7 +118,7 @@ impl Recorder<'_> {
     /// `y = epilogue(x w^T + bias)`, in as many dispatches as the weight has parts.
     ///
     /// # Shapes
-    /// x `[T, K]`, w `[N, K]`, bias `[N]` or longer, y `[T, N]` or wider, a multiple of 4; what
+    /// x `[T, K]`, made by [`Tensor::multiplied`]; w `[N, K]`, bias `[N]` or longer, y `[T, N]` or wider, a multiple of 4; what
     /// comes behind column N is lost.
     /// # Errors
     /// [`crate::Error::Shape`].
@@ -134,6 +134,9 @@ impl Recorder<'_> {
         x.expect(&[t, k])?;
         y.expect(&[t, y.dim(1).max(n).next_multiple_of(4)])?;
         bias.expect(&[bias.dim(0).max(n)])?;
+        for part in w.parts() {
+            expect_memory("matmul", x, part.table.memory())?;
+        }
         let adds = matches!(epilogue, Epilogue::Residual | Epilogue::GatedResidual(..));
         if adds && y.memory() == Memory::Texels {
             let cause = format!("{} lies in texels: nothing can be added to it", y.label());
@@ -196,6 +199,7 @@ impl Recorder<'_> {
         k_cache.expect(&[k_cache.dim(0), c])?;
         v_cache.expect(k_cache.shape())?;
         let f16 = flag(k_cache.dtype() == DType::F16);
+        expect_whole([q, k_cache, v_cache])?;
         let mut overrides =
             vec![("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
         overrides.extend(head_by_head(k_cache));
@@ -225,6 +229,7 @@ impl Recorder<'_> {
         v_cache.expect(k_cache.shape())?;
         spans.expect(&[t, 4])?;
         y.expect(&[t, c])?;
+        expect_whole([q, k_cache, v_cache])?;
         let bindings = [q, k_cache, v_cache, spans, y];
         let mut overrides =
             vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
@@ -246,6 +251,25 @@ impl Recorder<'_> {
     }
 }
 
+/// Fails for a tensor that lies elsewhere than what the kernel reads it with.
+fn expect_memory(kernel: &'static str, tensor: &Tensor, wanted: Memory) -> Result<()> {
+    let got = tensor.memory();
+    if got == wanted {
+        return Ok(());
+    }
+    let label = tensor.label();
+    let cause =
+        format!("{label} lies in {got:?}, expected {wanted:?}: make it with Tensor::multiplied");
+    Err(Error::Kernel { kernel, cause })
+}
+
+/// Fails for views of queries or caches that begin behind the first row of their texels, which the
+/// kernels do not skip.
+fn expect_whole(tensors: [&Tensor; 3]) -> Result<()> {
+    let view = tensors.into_iter().find(|tensor| tensor.skipped_texels() > 0);
+    view.map_or(Ok(()), |view| Err(view.misfit(view.shape())))
+}
+
 /// The override that texels need: a view of a texture binds all of it.
 pub(super) fn skipped(name: &'static str, tensor: &Tensor) -> Option<(&'static str, f64)> {
     let texels = tensor.memory() == Memory::Texels;
@@ -258,7 +282,10 @@ fn head_by_head(cache: &Tensor) -> Option<(&'static str, f64)> {
 }
 
 /// How the numbers of a part of a weight lie, as `weights.wgsl` asks.
-fn weights_overrides(weight: &Weight, part: &Part) -> [(&'static str, f64); 5] {
+fn weights_overrides(
+    weight: &Weight,
+    part: &Part,
+) -> impl Iterator<Item = (&'static str, f64)> + use<> {
     let k = weight.shape()[1];
     let (format, group) = match weight.dtype() {
         DType::F16 => (1, k),
@@ -270,6 +297,7 @@ fn weights_overrides(weight: &Weight, part: &Part) -> [(&'static str, f64); 5] {
         ("FORMAT", f64::from(format)),
         ("GROUP", group as f64),
         ("PANEL", weight.panel() as f64),
-        ("SKIPPED", part.table.skipped_texels() as f64),
     ]
+    .into_iter()
+    .chain(skipped("SKIPPED", &part.table))
 }
