@@ -129,6 +129,7 @@ fn bench_times_every_part_and_compares_with_an_earlier_report() {
     for rate in ["/texts/0/tokens_per_sec", "/likelihoods/0/tokens_per_sec"] {
         assert!(report.pointer(rate).unwrap().as_f64().unwrap() > 0.0, "{rate}");
     }
+    assert!(report["texts"][0]["cold_first_block_ms"].as_f64().unwrap() > 0.0);
     let kernels = report["kernels"]["kernels"].as_array().unwrap();
     for name in ["matmul", "attention", "norm", "rotary", "embedding", "draw"] {
         let timed = |kernel: &&Value| kernel["kernel"].as_str().unwrap().starts_with(name);

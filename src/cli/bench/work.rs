@@ -24,8 +24,9 @@ pub struct TextTime {
     pub tokens: usize,
     /// From the request to the first block; the driver may have to compile kernels first.
     pub first_block_ms: f64,
-    /// From the start of the process to the first block, loading included.
-    pub cold_first_block_ms: f64,
+    /// From the start of the process to the first block, loading included; of the first text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cold_first_block_ms: Option<f64>,
     pub secs: f64,
     /// Of all tokens but the first block's.
     pub tokens_per_sec: f64,
@@ -69,7 +70,7 @@ pub fn text(engine: &Engine, block_size: usize) -> Result<TextTime> {
         block_size,
         tokens: length,
         first_block_ms: first.as_secs_f64() * 1e3,
-        cold_first_block_ms: cold.as_secs_f64() * 1e3,
+        cold_first_block_ms: Some(cold.as_secs_f64() * 1e3),
         secs,
         tokens_per_sec: others as f64 / (secs - first.as_secs_f64()),
     })
@@ -113,8 +114,10 @@ impl TextTime {
         writeln!(out)?;
         let words = format!("{tokens} tokens in blocks of {block_size}: {secs:.2} s");
         line(out, "text", &format!("{words}, {tokens_per_sec:.1} tokens a second"))?;
-        let (first, cold) = (self.first_block_ms / 1e3, self.cold_first_block_ms / 1e3);
-        let words = format!("after {first:.2} s, {cold:.2} s from the start of the program");
+        let mut words = format!("after {:.2} s", self.first_block_ms / 1e3);
+        if let Some(cold) = self.cold_first_block_ms {
+            words += &format!(", {:.2} s from the start of the program", cold / 1e3);
+        }
         line(out, "first block", &words)
     }
 }

@@ -118,10 +118,11 @@ impl Recorder<'_> {
     /// `y = epilogue(x w^T + bias)`, in as many dispatches as the weight has parts.
     ///
     /// # Shapes
-    /// x `[T, K]`, made by [`Tensor::multiplied`]; w `[N, K]`, bias `[N]` or longer, y `[T, N]` or wider, a multiple of 4; what
-    /// comes behind column N is lost.
+    /// x `[T, K]`, made by [`Tensor::multiplied`]; w `[N, K]`, bias `[N]` or longer; y `[T, N]` or
+    /// wider, a multiple of 4: what comes behind column N is lost.
     /// # Errors
-    /// [`crate::Error::Shape`].
+    /// [`crate::Error::Shape`]; [`crate::Error::Kernel`] if x lies in other memory, or the sums are
+    /// added to texels.
     pub fn matmul(
         &mut self,
         x: &Tensor,
@@ -134,9 +135,6 @@ impl Recorder<'_> {
         x.expect(&[t, k])?;
         y.expect(&[t, y.dim(1).max(n).next_multiple_of(4)])?;
         bias.expect(&[bias.dim(0).max(n)])?;
-        for part in w.parts() {
-            expect_memory("matmul", x, part.table.memory())?;
-        }
         let adds = matches!(epilogue, Epilogue::Residual | Epilogue::GatedResidual(..));
         if adds && y.memory() == Memory::Texels {
             let cause = format!("{} lies in texels: nothing can be added to it", y.label());
@@ -152,6 +150,7 @@ impl Recorder<'_> {
         };
         let tiling = matmul_tiling(self.family(), t, w.shape(), y.memory());
         for part in w.parts() {
+            expect_memory("matmul", x, part.table.memory())?;
             let columns = part.table.dim(0);
             let part_bias = bias.rows(part.first, columns)?;
             let mut overrides = vec![
