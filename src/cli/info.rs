@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use bdlm::gpu::{Gpu, KernelFamily};
+use bdlm::gpu::{Gpu, KernelFamily, MatrixUnits};
 use bdlm::model::{Checkpoint, Config, Family};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
@@ -56,6 +56,7 @@ struct Adapter {
     subgroup_sizes: [u32; 2],
     subgroups: bool,
     shader_f16: bool,
+    matrix_units: Option<u32>,
     timestamps: bool,
     max_binding_bytes: u64,
     max_buffer_bytes: u64,
@@ -117,6 +118,7 @@ fn describe(adapter: &wgpu::Adapter) -> Adapter {
         name: info.name,
         subgroups: features.contains(wgpu::Features::SUBGROUP),
         shader_f16: features.contains(wgpu::Features::SHADER_F16),
+        matrix_units: MatrixUnits::of(adapter).map(|units| units.size),
         timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
         max_binding_bytes: limits.max_storage_buffer_binding_size,
         max_buffer_bytes: limits.max_buffer_size,
@@ -158,6 +160,9 @@ impl Adapter {
         writeln!(out, "  {:<18}{kernels}", "kernels")?;
         writeln!(out, "  {:<18}{}, sizes {least} to {most}", "subgroups", yes(self.subgroups))?;
         writeln!(out, "  {:<18}{}", "f16 arithmetic", yes(self.shader_f16))?;
+        let units =
+            self.matrix_units.map_or("no".into(), |size| format!("{size} x {size} x {size}"));
+        writeln!(out, "  {:<18}{units}", "matrix units")?;
         writeln!(out, "  {:<18}{}", "timestamps", yes(self.timestamps))?;
         writeln!(out, "  {:<18}{}", "largest binding", bytes(self.max_binding_bytes))?;
         writeln!(out, "  {:<18}{}", "largest buffer", bytes(self.max_buffer_bytes))?;

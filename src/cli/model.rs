@@ -41,6 +41,8 @@ pub enum Kernels {
     Outer,
     /// Workgroup memory (GPUs).
     Workgroup,
+    /// As workgroup, and matrix units for many rows (GPUs that have them).
+    Cooperative,
     /// Neither subgroups nor workgroup memory in matrix products.
     Plain,
 }
@@ -77,6 +79,7 @@ impl DeviceArgs {
         let kernels = self.kernels.map(|kernels| match kernels {
             Kernels::Outer => KernelFamily::Outer,
             Kernels::Workgroup => KernelFamily::Workgroup,
+            Kernels::Cooperative => KernelFamily::Cooperative,
             Kernels::Plain => KernelFamily::Plain,
         });
         let options =

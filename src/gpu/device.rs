@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use crate::gpu::plan::Pipelines;
 use crate::gpu::tensor::Memory;
 use crate::gpu::texels::{LINE_BYTES, TEXTURE_WIDTH};
+use crate::gpu::units::{self, MatrixUnits};
 use crate::{Error, Result};
 
 /// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
@@ -16,6 +17,9 @@ pub enum KernelFamily {
     Outer,
     /// Workgroup memory, no subgroups: real GPUs.
     Workgroup,
+    /// As workgroup, and matrix units for products of many rows with f16 or q8 weights, whose
+    /// activations they round to f16.
+    Cooperative,
     /// Registers only, neither subgroups nor workgroup memory: any other software adapter.
     Plain,
 }
@@ -74,6 +78,7 @@ struct Inner {
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
     kernels: KernelFamily,
+    units: Option<MatrixUnits>,
     checked_shaders: bool,
     max_binding_bytes: u64,
     max_texels_bytes: u64,
@@ -103,11 +108,25 @@ impl Gpu {
     pub async fn request_async(options: &GpuOptions) -> Result<Gpu> {
         let adapter = choose(list_adapters().await, options.adapter.as_deref())?;
         let info = adapter.get_info();
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let units = match options.kernels {
+            Some(KernelFamily::Cooperative) => MatrixUnits::of(&adapter),
+            _ => None,
+        };
+        let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
+        if units.is_some() {
+            wanted |= units::FEATURES;
+            // SAFETY: what is promised is to report faults; what the units compute is checked below.
+            #[allow(unsafe_code, reason = "wgpu asks for it where a feature is young")]
+            unsafe {
+                experimental_features = wgpu::ExperimentalFeatures::enabled();
+            }
+        }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("bdlm"),
             required_features: adapter.features() & wanted,
             required_limits: adapter.limits(),
+            experimental_features,
             ..Default::default()
         };
         let (device, queue) = adapter
@@ -120,7 +139,11 @@ impl Gpu {
         device.on_uncaptured_error(Arc::new(move |e| remember(&uncaptured, e.to_string())));
         let lost = failure.clone();
         device.set_device_lost_callback(move |_, words| remember(&lost, words));
-        Gpu::assemble(device, queue, options, failure)
+        let gpu = Gpu::assemble(device, queue, options, units, failure)?;
+        if gpu.units().is_some() {
+            units::check(&gpu).await?;
+        }
+        Ok(gpu)
     }
 
     /// Adopts the device of a host program; its error and device-lost callbacks stay untouched.
@@ -128,13 +151,14 @@ impl Gpu {
     /// # Errors
     /// [`Error::NoAdapter`] when `options` force kernels this device cannot run.
     pub fn adopt(device: wgpu::Device, queue: wgpu::Queue, options: &GpuOptions) -> Result<Gpu> {
-        Gpu::assemble(device, queue, options, Arc::default())
+        Gpu::assemble(device, queue, options, None, Arc::default())
     }
 
     fn assemble(
         device: wgpu::Device,
         queue: wgpu::Queue,
         options: &GpuOptions,
+        units: Option<MatrixUnits>,
         failure: Arc<Mutex<Option<String>>>,
     ) -> Result<Gpu> {
         let info = device.adapter_info();
@@ -147,6 +171,13 @@ impl Gpu {
                 .to_string();
             return Err(Error::NoDevice { adapter: info.name, cause });
         }
+        if kernels == KernelFamily::Cooperative && units.is_none() {
+            let cause =
+                "the cooperative kernels need matrix units of 16 x 16 x 16 or 8 x 8 x 8, f16 \
+                         summed in f32, subgroups of one size, and a device requested by bdlm"
+                    .to_string();
+            return Err(Error::NoDevice { adapter: info.name, cause });
+        }
         let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let texels_limit = u64::from(limits.max_texture_dimension_2d) * LINE_BYTES;
         let wanted = options.max_binding_bytes.unwrap_or(adapter_limit.max(texels_limit));
@@ -155,6 +186,7 @@ impl Gpu {
             queue,
             info,
             kernels,
+            units,
             checked_shaders: options.checked_shaders,
             max_binding_bytes: wanted.min(adapter_limit),
             max_texels_bytes: wanted.min(texels_limit).next_multiple_of(LINE_BYTES),
@@ -187,6 +219,11 @@ impl Gpu {
     /// The kernels in use.
     pub fn kernels(&self) -> KernelFamily {
         self.inner.kernels
+    }
+
+    /// The matrix units in use.
+    pub fn units(&self) -> Option<MatrixUnits> {
+        self.inner.units
     }
 
     /// True for adapters that compute on the CPU.

@@ -2,7 +2,7 @@
 //! number of rows and the shape, by rules that were measured.
 
 use crate::gpu::plan::KernelSource;
-use crate::gpu::{DType, KernelFamily, Memory};
+use crate::gpu::{DType, Gpu, KernelFamily, Memory};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
@@ -61,9 +61,12 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_PLAIN,
     &MATMUL_ROWS,
     &MATMUL_TILED,
+    &MATMUL_COOPERATIVE[0],
+    &MATMUL_COOPERATIVE[1],
     &ROTARY.buffer,
     &ROTARY.texels,
     &ATTENTION_OUTER,
+    &ATTENTION_TILED,
     &ATTENTION_WORKGROUP.buffer,
     &ATTENTION_WORKGROUP.texels,
     &THRESHOLD,
@@ -92,9 +95,34 @@ static MATMUL_ROWS: KernelSource =
     kernel!("matmul_rows", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
 static MATMUL_TILED: KernelSource =
     kernel!("matmul_tiled", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
+/// For units of 8 and of 16.
+static MATMUL_COOPERATIVE: [KernelSource; 2] = [
+    kernel!(
+        Memory::Buffer,
+        "matmul_cooperative",
+        "unit8",
+        "matmul",
+        "weights",
+        "weights_buffer",
+        "input_buffer",
+        "output_buffer"
+    ),
+    kernel!(
+        Memory::Buffer,
+        "matmul_cooperative",
+        "unit16",
+        "matmul",
+        "weights",
+        "weights_buffer",
+        "input_buffer",
+        "output_buffer"
+    ),
+];
 pub(crate) static ROTARY: Variants = variants!("rotary"; "rotary", "cached");
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer", "attention_rows", "cache_texels", "cached_texels", "output_texels");
+pub(crate) static ATTENTION_TILED: KernelSource =
+    kernel!("attention_tiled", "cache_buffer", "cached_buffer", "output_buffer");
 pub(crate) static ATTENTION_WORKGROUP: Variants =
     variants!("attention_workgroup", "cache_buffer", "cached_buffer"; "output");
 pub(crate) static THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
@@ -119,9 +147,9 @@ pub(crate) struct Tiling {
 /// rows and 64 columns, 25, 31 and 40 for 32 columns; 128 columns gain nothing more) but compile
 /// longer, the widest a second for each shape: too long for the passes of a small model.
 pub(crate) fn matmul_tiling(
-    family: KernelFamily,
+    gpu: &Gpu,
     rows: usize,
-    [n, k]: [usize; 2],
+    ([n, k], dtype): ([usize; 2], DType),
     output: Memory,
 ) -> Tiling {
     let is_wide = n.min(k) >= 512;
@@ -131,7 +159,15 @@ pub(crate) fn matmul_tiling(
         Tiling { kernel: kernel.of(output), rows: height, columns, overrides }
     };
     let other = |kernel, rows, columns| Tiling { kernel, rows, columns, overrides: Vec::new() };
-    match (family, rows) {
+    // What is asked for in f32 is not rounded.
+    let units = gpu.units().filter(|_| rows > 32 && dtype != DType::F32);
+    if let Some(units) = units {
+        let (kernel, tile) =
+            (&MATMUL_COOPERATIVE[units.size as usize / 16], 4 * units.size as usize);
+        let overrides = vec![("LANES", f64::from(4 * units.lanes))];
+        return Tiling { kernel, rows: tile, columns: tile, overrides };
+    }
+    match (gpu.kernels(), rows) {
         (KernelFamily::Outer, ..=4) => {
             let mut tiling = outer(&MATMUL_OUTER4, 4);
             tiling.overrides.push(("HEIGHT", rows as f64));
@@ -140,8 +176,8 @@ pub(crate) fn matmul_tiling(
         (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),
         (KernelFamily::Outer, _) => outer(&MATMUL_OUTER16, 16),
         (KernelFamily::Plain, _) => other(&MATMUL_PLAIN, 4, 32),
-        (KernelFamily::Workgroup, ..=32) => other(&MATMUL_ROWS, 8, 4),
-        (KernelFamily::Workgroup, _) => other(&MATMUL_TILED, 64, 64),
+        (KernelFamily::Workgroup | KernelFamily::Cooperative, ..=32) => other(&MATMUL_ROWS, 8, 4),
+        (KernelFamily::Workgroup | KernelFamily::Cooperative, _) => other(&MATMUL_TILED, 64, 64),
     }
 }
 
@@ -154,7 +190,7 @@ pub(crate) fn weight_panel(family: KernelFamily, dtype: DType) -> usize {
         (KernelFamily::Outer, _) => 64,
         // Sixteen bytes hold the scales of four rows.
         (_, DType::Q8) => 4,
-        (KernelFamily::Workgroup | KernelFamily::Plain, _) => 1,
+        (_, _) => 1,
     }
 }
 
@@ -162,7 +198,7 @@ pub(crate) fn weight_panel(family: KernelFamily, dtype: DType) -> usize {
 pub fn product_memory(family: KernelFamily) -> Memory {
     match family {
         KernelFamily::Outer => Memory::Texels,
-        KernelFamily::Workgroup | KernelFamily::Plain => Memory::Buffer,
+        _ => Memory::Buffer,
     }
 }
 
@@ -177,11 +213,24 @@ pub fn attention_memory(family: KernelFamily, head_width: usize) -> Memory {
     }
 }
 
+/// Rows of one head in a workgroup of `attention_tiled`, where it runs: for the many rows of a
+/// sequence that is scored. The few of a block would leave most of a GPU idle.
+pub(crate) fn attention_tile(
+    family: KernelFamily,
+    group: usize,
+    head_width: usize,
+) -> Option<usize> {
+    const MIN_ROWS: usize = 64;
+    let runs = matches!(family, KernelFamily::Workgroup | KernelFamily::Cooperative)
+        && matches!(head_width, 16 | 32 | 64 | 128);
+    (runs && group >= MIN_ROWS).then(|| 128 / (head_width / 16))
+}
+
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save
 /// on software adapters.
 pub(crate) fn row_lanes(family: KernelFamily) -> usize {
     match family {
-        KernelFamily::Workgroup => 64,
+        KernelFamily::Workgroup | KernelFamily::Cooperative => 64,
         KernelFamily::Outer | KernelFamily::Plain => 8,
     }
 }
@@ -197,7 +246,7 @@ pub(crate) fn lanes_for_turns(family: KernelFamily, turns: usize) -> usize {
 /// Columns of logits that one workgroup of the draw looks at.
 pub(crate) fn draw_chunk(family: KernelFamily) -> usize {
     match family {
-        KernelFamily::Workgroup => 2048,
+        KernelFamily::Workgroup | KernelFamily::Cooperative => 2048,
         KernelFamily::Outer | KernelFamily::Plain => 16384,
     }
 }

@@ -10,6 +10,7 @@ mod plan;
 mod profile;
 mod tensor;
 mod texels;
+mod units;
 mod weight;
 
 pub use cases::{Case, Sizes};
@@ -24,4 +25,5 @@ pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
 pub use tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};
 pub use texels::TEXTURE_WIDTH;
+pub use units::MatrixUnits;
 pub use weight::{Part, Weight, weight_bytes};

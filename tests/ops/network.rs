@@ -1,11 +1,12 @@
 //! Embedding, norm, matrix products, rotary, attention.
 
 use bdlm::gpu::{
-    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Sequences, Tensor, Weight,
+    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences, Tensor,
+    Weight,
 };
 use half::f16;
 
-use crate::common::{check, gpus, tolerances::OP, twins};
+use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::{Random, multiplied, read, run, upload, words};
 
 /// A weight on the device, and its numbers as they are held there.
@@ -16,6 +17,11 @@ fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, 
         _ => data.to_vec(),
     };
     (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held)
+}
+
+/// What matrix units multiply.
+fn rounded(numbers: &[f32]) -> Vec<f32> {
+    numbers.iter().map(|&x| f16::from_f32(x).into()).collect()
 }
 
 const CACHES: [DType; 2] = [DType::F32, DType::F16];
@@ -78,7 +84,11 @@ fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
     let columns = n.next_multiple_of(4);
     let (x, bias, y0) = (random.numbers(m * k), random.numbers(n), random.numbers(m * columns));
     let gates = random.numbers(2 * (columns + 8));
-    let product = twins::matmul(&x, &held, &bias, k);
+    let units = gpu.units().is_some() && m > 32 && dtype != DType::F32;
+    let product = match units {
+        true => twins::matmul(&rounded(&x), &rounded(&held), &bias, k),
+        false => twins::matmul(&x, &held, &bias, k),
+    };
     let gate_tensor = upload(gpu, &[2, columns + 8], &gates);
     let sequences = Sequences { rows: 3, count: 2 };
     let modulation = Modulation { tensor: &gate_tensor, sequences };
@@ -130,6 +140,23 @@ fn matmul() {
             WEIGHTS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
         }
     }
+}
+
+#[test]
+fn matrix_units_multiply_many_rows_unless_their_weights_are_f32() {
+    let Some(gpu) = gpu(Some(KernelFamily::Cooperative)) else { return };
+    let kernel = |rows: usize, dtype: DType| {
+        let (w, _) = weight(&gpu, [64, 64], dtype, &Random(5).numbers(64 * 64));
+        let x = multiplied(&gpu, &[rows, 64], &Random(6).numbers(rows * 64));
+        let y = Tensor::activation(&gpu, "y", &[rows, 64]).unwrap();
+        let mut r = Recorder::new(&gpu);
+        r.matmul(&x, &w, &upload(&gpu, &[64], &[0.0f32; 64]), Epilogue::Store, &y).unwrap();
+        r.finish().kernels().next().unwrap()
+    };
+    assert_eq!(kernel(40, DType::F16), "matmul_cooperative");
+    assert_eq!(kernel(40, DType::Q8), "matmul_cooperative");
+    assert_eq!(kernel(40, DType::F32), "matmul_tiled");
+    assert_eq!(kernel(16, DType::F16), "matmul_rows");
 }
 
 #[test]
@@ -356,8 +383,13 @@ fn attention() {
                     check_attention(&gpu, (heads, d), group, dtype, 1.0);
                 });
             }
+            // Whole sequences, which GPUs take tile by tile.
+            for (heads, d) in [(2, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
+                check_attention(&gpu, (heads, d), 70, dtype, 1.0);
+            }
             // Scores of some hundreds: the softmax must not overflow.
             check_attention(&gpu, (2, 32), 13, dtype, 8.0);
+            check_attention(&gpu, (2, 32), 77, dtype, 8.0);
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The network's kernels: embedding, norm, matrix products, rotary, attention.
 
 use crate::gpu::kernels::{
-    ATTENTION_OUTER, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, matmul_tiling,
+    ATTENTION_OUTER, ATTENTION_TILED, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, attention_tile,
+    matmul_tiling,
 };
 use crate::gpu::ops::flag;
 use crate::gpu::panels::Q8_GROUP;
@@ -148,7 +149,7 @@ impl Recorder<'_> {
             }
             _ => (bias, Sequences::SHARED, 0),
         };
-        let tiling = matmul_tiling(self.family(), t, w.shape(), y.memory());
+        let tiling = matmul_tiling(self.gpu(), t, (w.shape(), w.dtype()), y.memory());
         for part in w.parts() {
             expect_memory("matmul", x, part.table.memory())?;
             let columns = part.table.dim(0);
@@ -242,6 +243,12 @@ impl Recorder<'_> {
             overrides.push(("GROUP", group as f64));
             let tiles = t / group * group.div_ceil(top + bottom);
             return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
+        }
+        if let Some(tile) = attention_tile(self.family(), group, d) {
+            overrides.push(("GROUP", group as f64));
+            overrides.extend([("STAGED", 4.0 * d as f64), ("SCORES", 17.0 * tile as f64)]);
+            let tiles = t / group * group.div_ceil(tile);
+            return self.dispatch(&ATTENTION_TILED, &overrides, &bindings, [tiles, heads, 1]);
         }
         // A whole number of teams, each as wide as a head.
         let team = d / 8;
