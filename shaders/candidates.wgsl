@@ -11,8 +11,8 @@ struct Candidate {
     probability: f32,
 }
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;                // [T, STRIDE]
-@group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
+@group(0) @binding(0) var<storage, read> logits: array<f32>;                // [R, STRIDE]
+@group(0) @binding(1) var<storage, read> masked: array<u32>;                // [R]
 @group(0) @binding(2) var<storage, read_write> top: array<Candidate>;       // [T, COUNT]
 
 var<workgroup> values: array<f32, LANES>;
@@ -24,8 +24,8 @@ fn candidates(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let t = group.x;
-    if (ids[t] != MASK) {
+    let t = masked[group.x];
+    if (t == NO_CELL) {
         return;
     }
     if (lane == 0u) {
@@ -38,7 +38,7 @@ fn candidates(
         var best = NEVER;
         var token = V;
         for (var v = lane; v < V; v += LANES) {
-            let l = logits[t * STRIDE + v];
+            let l = logits[group.x * STRIDE + v];
             let key = sort_key(l);
             let fresh = key < after.x || (key == after.x && v > after.y);
             if (v != MASK && fresh && (l > best || token == V)) {
@@ -62,7 +62,7 @@ fn candidates(
         if (n == 0u) {
             highest = values[0];
             workgroupBarrier();
-            sum = denominator(t, highest, lane);
+            sum = denominator(group.x, highest, lane);
         }
         if (lane == 0u) {
             top[t * COUNT + n] = Candidate(token, exp(best - highest) / sum);
@@ -71,11 +71,11 @@ fn candidates(
 }
 
 // The sum of exp(l - highest) over the row.
-fn denominator(t: u32, highest: f32, lane: u32) -> f32 {
+fn denominator(row: u32, highest: f32, lane: u32) -> f32 {
     var sum = 0.0;
     for (var v = lane; v < V; v += LANES) {
         if (v != MASK) {
-            sum += exp(logits[t * STRIDE + v] - highest);
+            sum += exp(logits[row * STRIDE + v] - highest);
         }
     }
     return total(sum, lane);

@@ -1,4 +1,4 @@
-// Draws a token for each masked row, and measures the row's distribution. Partial results, one
+// Draws a token for each masked cell, and measures the row's distribution. Partial results, one
 // per chunk of the vocabulary; reveal puts them together.
 //
 // The draw is the Gumbel-max of logits / temperature: argmax of l - log(E), with E = -log(1 - u)
@@ -14,8 +14,8 @@ override CHUNK: u32;         // columns of a chunk, a multiple of 4
 override FILTERED: bool;     // limits hold a filter
 override LANES: u32;
 
-@group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;          // [T, STRIDE]
-@group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
+@group(0) @binding(0) var<storage, read> logits: array<vec4<f32>>;          // [R, STRIDE]
+@group(0) @binding(1) var<storage, read> masked: array<u32>;                // [R]
 @group(0) @binding(2) var<storage, read> keys: array<vec4<u32>>;            // [T]
 @group(0) @binding(3) var<storage, read> limits: array<vec2<u32>>;          // [T]
 @group(0) @binding(4) var<uniform> step: Step;
@@ -29,8 +29,8 @@ fn draw(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let t = group.y;
-    if (ids[t] != MASK) {
+    let t = masked[group.y];
+    if (t == NO_CELL) {
         return;
     }
     let bits = row_bits(keys[t], step.step, FOR_TOKENS);
@@ -40,7 +40,7 @@ fn draw(
     for (var v = group.x * CHUNK + 4u * lane; v < end; v += 4u * LANES) {
         let tokens = v + vec4(0u, 1u, 2u, 3u);
         let valid = (tokens < vec4(V)) & (tokens != vec4(MASK));
-        let l = select(vec4(NEVER), logits[(t * STRIDE + v) / 4u], valid);
+        let l = select(vec4(NEVER), logits[(group.y * STRIDE + v) / 4u], valid);
         let left = max(l.x, l.y);
         let right = max(l.z, l.w);
         let runner_up = select(min(l.z, l.w), min(l.x, l.y), left > right);

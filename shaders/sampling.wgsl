@@ -35,6 +35,9 @@ struct Partial {
     logit: f32,              // of the drawn token
 }
 
+// Stands for a row of logits that belongs to no masked cell.
+const NO_CELL = 0xffffffffu;
+
 // Purposes of random bits, so that none are used twice.
 const FOR_TOKENS = 0u;
 const FOR_ORDER = 1u;

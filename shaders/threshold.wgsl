@@ -10,8 +10,8 @@ override V: u32;             // vocabulary
 override STRIDE: u32;        // columns of logits, a multiple of 4
 override MASK: u32;          // the mask token's id
 
-@group(0) @binding(0) var<storage, read> logits: array<f32>;                // [T, STRIDE]
-@group(0) @binding(1) var<storage, read> ids: array<u32>;                   // [T]
+@group(0) @binding(0) var<storage, read> logits: array<f32>;                // [R, STRIDE]
+@group(0) @binding(1) var<storage, read> masked: array<u32>;                // [R]
 @group(0) @binding(2) var<uniform> step: Step;
 @group(0) @binding(3) var<storage, read_write> limits: array<vec2<u32>>;    // [T]
 
@@ -29,11 +29,11 @@ fn threshold(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let t = group.x;
-    if (ids[t] != MASK) {
+    let t = masked[group.x];
+    if (t == NO_CELL) {
         return;
     }
-    let row = t * STRIDE;
+    let row = group.x * STRIDE;
     var highest = NEVER;
     for (var v = lane; v < V; v += LANES) {
         highest = select(max(highest, logits[row + v]), highest, v == MASK);

@@ -124,7 +124,7 @@ fn pass_logits(dit: &Dit, workspace: &Workspace, cache: &KvCache, rows: usize) -
     let pass = workspace.pass(rows, dit.config().block_size, cache, None).unwrap();
     let mut recorder = Recorder::new(gpu);
     dit.record_layers(&mut recorder, &pass).unwrap();
-    dit.record_final_norm(&mut recorder, &pass, rows).unwrap();
+    dit.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, rows).unwrap()).unwrap();
     dit.record_head(&mut recorder, &pass, 0, &logits).unwrap();
     let numbers = run_and_read(gpu, recorder, &logits, rows * columns);
     numbers.chunks(columns).flat_map(|row| row[..v].to_vec()).collect()
@@ -173,14 +173,14 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
         |label: &str, shape: &[usize], dtype| Tensor::padded(gpu, label, shape, dtype, 64).unwrap();
     let logits = tensor("logits", &[rows, columns], DType::F32);
     logits.write(gpu, &numbers).unwrap();
-    let ids = tensor("ids", &[rows], DType::U32);
-    ids.write(gpu, &vec![mask_id; rows]).unwrap();
+    let masked = tensor("masked", &[rows], DType::U32);
+    masked.write(gpu, &(0..rows as u32).collect::<Vec<_>>()).unwrap();
     let step = Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1).unwrap();
     let sampling = bdlm::sample::Sampling { top_p, ..Default::default() };
     step.write(gpu, &[sampling.uniform(0)]).unwrap();
     let limits = tensor("limits", &[rows, 2], DType::U32);
     let mut recorder = Recorder::new(gpu);
-    recorder.threshold(&logits, &ids, &step, Vocabulary { size: v, mask_id }, &limits).unwrap();
+    recorder.threshold(&logits, &masked, &step, Vocabulary { size: v, mask_id }, &limits).unwrap();
     let found: Vec<u32> = run_and_read(gpu, recorder, &limits, rows * 2);
     let passes = |t: usize, id: usize| {
         let bits = numbers[t * columns + id].to_bits();

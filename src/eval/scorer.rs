@@ -199,7 +199,7 @@ impl Scorer {
         if wanted == 0 {
             return Ok(r.finish());
         }
-        dit.record_final_norm(&mut r, &pass, rows)?;
+        dit.record_final_norm(&mut r, &pass, &pass.x.rows(0, rows)?)?;
         let picked = self.picked.rows(0, wanted)?;
         let (hidden, logits) = (self.hidden.rows(0, wanted)?, self.logits.rows(0, wanted)?);
         let (targets, sums) = (self.targets.rows(0, wanted)?, self.sums.rows(0, wanted)?);

@@ -218,15 +218,15 @@ impl Sizes {
         let logits = Tensor::activation(gpu, "logits", &[rows, columns])?;
         logits.write(gpu, &numbers(rows * columns))?;
         let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1 };
-        let ids = words("ids", &[rows])?;
-        ids.write(gpu, &vec![vocabulary.mask_id; rows])?;
+        let masked = words("masked", &[rows])?;
+        masked.write(gpu, &(0..rows as u32).collect::<Vec<_>>())?;
         let (keys, limits) = (words("keys", &[rows, 4])?, words("limits", &[rows, 2])?);
         let step = Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1)?;
         let chunks = draw_chunks(gpu.kernels(), columns);
         let partials = words("partials", &[rows, chunks, PARTIAL_WORDS])?;
         let mut r = Recorder::new(gpu);
         for _ in 0..DISPATCHES {
-            let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered: false };
+            let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered: false };
             r.draw(&logits, rows, &step, vocabulary, &partials)?;
         }
         Ok(Case::new(counted(rows), 4 * rows * v, 4 * rows * v, DISPATCHES, r))

@@ -69,6 +69,7 @@ pub static KERNELS: &[&KernelSource] = &[
     &ATTENTION_TILED,
     &ATTENTION_WORKGROUP.buffer,
     &ATTENTION_WORKGROUP.texels,
+    &MASKED,
     &THRESHOLD,
     &DRAW,
     &REVEAL,
@@ -125,6 +126,7 @@ pub(crate) static ATTENTION_TILED: KernelSource =
     kernel!("attention_tiled", "cache_buffer", "cached_buffer", "output_buffer");
 pub(crate) static ATTENTION_WORKGROUP: Variants =
     variants!("attention_workgroup", "cache_buffer", "cached_buffer"; "output");
+pub(crate) static MASKED: KernelSource = kernel!("masked", "sampling");
 pub(crate) static THRESHOLD: KernelSource = kernel!("threshold", "sampling", "reduce");
 pub(crate) static DRAW: KernelSource = kernel!("draw", "sampling");
 pub(crate) static REVEAL: KernelSource = kernel!("reveal", "sampling");

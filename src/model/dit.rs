@@ -156,7 +156,10 @@ impl Dit {
         Ok(())
     }
 
-    /// Records the final norm of the first `rows` rows, from `pass.x` to `pass.y`.
+    /// Records the final norm of rows of the residual stream, to `pass.y`.
+    ///
+    /// # Shapes
+    /// x `[rows, C]`: of the first rows of the pass, unless all share one modulation.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kernel`].
@@ -164,11 +167,11 @@ impl Dit {
         &self,
         r: &mut Recorder<'_>,
         pass: &Pass<'_>,
-        rows: usize,
+        x: &Tensor,
     ) -> Result<()> {
         let m = self.modulation(r, &self.last.adaln, pass, self.layers.len())?;
-        let (x, y) = (pass.x.rows(0, rows)?, pass.y.rows(0, rows)?);
-        r.norm(&x, &self.last.norm, m, [0, self.config.hidden_dim], &y)
+        let y = pass.y.rows(0, x.dim(0))?;
+        r.norm(x, &self.last.norm, m, [0, self.config.hidden_dim], &y)
     }
 
     /// Records the head: logits of rows `from ..` of the final norm's output.

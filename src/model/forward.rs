@@ -63,7 +63,7 @@ impl Dit {
         let pass = workspace.pass(rows.len(), n, &cache, conditioning.as_ref())?;
         let mut recorder = Recorder::new(gpu);
         self.record_layers(&mut recorder, &pass)?;
-        self.record_final_norm(&mut recorder, &pass, wanted)?;
+        self.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, wanted)?)?;
         let mut commands = Commands::new(gpu);
         commands.run(&recorder.finish());
         commands.submit();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::{Dit, Row};
 use crate::sample::capacity::Capacity;
-use crate::sample::denoiser::Denoiser;
+use crate::sample::denoiser::{Denoiser, Shape};
 use crate::sample::random::SampleKey;
 use crate::sample::request::Request;
 use crate::{Error, Result};
@@ -74,7 +74,7 @@ impl Bench {
         let mut times = Vec::with_capacity(self.passes + 1);
         for i in 0..=self.passes {
             let started = Instant::now();
-            denoiser.run((i, i + 1), cells, &|_| rows).await?;
+            denoiser.run((i, i + 1), cells, &|_| Shape::new(rows, cells, cells)).await?;
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
         Ok(times)
@@ -86,9 +86,10 @@ impl Bench {
     /// As [`Bench::run`], and if the adapter has no timestamps.
     pub async fn profile(&self, dit: &Arc<Dit>) -> Result<Vec<KernelTime>> {
         let (mut denoiser, cells) = self.denoiser(dit)?;
-        denoiser.run((0, 1), cells, &|_| cells).await?;
+        let shape = |_| Shape::new(cells, cells, cells);
+        denoiser.run((0, 1), cells, &shape).await?;
         denoiser.set_profiler(Some(Profiler::new(dit.gpu())?));
-        denoiser.run((1, 2), cells, &|_| cells).await?;
+        denoiser.run((1, 2), cells, &shape).await?;
         denoiser.times().await
     }
 

@@ -95,7 +95,7 @@ impl Capacity {
     fn sampler_bytes(&self, config: &Config, kernels: KernelFamily) -> u64 {
         let columns = logits_columns(config);
         let chunks = draw_chunks(kernels, columns);
-        let words = 4 + 2 + chunks * PARTIAL_WORDS + CELL_WORDS;
+        let words = 4 + 2 + chunks * PARTIAL_WORDS + CELL_WORDS + 1 + config.hidden_dim;
         let top = self.candidates.max(1) * CANDIDATE_WORDS;
         let padded = |rows: usize, words: usize| (rows.next_multiple_of(ROW_PAD) * words) as u64;
         let steps = padded(self.steps, STEP_WORDS) + STEP_WORDS as u64;

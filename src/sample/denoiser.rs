@@ -61,6 +61,8 @@ pub struct Denoiser {
     partials: Tensor,        // [cells, chunks, 7]
     cells: Tensor,           // [cells, 4]
     top: Tensor,             // [cells, candidates, 2]
+    masked: Tensor,          // [cells]: those that the rows of logits belong to
+    masked_x: Tensor,        // [cells, C]: the residual stream in their rows
     own_ids: Option<Tensor>, // [cells], where rows predict other cells than their own
     noise: Option<Noise>,
     step: Tensor,  // [16]
@@ -77,11 +79,24 @@ struct Noise {
     vectors: Tensor, // [steps, cond]
 }
 
-/// What a plan depends on: rows of the pass, and how many of them are cells to draw.
+/// What a plan depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Shape {
+pub struct Shape {
+    /// Rows of the pass.
     rows: usize,
+    /// The first of them, which are cells.
     cells: usize,
+    /// Rows of logits, for at least as many cells as are masked.
+    logits: usize,
+}
+
+impl Shape {
+    /// A pass over rows of which so many are cells, and at most so many of these masked. Few
+    /// shapes, so that few plans are recorded.
+    pub fn new(rows: usize, cells: usize, masked: usize) -> Shape {
+        const LEAST: usize = 4;
+        Shape { rows, cells, logits: masked.next_power_of_two().max(LEAST).min(cells) }
+    }
 }
 
 impl Denoiser {
@@ -107,6 +122,8 @@ impl Denoiser {
             partials: words("partials", &[cells, chunks, PARTIAL_WORDS])?,
             cells: words("cells", &[cells, CELL_WORDS])?,
             top: words("candidates", &[cells, candidates.max(1), CANDIDATE_WORDS])?,
+            masked: words("masked", &[cells])?,
+            masked_x: Tensor::activation(gpu, "masked x", &[cells, dit.config().hidden_dim])?,
             own_ids: own_ids.transpose()?,
             noise: Noise::new(&dit, capacity.steps)?,
             step: Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1)?,
@@ -135,7 +152,7 @@ impl Denoiser {
     /// # Errors
     /// [`Error::Kernel`], [`Error::Shape`].
     pub fn dispatches(&mut self, rows: usize, cells: usize) -> Result<usize> {
-        Ok(self.plan(Shape { rows, cells })?.len())
+        Ok(self.plan(Shape::new(rows, cells, cells))?.len())
     }
 
     /// Bytes of its buffers: the cache's, all others'.
@@ -147,6 +164,8 @@ impl Denoiser {
             &self.partials,
             &self.cells,
             &self.top,
+            &self.masked,
+            &self.masked_x,
             &self.step,
             &self.steps,
         ];
@@ -163,7 +182,7 @@ impl Denoiser {
     /// [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
         self.workspace.write(self.dit.gpu(), rows)?;
-        let plan = Shape { rows: rows.len(), cells: 0 };
+        let plan = Shape { rows: rows.len(), cells: 0, logits: 0 };
         self.plan(plan)?;
         let dit = self.dit.clone();
         let mut commands = Commands::new(dit.gpu());
@@ -217,8 +236,7 @@ impl Denoiser {
         self.steps.write(gpu, &steps)
     }
 
-    /// Runs the steps `from .. to`; the first with a pass over `first_rows` rows, the others over
-    /// the cells alone, or over as many rows where `recompute` says so. Returns the cells.
+    /// Runs the steps `from .. to`, each with a pass of its shape. Returns the cells.
     ///
     /// # Errors
     /// [`Error::Kernel`], [`Error::DeviceLost`].
@@ -226,13 +244,13 @@ impl Denoiser {
         &mut self,
         (from, to): (usize, usize),
         cells: usize,
-        rows_of_step: &dyn Fn(usize) -> usize,
+        shape_of_step: &dyn Fn(usize) -> Shape,
     ) -> Result<Vec<CellWords>> {
         let mut next = from;
         loop {
             let end = to.min(next + self.steps_per_submit());
             let started = Instant::now();
-            let found = self.submit((next, end), cells, rows_of_step).await?;
+            let found = self.submit((next, end), cells, shape_of_step).await?;
             self.secs_per_step = Some(started.elapsed().as_secs_f64() / (end - next) as f64);
             next = end;
             if next >= to {
@@ -245,13 +263,13 @@ impl Denoiser {
         &mut self,
         (from, to): (usize, usize),
         cells: usize,
-        rows_of_step: &dyn Fn(usize) -> usize,
+        shape_of_step: &dyn Fn(usize) -> Shape,
     ) -> Result<Vec<CellWords>> {
         let dit = self.dit.clone();
         let mut commands = Commands::new(dit.gpu());
         let bytes = (STEP_WORDS * 4) as u64;
         for i in from..to {
-            let plan = Shape { rows: rows_of_step(i), cells };
+            let plan = shape_of_step(i);
             self.plan(plan)?;
             commands.copy((&self.steps, i as u64 * bytes), &self.step, bytes)?;
             if let Some(Noise { conditioning, vectors }) = &self.noise {
@@ -308,7 +326,7 @@ impl Denoiser {
         self.plans.get(&shape).ok_or_else(|| Error::Request("no plan".into()))
     }
 
-    fn record(&self, Shape { rows, cells }: Shape) -> Result<Plan> {
+    fn record(&self, Shape { rows, cells, logits }: Shape) -> Result<Plan> {
         let dit = &self.dit;
         let mut r = Recorder::new(dit.gpu());
         let conditioning = self.noise.as_ref().map(|noise| &noise.conditioning);
@@ -318,15 +336,18 @@ impl Denoiser {
         if cells == 0 {
             return Ok(r.finish());
         }
-        dit.record_final_norm(&mut r, &pass, cells)?;
+        let (masked, x) = (self.masked.rows(0, logits)?, self.masked_x.rows(0, logits)?);
+        let ids = self.ids().rows(0, cells)?;
+        r.masked(&pass.x, (&ids, dit.config().mask_id()), &masked, &x)?;
+        dit.record_final_norm(&mut r, &pass, &x)?;
         let at_once = self.logits.dim(0);
-        for from in (0..cells).step_by(at_once) {
-            let count = at_once.min(cells - from);
+        for from in (0..logits).step_by(at_once) {
+            let count = at_once.min(logits - from);
             let logits = self.logits.rows(0, count)?;
             dit.record_head(&mut r, &pass, from, &logits)?;
-            self.record_draw(&mut r, &logits, from, count)?;
+            self.record_draw(&mut r, &logits, &self.masked.rows(from, count)?, cells)?;
         }
-        let (ids, cell_rows) = (self.ids().rows(0, cells)?, self.cells.rows(0, cells)?);
+        let cell_rows = self.cells.rows(0, cells)?;
         let (partials, keys) = (self.partials.rows(0, cells)?, self.keys.rows(0, cells)?);
         let block = (self.capacity.block_size, dit.config().mask_id());
         r.reveal(&partials, &keys, &self.step, block, [&ids, &cell_rows])?;
@@ -342,22 +363,21 @@ impl Denoiser {
         &self,
         r: &mut Recorder<'_>,
         logits: &Tensor,
-        from: usize,
-        count: usize,
+        masked: &Tensor,
+        cells: usize,
     ) -> Result<()> {
         let config = self.dit.config();
         let vocabulary = Vocabulary { size: config.vocab_size, mask_id: config.mask_id() };
-        let ids = self.ids().rows(from, count)?;
-        let (keys, limits) = (self.keys.rows(from, count)?, self.limits.rows(from, count)?);
+        let (keys, limits) = (self.keys.rows(0, cells)?, self.limits.rows(0, cells)?);
         if self.capacity.candidates > 0 {
-            r.candidates(logits, &ids, vocabulary, &self.top.rows(from, count)?)?;
+            r.candidates(logits, masked, vocabulary, &self.top.rows(0, cells)?)?;
         }
         let filtered = self.capacity.filtered;
         if filtered {
-            r.threshold(logits, &ids, &self.step, vocabulary, &limits)?;
+            r.threshold(logits, masked, &self.step, vocabulary, &limits)?;
         }
-        let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered };
-        r.draw(logits, rows, &self.step, vocabulary, &self.partials.rows(from, count)?)
+        let rows = DrawRows { masked, keys: &keys, limits: &limits, filtered };
+        r.draw(logits, rows, &self.step, vocabulary, &self.partials.rows(0, cells)?)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::event::{Event, StopReason};
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::Row;
 use crate::sample::capacity::Capacity;
-use crate::sample::denoiser::{CellWords, Denoiser, PINNED};
+use crate::sample::denoiser::{CellWords, Denoiser, PINNED, Shape};
 use crate::sample::engine::Engine;
 use crate::sample::lane::{Lane, Plan, check_finite};
 use crate::sample::request::{CachePolicy, Request, Watch};
@@ -38,6 +38,8 @@ pub(super) struct Current {
     pub(super) taken: usize,
     /// Number of the step behind the last one that was taken.
     pub(super) next_step: usize,
+    /// Masked cells of each lane before the first of these steps.
+    pub(super) masked: Vec<usize>,
     /// Rows of the first pass, which may store earlier blocks too.
     pub(super) first_rows: usize,
     /// The cells as they are.
@@ -222,12 +224,14 @@ impl Run {
         let told = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
         let uniforms: Vec<_> = steps.iter().map(told).collect();
         self.denoiser.begin(&rows, &keys, &uniforms)?;
+        let masked = lanes.iter().flatten().map(|lane| lane.masked_positions(plan).len()).collect();
         let active = (0..lanes.len()).filter(|&i| lanes[i].is_some()).collect();
         self.current = Some(Current {
             lanes: active,
             steps,
             taken: 0,
             next_step: 0,
+            masked,
             first_rows: rows.len(),
             cells: vec![CellWords::zeroed(); keys.len()],
         });
@@ -284,14 +288,18 @@ impl Run {
     ) -> Result<Vec<CellWords>> {
         let cells = current.lanes.len() * self.plan.geometry.block_size;
         let recompute = self.plan.request.cache == CachePolicy::Recompute;
-        let first_rows = current.first_rows;
-        let rows = move |step| if step == 0 || recompute { first_rows } else { cells };
+        let opened = self.plan.request.sampling.sampler.least_opened(current.lanes.len());
+        let shape = |step: usize| {
+            let rows = if step == 0 || recompute { current.first_rows } else { cells };
+            let left = |masked: &usize| masked.saturating_sub(step.saturating_mul(opened));
+            Shape::new(rows, cells, current.masked.iter().map(left).sum())
+        };
         for &lane in &current.lanes {
             if let Some(lane) = &mut self.lanes[lane] {
                 lane.passes += to - from;
             }
         }
-        self.denoiser.run((from, to), cells, &rows).await
+        self.denoiser.run((from, to), cells, &shape).await
     }
 
     fn finish_blocks(&mut self, current: &Current, cells: &[CellWords]) -> Result<()> {

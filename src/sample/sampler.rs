@@ -120,6 +120,17 @@ impl Sampler {
         }
     }
 
+    /// Masked cells of a block that open at each of its opening steps at least, in a batch of so
+    /// many.
+    pub fn least_opened(self, batch: usize) -> usize {
+        match self {
+            Sampler::Threshold { .. } | Sampler::EntropyBounded { .. } => 1,
+            // Of several blocks one may open at a step of another.
+            Sampler::Ancestral { .. } if batch == 1 => 1,
+            _ => self.per_pass().unwrap_or(0),
+        }
+    }
+
     /// True if the network's output decides how many steps a block takes.
     pub fn is_adaptive(self) -> bool {
         matches!(

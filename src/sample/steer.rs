@@ -35,6 +35,7 @@ impl Run {
         let outcome = steered.and_then(|lane| {
             let from = current.next_step;
             current.steps = self.steps_left(&current.cells, &current.lanes, from);
+            current.masked = self.masked(&current.cells, &current.lanes);
             // The first pass also stores the blocks before; once it has run, only cells are left.
             let is_kept = self.plan.request.cache != CachePolicy::Recompute;
             if from > 0 && is_kept {
@@ -90,6 +91,15 @@ impl Run {
         // An evaluation stays one when all that it opened is masked again.
         lane.nfe += before.len() - opened_at(own).len();
         Ok(n)
+    }
+
+    /// Masked cells of each lane.
+    fn masked(&self, cells: &[CellWords], lanes: &[usize]) -> Vec<usize> {
+        let of_lane = |(&i, cells): (&usize, &[CellWords])| {
+            let given = self.lanes[i].as_ref().map_or(0, |lane| lane.n_given(&self.plan));
+            cells[given..].iter().filter(|cell| cell.state == 0).count()
+        };
+        lanes.iter().zip(cells.chunks(self.plan.geometry.block_size)).map(of_lane).collect()
     }
 
     /// The steps from number `from` on that open what is masked.

@@ -171,7 +171,7 @@ fn a_product_goes_where_the_next_one_reads_it() {
         let wanted: Vec<f32> =
             twins::matmul(&x, &held, &bias, k).into_iter().map(twins::gelu_tanh).collect();
         check(&read(&gpu, &y), &wanted, 10.0 * OP).unwrap();
-        let mut recorder = bdlm::gpu::Recorder::new(&gpu);
+        let mut recorder = Recorder::new(&gpu);
         let added = recorder.matmul(&x_tensor, &w, &b, Epilogue::Residual, &y);
         match y.memory() {
             Memory::Buffer => added.unwrap(),
@@ -185,8 +185,8 @@ fn a_product_goes_where_the_next_one_reads_it() {
 
 #[test]
 fn tensors_that_a_kernel_would_misread_are_refused_in_words() {
-    let Some(gpu) = crate::common::gpu(Some(KernelFamily::Outer)) else { return };
-    let mut recorder = bdlm::gpu::Recorder::new(&gpu);
+    let Some(gpu) = gpu(Some(KernelFamily::Outer)) else { return };
+    let mut recorder = Recorder::new(&gpu);
     let (w, _) = weight(&gpu, [16, 8], DType::F32, &[0.0; 128]);
     let x = Tensor::activation(&gpu, "x", &[2, 8]).unwrap();
     let (bias, y) = (upload(&gpu, &[16], &[0.0; 16]), upload(&gpu, &[2, 16], &[0.0; 32]));
@@ -430,10 +430,10 @@ fn a_wrong_answer_is_rejected() {
 
 #[test]
 fn shapes_that_do_not_fit_are_refused_with_both_shapes() {
-    let Some(gpu) = crate::common::gpu(Some(KernelFamily::Plain)) else { return };
+    let Some(gpu) = gpu(Some(KernelFamily::Plain)) else { return };
     let (w, _) = weight(&gpu, [16, 8], DType::F32, &[0.0; 128]);
     let tensor = |shape: &[usize]| Tensor::activation(&gpu, "x", shape).unwrap();
-    let mut recorder = bdlm::gpu::Recorder::new(&gpu);
+    let mut recorder = Recorder::new(&gpu);
     let (x, bias, y) = (tensor(&[2, 16]), tensor(&[16]), tensor(&[2, 16]));
     let error = recorder.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap_err().to_string();
     assert_eq!(error, "x has shape [2, 16], expected [2, 8]");

@@ -9,6 +9,8 @@ use bdlm::sample::{Sampler, Sampling, StepUniform};
 use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};
 use crate::{Random, read, run, upload, words};
 
+const NO_CELL: u32 = u32::MAX;
+
 /// Rows of logits with their tokens and keys, on the device.
 struct Rows {
     logits: Vec<f32>,
@@ -47,6 +49,13 @@ impl Rows {
         upload(gpu, &[self.ids.len(), v.next_multiple_of(4)], &numbers)
     }
 
+    /// Each row of logits belongs to its own cell, where this is masked.
+    fn upload_masked(&self, gpu: &Gpu) -> Tensor {
+        let cell = |(t, &id): (u32, &u32)| if id as usize == self.mask() { t } else { NO_CELL };
+        let masked: Vec<u32> = (0..).zip(&self.ids).map(cell).collect();
+        words(gpu, &[self.ids.len()], &masked)
+    }
+
     /// Draws and reveals once. Returns cells and tokens.
     fn step(&self, gpu: &Gpu, uniform: StepUniform, block: usize, filtered: bool) -> Outcome {
         let t = self.ids.len();
@@ -55,13 +64,14 @@ impl Rows {
         let keys = words(gpu, &[t, 4], self.keys.as_flattened());
         let step = Tensor::from_slice(gpu, "step", &[STEP_WORDS], DType::U32, &[uniform]).unwrap();
         let limits = words(gpu, &[t, 2], &vec![0; 2 * t]);
+        let masked = self.upload_masked(gpu);
         let chunks = draw_chunks(gpu.kernels(), logits.dim(1));
         let partials =
             Tensor::padded(gpu, "partials", &[t, chunks, PARTIAL_WORDS], DType::U32, 64).unwrap();
         let cells = words(gpu, &[t, CELL_WORDS], &vec![0; t * CELL_WORDS]);
         run(gpu, |r| {
-            r.threshold(&logits, &ids, &step, self.vocabulary, &limits).unwrap();
-            let rows = DrawRows { ids: &ids, keys: &keys, limits: &limits, filtered };
+            r.threshold(&logits, &masked, &step, self.vocabulary, &limits).unwrap();
+            let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered };
             r.draw(&logits, rows, &step, self.vocabulary, &partials).unwrap();
             let block = (block, self.vocabulary.mask_id);
             r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
@@ -102,6 +112,63 @@ fn check_threshold(rows: &Rows, found: &Outcome, s: Sampling, t: usize) -> Resul
         return Ok(());
     }
     Err(format!("row {t}: keeps {kept} ({all}), expected {least} to {most}; {s:?}"))
+}
+
+#[test]
+fn masked() {
+    for gpu in gpus() {
+        for (t, c, r) in [(1, 8, 1), (5, 24, 5), (16, 64, 4), (70, 8, 32)] {
+            let mut random = Random((t * c) as u64);
+            let (x, y) = (random.numbers((t + 3) * c), random.numbers(r * c));
+            let ids: Vec<u32> = (0..t).map(|_| 8 + random.below(3) as u32).collect();
+            let found: Vec<usize> = (0..t).filter(|&i| ids[i] == 9).collect();
+            let chosen = words(&gpu, &[r], &vec![0; r]);
+            let rows = upload(&gpu, &[r, c], &y);
+            run(&gpu, |rec| {
+                let (x, ids) = (upload(&gpu, &[t + 3, c], &x), words(&gpu, &[t], &ids));
+                rec.masked(&x, (&ids, 9), &chosen, &rows).unwrap();
+            });
+            let (chosen, rows) = (read::<u32>(&gpu, &chosen), read::<f32>(&gpu, &rows));
+            for i in 0..r {
+                let row = &rows[i * c..(i + 1) * c];
+                match found.get(i) {
+                    Some(&cell) => {
+                        assert_eq!((chosen[i], row), (cell as u32, &x[cell * c..(cell + 1) * c]));
+                    }
+                    None => assert_eq!((chosen[i], row), (NO_CELL, &y[i * c..(i + 1) * c])),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_of_logits_is_drawn_for_the_cell_it_belongs_to() {
+    for gpu in gpus() {
+        let rows = Rows::new(3, 98, 4.0);
+        let sampling = Sampling::default();
+        let straight = rows.step(&gpu, sampling.uniform(1), 1, false);
+        let turned = Rows { logits: rows.logits.rchunks(98).flatten().copied().collect(), ..rows };
+        let logits = turned.upload_logits(&gpu);
+        let (keys, limits) = (words(&gpu, &[3, 4], turned.keys.as_flattened()), [0; 6]);
+        let limits = words(&gpu, &[3, 2], &limits);
+        let step = &[sampling.uniform(1)];
+        let step = Tensor::from_slice(&gpu, "step", &[STEP_WORDS], DType::U32, step).unwrap();
+        let chunks = draw_chunks(gpu.kernels(), logits.dim(1));
+        let partials =
+            words(&gpu, &[3, chunks, PARTIAL_WORDS], &vec![0; 3 * chunks * PARTIAL_WORDS]);
+        let cells = words(&gpu, &[3, CELL_WORDS], &[0; 3 * CELL_WORDS]);
+        let ids = words(&gpu, &[3], &turned.ids);
+        run(&gpu, |r| {
+            let masked = words(&gpu, &[3], &[2, 1, 0]);
+            let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered: false };
+            r.draw(&logits, rows, &step, turned.vocabulary, &partials).unwrap();
+            let block = (1, turned.vocabulary.mask_id);
+            r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
+        });
+        let found: Vec<u32> = read(&gpu, &cells);
+        assert_eq!(found, straight.cells.as_flattened(), "{:?}", gpu.kernels());
+    }
 }
 
 #[test]
@@ -396,9 +463,9 @@ fn candidates() {
             let mut rows = Rows::new(3, v, 3.0);
             rows.logits[v..2 * v].fill(0.5);
             let logits = rows.upload_logits(&gpu);
-            let ids = words(&gpu, &[3], &rows.ids);
+            let masked = rows.upload_masked(&gpu);
             let top = words(&gpu, &[3, count, CANDIDATE_WORDS], &vec![0; 6 * count]);
-            run(&gpu, |r| r.candidates(&logits, &ids, rows.vocabulary, &top).unwrap());
+            run(&gpu, |r| r.candidates(&logits, &masked, rows.vocabulary, &top).unwrap());
             let found: Vec<[u32; 2]> = read(&gpu, &top);
             for (t, found) in found.chunks(count).enumerate() {
                 let p = twins::softmax(rows.row(t), 1.0, rows.mask());

@@ -1,7 +1,9 @@
-//! The sampler's kernels: threshold, draw, reveal, candidates.
+//! The sampler's kernels: masked, threshold, draw, reveal, candidates.
 
 use crate::Result;
-use crate::gpu::kernels::{CANDIDATES, DRAW, REVEAL, THRESHOLD, draw_chunk, lanes_for_turns};
+use crate::gpu::kernels::{
+    CANDIDATES, DRAW, MASKED, REVEAL, THRESHOLD, draw_chunk, lanes_for_turns,
+};
 use crate::gpu::ops::flag;
 use crate::gpu::{KernelFamily, Recorder, Tensor};
 
@@ -24,33 +26,58 @@ pub struct Vocabulary {
 }
 
 impl Recorder<'_> {
-    /// Top-k and nucleus: which tokens of each masked row may be drawn.
+    /// The first R masked cells, and their rows of x; rows behind the last stay as they were.
     ///
     /// # Shapes
-    /// logits `[T, V or wider]`, ids `[T]`, step `[16]`, limits `[T, 2]`.
+    /// x `[T or more, C]`, ids `[T]`, masked `[R]`, y `[R, C]`.
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn masked(
+        &mut self,
+        x: &Tensor,
+        (ids, mask_id): (&Tensor, u32),
+        masked: &Tensor,
+        y: &Tensor,
+    ) -> Result<()> {
+        let (t, r, c) = (ids.dim(0), masked.dim(0), x.dim(1));
+        x.expect(&[x.dim(0).max(t), c])?;
+        y.expect(&[r, c])?;
+        let overrides = [
+            ("C", c as f64),
+            ("CELLS", t as f64),
+            ("MASK", f64::from(mask_id)),
+            ("LANES", self.lanes()),
+        ];
+        self.dispatch(&MASKED, &overrides, &[x, ids, masked, y], [r, 1, 1])
+    }
+
+    /// Top-k and nucleus: which tokens of each masked cell may be drawn.
+    ///
+    /// # Shapes
+    /// logits `[R, V or wider]` of the cells masked `[R]`, step `[16]`, limits `[T, 2]`.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn threshold(
         &mut self,
         logits: &Tensor,
-        ids: &Tensor,
+        masked: &Tensor,
         step: &Tensor,
         vocabulary: Vocabulary,
         limits: &Tensor,
     ) -> Result<()> {
-        let t = expect_logits(logits, ids, vocabulary)?;
+        let r = expect_logits(logits, masked, vocabulary)?;
         step.expect(&[STEP_WORDS])?;
-        limits.expect(&[t, 2])?;
+        limits.expect(&[limits.dim(0).max(r), 2])?;
         // Two highest logits and sums, and seven bytes each of top-k and nucleus.
         let lanes = lanes_for_turns(self.gpu().kernels(), 16 * vocabulary.size);
         let overrides = vocabulary.overrides(logits, lanes as f64);
-        self.dispatch(&THRESHOLD, &overrides, &[logits, ids, step, limits], [t, 1, 1])
+        self.dispatch(&THRESHOLD, &overrides, &[logits, masked, step, limits], [r, 1, 1])
     }
 
-    /// Draws a token for each masked row, in parts by chunks of the vocabulary.
+    /// Draws a token for each masked cell, in parts by chunks of the vocabulary.
     ///
     /// # Shapes
-    /// logits `[T, V or wider]`, ids `[T]`, keys `[T, 4]`, limits `[T, 2]` (read if `filtered`),
+    /// logits `[R, V or wider]` of the cells masked `[R]`, keys `[T, 4]`, limits `[T, 2]` (read if `filtered`),
     /// step `[16]`, partials `[T, chunks, 7]` with [`draw_chunks`] chunks.
     /// # Errors
     /// [`crate::Error::Shape`].
@@ -62,8 +89,8 @@ impl Recorder<'_> {
         vocabulary: Vocabulary,
         partials: &Tensor,
     ) -> Result<()> {
-        let DrawRows { ids, keys, limits, filtered } = rows;
-        let t = expect_logits(logits, ids, vocabulary)?;
+        let DrawRows { masked, keys, limits, filtered } = rows;
+        let (r, t) = (expect_logits(logits, masked, vocabulary)?, keys.dim(0));
         let chunks = draw_chunks(self.family(), logits.dim(1));
         keys.expect(&[t, 4])?;
         limits.expect(&[t, 2])?;
@@ -72,8 +99,8 @@ impl Recorder<'_> {
         let mut overrides = vocabulary.overrides(logits, self.lanes()).to_vec();
         overrides.push(("CHUNK", draw_chunk(self.family()) as f64));
         overrides.push(("FILTERED", flag(filtered)));
-        let bindings = [logits, ids, keys, limits, step, partials];
-        self.dispatch(&DRAW, &overrides, &bindings, [chunks, t, 1])
+        let bindings = [logits, masked, keys, limits, step, partials];
+        self.dispatch(&DRAW, &overrides, &bindings, [chunks, r, 1])
     }
 
     /// Chooses which masked cells open, and opens them.
@@ -108,33 +135,33 @@ impl Recorder<'_> {
         self.dispatch(&REVEAL, &overrides, &bindings, [t / block_size, 1, 1])
     }
 
-    /// The likeliest tokens of each masked row.
+    /// The likeliest tokens of each masked cell.
     ///
     /// # Shapes
-    /// logits `[T, V or wider]`, ids `[T]`, top `[T, count, 2]`.
+    /// logits `[R, V or wider]` of the cells masked `[R]`, top `[T, count, 2]`.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn candidates(
         &mut self,
         logits: &Tensor,
-        ids: &Tensor,
+        masked: &Tensor,
         vocabulary: Vocabulary,
         top: &Tensor,
     ) -> Result<()> {
-        let t = expect_logits(logits, ids, vocabulary)?;
-        top.expect(&[t, top.dim(1), CANDIDATE_WORDS])?;
+        let r = expect_logits(logits, masked, vocabulary)?;
+        top.expect(&[top.dim(0).max(r), top.dim(1), CANDIDATE_WORDS])?;
         let lanes = lanes_for_turns(self.gpu().kernels(), (top.dim(1) + 1) * vocabulary.size);
         let mut overrides = vocabulary.overrides(logits, lanes as f64).to_vec();
         overrides.push(("COUNT", top.dim(1) as f64));
-        self.dispatch(&CANDIDATES, &overrides, &[logits, ids, top], [t, 1, 1])
+        self.dispatch(&CANDIDATES, &overrides, &[logits, masked, top], [r, 1, 1])
     }
 }
 
-/// What a draw reads of each row beside the logits.
+/// What a draw reads beside the logits.
 #[derive(Clone, Copy, Debug)]
 pub struct DrawRows<'a> {
-    /// `[T]`.
-    pub ids: &'a Tensor,
+    /// Which cells the rows of logits belong to, `[R]`.
+    pub masked: &'a Tensor,
     /// Seeds and positions, `[T, 4]`.
     pub keys: &'a Tensor,
     /// Filters, `[T, 2]`.
@@ -159,9 +186,9 @@ impl Vocabulary {
     }
 }
 
-fn expect_logits(logits: &Tensor, ids: &Tensor, vocabulary: Vocabulary) -> Result<usize> {
-    let t = ids.dim(0);
+fn expect_logits(logits: &Tensor, masked: &Tensor, vocabulary: Vocabulary) -> Result<usize> {
+    let r = masked.dim(0);
     let columns = logits.dim(1).max(vocabulary.size).next_multiple_of(4);
-    logits.expect(&[t, columns])?;
-    Ok(t)
+    logits.expect(&[r, columns])?;
+    Ok(r)
 }
