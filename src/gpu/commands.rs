@@ -29,15 +29,16 @@ impl Readback {
 }
 
 /// Commands of one submit.
-pub struct Commands<'g> {
-    gpu: &'g Gpu,
+pub struct Commands {
+    gpu: Gpu,
     encoder: wgpu::CommandEncoder,
 }
 
-impl<'g> Commands<'g> {
+impl Commands {
     /// An empty submit.
-    pub fn new(gpu: &'g Gpu) -> Commands<'g> {
-        Commands { gpu, encoder: gpu.device().create_command_encoder(&Default::default()) }
+    pub fn new(gpu: &Gpu) -> Commands {
+        let encoder = gpu.device().create_command_encoder(&Default::default());
+        Commands { gpu: gpu.clone(), encoder }
     }
 
     /// Appends a plan.
@@ -70,17 +71,27 @@ impl<'g> Commands<'g> {
     /// # Errors
     /// [`Error::DeviceLost`]; [`Error::Shape`] for a view of texels from the middle of a line.
     pub async fn read<T: bytemuck::Pod>(
-        mut self,
+        self,
         tensor: &Tensor,
         count: usize,
         staging: &Readback,
     ) -> Result<Vec<T>> {
         let bytes = (count * size_of::<T>()) as u64;
+        self.send(tensor, bytes, staging)?.numbers(staging).await
+    }
+
+    /// Sends the commands, and a copy of the first `bytes` bytes of a tensor to be waited for.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for a view of texels from the middle of a line.
+    pub fn send(mut self, tensor: &Tensor, bytes: u64, staging: &Readback) -> Result<Sent> {
         let copied = tensor.copied_bytes(bytes);
-        let larger = (copied > bytes).then(|| Readback::new(self.gpu, copied));
-        let staging = larger.as_ref().unwrap_or(staging);
-        tensor.encode_copy(&mut self.encoder, (0, bytes), (&staging.buffer, 0))?;
-        self.read_staged(bytes, staging).await
+        let larger = (copied > bytes).then(|| Readback::new(&self.gpu, copied));
+        let to = &larger.as_ref().unwrap_or(staging).buffer;
+        tensor.encode_copy(&mut self.encoder, (0, bytes), (to, 0))?;
+        let gpu = self.gpu.clone();
+        self.submit();
+        Ok(Sent { gpu, bytes, larger })
     }
 
     /// Sends the commands and waits for the profiler's times.
@@ -88,23 +99,38 @@ impl<'g> Commands<'g> {
     /// # Errors
     /// [`Error::DeviceLost`].
     pub async fn read_times(mut self, profiler: &mut Profiler) -> Result<Vec<KernelTime>> {
-        let (gpu, (resolved, bytes)) = (self.gpu, profiler.resolve(&mut self.encoder));
-        let staging = Readback::new(gpu, bytes);
+        let (gpu, (resolved, bytes)) = (self.gpu.clone(), profiler.resolve(&mut self.encoder));
+        let staging = Readback::new(&gpu, bytes);
         self.encoder.copy_buffer_to_buffer(resolved, 0, &staging.buffer, 0, bytes);
-        let ticks = self.read_staged(bytes, &staging).await?;
+        self.submit();
+        let sent = Sent { gpu: gpu.clone(), bytes, larger: None };
+        let ticks = sent.numbers(&staging).await?;
         Ok(profiler.take(&ticks, f64::from(gpu.queue().get_timestamp_period())))
     }
+}
 
-    async fn read_staged<T: bytemuck::Pod>(self, bytes: u64, staging: &Readback) -> Result<Vec<T>> {
-        let gpu = self.gpu;
-        self.submit();
-        gpu.check()?;
-        let slice = staging.buffer.slice(..bytes);
-        mapped(gpu, &slice).await?;
+/// Commands that run, and the numbers that they will leave.
+pub struct Sent {
+    gpu: Gpu,
+    bytes: u64,
+    /// Instead of the staging buffer, where that is too small.
+    larger: Option<Readback>,
+}
+
+impl Sent {
+    /// Waits for the numbers; the staging buffer is that of [`Commands::send`].
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub async fn numbers<T: bytemuck::Pod>(self, staging: &Readback) -> Result<Vec<T>> {
+        self.gpu.check()?;
+        let buffer = &self.larger.as_ref().unwrap_or(staging).buffer;
+        let slice = buffer.slice(..self.bytes);
+        mapped(&self.gpu, &slice).await?;
         let lost = |e: wgpu::MapRangeError| Error::DeviceLost(e.to_string());
         let numbers = bytemuck::pod_collect_to_vec(&slice.get_mapped_range().map_err(lost)?);
-        staging.buffer.unmap();
-        gpu.check()?;
+        buffer.unmap();
+        self.gpu.check()?;
         Ok(numbers)
     }
 }

@@ -14,7 +14,7 @@ mod units;
 mod weight;
 
 pub use cases::{Case, Sizes};
-pub use commands::{Commands, Readback};
+pub use commands::{Commands, Readback, Sent};
 pub use device::{Gpu, GpuOptions, KernelFamily};
 pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{

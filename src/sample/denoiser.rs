@@ -7,10 +7,11 @@ use std::time::Instant;
 
 use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler, ROW_PAD,
-    Readback, Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, draw_chunks,
+    Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
 };
-use crate::model::{Conditioning, Dit, KvCache, Row, Workspace};
+use crate::model::{Dit, KvCache, Row, Workspace};
 use crate::sample::capacity::{Capacity, logits_columns};
+use crate::sample::noise::Noise;
 use crate::sample::sampler::StepUniform;
 use crate::{Error, Result};
 
@@ -69,14 +70,15 @@ pub struct Denoiser {
     steps: Tensor, // [steps, 16]
     staging: Readback,
     plans: HashMap<Shape, Plan>,
+    prepared: Option<Prepared>,
     profiler: Option<Profiler>,
     secs_per_step: Option<f64>,
 }
 
-/// What a network that is conditioned on the noise is told at each step.
-struct Noise {
-    conditioning: Conditioning,
-    vectors: Tensor, // [steps, cond]
+/// A block's commands, encoded while the one before ran: most blocks have the same shapes.
+struct Prepared {
+    shapes: Vec<Shape>,
+    commands: Commands,
 }
 
 /// What a plan depends on.
@@ -130,6 +132,7 @@ impl Denoiser {
             steps: words("steps", &[capacity.steps, STEP_WORDS])?,
             staging: Readback::new(gpu, bytes as u64),
             plans: HashMap::new(),
+            prepared: None,
             profiler: None,
             secs_per_step: None,
             capacity,
@@ -230,8 +233,8 @@ impl Denoiser {
     fn write_steps(&mut self, steps: &[(StepUniform, f32)]) -> Result<()> {
         let gpu = self.dit.gpu();
         let (steps, sigma): (Vec<StepUniform>, Vec<f32>) = steps.iter().copied().unzip();
-        if let (Some(noise), Some(vectors)) = (&self.noise, self.dit.condition(Some(&sigma))?) {
-            noise.vectors.write(gpu, &vectors)?;
+        if let Some(noise) = &self.noise {
+            noise.write(&self.dit, &sigma)?;
         }
         self.steps.write(gpu, &steps)
     }
@@ -265,20 +268,33 @@ impl Denoiser {
         cells: usize,
         shape_of_step: &dyn Fn(usize) -> Shape,
     ) -> Result<Vec<CellWords>> {
-        let dit = self.dit.clone();
-        let mut commands = Commands::new(dit.gpu());
+        let shapes: Vec<Shape> = (from..to).map(shape_of_step).collect();
+        let commands = match self.prepared.take() {
+            Some(prepared) if from == 0 && prepared.shapes == shapes => prepared.commands,
+            _ => self.encode_steps(from, &shapes)?,
+        };
+        let bytes = (cells * size_of::<CellWords>()) as u64;
+        let sent = commands.send(&self.cells, bytes, &self.staging)?;
+        if from == 0 && shapes.len() > 1 && self.profiler.is_none() {
+            let commands = self.encode_steps(0, &shapes)?;
+            self.prepared = Some(Prepared { shapes, commands });
+        }
+        sent.numbers(&self.staging).await
+    }
+
+    /// The commands of steps from number `from` on.
+    fn encode_steps(&mut self, from: usize, shapes: &[Shape]) -> Result<Commands> {
+        let mut commands = Commands::new(self.dit.gpu());
         let bytes = (STEP_WORDS * 4) as u64;
-        for i in from..to {
-            let plan = shape_of_step(i);
+        for (i, &plan) in (from..).zip(shapes) {
             self.plan(plan)?;
             commands.copy((&self.steps, i as u64 * bytes), &self.step, bytes)?;
-            if let Some(Noise { conditioning, vectors }) = &self.noise {
-                let bytes = (4 * vectors.dim(1)) as u64;
-                commands.copy((vectors, i as u64 * bytes), &conditioning.vectors, bytes)?;
+            if let Some(noise) = &self.noise {
+                noise.encode(&mut commands, i)?;
             }
             self.encode(&mut commands, plan)?;
         }
-        commands.read(&self.cells, cells, &self.staging).await
+        Ok(commands)
     }
 
     /// Steps in one submit: all, unless the device is slow and might be reset for it.
@@ -311,7 +327,7 @@ impl Denoiser {
         }
     }
 
-    fn encode(&mut self, commands: &mut Commands<'_>, shape: Shape) -> Result<()> {
+    fn encode(&mut self, commands: &mut Commands, shape: Shape) -> Result<()> {
         let missing = || Error::Request("the plan of a pass was not recorded".into());
         let plan = self.plans.get(&shape).ok_or_else(missing)?;
         commands.run_timed(plan, self.profiler.as_mut());
@@ -378,19 +394,5 @@ impl Denoiser {
         }
         let rows = DrawRows { masked, keys: &keys, limits: &limits, filtered };
         r.draw(logits, rows, &self.step, vocabulary, &self.partials.rows(0, cells)?)
-    }
-}
-
-impl Noise {
-    /// Room for the vectors of so many steps, where the network takes them.
-    fn new(dit: &Dit, steps: usize) -> Result<Option<Noise>> {
-        let Some(vector) = dit.condition(Some(&[0.0]))? else { return Ok(None) };
-        let table = Tensor::padded(dit.gpu(), "noise", &[steps, vector.len()], DType::F32, 1)?;
-        let conditioning = Conditioning::new(dit, &vector, Sequences::SHARED)?;
-        Ok(Some(Noise { conditioning, vectors: table }))
-    }
-
-    fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        std::iter::once(&self.vectors).chain(self.conditioning.tensors())
     }
 }

@@ -7,6 +7,7 @@ mod engine;
 mod geometry;
 mod kind;
 mod lane;
+mod noise;
 mod random;
 mod request;
 mod run;

@@ -149,7 +149,7 @@ impl Timer<'_> {
     }
 
     /// Milliseconds from the submit to its end.
-    fn wait(&self, record: impl FnOnce(&mut Commands<'_>) -> bdlm::Result<()>) -> Result<f64> {
+    fn wait(&self, record: impl FnOnce(&mut Commands) -> bdlm::Result<()>) -> Result<f64> {
         let mut commands = Commands::new(self.gpu);
         record(&mut commands)?;
         let begun = Instant::now();
