@@ -31,6 +31,7 @@ impl Readback {
 /// Commands of one submit.
 pub struct Commands {
     gpu: Gpu,
+    sealed: Vec<wgpu::CommandBuffer>,
     encoder: wgpu::CommandEncoder,
 }
 
@@ -38,7 +39,7 @@ impl Commands {
     /// An empty submit.
     pub fn new(gpu: &Gpu) -> Commands {
         let encoder = gpu.device().create_command_encoder(&Default::default());
-        Commands { gpu: gpu.clone(), encoder }
+        Commands { gpu: gpu.clone(), sealed: Vec::new(), encoder }
     }
 
     /// Appends a plan.
@@ -61,9 +62,17 @@ impl Commands {
         to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
     }
 
+    /// Translates what was appended for the driver now, which is most of the work, instead of when
+    /// it is sent.
+    pub fn seal(&mut self) {
+        let next = self.gpu.device().create_command_encoder(&Default::default());
+        self.sealed.push(std::mem::replace(&mut self.encoder, next).finish());
+    }
+
     /// Sends the commands without waiting.
     pub fn submit(self) {
-        self.gpu.queue().submit([self.encoder.finish()]);
+        let buffers = self.sealed.into_iter().chain([self.encoder.finish()]);
+        self.gpu.queue().submit(buffers);
     }
 
     /// Sends the commands and waits for the first `count` numbers of a tensor.

@@ -276,7 +276,8 @@ impl Denoiser {
         let bytes = (cells * size_of::<CellWords>()) as u64;
         let sent = commands.send(&self.cells, bytes, &self.staging)?;
         if from == 0 && shapes.len() > 1 && self.profiler.is_none() {
-            let commands = self.encode_steps(0, &shapes)?;
+            let mut commands = self.encode_steps(0, &shapes)?;
+            commands.seal();
             self.prepared = Some(Prepared { shapes, commands });
         }
         sent.numbers(&self.staging).await
