@@ -1,7 +1,7 @@
 // Joined to attention where queries, keys and values lie in buffers. Indices count groups of eight
 // channels.
 
-override F16: bool;          // the cache is packed f16, else f32
+override CACHE_F16: bool;    // the cache is packed f16, else f32
 
 const OUTPUT = 4u;           // y [T, C]
 
@@ -15,14 +15,14 @@ fn query8(i: u32) -> Eight {
 }
 
 fn key8(i: u32) -> Eight {
-    if (F16) {
+    if (CACHE_F16) {
         return unpack_f16(k_cache[i]);
     }
     return unpack_f32(k_cache[2u * i], k_cache[2u * i + 1u]);
 }
 
 fn value8(i: u32) -> Eight {
-    if (F16) {
+    if (CACHE_F16) {
         return unpack_f16(v_cache[i]);
     }
     return unpack_f32(v_cache[2u * i], v_cache[2u * i + 1u]);

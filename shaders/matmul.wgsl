@@ -1,11 +1,10 @@
-// Joined after every matmul_* kernel: bias, gate and the epilogue.
+// Joined to matrix products, unless their sums go to attention: gate and epilogue.
 //
 // y[m, n] = epilogue(sum_k x[m, k] * w[n, k]); rows of w are outputs, as in PyTorch's linear.
 // A weight too large to bind is cut into parts by rows; a part writes columns Y_AT.. of y.
 // Rows of x and w are padded to whole tiles, so only the columns of y need a check. Rows of y are
 // whole vectors: what stands behind the last column is nobody's.
 
-override N: u32;             // outputs of this part
 override Y_STRIDE: u32;      // columns of y, a multiple of 4
 override Y_AT: u32;          // first column of this part
 override GELU: bool;
@@ -16,16 +15,9 @@ override SEQS: u32;          // sequences; their rows repeat in this order
 override GATE_STRIDE: u32;   // columns of gate, a multiple of 4
 override GATE_AT: u32;       // first column of the gate, a multiple of 4
 
-const INPUT = 1u;            // x [M, K]
 const OUTPUT = 4u;           // y [M, Y_STRIDE]
 
-@group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;    // [N]
 @group(0) @binding(3) var<storage, read> gate: array<vec4<f32>>;    // [SEQS, GATE_STRIDE]
-
-// What the sums of columns n .. n + 4 begin with, n a multiple of 4.
-fn bias4(n: u32) -> vec4<f32> {
-    return bias[min(n, N - 1u) / 4u];
-}
 
 // Ends the sums of columns n .. n + 4 of row m.
 fn store4(m: u32, n: u32, sum: vec4<f32>) {

@@ -56,10 +56,6 @@ fn matmul_outer16(
             add_group(&bottom_right, &group_bottom_right, right_scale);
         }
     }
-    store_rows(&top_left, m0, n0);
-    store_rows(&bottom_left, m0 + 8u, n0);
-    if (WIDE) {
-        store_rows(&top_right, m0, n0 + 32u);
-        store_rows(&bottom_right, m0 + 8u, n0 + 32u);
-    }
+    store_tile(&top_left, &top_right, m0, n0);
+    store_tile(&bottom_left, &bottom_right, m0 + 8u, n0);
 }

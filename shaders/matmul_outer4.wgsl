@@ -36,10 +36,7 @@ fn matmul_outer4(
             add_group(&right, &group_right, scales(n0 + 32u, group));
         }
     }
-    store_rows(&left, m0, n0);
-    if (WIDE) {
-        store_rows(&right, m0, n0 + 32u);
-    }
+    store_tile(&left, &right, m0, n0);
 }
 
 // One half of the inputs after the other: as many weights as stay in registers beside the sums.

@@ -43,8 +43,5 @@ fn matmul_outer8(
             add_group(&right, &group_right, scales(n0 + 32u, group));
         }
     }
-    store_rows(&left, m0, n0);
-    if (WIDE) {
-        store_rows(&right, m0, n0 + 32u);
-    }
+    store_tile(&left, &right, m0, n0);
 }

@@ -13,7 +13,6 @@ fn matmul_rows(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let m0 = tile.y * 8u;
-    let n0 = tile.x * 4u;
     var s0 = vec4(0.0);
     var s1 = vec4(0.0);
     var s2 = vec4(0.0);
@@ -23,10 +22,10 @@ fn matmul_rows(
     var s6 = vec4(0.0);
     var s7 = vec4(0.0);
     for (var k8 = lane; k8 < K / 8u; k8 += LANES) {
-        let w0 = weights(n0, k8);
-        let w1 = weights(n0 + 1u, k8);
-        let w2 = weights(n0 + 2u, k8);
-        let w3 = weights(n0 + 3u, k8);
+        let w0 = weights(column(tile.x, 0u), k8);
+        let w1 = weights(column(tile.x, 1u), k8);
+        let w2 = weights(column(tile.x, 2u), k8);
+        let w3 = weights(column(tile.x, 3u), k8);
         let lo = mat4x4(w0.lo, w1.lo, w2.lo, w3.lo);
         let hi = mat4x4(w0.hi, w1.hi, w2.hi, w3.hi);
         let row = K / 4u;
@@ -50,10 +49,10 @@ fn matmul_rows(
     partial[7u * LANES + lane] = s7;
     workgroupBarrier();
     if (lane < 8u) {
-        var sum = bias4(n0);
+        var sum = vec4(0.0);
         for (var i = 0u; i < LANES; i++) {
             sum += partial[lane * LANES + i];
         }
-        store4(m0 + lane, n0, sum);
+        store_columns(m0 + lane, tile.x, sum);
     }
 }

@@ -6,7 +6,7 @@
 
 override C: u32;             // channels
 override D: u32;             // head width, a multiple of 8
-override F16: bool;          // the cache is packed f16, else f32
+override CACHE_F16: bool;    // the cache is packed f16, else f32
 override LANES: u32;
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;       // [T, 3C]

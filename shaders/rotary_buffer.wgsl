@@ -10,7 +10,7 @@ fn store_query(i: u32, x: Eight) {
 }
 
 fn store_key(i: u32, x: Eight) {
-    if (F16) {
+    if (CACHE_F16) {
         k_cache[i] = pack_f16(x);
         return;
     }
@@ -19,7 +19,7 @@ fn store_key(i: u32, x: Eight) {
 }
 
 fn store_value(i: u32, x: Eight) {
-    if (F16) {
+    if (CACHE_F16) {
         v_cache[i] = pack_f16(x);
         return;
     }

@@ -11,7 +11,7 @@ fn store_query(i: u32, x: Eight) {
 }
 
 fn store_key(i: u32, x: Eight) {
-    if (F16) {
+    if (CACHE_F16) {
         textureStore(k_cache, texel(i), pack_f16(x));
         return;
     }
@@ -20,7 +20,7 @@ fn store_key(i: u32, x: Eight) {
 }
 
 fn store_value(i: u32, x: Eight) {
-    if (F16) {
+    if (CACHE_F16) {
         textureStore(v_cache, texel(i), pack_f16(x));
         return;
     }

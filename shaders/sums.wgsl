@@ -22,10 +22,3 @@ fn add_group(sums: ptr<function, Sums>, added: ptr<function, Sums>, scale: vec4<
         (*sums)[r] += (*added)[r] * scale;
     }
 }
-
-// Ends the sums of the rows from m on.
-fn store_rows(sums: ptr<function, Sums>, m: u32, n: u32) {
-    for (var r = 0u; r < HEIGHT; r++) {
-        store4(m + r, n, (*sums)[r]);
-    }
-}

@@ -5,8 +5,8 @@ use half::f16;
 use crate::Result;
 use crate::gpu::panels::row_bytes;
 use crate::gpu::{
-    DType, DrawRows, Epilogue, Gpu, Modulation, Onto, PARTIAL_WORDS, Plan, ROW_PAD, Recorder,
-    STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
+    Attended, DType, DrawRows, Epilogue, Gpu, Modulation, Onto, PARTIAL_WORDS, Plan, ROW_PAD,
+    Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
 };
 
 /// The sizes of a network that its kernels depend on.
@@ -184,7 +184,7 @@ impl Sizes {
         let kv = [&cached("keys")?, &cached("values")?];
         let mut r = Recorder::new(gpu);
         for _ in 0..DISPATCHES {
-            r.rotary(&qkv, &angles, &slots, &q, kv)?;
+            r.rotary(&qkv, Attended { angles: &angles, slots: &slots, q: &q, cache: kv })?;
         }
         let bytes = 16 * rows * c + self.key_bytes(rows);
         Ok(Case::new(counted(rows), 6 * rows * c, bytes, DISPATCHES, r))

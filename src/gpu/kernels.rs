@@ -46,20 +46,63 @@ macro_rules! variants {
     };
 }
 
+/// `product!("stem", "joined", ..)`: a matrix product on buffers.
+macro_rules! product {
+    ($name:literal $(, $joined:literal)*) => {
+        kernel!(
+            Memory::Buffer,
+            $name
+            $(, $joined)*,
+            "bias",
+            "matmul",
+            "weights",
+            "weights_buffer",
+            "input_buffer",
+            "output_buffer"
+        )
+    };
+}
+
+/// An outer product, by what becomes of its sums.
+struct Outer {
+    matrix: Variants,
+    /// Queries, keys and values.
+    qkv: KernelSource,
+}
+
+macro_rules! outer {
+    ($name:literal) => {
+        Outer {
+            matrix: variants!(
+                $name, "sums", "tile", "columns", "bias", "matmul", "weights", "weights_texels",
+                "input_texels"; "output"
+            ),
+            qkv: kernel!(
+                Memory::Texels, $name, "sums", "qkv_tile", "columns", "bias", "rotary_texels",
+                "cached_texels", "weights", "weights_texels", "input_texels"
+            ),
+        }
+    };
+}
+
 /// Every kernel; tests validate each.
 pub static KERNELS: &[&KernelSource] = &[
     &EMBEDDING.buffer,
     &EMBEDDING.texels,
     &NORM.buffer,
     &NORM.texels,
-    &MATMUL_OUTER4.buffer,
-    &MATMUL_OUTER4.texels,
-    &MATMUL_OUTER8.buffer,
-    &MATMUL_OUTER8.texels,
-    &MATMUL_OUTER16.buffer,
-    &MATMUL_OUTER16.texels,
+    &MATMUL_OUTER4.matrix.buffer,
+    &MATMUL_OUTER4.matrix.texels,
+    &MATMUL_OUTER4.qkv,
+    &MATMUL_OUTER8.matrix.buffer,
+    &MATMUL_OUTER8.matrix.texels,
+    &MATMUL_OUTER8.qkv,
+    &MATMUL_OUTER16.matrix.buffer,
+    &MATMUL_OUTER16.matrix.texels,
+    &MATMUL_OUTER16.qkv,
     &MATMUL_PLAIN,
     &MATMUL_ROWS,
+    &MATMUL_ROWS_QKV,
     &MATMUL_TILED,
     &MATMUL_COOPERATIVE[0],
     &MATMUL_COOPERATIVE[1],
@@ -81,44 +124,18 @@ pub static KERNELS: &[&KernelSource] = &[
 
 pub(crate) static EMBEDDING: Variants = variants!("embedding", "weights"; "weights");
 pub(crate) static NORM: Variants = variants!("norm", "reduce"; "output");
-static MATMUL_OUTER4: Variants = variants!(
-    "matmul_outer4", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
-);
-static MATMUL_OUTER8: Variants = variants!(
-    "matmul_outer8", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
-);
-static MATMUL_OUTER16: Variants = variants!(
-    "matmul_outer16", "sums", "columns", "matmul", "weights", "weights_texels", "input_texels"; "output"
-);
-static MATMUL_PLAIN: KernelSource =
-    kernel!("matmul_plain", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
-static MATMUL_ROWS: KernelSource =
-    kernel!("matmul_rows", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
-static MATMUL_TILED: KernelSource =
-    kernel!("matmul_tiled", "matmul", "weights", "weights_buffer", "input_buffer", "output_buffer");
+static MATMUL_OUTER4: Outer = outer!("matmul_outer4");
+static MATMUL_OUTER8: Outer = outer!("matmul_outer8");
+static MATMUL_OUTER16: Outer = outer!("matmul_outer16");
+static MATMUL_PLAIN: KernelSource = product!("matmul_plain");
+static MATMUL_ROWS: KernelSource = product!("matmul_rows", "rows");
+/// Ends queries, keys and values.
+static MATMUL_ROWS_QKV: KernelSource =
+    kernel!("matmul_rows", "bias", "qkv_rows", "weights", "weights_buffer", "input_buffer");
+static MATMUL_TILED: KernelSource = product!("matmul_tiled");
 /// For units of 8 and of 16.
-static MATMUL_COOPERATIVE: [KernelSource; 2] = [
-    kernel!(
-        Memory::Buffer,
-        "matmul_cooperative",
-        "unit8",
-        "matmul",
-        "weights",
-        "weights_buffer",
-        "input_buffer",
-        "output_buffer"
-    ),
-    kernel!(
-        Memory::Buffer,
-        "matmul_cooperative",
-        "unit16",
-        "matmul",
-        "weights",
-        "weights_buffer",
-        "input_buffer",
-        "output_buffer"
-    ),
-];
+static MATMUL_COOPERATIVE: [KernelSource; 2] =
+    [product!("matmul_cooperative", "unit8"), product!("matmul_cooperative", "unit16")];
 pub(crate) static ROTARY: Variants = variants!("rotary"; "rotary", "cached");
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer", "attention_rows", "cache_texels", "cached_texels", "output_texels");
@@ -155,10 +172,10 @@ pub(crate) fn matmul_tiling(
     output: Memory,
 ) -> Tiling {
     let is_wide = n.min(k) >= 512;
-    let outer = |kernel: &'static Variants, height| {
+    let outer = |kernel: &'static Outer, height| {
         let columns = if is_wide { 64 } else { 32 };
         let overrides = vec![("WIDE", if is_wide { 1.0 } else { 0.0 })];
-        Tiling { kernel: kernel.of(output), rows: height, columns, overrides }
+        Tiling { kernel: kernel.matrix.of(output), rows: height, columns, overrides }
     };
     let other = |kernel, rows, columns| Tiling { kernel, rows, columns, overrides: Vec::new() };
     // What is asked for in f32 is not rounded.
@@ -181,6 +198,32 @@ pub(crate) fn matmul_tiling(
         (KernelFamily::Workgroup | KernelFamily::Cooperative, ..=32) => other(&MATMUL_ROWS, 8, 4),
         (KernelFamily::Workgroup | KernelFamily::Cooperative, _) => other(&MATMUL_TILED, 64, 64),
     }
+}
+
+/// The product that ends queries, keys and values of heads of that width at once, where there is
+/// one: for rows that fill its tiles, and tiles as wide as a head.
+pub(crate) fn qkv_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    weight: ([usize; 2], DType),
+    head_width: usize,
+) -> Option<Tiling> {
+    let mut tiling = matmul_tiling(gpu, rows, weight, Memory::Buffer);
+    let is_whole = rows <= 4 || rows.is_multiple_of(tiling.rows);
+    tiling.kernel = match (gpu.kernels(), tiling.rows) {
+        (KernelFamily::Outer, _) if !is_whole || head_width != 64 || tiling.columns != 64 => {
+            return None;
+        }
+        (KernelFamily::Outer, 4) => &MATMUL_OUTER4.qkv,
+        (KernelFamily::Outer, 8) => &MATMUL_OUTER8.qkv,
+        (KernelFamily::Outer, _) => &MATMUL_OUTER16.qkv,
+        (KernelFamily::Workgroup | KernelFamily::Cooperative, 8) => {
+            tiling.overrides.push(("ROWS", rows as f64));
+            &MATMUL_ROWS_QKV
+        }
+        _ => return None,
+    };
+    Some(tiling)
 }
 
 /// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that a workgroup of

@@ -18,8 +18,8 @@ pub use commands::{Commands, Readback, Sent};
 pub use device::{Gpu, GpuOptions, KernelFamily};
 pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
-    CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS, STEP_WORDS,
-    SUM_WORDS, Sequences, Vocabulary, draw_chunks,
+    Attended, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS,
+    STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
 };
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};

@@ -1,6 +1,8 @@
 //! The network: a diffusion transformer over rows of tokens, or a GPT-2. Records its passes. Knows neither blocks nor samples: which row sees what is written in the rows.
 
-use crate::gpu::{DType, Epilogue, Gpu, Modulation, Onto, Recorder, Sequences, Tensor, Weight};
+use crate::gpu::{
+    Attended, DType, Epilogue, Gpu, Modulation, Onto, Recorder, Sequences, Tensor, Weight,
+};
 use crate::model::Config;
 use crate::model::conditioning::SigmaMap;
 use crate::model::pass::Pass;
@@ -145,8 +147,8 @@ impl Dit {
         for (i, (layer, kv)) in self.layers.iter().zip(pass.cache.layers()).enumerate() {
             let m = self.modulation(r, &layer.adaln, pass, i)?;
             r.norm(x, &layer.norm1, m, [SHIFT1 * c, SCALE1 * c], y)?;
-            r.matmul(y, &layer.qkv, &layer.qkv_bias, Epilogue::Store, qkv)?;
-            r.rotary(qkv, angles, slots, q, kv)?;
+            let to = Attended { angles, slots, q, cache: kv };
+            r.qkv(y, (&layer.qkv, &layer.qkv_bias), qkv, to)?;
             r.attention(q, kv, spans, self.config.n_heads, pass.group, y)?;
             r.matmul(y, &layer.out, &layer.out_bias, self.residual(m, GATE1), x)?;
             r.norm(x, &layer.norm2, m, [SHIFT2 * c, SCALE2 * c], y)?;

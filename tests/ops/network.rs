@@ -1,8 +1,8 @@
 //! Embedding, norm, matrix products, rotary, attention.
 
 use bdlm::gpu::{
-    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences, Tensor,
-    Weight,
+    Attended, DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences,
+    Tensor, Weight,
 };
 use half::f16;
 
@@ -274,21 +274,87 @@ fn rotary() {
             run(&gpu, |r| {
                 let (qkv, angles) =
                     (upload(&gpu, &[t, 3 * c], &qkv), upload(&gpu, &[t, d], &angles));
-                r.rotary(&qkv, &angles, &words(&gpu, &[t], &slots), &q, [&k, &v]).unwrap();
+                let slots = &words(&gpu, &[t], &slots);
+                let to = Attended { angles: &angles, slots, q: &q, cache: [&k, &v] };
+                r.rotary(&qkv, to).unwrap();
             });
-            let got_q: Vec<f32> = read(&gpu, &q);
-            let got_k = slot_by_slot(k.memory(), &numbers(&gpu, &k), d, c);
-            let got_v = slot_by_slot(v.memory(), &numbers(&gpu, &v), d, c);
-            let tolerance = if dtype == DType::F16 { 1e-3 } else { OP };
-            for i in 0..t {
-                let row = |at: usize| &qkv[(3 * i + at) * c..(3 * i + at + 1) * c];
-                let angles = &angles[i * d..(i + 1) * d];
-                let slot = slots[i] as usize * c..(slots[i] as usize + 1) * c;
-                check(&got_q[i * c..(i + 1) * c], &twins::rotary(row(0), angles, d), OP).unwrap();
-                check(&got_k[slot.clone()], &twins::rotary(row(1), angles, d), tolerance).unwrap();
-                check(&got_v[slot], row(2), tolerance).unwrap();
-            }
+            check_attended(&gpu, (&qkv, &angles, &slots), &q, [&k, &v]);
         }
+    }
+}
+
+/// Queries, keys and values are where they belong, rotated.
+fn check_attended(
+    gpu: &Gpu,
+    (qkv, angles, slots): (&[f32], &[f32], &[u32]),
+    q: &Tensor,
+    [k, v]: [&Tensor; 2],
+) {
+    let (t, c) = (q.dim(0), q.dim(1));
+    let d = angles.len() / t;
+    let got_q: Vec<f32> = read(gpu, q);
+    let got_k = slot_by_slot(k.memory(), &numbers(gpu, k), d, c);
+    let got_v = slot_by_slot(v.memory(), &numbers(gpu, v), d, c);
+    let most = qkv.iter().fold(1.0f32, |most, x| most.max(x.abs()));
+    let tolerance = if k.dtype() == DType::F16 { 1e-3 * most } else { OP * most };
+    for i in 0..t {
+        let row = |at: usize| &qkv[(3 * i + at) * c..(3 * i + at + 1) * c];
+        let angles = &angles[i * d..(i + 1) * d];
+        let slot = slots[i] as usize * c..(slots[i] as usize + 1) * c;
+        check(&got_q[i * c..(i + 1) * c], &twins::rotary(row(0), angles, d), OP * most).unwrap();
+        check(&got_k[slot.clone()], &twins::rotary(row(1), angles, d), tolerance).unwrap();
+        check(&got_v[slot], row(2), tolerance).unwrap();
+    }
+}
+
+#[test]
+fn queries_keys_and_values_go_where_attention_reads_them() {
+    let sizes = [1, 3, 4, 5, 8, 13, 16, 32, 40, 70];
+    for (gpu, t) in gpus().flat_map(|gpu| sizes.map(|t| (gpu.clone(), t))) {
+        for (heads, d, cached) in [(8, 64, DType::F16), (8, 64, DType::F32), (3, 24, DType::F16)] {
+            let c = heads * d;
+            let mut random = Random((d + t) as u64);
+            let (w, held) = weight(&gpu, [3 * c, c], DType::F16, &random.numbers(3 * c * c));
+            let (x, bias) = (random.numbers(t * c), random.numbers(3 * c));
+            let angles = random.numbers(t * d);
+            let slots: Vec<u32> = (0..t).map(|i| (t - 1 - i) as u32 * 2).collect();
+            let q = Tensor::attended(&gpu, "q", &[t, c], DType::F32, d).unwrap();
+            let cache = || Tensor::attended(&gpu, "cache", &[2 * t, c], cached, d).unwrap();
+            let (k, v) = (cache(), cache());
+            run(&gpu, |r| {
+                let (x, bias) = (multiplied(&gpu, &[t, c], &x), upload(&gpu, &[3 * c], &bias));
+                let scratch = Tensor::activation(&gpu, "qkv", &[t, 3 * c]).unwrap();
+                let (angles, slots) = (upload(&gpu, &[t, d], &angles), words(&gpu, &[t], &slots));
+                let to = Attended { angles: &angles, slots: &slots, q: &q, cache: [&k, &v] };
+                r.qkv(&x, (&w, &bias), &scratch, to).unwrap();
+            });
+            let x = if gpu.units().is_some() && t > 32 { rounded(&x) } else { x };
+            let qkv = twins::matmul(&x, &held, &bias, c);
+            check_attended(&gpu, (&qkv, &angles, &slots), &q, [&k, &v]);
+            // What no row has for its slot stays as it was.
+            let untouched = slot_by_slot(k.memory(), &numbers(&gpu, &k), d, c);
+            assert!(untouched.chunks(c).skip(1).step_by(2).flatten().all(|&x| x == 0.0));
+        }
+    }
+}
+
+#[test]
+fn few_rows_need_one_dispatch_for_queries_keys_and_values() {
+    for gpu in gpus() {
+        let (w, _) = weight(&gpu, [1536, 512], DType::F16, &vec![0.0; 1536 * 512]);
+        let dispatches = |t: usize| {
+            let tensor = |shape: &[usize]| Tensor::activation(&gpu, "x", shape).unwrap();
+            let attended = || Tensor::attended(&gpu, "q", &[t, 512], DType::F32, 64).unwrap();
+            let (q, k, v) = (attended(), attended(), attended());
+            let (angles, slots) = (tensor(&[t, 64]), words(&gpu, &[t], &vec![0; t]));
+            let to = Attended { angles: &angles, slots: &slots, q: &q, cache: [&k, &v] };
+            let x = multiplied(&gpu, &[t, 512], &vec![0.0; t * 512]);
+            let mut r = Recorder::new(&gpu);
+            r.qkv(&x, (&w, &tensor(&[1536])), &tensor(&[t, 1536]), to).unwrap();
+            r.finish().len()
+        };
+        let one_for_few = usize::from(gpu.kernels() == KernelFamily::Plain) + 1;
+        assert_eq!([4, 8, 16].map(dispatches), [one_for_few; 3], "{:?}", gpu.kernels());
     }
 }
 

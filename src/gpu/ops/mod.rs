@@ -4,7 +4,7 @@ mod network;
 mod sampling;
 mod scoring;
 
-pub use network::{Epilogue, Modulation, Onto, Sequences};
+pub use network::{Attended, Epilogue, Modulation, Onto, Sequences};
 pub use sampling::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
 };

@@ -2,7 +2,7 @@
 
 use crate::gpu::kernels::{
     ATTENTION_OUTER, ATTENTION_TILED, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, attention_tile,
-    matmul_tiling,
+    matmul_tiling, qkv_tiling,
 };
 use crate::gpu::ops::flag;
 use crate::gpu::panels::Q8_GROUP;
@@ -43,6 +43,34 @@ pub enum Epilogue<'a> {
     Residual,
     /// Multiplies them by the gate in columns `at ..`, and adds.
     GatedResidual(Modulation<'a>, usize),
+}
+
+/// How rows are rotated, and where their queries, keys and values go: caches both f32 or both f16,
+/// in the same memory as the queries. In texels the caches' numbers lie head by head, `[H, S, D]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Attended<'a> {
+    /// Cosines, then sines, `[T, D]`.
+    pub angles: &'a Tensor,
+    /// Cache slots, `[T]`.
+    pub slots: &'a Tensor,
+    /// Queries, `[T, C]`.
+    pub q: &'a Tensor,
+    /// Keys and values, `[S, C]`.
+    pub cache: [&'a Tensor; 2],
+}
+
+impl Attended<'_> {
+    /// T, C and D.
+    fn expect(&self) -> Result<(usize, usize, usize)> {
+        let Attended { angles, slots, q, cache: [k_cache, v_cache] } = self;
+        let (t, c, d) = (q.dim(0), q.dim(1), angles.dim(1));
+        angles.expect(&[t, d])?;
+        slots.expect(&[t])?;
+        k_cache.expect(&[k_cache.dim(0), c])?;
+        v_cache.expect(k_cache.shape())?;
+        expect_whole([q, k_cache, v_cache])?;
+        Ok((t, c, d))
+    }
 }
 
 /// What an embedding writes onto.
@@ -176,32 +204,57 @@ impl Recorder<'_> {
         Ok(())
     }
 
+    /// Queries, keys and values: `qkv = x w^T + bias`, then [`Recorder::rotary`]. Few rows take one
+    /// dispatch, which leaves `qkv` as it was.
+    ///
+    /// # Shapes
+    /// x `[T, C]`, w `[3C, C]`, bias `[3C]`, and those of [`Recorder::rotary`].
+    /// # Errors
+    /// As [`Recorder::matmul`] and [`Recorder::rotary`].
+    pub fn qkv(
+        &mut self,
+        x: &Tensor,
+        (w, bias): (&Weight, &Tensor),
+        qkv: &Tensor,
+        to: Attended<'_>,
+    ) -> Result<()> {
+        let (t, c, d) = to.expect()?;
+        let fused = qkv_tiling(self.gpu(), t, (w.shape(), w.dtype()), d);
+        let (Some(tiling), [part]) = (fused, w.parts()) else {
+            self.matmul(x, w, bias, Epilogue::Store, qkv)?;
+            return self.rotary(qkv, to);
+        };
+        x.expect(&[t, c])?;
+        bias.expect(&[3 * c])?;
+        expect_memory("matmul", x, part.table.memory())?;
+        let Attended { angles, slots, q, cache: [k_cache, v_cache] } = to;
+        let mut overrides = vec![("N", 3.0 * c as f64), ("C", c as f64), ("D", d as f64)];
+        overrides.push(("CACHE_F16", flag(k_cache.dtype() == DType::F16)));
+        overrides.extend(weights_overrides(w, part));
+        overrides.extend(&tiling.overrides);
+        overrides.extend(skipped("X_SKIPPED", x).into_iter().chain(head_by_head(k_cache)));
+        let mut bindings = vec![&part.table, x, bias];
+        bindings.extend(match q.memory() {
+            Memory::Texels => [q, k_cache, v_cache, angles, slots],
+            Memory::Buffer => [angles, slots, q, k_cache, v_cache],
+        });
+        let workgroups = [3 * c / tiling.columns, t.div_ceil(tiling.rows), 1];
+        self.dispatch(tiling.kernel, &overrides, &bindings, workgroups)
+    }
+
     /// Rotates q and k by their rows' angles; k and v go to the rows' cache slots.
     ///
     /// # Shapes
-    /// qkv `[T, 3C]`, angles `[T, D]` (cosines, then sines), slots `[T]`, q `[T, C]`, k and v
-    /// caches `[S, C]`, both f32 or both f16, all three in the same memory. In texels the caches'
-    /// numbers lie head by head, `[H, S, D]`.
+    /// qkv `[T, 3C]`, and those of [`Attended`].
     /// # Errors
     /// [`crate::Error::Shape`].
-    pub fn rotary(
-        &mut self,
-        qkv: &Tensor,
-        angles: &Tensor,
-        slots: &Tensor,
-        q: &Tensor,
-        [k_cache, v_cache]: [&Tensor; 2],
-    ) -> Result<()> {
-        let (t, c, d) = (q.dim(0), q.dim(1), angles.dim(1));
+    pub fn rotary(&mut self, qkv: &Tensor, to: Attended<'_>) -> Result<()> {
+        let (t, c, d) = to.expect()?;
         qkv.expect(&[t, 3 * c])?;
-        angles.expect(&[t, d])?;
-        slots.expect(&[t])?;
-        k_cache.expect(&[k_cache.dim(0), c])?;
-        v_cache.expect(k_cache.shape())?;
+        let Attended { angles, slots, q, cache: [k_cache, v_cache] } = to;
         let f16 = flag(k_cache.dtype() == DType::F16);
-        expect_whole([q, k_cache, v_cache])?;
         let mut overrides =
-            vec![("C", c as f64), ("D", d as f64), ("F16", f16), ("LANES", self.lanes())];
+            vec![("C", c as f64), ("D", d as f64), ("CACHE_F16", f16), ("LANES", self.lanes())];
         overrides.extend(head_by_head(k_cache));
         let bindings = [qkv, angles, slots, q, k_cache, v_cache];
         self.dispatch(ROTARY.of(q.memory()), &overrides, &bindings, [t, 1, 1])
@@ -233,7 +286,7 @@ impl Recorder<'_> {
         let bindings = [q, k_cache, v_cache, spans, y];
         let mut overrides =
             vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
-        overrides.push(("F16", flag(k_cache.dtype() == DType::F16)));
+        overrides.push(("CACHE_F16", flag(k_cache.dtype() == DType::F16)));
         overrides.extend(skipped("Y_SKIPPED", y));
         overrides.extend(head_by_head(k_cache));
         if q.memory() == Memory::Texels {

@@ -1,0 +1,72 @@
+// Joined to matmul_rows where its sums are queries, keys and values: a tile is two neighbouring
+// channels of a head and the two that turn with them. Does what rotary does, without a trip through
+// memory. Queries and caches are words here: one for two f16 or one f32.
+
+override C: u32;             // channels
+override D: u32;             // head width, a multiple of 8
+override CACHE_F16: bool;    // the cache is packed f16, else f32
+override ROWS: u32;          // rows that are there
+
+@group(0) @binding(3) var<storage, read> angles: array<f32>;                // [T, D]
+@group(0) @binding(4) var<storage, read> slots: array<u32>;                 // [T]
+@group(0) @binding(5) var<storage, read_write> q: array<vec2<f32>>;         // [T, C]
+@group(0) @binding(6) var<storage, read_write> k_cache: array<u32>;         // [S, C]
+@group(0) @binding(7) var<storage, read_write> v_cache: array<u32>;         // [S, C]
+
+fn column(tile: u32, i: u32) -> u32 {
+    let per_head = D / 4u;
+    return tile / per_head * D + tile % per_head * 2u + i % 2u + select(0u, D / 2u, i >= 2u);
+}
+
+// Ends the sums of row m; without a bias yet.
+fn store_columns(m: u32, tile: u32, sum: vec4<f32>) {
+    if (m >= ROWS) {
+        return;
+    }
+    let n = column(tile, 0u);
+    let low = sum.xy + bias2(n);
+    let high = sum.zw + bias2(n + D / 2u);
+    let part = n / C;        // queries, keys, values
+    let channel = n % C;
+    if (part == 2u) {
+        store_value((slots[m] * C + channel) / 2u, low);
+        store_value((slots[m] * C + channel + D / 2u) / 2u, high);
+        return;
+    }
+    let at = m * D + n % D;
+    let cosine = vec2(angles[at], angles[at + 1u]);
+    let sine = vec2(angles[at + D / 2u], angles[at + D / 2u + 1u]);
+    let turned_low = low * cosine - high * sine;
+    let turned_high = high * cosine + low * sine;
+    if (part == 0u) {
+        q[(m * C + channel) / 2u] = turned_low;
+        q[(m * C + channel + D / 2u) / 2u] = turned_high;
+    } else {
+        store_key((slots[m] * C + channel) / 2u, turned_low);
+        store_key((slots[m] * C + channel + D / 2u) / 2u, turned_high);
+    }
+}
+
+fn bias2(n: u32) -> vec2<f32> {
+    let four = bias4(n);
+    return select(four.xy, four.zw, n % 4u == 2u);
+}
+
+// Pair i of the cache.
+fn store_key(i: u32, pair: vec2<f32>) {
+    if (CACHE_F16) {
+        k_cache[i] = pack2x16float(pair);
+        return;
+    }
+    k_cache[2u * i] = bitcast<u32>(pair.x);
+    k_cache[2u * i + 1u] = bitcast<u32>(pair.y);
+}
+
+fn store_value(i: u32, pair: vec2<f32>) {
+    if (CACHE_F16) {
+        v_cache[i] = pack2x16float(pair);
+        return;
+    }
+    v_cache[2u * i] = bitcast<u32>(pair.x);
+    v_cache[2u * i + 1u] = bitcast<u32>(pair.y);
+}

@@ -1,0 +1,10 @@
+// Joined to matmul_rows where its sums are a matrix: a tile is four neighbouring columns.
+
+fn column(tile: u32, i: u32) -> u32 {
+    return 4u * tile + i;
+}
+
+// Ends the sums of row m; without a bias yet.
+fn store_columns(m: u32, tile: u32, sum: vec4<f32>) {
+    store4(m, 4u * tile, bias4(4u * tile) + sum);
+}
