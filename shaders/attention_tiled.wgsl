@@ -85,7 +85,7 @@ fn attention_tiled(
         d *= fade;
         for (var i = 0u; i < KEYS; i++) {
             let score = scores[row * ROW_SCORES + i];
-            let p = select(0.0, exp(score - top), score > NEVER);
+            let p = select(exp(score - top), 0.0, score == NEVER);   // NaN stays NaN
             let v = i * (D / 4u) + lane % team * 4u;
             weight += p;
             a += p * keys[v];

@@ -1,4 +1,4 @@
-// Joined to matrix products: what the sums begin with.
+// Joined to matrix products: the bias, which sums begin or end with.
 
 override N: u32;             // outputs of this part
 
@@ -6,7 +6,7 @@ const INPUT = 1u;            // x [M, K]
 
 @group(0) @binding(2) var<storage, read> bias: array<vec4<f32>>;    // [N]
 
-// What the sums of columns n .. n + 4 begin with, n a multiple of 4.
+// Of columns n .. n + 4, n a multiple of 4.
 fn bias4(n: u32) -> vec4<f32> {
     return bias[min(n, N - 1u) / 4u];
 }

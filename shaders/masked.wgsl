@@ -20,9 +20,9 @@ fn masked(
     let r = group.x;
     var cell = NO_CELL;
     var before = 0u;
-    for (var t = 0u; t < CELLS; t++) {
+    for (var t = 0u; t < CELLS && cell == NO_CELL; t++) {
         if (ids[t] == MASK) {
-            cell = select(cell, t, before == r);
+            cell = select(NO_CELL, t, before == r);
             before += 1u;
         }
     }

@@ -68,10 +68,16 @@ fn stage(m0: u32, n0: u32, k0: u32, lane: u32) {
             w = weights(n0 + i / TILE_K, k / 8u);
         }
         for (var j = 0u; j < 4u; j++) {
-            x_tile[i + j] = f16(clamp(x.lo[j], -LARGEST, LARGEST));
-            x_tile[i + 4u + j] = f16(clamp(x.hi[j], -LARGEST, LARGEST));
+            x_tile[i + j] = rounded(x.lo[j]);
+            x_tile[i + 4u + j] = rounded(x.hi[j]);
             w_tile[i + j] = f16(w.lo[j]);
             w_tile[i + 4u + j] = f16(w.hi[j]);
         }
     }
+}
+
+// Large numbers become the largest; what is none stays so, by its bits: an exponent of ones.
+fn rounded(x: f32) -> f16 {
+    let is_none = (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u;
+    return f16(select(clamp(x, -LARGEST, LARGEST), x, is_none));
 }

@@ -2,8 +2,10 @@
 
 mod common;
 
-use bdlm::gpu::{Commands, DType, Gpu, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary};
-use bdlm::model::{Batch, Dit, KvCache, Ring, Row, Workspace};
+use bdlm::gpu::{
+    Commands, DType, Gpu, KernelFamily, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary,
+};
+use bdlm::model::{Batch, Checkpoint, Config, Dit, KvCache, Ring, Row, Workspace};
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
 
@@ -137,7 +139,7 @@ fn run_and_read<T: bytemuck::Pod>(
     count: usize,
 ) -> Vec<T> {
     let mut commands = Commands::new(gpu);
-    commands.run(&recorder.finish());
+    commands.run(&recorder.finish().unwrap());
     let staging = Readback::new(gpu, (count * 4) as u64);
     pollster::block_on(commands.read(tensor, count, &staging)).unwrap()
 }
@@ -188,6 +190,33 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
         key > found[2 * t] || (key == found[2 * t] && (id as u32) < found[2 * t + 1])
     };
     (0..rows * v).map(|i| passes(i / v, i % v)).collect()
+}
+
+#[test]
+fn products_that_rotate_and_cache_give_the_same_network() {
+    // Heads as wide as a tile of the outer products, which only larger networks have; the plain
+    // kernels rotate in a dispatch of their own.
+    let json = serde_json::json!({
+        "model_type": "bd3lm", "block_size": 4, "vocab_size": 99, "model_length": 64,
+        "hidden_dim": 512, "cond_dim": 16, "n_blocks": 2, "n_heads": 8, "cross_attn": true,
+        "causal": false, "bos_token_id": 0,
+    });
+    let config = Config::from_json(json.to_string().as_bytes()).unwrap();
+    let checkpoint = Checkpoint::random(&config, 3);
+    for length in [4, 8, 12, 16, 64] {
+        let ids = (0..2 * length as u32).map(|i| i * 37 % 98).collect();
+        let batch = Batch { ids, length, ..Batch::default() };
+        let logits = |gpu: &Gpu| {
+            let dit = Dit::load(gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+            dit.logits(&batch, 4).unwrap()
+        };
+        let Some(plain) = gpu(Some(KernelFamily::Plain)) else { return };
+        let wanted = logits(&plain);
+        for gpu in gpus() {
+            check(&logits(&gpu), &wanted, tolerances::LOGITS_F32)
+                .unwrap_or_else(|e| panic!("{length} tokens, {:?}: {e}", gpu.kernels()));
+        }
+    }
 }
 
 #[test]

@@ -197,7 +197,7 @@ impl Scorer {
         let pass = self.workspace.pass(rows, self.group, &self.cache, conditioning)?;
         dit.record_layers(&mut r, &pass)?;
         if wanted == 0 {
-            return Ok(r.finish());
+            return r.finish();
         }
         dit.record_final_norm(&mut r, &pass, &pass.x.rows(0, rows)?)?;
         let picked = self.picked.rows(0, wanted)?;
@@ -209,6 +209,6 @@ impl Scorer {
             r.matmul(&hidden, &weight, &bias, Epilogue::Store, &logits)?;
             r.cross_entropy(&logits, weight.shape()[0], &targets, vocabulary, &sums)?;
         }
-        Ok(r.finish())
+        r.finish()
     }
 }

@@ -74,7 +74,7 @@ impl Sizes {
             r.matmul(&x, &w, &bias, Epilogue::Store, &y)?;
         }
         let bytes = weight_bytes + 4 * rows * (k + n);
-        Ok(Case::new(format!("{part}, {}", counted(rows)), 2 * rows * n * k, bytes, count, r))
+        Case::new(format!("{part}, {}", counted(rows)), 2 * rows * n * k, bytes, count, r)
     }
 
     /// Attention of a block of `rows` rows over `context` cached positions and itself.
@@ -146,7 +146,7 @@ impl Sizes {
             r.attention(&q, kv, &table, self.heads, group, &y)?;
         }
         // A product with the key and one with the value for each channel.
-        Ok(Case::new(shape, 4 * pairs * c, key_bytes + 8 * t * c, count, r))
+        Case::new(shape, 4 * pairs * c, key_bytes + 8 * t * c, count, r)
     }
 
     /// The norm of `rows` rows.
@@ -165,7 +165,7 @@ impl Sizes {
         for _ in 0..DISPATCHES {
             r.norm(&x, &weight, modulation, [0, c], &y)?;
         }
-        Ok(Case::new(counted(rows), 8 * rows * c, 8 * rows * c, DISPATCHES, r))
+        Case::new(counted(rows), 8 * rows * c, 8 * rows * c, DISPATCHES, r)
     }
 
     /// The rotation of `rows` rows, and their keys and values to the cache.
@@ -187,7 +187,7 @@ impl Sizes {
             r.rotary(&qkv, Attended { angles: &angles, slots: &slots, q: &q, cache: kv })?;
         }
         let bytes = 16 * rows * c + self.key_bytes(rows);
-        Ok(Case::new(counted(rows), 6 * rows * c, bytes, DISPATCHES, r))
+        Case::new(counted(rows), 6 * rows * c, bytes, DISPATCHES, r)
     }
 
     /// The embedding of `rows` tokens.
@@ -205,7 +205,7 @@ impl Sizes {
             r.embedding(&ids, &table, Onto::Nothing, &x)?;
         }
         let bytes = rows * (4 * c + row_bytes(c, self.weights));
-        Ok(Case::new(counted(rows), 0, bytes, DISPATCHES, r))
+        Case::new(counted(rows), 0, bytes, DISPATCHES, r)
     }
 
     /// The draw of `rows` masked cells from their logits.
@@ -229,16 +229,22 @@ impl Sizes {
             let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered: false };
             r.draw(&logits, rows, &step, vocabulary, &partials)?;
         }
-        Ok(Case::new(counted(rows), 4 * rows * v, 4 * rows * v, DISPATCHES, r))
+        Case::new(counted(rows), 4 * rows * v, 4 * rows * v, DISPATCHES, r)
     }
 }
 
 impl Case {
-    fn new(shape: String, flops: usize, bytes: usize, count: usize, r: Recorder<'_>) -> Case {
-        let plan = r.finish();
+    fn new(
+        shape: String,
+        flops: usize,
+        bytes: usize,
+        count: usize,
+        r: Recorder<'_>,
+    ) -> Result<Case> {
+        let plan = r.finish()?;
         let kernel = plan.kernels().next().unwrap_or_default();
         let (flops, bytes) = (flops as f64, bytes as f64);
-        Case { kernel, shape, flops, bytes, count, plan }
+        Ok(Case { kernel, shape, flops, bytes, count, plan })
     }
 }
 

@@ -86,7 +86,7 @@ impl Commands {
         staging: &Readback,
     ) -> Result<Vec<T>> {
         let bytes = (count * size_of::<T>()) as u64;
-        self.send(tensor, bytes, staging)?.numbers(staging).await
+        self.send(tensor, bytes, staging)?.numbers().await
     }
 
     /// Sends the commands, and a copy of the first `bytes` bytes of a tensor to be waited for.
@@ -96,11 +96,11 @@ impl Commands {
     pub fn send(mut self, tensor: &Tensor, bytes: u64, staging: &Readback) -> Result<Sent> {
         let copied = tensor.copied_bytes(bytes);
         let larger = (copied > bytes).then(|| Readback::new(&self.gpu, copied));
-        let to = &larger.as_ref().unwrap_or(staging).buffer;
-        tensor.encode_copy(&mut self.encoder, (0, bytes), (to, 0))?;
-        let gpu = self.gpu.clone();
+        let Readback { buffer } = larger.as_ref().unwrap_or(staging);
+        tensor.encode_copy(&mut self.encoder, (0, bytes), (buffer, 0))?;
+        let sent = Sent { gpu: self.gpu.clone(), bytes, buffer: buffer.clone() };
         self.submit();
-        Ok(Sent { gpu, bytes, larger })
+        Ok(sent)
     }
 
     /// Sends the commands and waits for the profiler's times.
@@ -112,8 +112,8 @@ impl Commands {
         let staging = Readback::new(&gpu, bytes);
         self.encoder.copy_buffer_to_buffer(resolved, 0, &staging.buffer, 0, bytes);
         self.submit();
-        let sent = Sent { gpu: gpu.clone(), bytes, larger: None };
-        let ticks = sent.numbers(&staging).await?;
+        let sent = Sent { gpu: gpu.clone(), bytes, buffer: staging.buffer };
+        let ticks = sent.numbers().await?;
         Ok(profiler.take(&ticks, f64::from(gpu.queue().get_timestamp_period())))
     }
 }
@@ -122,23 +122,21 @@ impl Commands {
 pub struct Sent {
     gpu: Gpu,
     bytes: u64,
-    /// Instead of the staging buffer, where that is too small.
-    larger: Option<Readback>,
+    buffer: wgpu::Buffer,
 }
 
 impl Sent {
-    /// Waits for the numbers; the staging buffer is that of [`Commands::send`].
+    /// Waits for the numbers.
     ///
     /// # Errors
     /// [`Error::DeviceLost`].
-    pub async fn numbers<T: bytemuck::Pod>(self, staging: &Readback) -> Result<Vec<T>> {
+    pub async fn numbers<T: bytemuck::Pod>(self) -> Result<Vec<T>> {
         self.gpu.check()?;
-        let buffer = &self.larger.as_ref().unwrap_or(staging).buffer;
-        let slice = buffer.slice(..self.bytes);
+        let slice = self.buffer.slice(..self.bytes);
         mapped(&self.gpu, &slice).await?;
         let lost = |e: wgpu::MapRangeError| Error::DeviceLost(e.to_string());
         let numbers = bytemuck::pod_collect_to_vec(&slice.get_mapped_range().map_err(lost)?);
-        buffer.unmap();
+        self.buffer.unmap();
         self.gpu.check()?;
         Ok(numbers)
     }

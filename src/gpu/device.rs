@@ -17,8 +17,8 @@ pub enum KernelFamily {
     Outer,
     /// Workgroup memory, no subgroups: real GPUs.
     Workgroup,
-    /// As workgroup, and matrix units for products of many rows with f16 or q8 weights, whose
-    /// activations they round to f16.
+    /// As workgroup, and matrix units for products of more than 32 rows with f16 or q8 weights, whose
+    /// activations they round to f16: a text may depend on the batch.
     Cooperative,
     /// Registers only, neither subgroups nor workgroup memory: any other software adapter.
     Plain,
@@ -51,7 +51,7 @@ fn outer_runs_on(
     eight && texels && features.contains(wgpu::Features::SUBGROUP)
 }
 
-/// Storage textures of the kernel that has the most, attention.
+/// Storage textures of attention; no kernel that is needed has more.
 const STORAGE_TEXTURES: u32 = 4;
 
 /// How to request a device.

@@ -6,11 +6,11 @@ use crate::gpu::{DType, Gpu, KernelFamily, Memory};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
-    ($name:literal $(, $part:literal)*) => { kernel!(Memory::Buffer, $name $(, $part)*) };
-    ($memory:expr, $name:literal $(, $part:expr)*) => {
+    ($name:literal $(, $part:literal)*) => { kernel!(in "", $name $(, $part)*) };
+    (in $variant:literal, $name:literal $(, $part:expr)*) => {
         KernelSource {
             name: $name,
-            memory: $memory,
+            variant: $variant,
             parts: &[
                 include_str!(concat!("../../shaders/", $name, ".wgsl")),
                 $(include_str!(concat!("../../shaders/", $part, ".wgsl")),)*
@@ -40,19 +40,22 @@ impl Variants {
 macro_rules! variants {
     ($name:literal $(, $joined:literal)*; $($part:literal),*) => {
         Variants {
-            buffer: kernel!(Memory::Buffer, $name $(, $joined)* $(, concat!($part, "_buffer"))*),
-            texels: kernel!(Memory::Texels, $name $(, $joined)* $(, concat!($part, "_texels"))*),
+            buffer: kernel!(in "buffer", $name $(, $joined)* $(, concat!($part, "_buffer"))*),
+            texels: kernel!(in "texels", $name $(, $joined)* $(, concat!($part, "_texels"))*),
         }
     };
 }
 
-/// `product!("stem", "joined", ..)`: a matrix product on buffers.
+/// `product!("stem", "joined", ..)`: a matrix product on buffers, its variant called like the first
+/// part that is joined.
 macro_rules! product {
-    ($name:literal $(, $joined:literal)*) => {
+    ($name:literal) => { product!(in "", $name,) };
+    ($name:literal, $joined:literal) => { product!(in $joined, $name, $joined) };
+    (in $variant:literal, $name:literal, $($joined:literal)?) => {
         kernel!(
-            Memory::Buffer,
+            in $variant,
             $name
-            $(, $joined)*,
+            $(, $joined)?,
             "bias",
             "matmul",
             "weights",
@@ -64,7 +67,7 @@ macro_rules! product {
 }
 
 /// An outer product, by what becomes of its sums.
-struct Outer {
+struct OuterProduct {
     matrix: Variants,
     /// Queries, keys and values.
     qkv: KernelSource,
@@ -72,13 +75,13 @@ struct Outer {
 
 macro_rules! outer {
     ($name:literal) => {
-        Outer {
+        OuterProduct {
             matrix: variants!(
                 $name, "sums", "tile", "columns", "bias", "matmul", "weights", "weights_texels",
                 "input_texels"; "output"
             ),
             qkv: kernel!(
-                Memory::Texels, $name, "sums", "qkv_tile", "columns", "bias", "rotary_texels",
+                in "qkv", $name, "sums", "qkv_tile", "columns", "bias", "rotary_texels",
                 "cached_texels", "weights", "weights_texels", "input_texels"
             ),
         }
@@ -124,9 +127,9 @@ pub static KERNELS: &[&KernelSource] = &[
 
 pub(crate) static EMBEDDING: Variants = variants!("embedding", "weights"; "weights");
 pub(crate) static NORM: Variants = variants!("norm", "reduce"; "output");
-static MATMUL_OUTER4: Outer = outer!("matmul_outer4");
-static MATMUL_OUTER8: Outer = outer!("matmul_outer8");
-static MATMUL_OUTER16: Outer = outer!("matmul_outer16");
+static MATMUL_OUTER4: OuterProduct = outer!("matmul_outer4");
+static MATMUL_OUTER8: OuterProduct = outer!("matmul_outer8");
+static MATMUL_OUTER16: OuterProduct = outer!("matmul_outer16");
 static MATMUL_PLAIN: KernelSource = product!("matmul_plain");
 static MATMUL_ROWS: KernelSource = product!("matmul_rows", "rows");
 /// Ends queries, keys and values.
@@ -172,7 +175,7 @@ pub(crate) fn matmul_tiling(
     output: Memory,
 ) -> Tiling {
     let is_wide = n.min(k) >= 512;
-    let outer = |kernel: &'static Outer, height| {
+    let outer = |kernel: &'static OuterProduct, height| {
         let columns = if is_wide { 64 } else { 32 };
         let overrides = vec![("WIDE", if is_wide { 1.0 } else { 0.0 })];
         Tiling { kernel: kernel.matrix.of(output), rows: height, columns, overrides }
@@ -201,7 +204,9 @@ pub(crate) fn matmul_tiling(
 }
 
 /// The product that ends queries, keys and values of heads of that width at once, where there is
-/// one: for rows that fill its tiles, and tiles as wide as a head.
+/// one. Outer products have one for heads as wide as their wide tiles and rows that fill these (up
+/// to four do, whatever their number), on devices that can bind five storage textures; GPUs for up
+/// to 32 rows.
 pub(crate) fn qkv_tiling(
     gpu: &Gpu,
     rows: usize,
@@ -210,10 +215,10 @@ pub(crate) fn qkv_tiling(
 ) -> Option<Tiling> {
     let mut tiling = matmul_tiling(gpu, rows, weight, Memory::Buffer);
     let is_whole = rows <= 4 || rows.is_multiple_of(tiling.rows);
+    let is_head = head_width == 64 && tiling.columns == 64;
+    let textures = gpu.device().limits().max_storage_textures_per_shader_stage;
     tiling.kernel = match (gpu.kernels(), tiling.rows) {
-        (KernelFamily::Outer, _) if !is_whole || head_width != 64 || tiling.columns != 64 => {
-            return None;
-        }
+        (KernelFamily::Outer, _) if !is_whole || !is_head || textures < 5 => return None,
         (KernelFamily::Outer, 4) => &MATMUL_OUTER4.qkv,
         (KernelFamily::Outer, 8) => &MATMUL_OUTER8.qkv,
         (KernelFamily::Outer, _) => &MATMUL_OUTER16.qkv,
@@ -258,17 +263,29 @@ pub fn attention_memory(family: KernelFamily, head_width: usize) -> Memory {
     }
 }
 
-/// Rows of one head in a workgroup of `attention_tiled`, where it runs: for the many rows of a
-/// sequence that is scored. The few of a block would leave most of a GPU idle.
-pub(crate) fn attention_tile(
-    family: KernelFamily,
-    group: usize,
-    head_width: usize,
-) -> Option<usize> {
+/// A tile of `attention_tiled`: rows of one head, and what its workgroup holds of them.
+pub(crate) struct AttentionTile {
+    pub(crate) rows: usize,
+    /// Vectors of 16 keys.
+    pub(crate) staged: usize,
+    /// Scores of the rows with 16 keys, each row padded.
+    pub(crate) scores: usize,
+}
+
+/// The tile for groups of so many rows, where tiles are taken: for whole sequences, since few rows
+/// would leave most of a GPU idle.
+pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Option<AttentionTile> {
     const MIN_ROWS: usize = 64;
-    let runs = matches!(family, KernelFamily::Workgroup | KernelFamily::Cooperative)
-        && matches!(head_width, 16 | 32 | 64 | 128);
-    (runs && group >= MIN_ROWS).then(|| 128 / (head_width / 16))
+    let on_gpu = matches!(gpu.kernels(), KernelFamily::Workgroup | KernelFamily::Cooperative);
+    if !on_gpu || group < MIN_ROWS || !matches!(head_width, 16 | 32 | 64 | 128) {
+        return None;
+    }
+    let rows = 128 / (head_width / 16);
+    let tile = AttentionTile { rows, staged: 4 * head_width, scores: 17 * rows };
+    // The queries, the keys, the scores and the union of the spans.
+    let bytes = 16 * (512 + tile.staged + 1) + 4 * tile.scores;
+    let limit = gpu.device().limits().max_compute_workgroup_storage_size;
+    (bytes <= limit as usize).then_some(tile)
 }
 
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save

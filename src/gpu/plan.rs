@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::gpu::profile::Profiler;
-use crate::gpu::{Gpu, Memory, Tensor};
+use crate::gpu::{Gpu, Tensor};
 use crate::{Error, Result};
 
 /// Sizes and switches of a kernel: its WGSL `override`s.
@@ -15,8 +15,8 @@ pub type Overrides<'a> = &'a [(&'static str, f64)];
 pub struct KernelSource {
     /// File stem, entry point and profiler label.
     pub name: &'static str,
-    /// Tells variants of one name apart: the memory of what varies.
-    pub memory: Memory,
+    /// Tells variants of one name apart.
+    pub variant: &'static str,
     /// Parts that are joined to one module, the kernel itself first.
     pub parts: &'static [&'static str],
 }
@@ -28,10 +28,10 @@ impl KernelSource {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     kernel: &'static str,
-    memory: Memory,
+    variant: &'static str,
     overrides: Vec<(&'static str, u64)>,
 }
 
@@ -42,29 +42,43 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    fn get(
-        &self,
-        gpu: &Gpu,
-        source: &KernelSource,
-        overrides: Overrides,
-    ) -> Result<wgpu::ComputePipeline> {
-        let bits = overrides.iter().map(|&(name, value)| (name, value.to_bits())).collect();
-        let key = Key { kernel: source.name, memory: source.memory, overrides: bits };
-        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = by_key.get(&key) {
-            return Ok(pipeline.clone());
+    fn get(&self, key: &Key) -> Option<wgpu::ComputePipeline> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    /// Compiles what is missing, on as many threads as there are processors.
+    fn compile_missing(&self, gpu: &Gpu, requests: &[Request]) -> Result<()> {
+        let keyed = requests.iter().map(|request| (request.key(), request));
+        let missing: HashMap<Key, &Request> =
+            keyed.filter(|(key, _)| self.get(key).is_none()).collect();
+        let left = Mutex::new(missing.into_iter());
+        let failed = Mutex::new(None);
+        let next = || left.lock().ok()?.next();
+        let work = || {
+            while let Some((key, request)) = next() {
+                match (compile(gpu, request), self.by_key.lock(), failed.lock()) {
+                    (Ok(pipeline), Ok(mut by_key), _) => drop(by_key.insert(key, pipeline)),
+                    (Err(e), _, Ok(mut failed)) => *failed = Some(e),
+                    _ => {}
+                }
+            }
+        };
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = processors.min(left.lock().map_or(0, |left| left.len()));
+        std::thread::scope(|scope| {
+            // The others help this one.
+            (1..threads).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        match failed.into_inner() {
+            Ok(Some(e)) => Err(e),
+            _ => Ok(()),
         }
-        let pipeline = compile(gpu, source, overrides)?;
-        by_key.insert(key, pipeline.clone());
-        Ok(pipeline)
     }
 }
 
-fn compile(
-    gpu: &Gpu,
-    source: &KernelSource,
-    overrides: Overrides,
-) -> Result<wgpu::ComputePipeline> {
+fn compile(gpu: &Gpu, request: &Request) -> Result<wgpu::ComputePipeline> {
+    let Request { source, overrides, .. } = request;
     let device = gpu.device();
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let descriptor = wgpu::ShaderModuleDescriptor {
@@ -152,16 +166,49 @@ impl Dispatch {
     }
 }
 
+/// A dispatch that was recorded.
+struct Request {
+    source: &'static KernelSource,
+    overrides: Vec<(&'static str, f64)>,
+    bindings: Vec<Tensor>,
+    workgroups: [u32; 3],
+}
+
+impl Request {
+    fn key(&self) -> Key {
+        let overrides = self.overrides.iter().map(|&(name, value)| (name, value.to_bits()));
+        let Request { source, .. } = self;
+        Key { kernel: source.name, variant: source.variant, overrides: overrides.collect() }
+    }
+
+    fn bind(&self, gpu: &Gpu) -> Result<Dispatch> {
+        let kernel = self.source.name;
+        let cause = "its pipeline was not compiled".to_string();
+        let pipeline = gpu.pipelines().get(&self.key()).ok_or(Error::Kernel { kernel, cause })?;
+        let entries: Vec<_> = (0..).zip(&self.bindings).map(|(i, t)| entry(i, t)).collect();
+        let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
+        let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        match pollster::block_on(scope.pop()) {
+            None => Ok(Dispatch { kernel, pipeline, bindings, workgroups: self.workgroups }),
+            Some(e) => Err(kernel_error(gpu, kernel, &e)),
+        }
+    }
+}
+
 /// Records a [`Plan`]; its kernel methods are in `ops.rs`.
 pub struct Recorder<'g> {
     gpu: &'g Gpu,
-    dispatches: Vec<Dispatch>,
+    requests: Vec<Request>,
 }
 
 impl<'g> Recorder<'g> {
     /// An empty plan for this device.
     pub fn new(gpu: &'g Gpu) -> Recorder<'g> {
-        Recorder { gpu, dispatches: Vec::new() }
+        Recorder { gpu, requests: Vec::new() }
     }
 
     /// The device that the plan will run on.
@@ -169,45 +216,42 @@ impl<'g> Recorder<'g> {
         self.gpu
     }
 
-    /// Ends the recording.
-    pub fn finish(self) -> Plan {
-        Plan { dispatches: self.dispatches }
+    /// Ends the recording: compiles what the device has not run yet, and binds the tensors.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if a shader does not build or does not fit its bindings,
+    /// [`Error::DeviceLost`].
+    pub fn finish(self) -> Result<Plan> {
+        self.gpu.pipelines().compile_missing(self.gpu, &self.requests)?;
+        let dispatches = self.requests.iter().map(|request| request.bind(self.gpu));
+        Ok(Plan { dispatches: dispatches.collect::<Result<_>>()? })
     }
 
     /// Records one dispatch. Bindings run 0..n in the shader's declaration order.
     ///
     /// # Errors
-    /// [`Error::Kernel`] if the shader does not build or does not fit the bindings,
     /// [`Error::TooLarge`] if there are more workgroups than a dispatch can have.
     pub(crate) fn dispatch(
         &mut self,
-        source: &KernelSource,
+        source: &'static KernelSource,
         overrides: Overrides,
         bindings: &[&Tensor],
         workgroups: [usize; 3],
     ) -> Result<()> {
-        let kernel = source.name;
         let limit = self.gpu.device().limits().max_compute_workgroups_per_dimension;
         let most = workgroups.into_iter().max().unwrap_or(0);
         if most > limit as usize {
-            let what = format!("kernel `{kernel}`, counted in workgroups,");
+            let what = format!("kernel `{}`, counted in workgroups,", source.name);
             let advice = "try fewer rows: a smaller --batch or --length";
             let (got, limit) = (most as u64, u64::from(limit));
             return Err(Error::TooLarge { what, got, limit, advice });
         }
-        let pipeline = self.gpu.pipelines().get(self.gpu, source, overrides)?;
-        let entries: Vec<_> = (0..).zip(bindings).map(|(i, tensor)| entry(i, tensor)).collect();
-        let scope = self.gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
-        let bindings = self.gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
+        self.requests.push(Request {
+            source,
+            overrides: overrides.to_vec(),
+            bindings: bindings.iter().map(|&tensor| tensor.clone()).collect(),
+            workgroups: workgroups.map(|count| count as u32),
         });
-        if let Some(e) = pollster::block_on(scope.pop()) {
-            return Err(kernel_error(self.gpu, kernel, &e));
-        }
-        let workgroups = workgroups.map(|count| count as u32);
-        self.dispatches.push(Dispatch { kernel, pipeline, bindings, workgroups });
         Ok(())
     }
 }

@@ -69,7 +69,7 @@ pub(crate) async fn check(gpu: &Gpu) -> Result<()> {
     let mut r = Recorder::new(gpu);
     r.matmul(&rows, &weight, &bias, Epilogue::Store, &y)?;
     let mut commands = Commands::new(gpu);
-    commands.run(&r.finish());
+    commands.run(&r.finish()?);
     let staging = Readback::new(gpu, (m * n * size_of::<f32>()) as u64);
     let got = commands.read::<f32>(&y, m * n, &staging).await?;
     let dot = |i: usize| -> f32 {

@@ -65,7 +65,7 @@ impl Dit {
         self.record_layers(&mut recorder, &pass)?;
         self.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, wanted)?)?;
         let mut commands = Commands::new(gpu);
-        commands.run(&recorder.finish());
+        commands.run(&recorder.finish()?);
         commands.submit();
         self.read_logits(&pass, wanted, out).await
     }
@@ -90,7 +90,7 @@ impl Dit {
     fn head_plan(&self, pass: &Pass<'_>, from: usize, logits: &Tensor) -> Result<Plan> {
         let mut recorder = Recorder::new(self.gpu());
         self.record_head(&mut recorder, pass, from, logits)?;
-        Ok(recorder.finish())
+        recorder.finish()
     }
 }
 

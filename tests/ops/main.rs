@@ -33,7 +33,7 @@ fn run(gpu: &Gpu, record: impl FnOnce(&mut Recorder<'_>)) {
     let mut recorder = Recorder::new(gpu);
     record(&mut recorder);
     let mut commands = Commands::new(gpu);
-    commands.run(&recorder.finish());
+    commands.run(&recorder.finish().unwrap());
     commands.submit();
 }
 

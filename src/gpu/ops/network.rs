@@ -204,8 +204,8 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// Queries, keys and values: `qkv = x w^T + bias`, then [`Recorder::rotary`]. Few rows take one
-    /// dispatch, which leaves `qkv` as it was.
+    /// Queries, keys and values: `qkv = x w^T + bias`, then [`Recorder::rotary`]. For few rows of
+    /// most shapes one dispatch does both, and leaves `qkv` as it was.
     ///
     /// # Shapes
     /// x `[T, C]`, w `[3C, C]`, bias `[3C]`, and those of [`Recorder::rotary`].
@@ -297,10 +297,10 @@ impl Recorder<'_> {
             let tiles = t / group * group.div_ceil(top + bottom);
             return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
         }
-        if let Some(tile) = attention_tile(self.family(), group, d) {
+        if let Some(tile) = attention_tile(self.gpu(), group, d) {
             overrides.push(("GROUP", group as f64));
-            overrides.extend([("STAGED", 4.0 * d as f64), ("SCORES", 17.0 * tile as f64)]);
-            let tiles = t / group * group.div_ceil(tile);
+            overrides.extend([("STAGED", tile.staged as f64), ("SCORES", tile.scores as f64)]);
+            let tiles = t / group * group.div_ceil(tile.rows);
             return self.dispatch(&ATTENTION_TILED, &overrides, &bindings, [tiles, heads, 1]);
         }
         // A whole number of teams, each as wide as a head.
