@@ -16,11 +16,11 @@ fn watched(engine: &Engine, sampler: Sampler, cache: CachePolicy) -> Run {
     engine.run(Request { block_size: Some(8), ..request }).unwrap()
 }
 
-/// Pulls events until a step of this block leaves some cells open and some masked.
+/// Pulls events until a step of the first sample's block leaves some cells open and some masked.
 fn half_open(run: &mut Run, block: usize) -> Vec<Cell> {
     loop {
         if let Event::Step(step) = run.next().unwrap().expect("a block that is half open")
-            && step.block_idx == block
+            && (step.sample, step.block_idx) == (0, block)
             && !masked(&step.cells).is_empty()
             && step.cells.iter().any(is_drawn)
         {
@@ -190,4 +190,29 @@ fn autoregressive(gpu: &Gpu) -> Run {
     let engine = Engine::new(f.load_as(gpu, DType::F32, &config), None);
     let watch = Watch::Steps { candidates: 0 };
     engine.run(Request { length: 8, watch, ..Request::default() }).unwrap()
+}
+
+#[test]
+fn steering_one_sample_of_a_batch_leaves_the_others_alone() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = tales(&gpu);
+    for sampler in SAMPLERS {
+        let sampling = Sampling { sampler, ..Sampling::default() };
+        let base = Request { length: 24, sampling, samples: 3, ..Request::default() };
+        let base = Request { block_size: Some(8), min_entropy: 0.0, ..base };
+        let wanted = common::done(&engine, base.clone());
+        let watch = Watch::Steps { candidates: 0 };
+        let mut run = engine.run(Request { batch: 3, watch, ..base }).unwrap();
+        let cells = half_open(&mut run, 1);
+        let pinned = masked(&cells)[0];
+        let drawn = (0..8).find(|&i| is_drawn(&cells[i])).unwrap();
+        run.steer(0, pinned, Steer::Pin(777)).unwrap();
+        run.steer(0, drawn, Steer::Mask).unwrap();
+        let mut done: Vec<Done> = (0..3).map(|_| finish(&mut run)).collect();
+        done.sort_by_key(|done| done.sample);
+        assert_eq!(done[0].ids[8 + pinned], 777, "{sampler:?}");
+        for (got, wanted) in done.iter().zip(&wanted).skip(1) {
+            assert_eq!(got.ids, wanted.ids, "{sampler:?}, sample {}", got.sample);
+        }
+    }
 }
