@@ -5,7 +5,7 @@ mod common;
 use std::collections::HashMap;
 
 use bdlm::event::{CellState, Event, StopReason};
-use bdlm::gpu::{DType, Gpu};
+use bdlm::gpu::{DType, Gpu, GpuOptions};
 use bdlm::sample::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Sampler, Sampling, Watch};
 use common::fixtures::Fixture;
 use common::{done, events, gpu, tales};
@@ -68,6 +68,19 @@ fn filters_and_ancestral_steps_do_not_depend_on_batch_or_cache_either() {
     let wanted = ids(&engine, base.clone());
     for cache in [CachePolicy::Fused, CachePolicy::Separate, CachePolicy::Recompute] {
         assert_eq!(ids(&engine, Request { batch: 4, cache, ..base.clone() }), wanted, "{cache:?}");
+    }
+}
+
+#[test]
+fn a_text_does_not_depend_on_how_many_steps_go_into_a_submit() {
+    let Some(gpu) = gpu(None) else { return };
+    let base = Request { samples: 2, length: 40, min_entropy: 0.0, ..Default::default() };
+    let wanted = ids(&tales(&gpu), base.clone());
+    for steps in [1, 3] {
+        let max_submit_steps = Some(steps);
+        let options = GpuOptions { max_submit_steps, ..GpuOptions::default() };
+        let gpu = Gpu::request(&options).unwrap();
+        assert_eq!(ids(&tales(&gpu), base.clone()), wanted, "{steps} at a time");
     }
 }
 

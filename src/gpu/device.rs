@@ -65,6 +65,8 @@ pub struct GpuOptions {
     pub checked_shaders: bool,
     /// Bind no more than this at once, though the adapter could: weights are cut accordingly.
     pub max_binding_bytes: Option<u64>,
+    /// Take no more denoising steps in one submit than this, though the device could.
+    pub max_submit_steps: Option<usize>,
 }
 
 /// A device, its queue and what is known of its adapter. Cheap to clone.
@@ -81,6 +83,7 @@ struct Inner {
     units: Option<MatrixUnits>,
     checked_shaders: bool,
     max_binding_bytes: u64,
+    max_submit_steps: usize,
     max_texels_bytes: u64,
     failure: Arc<Mutex<Option<String>>>,
     pipelines: OnceLock<Pipelines>,
@@ -189,6 +192,7 @@ impl Gpu {
             units,
             checked_shaders: options.checked_shaders,
             max_binding_bytes: wanted.min(adapter_limit),
+            max_submit_steps: options.max_submit_steps.unwrap_or(usize::MAX >> 1).max(1),
             max_texels_bytes: wanted.min(texels_limit).next_multiple_of(LINE_BYTES),
             failure,
             pipelines: OnceLock::new(),
@@ -237,6 +241,10 @@ impl Gpu {
             Memory::Buffer => self.inner.max_binding_bytes,
             Memory::Texels => self.inner.max_texels_bytes,
         }
+    }
+
+    pub(crate) fn max_submit_steps(&self) -> usize {
+        self.inner.max_submit_steps
     }
 
     pub(crate) fn checked_shaders(&self) -> bool {

@@ -11,6 +11,7 @@ use crate::gpu::{
 };
 use crate::model::{Dit, KvCache, Row, Workspace};
 use crate::sample::capacity::{Capacity, logits_columns};
+use crate::sample::cells::{CandidateWords, CellWords};
 use crate::sample::noise::Noise;
 use crate::sample::sampler::StepUniform;
 use crate::{Error, Result};
@@ -19,36 +20,6 @@ use crate::{Error, Result};
 const FIRST_SUBMIT_STEPS: usize = 8;
 /// Some systems kill a submit after 2 s.
 const SUBMIT_SECS: f64 = 0.5;
-
-/// A cell as the GPU left it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct CellWords {
-    /// The open token or the candidate.
-    pub token: u32,
-    /// The token's probability.
-    pub confidence: f32,
-    /// Entropy of the distribution, in nats.
-    pub entropy: f32,
-    /// 0 masked, s + 1 opened at step s, [`PINNED`], [`NOT_FINITE`].
-    pub state: u32,
-}
-
-/// State of a cell that the host program opened.
-pub const PINNED: u32 = u32::MAX - 1;
-
-/// State of a cell whose logits are no numbers.
-pub const NOT_FINITE: u32 = u32::MAX;
-
-/// A likely token as the GPU left it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct CandidateWords {
-    /// The token.
-    pub token: u32,
-    /// Its probability.
-    pub probability: f32,
-}
 
 /// Buffers and plans.
 pub struct Denoiser {
@@ -301,10 +272,11 @@ impl Denoiser {
 
     /// Steps in one submit: all, unless the device is slow and might be reset for it.
     fn steps_per_submit(&self) -> usize {
+        let most = self.dit.gpu().max_submit_steps();
         match self.secs_per_step {
-            _ if self.dit.gpu().is_software() => usize::MAX >> 1,
-            None => FIRST_SUBMIT_STEPS,
-            Some(secs) => ((SUBMIT_SECS / secs.max(1e-6)) as usize).max(1),
+            _ if self.dit.gpu().is_software() => most,
+            None => most.min(FIRST_SUBMIT_STEPS),
+            Some(secs) => most.min((SUBMIT_SECS / secs.max(1e-6)) as usize).max(1),
         }
     }
 

@@ -320,7 +320,7 @@ impl Lane {
 /// # Errors
 /// [`Error::NotFinite`].
 pub fn check_finite(sample: usize, position: usize, state: u32) -> Result<()> {
-    if state == crate::sample::denoiser::NOT_FINITE {
+    if state == crate::sample::cells::NOT_FINITE {
         return Err(Error::NotFinite { sample, position });
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 mod bench;
 mod capacity;
+mod cells;
 mod denoiser;
 mod engine;
 mod geometry;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Event, Step};
-use crate::sample::denoiser::{CellWords, PINNED};
+use crate::sample::cells::{CellWords, PINNED};
 use crate::sample::request::CachePolicy;
 use crate::sample::run::{Run, opened_at};
 use crate::{Error, Result};

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::event::{Candidate, Cell, CellState, Event, Step};
-use crate::sample::denoiser::{CandidateWords, CellWords, PINNED};
+use crate::sample::cells::{CandidateWords, CellWords, PINNED};
 use crate::sample::lane::check_finite;
 use crate::sample::run::{Current, Run};
 
