@@ -16,7 +16,7 @@ const KEYS = 16u;
 const ROW_SCORES = 17u;
 
 var<workgroup> queries: array<vec4<f32>, 512>;          // [LANES / (D / 16), D]
-var<workgroup> keys: array<vec4<f32>, STAGED>;          // [KEYS, D]; the values after them
+var<workgroup> keys: array<vec4<f32>, STAGED>;          // [KEYS, D], then their values
 var<workgroup> scores: array<f32, SCORES>;              // [LANES / (D / 16), ROW_SCORES]
 var<workgroup> joined: vec4<u32>;                       // the union of the spans
 

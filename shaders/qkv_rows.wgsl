@@ -24,27 +24,26 @@ fn store_columns(m: u32, tile: u32, sum: vec4<f32>) {
         return;
     }
     let n = column(tile, 0u);
-    let low = sum.xy + bias2(n);
-    let high = sum.zw + bias2(n + D / 2u);
+    var low = sum.xy + bias2(n);
+    var high = sum.zw + bias2(n + D / 2u);
     let part = n / C;        // queries, keys, values
-    let channel = n % C;
-    if (part == 2u) {
-        store_value((slots[m] * C + channel) / 2u, low);
-        store_value((slots[m] * C + channel + D / 2u) / 2u, high);
+    if (part < 2u) {
+        let at = m * D + n % D;
+        let cosine = vec2(angles[at], angles[at + 1u]);
+        let sine = vec2(angles[at + D / 2u], angles[at + D / 2u + 1u]);
+        let turned = low * cosine - high * sine;
+        high = high * cosine + low * sine;
+        low = turned;
+    }
+    if (part == 0u) {
+        let i = (m * C + n) / 2u;
+        q[i] = low;
+        q[i + D / 4u] = high;
         return;
     }
-    let at = m * D + n % D;
-    let cosine = vec2(angles[at], angles[at + 1u]);
-    let sine = vec2(angles[at + D / 2u], angles[at + D / 2u + 1u]);
-    let turned_low = low * cosine - high * sine;
-    let turned_high = high * cosine + low * sine;
-    if (part == 0u) {
-        q[(m * C + channel) / 2u] = turned_low;
-        q[(m * C + channel + D / 2u) / 2u] = turned_high;
-    } else {
-        store_key((slots[m] * C + channel) / 2u, turned_low);
-        store_key((slots[m] * C + channel + D / 2u) / 2u, turned_high);
-    }
+    let i = (slots[m] * C + n % C) / 2u;
+    hold(part == 1u, i, low);
+    hold(part == 1u, i + D / 4u, high);
 }
 
 fn bias2(n: u32) -> vec2<f32> {
@@ -52,21 +51,20 @@ fn bias2(n: u32) -> vec2<f32> {
     return select(four.xy, four.zw, n % 4u == 2u);
 }
 
-// Pair i of the cache.
-fn store_key(i: u32, pair: vec2<f32>) {
+// Makes these pair i of the keys or of the values.
+fn hold(is_key: bool, i: u32, pair: vec2<f32>) {
     if (CACHE_F16) {
-        k_cache[i] = pack2x16float(pair);
+        hold_word(is_key, i, pack2x16float(pair));
         return;
     }
-    k_cache[2u * i] = bitcast<u32>(pair.x);
-    k_cache[2u * i + 1u] = bitcast<u32>(pair.y);
+    hold_word(is_key, 2u * i, bitcast<u32>(pair.x));
+    hold_word(is_key, 2u * i + 1u, bitcast<u32>(pair.y));
 }
 
-fn store_value(i: u32, pair: vec2<f32>) {
-    if (CACHE_F16) {
-        v_cache[i] = pack2x16float(pair);
-        return;
+fn hold_word(is_key: bool, i: u32, word: u32) {
+    if (is_key) {
+        k_cache[i] = word;
+    } else {
+        v_cache[i] = word;
     }
-    v_cache[2u * i] = bitcast<u32>(pair.x);
-    v_cache[2u * i + 1u] = bitcast<u32>(pair.y);
 }

@@ -25,6 +25,11 @@ pub enum KernelFamily {
 }
 
 impl KernelFamily {
+    /// True for the families that use workgroup memory.
+    pub(crate) fn is_for_gpus(self) -> bool {
+        matches!(self, KernelFamily::Workgroup | KernelFamily::Cooperative)
+    }
+
     /// The kernels that suit a device, or the adapter of one.
     pub fn suited_to(
         info: &wgpu::AdapterInfo,
@@ -175,10 +180,9 @@ impl Gpu {
             return Err(Error::NoDevice { adapter: info.name, cause });
         }
         if kernels == KernelFamily::Cooperative && units.is_none() {
-            let cause =
-                "the cooperative kernels need matrix units of 16 x 16 x 16 or 8 x 8 x 8, f16 \
-                         summed in f32, subgroups of one size, and a device requested by bdlm"
-                    .to_string();
+            let cause = "the cooperative kernels need matrix units of side 16 or 8, f16 summed in \
+                         f32, subgroups of one size, and a device that bdlm requested"
+                .to_string();
             return Err(Error::NoDevice { adapter: info.name, cause });
         }
         let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);

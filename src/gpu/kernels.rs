@@ -198,8 +198,8 @@ pub(crate) fn matmul_tiling(
         (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),
         (KernelFamily::Outer, _) => outer(&MATMUL_OUTER16, 16),
         (KernelFamily::Plain, _) => other(&MATMUL_PLAIN, 4, 32),
-        (KernelFamily::Workgroup | KernelFamily::Cooperative, ..=32) => other(&MATMUL_ROWS, 8, 4),
-        (KernelFamily::Workgroup | KernelFamily::Cooperative, _) => other(&MATMUL_TILED, 64, 64),
+        (family, ..=32) if family.is_for_gpus() => other(&MATMUL_ROWS, 8, 4),
+        (_, _) => other(&MATMUL_TILED, 64, 64),
     }
 }
 
@@ -222,7 +222,7 @@ pub(crate) fn qkv_tiling(
         (KernelFamily::Outer, 4) => &MATMUL_OUTER4.qkv,
         (KernelFamily::Outer, 8) => &MATMUL_OUTER8.qkv,
         (KernelFamily::Outer, _) => &MATMUL_OUTER16.qkv,
-        (KernelFamily::Workgroup | KernelFamily::Cooperative, 8) => {
+        (family, 8) if family.is_for_gpus() => {
             tiling.overrides.push(("ROWS", rows as f64));
             &MATMUL_ROWS_QKV
         }
@@ -276,8 +276,8 @@ pub(crate) struct AttentionTile {
 /// would leave most of a GPU idle.
 pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Option<AttentionTile> {
     const MIN_ROWS: usize = 64;
-    let on_gpu = matches!(gpu.kernels(), KernelFamily::Workgroup | KernelFamily::Cooperative);
-    if !on_gpu || group < MIN_ROWS || !matches!(head_width, 16 | 32 | 64 | 128) {
+    let fits = group >= MIN_ROWS && matches!(head_width, 16 | 32 | 64 | 128);
+    if !gpu.kernels().is_for_gpus() || !fits {
         return None;
     }
     let rows = 128 / (head_width / 16);
@@ -291,10 +291,7 @@ pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Opti
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save
 /// on software adapters.
 pub(crate) fn row_lanes(family: KernelFamily) -> usize {
-    match family {
-        KernelFamily::Workgroup | KernelFamily::Cooperative => 64,
-        KernelFamily::Outer | KernelFamily::Plain => 8,
-    }
+    if family.is_for_gpus() { 64 } else { 8 }
 }
 
 /// Invocations per workgroup for a kernel whose loops have so many turns in all: lavapipe ends the
@@ -307,8 +304,5 @@ pub(crate) fn lanes_for_turns(family: KernelFamily, turns: usize) -> usize {
 
 /// Columns of logits that one workgroup of the draw looks at.
 pub(crate) fn draw_chunk(family: KernelFamily) -> usize {
-    match family {
-        KernelFamily::Workgroup | KernelFamily::Cooperative => 2048,
-        KernelFamily::Outer | KernelFamily::Plain => 16384,
-    }
+    if family.is_for_gpus() { 2048 } else { 16384 }
 }

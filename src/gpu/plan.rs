@@ -28,7 +28,7 @@ impl KernelSource {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(PartialEq, Eq, Hash)]
 struct Key {
     kernel: &'static str,
     variant: &'static str,
