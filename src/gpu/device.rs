@@ -181,7 +181,8 @@ impl Gpu {
         }
         if kernels == KernelFamily::Cooperative && units.is_none() {
             let cause = "the cooperative kernels need matrix units of side 16 or 8, f16 summed in \
-                         f32, subgroups of one size, and a device that bdlm requested"
+                         f32, subgroups of one size, and a device that bdlm requested (try another \
+                         --kernels)"
                 .to_string();
             return Err(Error::NoDevice { adapter: info.name, cause });
         }
