@@ -49,6 +49,34 @@ fn a_host_s_own_device_gives_the_same_text() {
 }
 
 #[test]
+fn what_the_driver_compiled_is_kept_and_what_is_damaged_is_made_anew() {
+    let Some(own) = gpu(None) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("made/anew");
+    let kept = || Gpu::request(&GpuOptions { cache: Some(cache.clone()), ..Default::default() });
+    let gpu = kept().unwrap();
+    if !gpu.device().features().contains(wgpu::Features::PIPELINE_CACHE) {
+        return assert!(!cache.exists());
+    }
+    let wanted = ids(&own);
+    assert_eq!(ids(&gpu), wanted);
+    let files: Vec<_> = std::fs::read_dir(&cache).unwrap().map(|f| f.unwrap().path()).collect();
+    let [file] = &files[..] else { panic!("{files:?}") };
+    let whole = std::fs::read(file).unwrap();
+    assert_eq!(ids(&kept().unwrap()), wanted);
+    assert_eq!(std::fs::read(file).unwrap(), whole);
+    for damaged in [&whole[..7], &whole[..whole.len() - 1], &[whole.as_slice(), &[0]].concat()] {
+        std::fs::write(file, damaged).unwrap();
+        assert_eq!(ids(&kept().unwrap()), wanted);
+        assert_eq!(std::fs::read(file).unwrap(), whole, "{} bytes were kept", damaged.len());
+    }
+    // Where nothing can be written nothing is kept.
+    let cache = Some(file.join("below a file"));
+    let gpu = Gpu::request(&GpuOptions { cache, ..Default::default() }).unwrap();
+    assert_eq!(ids(&gpu), wanted);
+}
+
+#[test]
 fn kernels_that_a_device_cannot_run_are_refused() {
     let Some((device, queue)) = host_device(wgpu::Features::empty()) else { return };
     let options = GpuOptions { kernels: Some(KernelFamily::Outer), ..Default::default() };

@@ -1,6 +1,8 @@
 //! What the worker thread drives: the engine of the library, or what a test puts in its place.
 
 use bdlm::event::Event;
+use std::path::PathBuf;
+
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
 use bdlm::model::{Config, Family};
@@ -122,9 +124,15 @@ impl Stream for Run {
 pub struct EngineBackend {
     engine: Option<Engine>,
     device: Option<(Option<String>, Gpu)>,
+    cache: Option<PathBuf>,
 }
 
 impl EngineBackend {
+    /// An engine that keeps what the driver compiled in the user's cache folder.
+    pub fn with_user_cache() -> EngineBackend {
+        EngineBackend { cache: GpuOptions::user_cache(), ..EngineBackend::default() }
+    }
+
     /// The device, requested anew if another adapter is wanted or this one is lost.
     fn device(&mut self, adapter: Option<&String>) -> Result<Gpu> {
         if let Some((name, gpu)) = &self.device
@@ -133,7 +141,11 @@ impl EngineBackend {
         {
             return Ok(gpu.clone());
         }
-        let options = GpuOptions { adapter: adapter.cloned(), ..GpuOptions::default() };
+        let options = GpuOptions {
+            adapter: adapter.cloned(),
+            cache: self.cache.clone(),
+            ..GpuOptions::default()
+        };
         let gpu = Gpu::request(&options)?;
         self.device = Some((adapter.cloned(), gpu.clone()));
         Ok(gpu)

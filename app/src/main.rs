@@ -151,7 +151,7 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
     let begin = |cc: &eframe::CreationContext<'_>| {
         let kept = cc.storage.and_then(|storage| eframe::get_value(storage, eframe::APP_KEY));
         let prefs = args.applied_to(kept.unwrap_or_default());
-        let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::default())?;
+        let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::with_user_cache())?;
         match recording.clone() {
             Some(recording) => app.open(recording),
             None => app.load(),
@@ -182,7 +182,7 @@ fn picture(
     let mut headless = Headless::new(*size, prefs.adapter.clone())?;
     let ctx = headless.ctx.clone();
     let is_dark = prefs.theme != ThemeChoice::Light;
-    let mut app = App::new(&ctx, prefs, EngineBackend::default()).context("no thread")?;
+    let mut app = App::new(&ctx, prefs, EngineBackend::with_user_cache()).context("no thread")?;
     ctx.set_theme(if is_dark { egui::Theme::Dark } else { egui::Theme::Light });
     let steps = steps.unwrap_or(usize::MAX);
     if steps == 0 {

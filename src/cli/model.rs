@@ -82,8 +82,12 @@ impl DeviceArgs {
             Kernels::Cooperative => KernelFamily::Cooperative,
             Kernels::Plain => KernelFamily::Plain,
         });
-        let options =
-            GpuOptions { adapter: self.adapter.clone(), kernels, ..GpuOptions::default() };
+        let options = GpuOptions {
+            adapter: self.adapter.clone(),
+            kernels,
+            cache: GpuOptions::user_cache(),
+            ..GpuOptions::default()
+        };
         let gpu = Gpu::request(&options)?;
         if gpu.is_software() && self.adapter.is_none() {
             let name = &gpu.info().name;

@@ -1,9 +1,10 @@
 //! A device to compute on: requested here, or adopted from a host program.
 //! The only file that asks wgpu for adapters and devices. Knows nothing of models.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
-use crate::gpu::plan::Pipelines;
+use crate::gpu::pipelines::Pipelines;
 use crate::gpu::tensor::Memory;
 use crate::gpu::texels::{LINE_BYTES, TEXTURE_WIDTH};
 use crate::gpu::units::{self, MatrixUnits};
@@ -72,6 +73,21 @@ pub struct GpuOptions {
     pub max_binding_bytes: Option<u64>,
     /// Take no more denoising steps in one submit than this, though the device could.
     pub max_submit_steps: Option<usize>,
+    /// Folder in which what the driver compiled is kept for the next start; kept nowhere if absent.
+    pub cache: Option<PathBuf>,
+}
+
+impl GpuOptions {
+    /// The folder that bdlm's own programs give as [`GpuOptions::cache`]: `BDLM_CACHE`, or `bdlm` in
+    /// the user's cache folder; none if the variable is empty.
+    #[allow(clippy::disallowed_methods, reason = "a host program names a folder of its own")]
+    pub fn user_cache() -> Option<PathBuf> {
+        match std::env::var_os("BDLM_CACHE") {
+            Some(folder) if folder.is_empty() => None,
+            Some(folder) => Some(folder.into()),
+            None => dirs::cache_dir().map(|folder| folder.join("bdlm")),
+        }
+    }
 }
 
 /// A device, its queue and what is known of its adapter. Cheap to clone.
@@ -91,7 +107,7 @@ struct Inner {
     max_submit_steps: usize,
     max_texels_bytes: u64,
     failure: Arc<Mutex<Option<String>>>,
-    pipelines: OnceLock<Pipelines>,
+    pipelines: Pipelines,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -117,6 +133,9 @@ impl Gpu {
         let adapter = choose(list_adapters().await, options.adapter.as_deref())?;
         let info = adapter.get_info();
         let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        if options.cache.is_some() {
+            wanted |= wgpu::Features::PIPELINE_CACHE;
+        }
         let units = match options.kernels {
             Some(KernelFamily::Cooperative) => MatrixUnits::of(&adapter),
             _ => None,
@@ -189,6 +208,7 @@ impl Gpu {
         let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let texels_limit = u64::from(limits.max_texture_dimension_2d) * LINE_BYTES;
         let wanted = options.max_binding_bytes.unwrap_or(adapter_limit.max(texels_limit));
+        let pipelines = Pipelines::new(&device, options.cache.as_deref());
         let inner = Inner {
             device,
             queue,
@@ -200,7 +220,7 @@ impl Gpu {
             max_submit_steps: options.max_submit_steps.unwrap_or(usize::MAX >> 1).max(1),
             max_texels_bytes: wanted.min(texels_limit).next_multiple_of(LINE_BYTES),
             failure,
-            pipelines: OnceLock::new(),
+            pipelines,
         };
         Ok(Gpu { inner: Arc::new(inner) })
     }
@@ -257,7 +277,7 @@ impl Gpu {
     }
 
     pub(crate) fn pipelines(&self) -> &Pipelines {
-        self.inner.pipelines.get_or_init(Pipelines::default)
+        &self.inner.pipelines
     }
 
     /// The first failure that the device reported, if any.

@@ -6,6 +6,7 @@ mod device;
 mod kernels;
 mod ops;
 mod panels;
+mod pipelines;
 mod plan;
 mod profile;
 mod tensor;

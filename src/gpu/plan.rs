@@ -1,9 +1,7 @@
-//! Plans: dispatches recorded once and replayed. The only file that creates pipelines and bind
-//! groups. Knows no kernel by name; `ops.rs` does.
+//! Plans: dispatches recorded once and replayed. The only file that creates bind groups. Knows no
+//! kernel by name; `ops.rs` does.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
+use crate::gpu::pipelines::Key;
 use crate::gpu::profile::Profiler;
 use crate::gpu::{Gpu, Tensor};
 use crate::{Error, Result};
@@ -25,91 +23,6 @@ impl KernelSource {
     /// The whole module.
     pub fn wgsl(&self) -> String {
         self.parts.join("\n")
-    }
-}
-
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    kernel: &'static str,
-    variant: &'static str,
-    overrides: Vec<(&'static str, u64)>,
-}
-
-/// Compiled pipelines of one device, by kernel and overrides.
-#[derive(Default)]
-pub struct Pipelines {
-    by_key: Mutex<HashMap<Key, wgpu::ComputePipeline>>,
-}
-
-impl Pipelines {
-    fn get(&self, key: &Key) -> Option<wgpu::ComputePipeline> {
-        self.by_key.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
-    }
-
-    /// Compiles what is missing, on as many threads as there are processors.
-    fn compile_missing(&self, gpu: &Gpu, requests: &[Request]) -> Result<()> {
-        let keyed = requests.iter().map(|request| (request.key(), request));
-        let missing: HashMap<Key, &Request> =
-            keyed.filter(|(key, _)| self.get(key).is_none()).collect();
-        let left = Mutex::new(missing.into_iter());
-        let failed = Mutex::new(None);
-        let next = || left.lock().ok()?.next();
-        let work = || {
-            while let Some((key, request)) = next() {
-                match (compile(gpu, request), self.by_key.lock(), failed.lock()) {
-                    (Ok(pipeline), Ok(mut by_key), _) => drop(by_key.insert(key, pipeline)),
-                    (Err(e), _, Ok(mut failed)) => *failed = Some(e),
-                    _ => {}
-                }
-            }
-        };
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = processors.min(left.lock().map_or(0, |left| left.len()));
-        std::thread::scope(|scope| {
-            // The others help this one.
-            (1..threads).for_each(|_| drop(scope.spawn(work)));
-            work();
-        });
-        match failed.into_inner() {
-            Ok(Some(e)) => Err(e),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn compile(gpu: &Gpu, request: &Request) -> Result<wgpu::ComputePipeline> {
-    let Request { source, overrides, .. } = request;
-    let device = gpu.device();
-    let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
-    let descriptor = wgpu::ShaderModuleDescriptor {
-        label: Some(source.name),
-        source: wgpu::ShaderSource::Wgsl(source.wgsl().into()),
-    };
-    let module = if gpu.checked_shaders() {
-        device.create_shader_module(descriptor)
-    } else {
-        // SAFETY: the sources are this crate's own, their loops end and their indices stay inside
-        // buffers and textures whose sizes `ops.rs` checks; the tests run them all with the checks on.
-        #[allow(unsafe_code, reason = "bounds checks cost up to a fifth on lavapipe")]
-        unsafe {
-            let checks = wgpu::ShaderRuntimeChecks::unchecked();
-            device.create_shader_module_trusted(descriptor, checks)
-        }
-    };
-    let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-        label: Some(source.name),
-        layout: None,
-        module: &module,
-        entry_point: Some(source.name),
-        compilation_options: wgpu::PipelineCompilationOptions {
-            constants: overrides,
-            zero_initialize_workgroup_memory: false,
-        },
-        cache: None,
-    });
-    match pollster::block_on(scope.pop()) {
-        None => Ok(pipeline),
-        Some(e) => Err(kernel_error(gpu, source.name, &e)),
     }
 }
 
@@ -167,15 +80,15 @@ impl Dispatch {
 }
 
 /// A dispatch that was recorded.
-struct Request {
-    source: &'static KernelSource,
-    overrides: Vec<(&'static str, f64)>,
+pub(crate) struct Request {
+    pub(crate) source: &'static KernelSource,
+    pub(crate) overrides: Vec<(&'static str, f64)>,
     bindings: Vec<Tensor>,
     workgroups: [u32; 3],
 }
 
 impl Request {
-    fn key(&self) -> Key {
+    pub(crate) fn key(&self) -> Key {
         let overrides = self.overrides.iter().map(|&(name, value)| (name, value.to_bits()));
         let Request { source, .. } = self;
         Key { kernel: source.name, variant: source.variant, overrides: overrides.collect() }
@@ -257,7 +170,7 @@ impl<'g> Recorder<'g> {
 }
 
 /// What a failed validation means: on a lost device nothing is valid any more.
-fn kernel_error(gpu: &Gpu, kernel: &'static str, error: &wgpu::Error) -> Error {
+pub(crate) fn kernel_error(gpu: &Gpu, kernel: &'static str, error: &wgpu::Error) -> Error {
     match gpu.check() {
         Err(lost) => lost,
         Ok(()) => Error::Kernel { kernel, cause: error.to_string() },

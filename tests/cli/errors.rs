@@ -1,11 +1,11 @@
 //! Wrong input: one clear error, the right exit code, nothing half-written.
 
 use std::path::Path;
-use std::process::{Command as StdCommand, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, stderr, with_config};
+use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, process, stderr, with_config};
 
 /// Runs the command and checks how it fails.
 fn refuses(args: &[&str], code: i32, words: &[&str]) {
@@ -176,7 +176,7 @@ fn inputs_of_logits_that_do_not_fit_are_told() {
 fn a_full_disk_is_told() {
     let Some(_) = bdlm() else { return };
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = StdCommand::new(assert_cmd::cargo::cargo_bin!("bdlm"))
+    let output = process()
         .args(["generate", "--length", "16"])
         .stdout(full)
         .stderr(Stdio::piped())
@@ -192,7 +192,7 @@ fn a_full_disk_is_told() {
 fn ctrl_c_ends_a_run_between_blocks_with_130() {
     use std::io::{BufRead, BufReader};
     let Some(_) = bdlm() else { return };
-    let mut child = StdCommand::new(assert_cmd::cargo::cargo_bin!("bdlm"))
+    let mut child = process()
         .args(["generate", "--length", "100000", "--events", "--min-entropy", "0"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -201,7 +201,7 @@ fn ctrl_c_ends_a_run_between_blocks_with_130() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().contains("\"start\""));
     let pid = child.id().to_string();
-    assert!(StdCommand::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
     for line in lines.map_while(Result::ok) {
         serde_json::from_str::<serde_json::Value>(&line).expect("no line is cut");
     }

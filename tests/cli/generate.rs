@@ -1,12 +1,12 @@
 //! `bdlm generate`.
 
 use std::io::Read;
-use std::process::{Command as StdCommand, Stdio};
+use std::process::Stdio;
 
 use bdlm::event::Event;
 use serde_json::Value;
 
-use crate::{bdlm, fixture, stderr, stdout, with_config};
+use crate::{bdlm, fixture, process, stderr, stdout, with_config};
 
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -109,7 +109,7 @@ fn the_prompt_can_come_from_stdin() {
 #[test]
 fn a_reader_that_leaves_is_no_error() {
     let Some(_) = bdlm() else { return };
-    let mut child = StdCommand::new(assert_cmd::cargo::cargo_bin!("bdlm"))
+    let mut child = process()
         .args(["generate", "--length", "4000", "--events"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -21,8 +21,14 @@ fn bdlm() -> Option<Command> {
 
 /// The binary for what needs no adapter.
 fn bdlm_without_gpu() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin!("bdlm"));
+    Command::from_std(process())
+}
+
+/// The binary, to be spawned.
+fn process() -> std::process::Command {
+    let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin!("bdlm"));
     command.env("HF_HUB_OFFLINE", "1").env_remove("BDLM_ADAPTER").env_remove("BDLM_KERNELS");
+    command.env("BDLM_CACHE", env!("CARGO_TARGET_TMPDIR"));
     command
 }
 

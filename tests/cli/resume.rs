@@ -6,7 +6,7 @@ use std::process::Output;
 use serde_json::Value;
 
 use crate::eval::{EXACT, genppl, ids_file, ppl, report};
-use crate::{bdlm, check_failure, fixture, stderr, stdout};
+use crate::{bdlm, check_failure, fixture, process, stderr, stdout};
 
 #[test]
 fn a_cut_evaluation_goes_on_from_its_journal() {
@@ -127,7 +127,7 @@ fn ctrl_c_keeps_what_is_done() {
     let (folder, ids) = ids_file();
     let journal = folder.path().join("journal.jsonl");
     // Sequence by sequence, each a second's work.
-    let mut child = Command::new(assert_cmd::cargo::cargo_bin!("bdlm"))
+    let mut child = process()
         .args(["eval", "ppl", "--model", &fixture("bd3lm-block4"), "--batch", "1", "--ids"])
         .arg(&ids)
         .args(["--draws", "3000", "--format", "json", "--journal"])
