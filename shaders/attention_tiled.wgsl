@@ -44,9 +44,8 @@ fn attention_tiled(
         joined = joined_spans(t0, rows);
     }
     let all = workgroupUniformLoad(&joined);
-    let n_first = max(all.y, all.x) - all.x;
-    let n_keys = n_first + max(all.w, all.z) - all.z;
-    let places = vec4(all.xz, n_first, n_keys);
+    let places = placed(all);
+    let n_keys = places.w;
     var highest = NEVER;
     var weight = 0.0;
     var a = vec4(0.0);
@@ -59,12 +58,9 @@ fn attention_tiled(
         // Two keys and every 16th row.
         let pair = lane % 8u * 2u;
         let number = at + pair + vec2(0u, 1u);
-        let slots = vec2(slot(number.x, places), slot(number.y, places));
         for (var r = lane / 8u; r < tile; r += LANES / 8u) {
             let seen = spans[t0 + min(r, rows - 1u)];
-            let first = (slots >= vec2(seen.x)) & (slots < vec2(seen.y));
-            let second = (slots >= vec2(seen.z)) & (slots < vec2(seen.w));
-            let visible = select(second, first, number < vec2(n_first)) & (number < vec2(n_keys));
+            let visible = vec2(sees(seen, number.x, places), sees(seen, number.y, places));
             let score = select(vec2(NEVER), products(r, pair), visible);
             scores[r * ROW_SCORES + pair] = score.x;
             scores[r * ROW_SCORES + pair + 1u] = score.y;
@@ -115,12 +111,6 @@ fn products(row: u32, key: u32) -> vec2<f32> {
     return sum;
 }
 
-// The cache slot of key i of the union; places: where its spans begin, their keys in all.
-fn slot(i: u32, places: vec4<u32>) -> u32 {
-    let kept = min(i, places.w - 1u);
-    return select(kept - places.z + places.y, kept + places.x, kept < places.z);
-}
-
 // Fetches the keys from number `at` on, or their values.
 fn stage(head: u32, at: u32, places: vec4<u32>, lane: u32, is_key: bool) {
     for (var i = lane; i < KEYS * (D / 8u); i += LANES) {
@@ -132,19 +122,4 @@ fn stage(head: u32, at: u32, places: vec4<u32>, lane: u32, is_key: bool) {
         keys[2u * i] = eight.lo;
         keys[2u * i + 1u] = eight.hi;
     }
-}
-
-// The union of the spans of the rows from t on; spans without slots do not count.
-fn joined_spans(t: u32, rows: u32) -> vec4<u32> {
-    var joined = vec4(0xffffffffu, 0u, 0xffffffffu, 0u);
-    for (var r = 0u; r < rows; r++) {
-        let span = spans[t + r];
-        if (span.x < span.y) {
-            joined = vec4(min(joined.x, span.x), max(joined.y, span.y), joined.zw);
-        }
-        if (span.z < span.w) {
-            joined = vec4(joined.xy, min(joined.z, span.z), max(joined.w, span.w));
-        }
-    }
-    return joined;
 }

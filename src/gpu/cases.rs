@@ -5,8 +5,9 @@ use half::f16;
 use crate::Result;
 use crate::gpu::panels::row_bytes;
 use crate::gpu::{
-    Attended, DType, DrawRows, Epilogue, Gpu, Modulation, Onto, PARTIAL_WORDS, Plan, ROW_PAD,
-    Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
+    Attended, Attention, DType, DrawRows, Epilogue, Gpu, Modulation, Onto, PARTIAL_WORDS, Plan,
+    ROW_PAD, Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
+    partial_attention,
 };
 
 /// The sizes of a network that its kernels depend on.
@@ -140,10 +141,13 @@ impl Sizes {
         let table = Tensor::padded(gpu, "spans", &[t, 4], DType::U32, ROW_PAD)?;
         table.write(gpu, spans)?;
         let y = Tensor::multiplied(gpu, "y", &[t, c])?;
+        let partials = partial_attention(gpu, t, (self.heads, c / self.heads))?;
+        let (spans, heads, partials) = (&table, self.heads, partials.as_ref());
+        let rows = Attention { q: &q, cache: kv, spans, heads, group, partials };
         let count = if t > ROW_PAD { 1 } else { DISPATCHES };
         let mut r = Recorder::new(gpu);
         for _ in 0..count {
-            r.attention(&q, kv, &table, self.heads, group, &y)?;
+            r.attention(rows, &y)?;
         }
         // A product with the key and one with the value for each channel.
         Case::new(shape, 4 * pairs * c, key_bytes + 8 * t * c, count, r)

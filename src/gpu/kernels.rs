@@ -111,7 +111,9 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_COOPERATIVE[1],
     &ROTARY.buffer,
     &ROTARY.texels,
+    &ATTENTION_MERGE,
     &ATTENTION_OUTER,
+    &ATTENTION_SPLIT,
     &ATTENTION_TILED,
     &ATTENTION_WORKGROUP.buffer,
     &ATTENTION_WORKGROUP.texels,
@@ -142,8 +144,11 @@ static MATMUL_COOPERATIVE: [KernelSource; 2] =
 pub(crate) static ROTARY: Variants = variants!("rotary"; "rotary", "cached");
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer", "attention_rows", "cache_texels", "cached_texels", "output_texels");
+pub(crate) static ATTENTION_SPLIT: KernelSource =
+    kernel!("attention_split", "spans", "cache_buffer", "cached_buffer", "output_buffer");
+pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge", "output_buffer");
 pub(crate) static ATTENTION_TILED: KernelSource =
-    kernel!("attention_tiled", "cache_buffer", "cached_buffer", "output_buffer");
+    kernel!("attention_tiled", "spans", "cache_buffer", "cached_buffer", "output_buffer");
 pub(crate) static ATTENTION_WORKGROUP: Variants =
     variants!("attention_workgroup", "cache_buffer", "cached_buffer"; "output");
 pub(crate) static MASKED: KernelSource = kernel!("masked", "sampling");

@@ -19,8 +19,9 @@ pub use commands::{Commands, Readback, Sent};
 pub use device::{Gpu, GpuOptions, KernelFamily};
 pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
-    Attended, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto, PARTIAL_WORDS,
-    STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
+    Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto,
+    PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks, partial_attention,
+    partial_attention_bytes,
 };
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};

@@ -138,7 +138,7 @@ impl Dit {
     /// # Errors
     /// [`Error::Shape`], [`Error::Kernel`].
     pub fn record_layers(&self, r: &mut Recorder<'_>, pass: &Pass<'_>) -> Result<()> {
-        let Pass { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = pass;
+        let Pass { ids, positions, slots, angles, x, y, qkv, q, hidden, .. } = pass;
         let c = self.config.hidden_dim;
         r.embedding(ids, &self.embedding, Onto::Nothing, x)?;
         if let Some(table) = &self.positions {
@@ -149,7 +149,7 @@ impl Dit {
             r.norm(x, &layer.norm1, m, [SHIFT1 * c, SCALE1 * c], y)?;
             let to = Attended { angles, slots, q, cache: kv };
             r.qkv(y, (&layer.qkv, &layer.qkv_bias), qkv, to)?;
-            r.attention(q, kv, spans, self.config.n_heads, pass.group, y)?;
+            r.attention(pass.attention(kv), y)?;
             r.matmul(y, &layer.out, &layer.out_bias, self.residual(m, GATE1), x)?;
             r.norm(x, &layer.norm2, m, [SHIFT2 * c, SCALE2 * c], y)?;
             r.matmul(y, &layer.up, &layer.up_bias, Epilogue::Gelu, hidden)?;

@@ -2,8 +2,8 @@
 //! activations. Made once for the longest pass; shorter ones are views.
 
 use crate::gpu::{
-    DType, Gpu, KernelFamily, Memory, ROW_PAD, Sequences, Tensor, attention_memory, memory_bytes,
-    product_memory,
+    Attention, DType, Gpu, KernelFamily, Memory, ROW_PAD, Sequences, Tensor, attention_memory,
+    memory_bytes, partial_attention, partial_attention_bytes, product_memory,
 };
 use crate::model::config::Architecture;
 use crate::model::{Config, Dit, KvCache};
@@ -35,6 +35,8 @@ pub struct Workspace {
     qkv: Tensor,       // [T, 3C]
     q: Tensor,         // [T, C]
     hidden: Tensor,    // [T, F]
+    partials: Option<Tensor>,
+    heads: usize,
     half_head: usize,
     rotary: Rotary,
 }
@@ -73,6 +75,10 @@ pub struct Pass<'a> {
     pub hidden: Tensor,
     /// Keys and values.
     pub cache: &'a KvCache,
+    /// Room for shares of attention, where the keys are split.
+    pub partials: Option<Tensor>,
+    /// Heads of C channels in all.
+    pub heads: usize,
     /// Consecutive rows of one sequence that attention may treat together.
     pub group: usize,
     /// Conditioning vectors, for checkpoints that take them.
@@ -99,6 +105,8 @@ impl Workspace {
             qkv: Tensor::activation(gpu, "qkv", &[rows, 3 * c])?,
             q: Tensor::attended(gpu, "q", &[rows, c], DType::F32, d)?,
             hidden: Tensor::multiplied(gpu, "hidden", &[rows, config.mlp_width()])?,
+            partials: partial_attention(gpu, rows, (config.n_heads, d))?,
+            heads: config.n_heads,
             half_head: d / 2,
             rotary: match config.architecture {
                 Architecture::Dit => Rotary::Rotates,
@@ -117,12 +125,14 @@ impl Workspace {
         bytes(Memory::Buffer, padded * (4 * c + d + 7))
             + bytes(attention_memory(kernels, d), rows * c)
             + products.iter().sum::<u64>()
+            + partial_attention_bytes(kernels, rows, (config.n_heads, d))
     }
 
     /// Every tensor.
-    pub fn tensors(&self) -> [&Tensor; 10] {
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Workspace { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
-        [ids, positions, slots, spans, angles, x, y, qkv, q, hidden]
+        let all = [ids, positions, slots, spans, angles, x, y, qkv, q, hidden];
+        all.into_iter().chain(&self.partials)
     }
 
     /// The tokens, `[T]`: the sampler opens them in place.
@@ -181,10 +191,21 @@ impl Workspace {
             qkv: self.qkv.rows(0, rows)?,
             q: self.q.rows(0, rows)?,
             hidden: self.hidden.rows(0, rows)?,
+            partials: self.partials.clone(),
+            heads: self.heads,
             cache,
             group,
             conditioning,
         })
+    }
+}
+
+impl Pass<'_> {
+    /// What the rows attend to in a layer's cache.
+    pub(crate) fn attention<'a>(&'a self, cache: [&'a Tensor; 2]) -> Attention<'a> {
+        let Pass { q, spans, heads, group, .. } = self;
+        let partials = self.partials.as_ref();
+        Attention { q, cache, spans, heads: *heads, group: *group, partials }
     }
 }
 

@@ -144,7 +144,7 @@ impl Denoiser {
         let own = own.into_iter().chain(&self.own_ids).chain(noise);
         let activations: u64 = own.map(Tensor::size_bytes).sum();
         let cache = self.cache.layers().flatten().map(Tensor::size_bytes).sum();
-        [cache, activations + self.workspace.tensors().map(Tensor::size_bytes).iter().sum::<u64>()]
+        [cache, activations + self.workspace.tensors().map(Tensor::size_bytes).sum::<u64>()]
     }
 
     /// Runs a pass that only stores keys and values.

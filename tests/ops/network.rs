@@ -1,8 +1,8 @@
 //! Embedding, norm, matrix products, rotary, attention.
 
 use bdlm::gpu::{
-    Attended, DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences,
-    Tensor, Weight,
+    Attended, Attention, DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder,
+    Sequences, Tensor, Weight, partial_attention,
 };
 use half::f16;
 
@@ -197,7 +197,15 @@ fn tensors_that_a_kernel_would_misread_are_refused_in_words() {
     let (q, spans) = (cache.rows(0, 1).unwrap(), words(&gpu, &[1, 4], &[0, 1, 0, 0]));
     let later = cache.rows(64, 64).unwrap();
     let y = Tensor::multiplied(&gpu, "y", &[1, 16]).unwrap();
-    let refused = recorder.attention(&q, [&later, &cache], &spans, 1, 1, &y);
+    let rows = Attention {
+        q: &q,
+        cache: [&later, &cache],
+        spans: &spans,
+        heads: 1,
+        group: 1,
+        partials: None,
+    };
+    let refused = recorder.attention(rows, &y);
     assert!(refused.is_err());
     let staging = bdlm::gpu::Readback::new(&gpu, 4);
     let read = bdlm::gpu::Commands::new(&gpu);
@@ -432,20 +440,25 @@ fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: D
         }
         tensor
     };
-    let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
-    run(gpu, |r| {
-        let spans = words(gpu, &[t, 4], spans.as_flattened());
-        let q = attended(t, DType::F32, &q);
-        let cached = |x: &[f32]| as_cached(q.memory(), x, d, c);
-        let (k, v) = (attended(s, dtype, &cached(&k)), attended(s, dtype, &cached(&v)));
-        r.attention(&q, [&k, &v], &spans, heads, group, &y).unwrap();
-    });
-    let (k, v) = (held(&k), held(&v));
-    let row = |i: usize| twins::attention(&q[i * c..(i + 1) * c], &k, &v, spans[i], d);
+    let room = partial_attention(gpu, t, (heads, d)).unwrap();
+    let (held_k, held_v) = (held(&k), held(&v));
+    let row = |i: usize| twins::attention(&q[i * c..(i + 1) * c], &held_k, &held_v, spans[i], d);
     let wanted: Vec<f32> = (0..t).flat_map(row).collect();
-    check(&read(gpu, &y), &wanted, OP * size * size.max(1.0)).unwrap_or_else(|e| {
-        panic!("{heads} heads of {d}, groups of {group}, {dtype:?}, {:?}: {e}", gpu.kernels())
-    });
+    // In one piece, and in shares where there are any.
+    for partials in [None, room.as_ref()].into_iter().take(1 + usize::from(room.is_some())) {
+        let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
+        run(gpu, |r| {
+            let spans = &words(gpu, &[t, 4], spans.as_flattened());
+            let q = &attended(t, DType::F32, &q);
+            let cached = |x: &[f32]| as_cached(q.memory(), x, d, c);
+            let cache = [&attended(s, dtype, &cached(&k)), &attended(s, dtype, &cached(&v))];
+            r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
+        });
+        check(&read(gpu, &y), &wanted, OP * size * size.max(1.0)).unwrap_or_else(|e| {
+            let (kernels, split) = (gpu.kernels(), partials.is_some());
+            panic!("{heads} heads of {d}, groups of {group}, {dtype:?}, {kernels:?}, {split}: {e}")
+        });
+    }
 }
 
 #[test]
@@ -471,7 +484,8 @@ fn attention() {
 #[test]
 fn what_is_no_number_stays_none_in_products_and_attention() {
     let (t, c, d) = (70, 128, 32);
-    for gpu in gpus() {
+    // All rows together, which GPUs take tile by tile, and few.
+    for (gpu, rows) in gpus().flat_map(|gpu| [(gpu.clone(), t), (gpu, 14)]) {
         let (w, _) = weight(&gpu, [64, c], DType::F16, &vec![0.5; 64 * c]);
         let mut x = vec![0.25; t * c];
         x[3 * c + 5] = f32::NAN;
@@ -488,8 +502,11 @@ fn what_is_no_number_stays_none_in_products_and_attention() {
             let q = Tensor::attended(&gpu, "q", &[t, c], DType::F32, d).unwrap();
             q.write(&gpu, &vec![0.25f32; t * c]).unwrap();
             let cache = [&part(&x), &part(&vec![1.0; t * c])];
-            let spans = words(&gpu, &[t, 4], &[0, t as u32, 0, 0].repeat(t));
-            r.attention(&q, cache, &spans, c / d, t, &attended).unwrap();
+            let spans = &words(&gpu, &[t, 4], &[0, t as u32, 0, 0].repeat(t));
+            let (q, heads, group) = (&q, c / d, rows);
+            let room = partial_attention(&gpu, t, (heads, d)).unwrap();
+            let partials = room.as_ref();
+            r.attention(Attention { q, cache, spans, heads, group, partials }, &attended).unwrap();
         });
         let rows: Vec<f32> = read(&gpu, &y);
         assert!(rows[3 * 64..4 * 64].iter().all(|x| x.is_nan()), "{:?}", gpu.kernels());
@@ -517,8 +534,11 @@ fn attention_over_a_long_window_sees_all_of_it() {
                 tensor
             };
             let cache = [&attended(s, &k), &attended(s, &v)];
-            let spans = words(&gpu, &[t, 4], spans.as_flattened());
-            r.attention(&attended(t, &q), cache, &spans, 1, t, &y).unwrap();
+            let spans = &words(&gpu, &[t, 4], spans.as_flattened());
+            let (q, heads, group) = (&attended(t, &q), 1, t);
+            let room = partial_attention(&gpu, t, (heads, d)).unwrap();
+            let partials = room.as_ref();
+            r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
         });
         let row = |i: usize| twins::attention(&q[i * d..(i + 1) * d], &k, &v, spans[i], d);
         let wanted: Vec<f32> = (0..t).flat_map(row).collect();

@@ -1,9 +1,11 @@
 //! One method per kernel: checks the shapes, chooses the variant, records the dispatch.
 
+mod attention;
 mod network;
 mod sampling;
 mod scoring;
 
+pub use attention::{Attention, partial_attention, partial_attention_bytes};
 pub use network::{Attended, Epilogue, Modulation, Onto, Sequences};
 pub use sampling::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,

@@ -1,9 +1,6 @@
-//! The network's kernels: embedding, norm, matrix products, rotary, attention.
+//! The network's kernels but for attention: embedding, norm, matrix products, rotary.
 
-use crate::gpu::kernels::{
-    ATTENTION_OUTER, ATTENTION_TILED, ATTENTION_WORKGROUP, EMBEDDING, NORM, ROTARY, attention_tile,
-    matmul_tiling, qkv_tiling,
-};
+use crate::gpu::kernels::{EMBEDDING, NORM, ROTARY, matmul_tiling, qkv_tiling};
 use crate::gpu::ops::flag;
 use crate::gpu::panels::Q8_GROUP;
 use crate::gpu::{DType, Memory, Part, Recorder, Tensor, Weight};
@@ -259,55 +256,6 @@ impl Recorder<'_> {
         let bindings = [qkv, angles, slots, q, k_cache, v_cache];
         self.dispatch(ROTARY.of(q.memory()), &overrides, &bindings, [t, 1, 1])
     }
-
-    /// Softmax attention of every row over its two spans of cache slots. `group` consecutive rows
-    /// share a sequence.
-    ///
-    /// # Shapes
-    /// q and y `[T, C]`, k and v caches `[S, C]`, spans `[T, 4]`.
-    /// # Errors
-    /// [`crate::Error::Shape`].
-    pub fn attention(
-        &mut self,
-        q: &Tensor,
-        [k_cache, v_cache]: [&Tensor; 2],
-        spans: &Tensor,
-        heads: usize,
-        group: usize,
-        y: &Tensor,
-    ) -> Result<()> {
-        let (t, c) = (q.dim(0), q.dim(1));
-        let d = c / heads;
-        k_cache.expect(&[k_cache.dim(0), c])?;
-        v_cache.expect(k_cache.shape())?;
-        spans.expect(&[t, 4])?;
-        y.expect(&[t, c])?;
-        expect_whole([q, k_cache, v_cache])?;
-        let bindings = [q, k_cache, v_cache, spans, y];
-        let mut overrides =
-            vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
-        overrides.push(("CACHE_F16", flag(k_cache.dtype() == DType::F16)));
-        overrides.extend(skipped("Y_SKIPPED", y));
-        overrides.extend(head_by_head(k_cache));
-        if q.memory() == Memory::Texels {
-            let top = group.min(8);
-            let bottom = (group - top).min(8);
-            overrides.extend([("TOP", top as f64), ("BOTTOM", bottom as f64)]);
-            overrides.push(("GROUP", group as f64));
-            let tiles = t / group * group.div_ceil(top + bottom);
-            return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
-        }
-        if let Some(tile) = attention_tile(self.gpu(), group, d) {
-            overrides.push(("GROUP", group as f64));
-            overrides.extend([("STAGED", tile.staged as f64), ("SCORES", tile.scores as f64)]);
-            let tiles = t / group * group.div_ceil(tile.rows);
-            return self.dispatch(&ATTENTION_TILED, &overrides, &bindings, [tiles, heads, 1]);
-        }
-        // A whole number of teams, each as wide as a head.
-        let team = d / 8;
-        overrides.push(("LANES", ((64 / team).max(1) * team) as f64));
-        self.dispatch(ATTENTION_WORKGROUP.of(y.memory()), &overrides, &bindings, [t, heads, 1])
-    }
 }
 
 /// Fails for a tensor that lies elsewhere than what the kernel reads it with.
@@ -324,7 +272,7 @@ fn expect_memory(kernel: &'static str, tensor: &Tensor, wanted: Memory) -> Resul
 
 /// Fails for views of queries or caches that begin behind the first row of their texels, which the
 /// kernels do not skip.
-fn expect_whole(tensors: [&Tensor; 3]) -> Result<()> {
+pub(super) fn expect_whole(tensors: [&Tensor; 3]) -> Result<()> {
     let view = tensors.into_iter().find(|tensor| tensor.skipped_texels() > 0);
     view.map_or(Ok(()), |view| Err(view.misfit(view.shape())))
 }
@@ -336,7 +284,7 @@ pub(super) fn skipped(name: &'static str, tensor: &Tensor) -> Option<(&'static s
 }
 
 /// The override that a cache in texels needs, since its heads lie one after the other.
-fn head_by_head(cache: &Tensor) -> Option<(&'static str, f64)> {
+pub(super) fn head_by_head(cache: &Tensor) -> Option<(&'static str, f64)> {
     (cache.memory() == Memory::Texels).then(|| ("S", cache.dim(0) as f64))
 }
 

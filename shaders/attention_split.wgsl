@@ -1,0 +1,147 @@
+// Attention for GPUs, few rows: four query rows of one head and one share of their keys per
+// workgroup, LANES keys at a time, online softmax in f32. Shares keep a GPU busy that the few rows
+// of a block would not; attention_merge joins what they find.
+//
+// Spans as in attention_outer; a tile runs over the union of its rows' spans. For the values the
+// lanes form LANES / (D/8) teams; lane d of a team owns channels 8d .. and the teams share the keys
+// out among them.
+
+override C: u32;             // channels
+override D: u32;             // head width, a multiple of 8; D/8 divides LANES
+override GROUP: u32;         // consecutive rows that share a cache region
+override SCALE: f32;         // 1 / sqrt(D)
+override LANES: u32;
+override SHARES: u32;        // of the keys; if 1, y is [T, C] and final
+
+var<workgroup> queries: array<vec4<f32>, D>;         // [4, D]
+var<workgroup> scores: array<vec4<f32>, LANES>;      // of the four rows, then their exponentials
+var<workgroup> slots: array<u32, LANES>;
+var<workgroup> low: array<vec4<f32>, LANES>;
+var<workgroup> high: array<vec4<f32>, LANES>;
+var<workgroup> joined: vec4<u32>;                    // the union of the spans
+
+@compute @workgroup_size(LANES)
+fn attention_split(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let tiles = (GROUP + 3u) / 4u;
+    let in_group = group.x % tiles * 4u;
+    let t0 = group.x / tiles * GROUP + in_group;
+    let rows = min(4u, GROUP - in_group);
+    let head = group.y;
+    for (var i = lane; i < D / 2u; i += LANES) {
+        let row = t0 + min(i / (D / 8u), rows - 1u);
+        let q = query8(row * (C / 8u) + head * (D / 8u) + i % (D / 8u));
+        queries[2u * i] = SCALE * q.lo;
+        queries[2u * i + 1u] = SCALE * q.hi;
+    }
+    if (lane == 0u) {
+        joined = joined_spans(t0, rows);
+    }
+    let places = placed(workgroupUniformLoad(&joined));
+    let share = (places.w + SHARES * LANES - 1u) / (SHARES * LANES) * LANES;
+    let end = min(places.w, (group.z + 1u) * share);
+    let channels = lane % (D / 8u);
+    var highest = vec4(NEVER);
+    var weight = vec4(0.0);
+    var a = Eight(vec4(0.0), vec4(0.0));
+    var b = a;
+    var c = a;
+    var d = a;
+    for (var at = group.z * share; at < end; at += LANES) {
+        let key = min(at + lane, end - 1u);
+        let products = products(cached(head, slot(key, places)));
+        let visible = vec4(
+            sees(spans[t0], key, places),
+            sees(spans[t0 + min(1u, rows - 1u)], key, places),
+            sees(spans[t0 + min(2u, rows - 1u)], key, places),
+            sees(spans[t0 + rows - 1u], key, places),
+        );
+        let score = select(vec4(NEVER), products, visible & vec4(at + lane < end));
+        scores[lane] = score;
+        slots[lane] = slot(key, places);
+        workgroupBarrier();
+        var top = highest;
+        for (var i = 0u; i < LANES; i++) {
+            top = max(top, scores[i]);
+        }
+        workgroupBarrier();
+        let p = select(exp(score - top), vec4(0.0), score == vec4(NEVER));   // NaN stays NaN
+        scores[lane] = p;
+        workgroupBarrier();
+        let fade = exp(highest - top);
+        highest = top;
+        weight = weight * fade + p;
+        a = scaled(a, fade.x);
+        b = scaled(b, fade.y);
+        c = scaled(c, fade.z);
+        d = scaled(d, fade.w);
+        for (var i = lane / (D / 8u); i < LANES; i += LANES / (D / 8u)) {
+            let v = value8(cached(head, slots[i]) + channels);
+            let p = scores[i];
+            a = Eight(a.lo + p.x * v.lo, a.hi + p.x * v.hi);
+            b = Eight(b.lo + p.y * v.lo, b.hi + p.y * v.hi);
+            c = Eight(c.lo + p.z * v.lo, c.hi + p.z * v.hi);
+            d = Eight(d.lo + p.w * v.lo, d.hi + p.w * v.hi);
+        }
+        workgroupBarrier();
+    }
+    scores[lane] = weight;
+    workgroupBarrier();
+    weight = vec4(0.0);
+    for (var i = 0u; i < LANES; i++) {
+        weight += scores[i];
+    }
+    let place = vec3(t0, head, group.z);
+    finish(a, vec2(highest.x, weight.x), lane, place, rows > 0u);
+    finish(b, vec2(highest.y, weight.y), lane, place + vec3(1u, 0u, 0u), rows > 1u);
+    finish(c, vec2(highest.z, weight.z), lane, place + vec3(2u, 0u, 0u), rows > 2u);
+    finish(d, vec2(highest.w, weight.w), lane, place + vec3(3u, 0u, 0u), rows > 3u);
+}
+
+// Of a key and the four queries.
+fn products(key: u32) -> vec4<f32> {
+    var sum = vec4(0.0);
+    for (var i = 0u; i < D / 4u; i += 2u) {
+        let k = key8(key + i / 2u);
+        sum += vec4(
+            dot(queries[i], k.lo) + dot(queries[i + 1u], k.hi),
+            dot(queries[i + D / 4u], k.lo) + dot(queries[i + D / 4u + 1u], k.hi),
+            dot(queries[i + D / 2u], k.lo) + dot(queries[i + D / 2u + 1u], k.hi),
+            dot(queries[i + 3u * D / 4u], k.lo) + dot(queries[i + 3u * D / 4u + 1u], k.hi),
+        );
+    }
+    return sum;
+}
+
+fn scaled(x: Eight, by: f32) -> Eight {
+    return Eight(by * x.lo, by * x.hi);
+}
+
+// Sums a row's values over the teams and stores them: the attention itself, or a share of it with
+// its highest score and its weight. place: row, head, share.
+fn finish(value: Eight, found: vec2<f32>, lane: u32, place: vec3<u32>, stored: bool) {
+    low[lane] = value.lo;
+    high[lane] = value.hi;
+    workgroupBarrier();
+    if (stored && lane < D / 8u) {
+        var sum = Eight(vec4(0.0), vec4(0.0));
+        for (var i = lane; i < LANES; i += D / 8u) {
+            sum = Eight(sum.lo + low[i], sum.hi + high[i]);
+        }
+        if (SHARES == 1u) {
+            let at = place.x * (C / 4u) + place.y * (D / 4u) + 2u * lane;
+            set_y4(at, sum.lo / found.y);
+            set_y4(at + 1u, sum.hi / found.y);
+        } else {
+            let begin = ((place.x * SHARES + place.z) * (C / D) + place.y) * (D / 4u + 1u);
+            set_y4(begin + 2u * lane, sum.lo);
+            set_y4(begin + 2u * lane + 1u, sum.hi);
+            if (lane == 0u) {
+                set_y4(begin + D / 4u, vec4(found, 0.0, 0.0));
+            }
+        }
+    }
+    workgroupBarrier();
+}
