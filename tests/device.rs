@@ -3,7 +3,7 @@
 mod common;
 
 use bdlm::event::Event;
-use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily, Memory};
+use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily, Memory, Tuning};
 use bdlm::hub::ModelFiles;
 use bdlm::sample::{Engine, Prompt, Request, Watch};
 use bdlm::{Error, wgpu};
@@ -74,6 +74,45 @@ fn what_the_driver_compiled_is_kept_and_what_is_damaged_is_made_anew() {
     let cache = Some(file.join("below a file"));
     let gpu = Gpu::request(&GpuOptions { cache, ..Default::default() }).unwrap();
     assert_eq!(ids(&gpu), wanted);
+}
+
+#[test]
+fn a_choice_that_was_kept_is_used_where_it_can_be() {
+    let Some(own) = gpu(None) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let options = |kernels| GpuOptions {
+        kernels,
+        cache: Some(folder.path().into()),
+        ..GpuOptions::default()
+    };
+    let used = |kernels| Gpu::request(&options(kernels)).unwrap().tuning();
+    let believed = used(None);
+    assert_eq!(believed, Tuning::of(own.kernels()));
+
+    let chosen = Tuning { few_rows: 8, shares: 2, ..Tuning::of(KernelFamily::Plain) };
+    let file = chosen.keep(folder.path(), own.info()).unwrap();
+    assert_eq!(used(None), chosen);
+    assert_eq!(used(Some(KernelFamily::Plain)), chosen);
+    let forced = Some(KernelFamily::Workgroup);
+    assert_eq!(used(forced), Tuning::of(KernelFamily::Workgroup), "what is forced wins");
+    assert_eq!(Gpu::request(&GpuOptions::default()).unwrap().tuning(), believed);
+    let mut other = own.info().clone();
+    other.driver_info += ", the next version";
+    assert_eq!(Tuning::kept(folder.path(), &other), None);
+
+    // Neither what this device cannot run nor what makes no sense.
+    Tuning::of(KernelFamily::Cooperative).keep(folder.path(), own.info()).unwrap();
+    let (device, queue) = host_device(wgpu::Features::empty()).unwrap();
+    let adopted = Gpu::adopt(device, queue, &options(None)).unwrap();
+    assert_ne!(adopted.kernels(), KernelFamily::Cooperative);
+    Tuning { shares: 0, ..chosen }.keep(folder.path(), own.info()).unwrap();
+    assert_eq!(used(None), believed);
+    std::fs::write(&file, "{").unwrap();
+    assert_eq!(used(None), believed);
+
+    chosen.keep(folder.path(), own.info()).unwrap();
+    Tuning::forget(folder.path(), own.info()).unwrap();
+    assert_eq!(used(None), believed);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! `bdlm info`.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::Result;
-use bdlm::gpu::{Gpu, KernelFamily, MatrixUnits};
+use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Tuning};
 use bdlm::model::{Checkpoint, Config, Family};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
@@ -53,6 +54,8 @@ struct Adapter {
     backend: String,
     driver: String,
     kernels: KernelFamily,
+    /// Whether `bdlm tune` chose them.
+    tuned: bool,
     subgroup_sizes: [u32; 2],
     subgroups: bool,
     shader_f16: bool,
@@ -79,7 +82,10 @@ impl Info {
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
         Checkpoint::new(&config, &shards)?;
-        let adapters: Vec<Adapter> = Gpu::adapters().iter().map(describe).collect();
+        let cache = GpuOptions::user_cache();
+        let adapters = Gpu::adapters();
+        let adapters: Vec<Adapter> =
+            adapters.iter().map(|adapter| describe(adapter, cache.as_deref())).collect();
         let kernels = adapters.first().map_or(KernelFamily::Workgroup, |adapter| adapter.kernels);
         let request = Request {
             length: config.model_length,
@@ -107,10 +113,11 @@ impl Info {
     }
 }
 
-fn describe(adapter: &wgpu::Adapter) -> Adapter {
+fn describe(adapter: &wgpu::Adapter, cache: Option<&Path>) -> Adapter {
     let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
     Adapter {
-        kernels: KernelFamily::suited_to(&info, features, &limits),
+        kernels: Tuning::for_adapter(adapter, cache).kernels,
+        tuned: cache.and_then(|cache| Tuning::kept(cache, &info)).is_some(),
         kind: format!("{:?}", info.device_type),
         backend: info.backend.to_string(),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
@@ -153,7 +160,10 @@ impl Adapter {
     fn print(&self, out: &mut impl Write, index: usize) -> Result<()> {
         let Adapter { name, kind, backend, driver, kernels, .. } = self;
         let yes = |on: bool| if on { "yes" } else { "no" };
-        let kernels = format!("{kernels:?}").to_lowercase();
+        let mut kernels = format!("{kernels:?}").to_lowercase();
+        if self.tuned {
+            kernels += " (chosen by bdlm tune)";
+        }
         let [least, most] = self.subgroup_sizes;
         writeln!(out, "adapter {index}: {name}")?;
         writeln!(out, "  {:<18}{kind}, {backend}, {driver}", "kind")?;

@@ -9,6 +9,7 @@ mod logits;
 mod model;
 mod present;
 mod request;
+mod tune;
 mod watch;
 
 use std::io::{self, Write};
@@ -43,6 +44,7 @@ enum Command {
     Logits(logits::Logits),
     Info(info::Info),
     Bench(bench::Bench),
+    Tune(tune::Tune),
     Completions(Completions),
 }
 
@@ -90,6 +92,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Logits(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
+        Command::Tune(command) => command.run(),
         Command::Completions(command) => {
             let mut script = Vec::new();
             clap_complete::generate(command.shell, &mut Cli::command(), "bdlm", &mut script);

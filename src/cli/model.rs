@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{self, Download, FileBytes, HubOptions, ModelFiles};
+use bdlm::model::{Checkpoint, Config, Dit};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -47,6 +48,15 @@ pub enum Kernels {
     Plain,
 }
 
+/// A network of generated weights, to be timed: time does not depend on them.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum Shape {
+    /// The published shape: 12 layers, 768 channels, vocabulary 50,258, block 16
+    Small,
+    /// The paper's tiny shape: 8 layers, 256 channels
+    Tiny,
+}
+
 /// Where to compute.
 #[derive(Args)]
 pub struct DeviceArgs {
@@ -74,21 +84,25 @@ pub struct ModelArgs {
 }
 
 impl DeviceArgs {
-    /// Requests the device; says so if it is the CPU.
-    pub fn request(&self) -> Result<Gpu> {
+    /// What the arguments ask for.
+    pub fn options(&self) -> GpuOptions {
         let kernels = self.kernels.map(|kernels| match kernels {
             Kernels::Outer => KernelFamily::Outer,
             Kernels::Workgroup => KernelFamily::Workgroup,
             Kernels::Cooperative => KernelFamily::Cooperative,
             Kernels::Plain => KernelFamily::Plain,
         });
-        let options = GpuOptions {
+        GpuOptions {
             adapter: self.adapter.clone(),
             kernels,
             cache: GpuOptions::user_cache(),
             ..GpuOptions::default()
-        };
-        let gpu = Gpu::request(&options)?;
+        }
+    }
+
+    /// Requests the device; says so if it is the CPU.
+    pub fn request(&self) -> Result<Gpu> {
+        let gpu = Gpu::request(&self.options())?;
         if gpu.is_software() && self.adapter.is_none() {
             let name = &gpu.info().name;
             note(&format!("no GPU found: computing on the CPU with {name}"));
@@ -142,10 +156,38 @@ impl ModelArgs {
     }
 }
 
+impl Shape {
+    fn config(self) -> Result<Config> {
+        let (layers, channels, heads) = match self {
+            Shape::Small => (12, 768, 12),
+            Shape::Tiny => (8, 256, 8),
+        };
+        let json = serde_json::json!({
+            "model_type": "bd3lm", "block_size": 16, "vocab_size": 50258, "model_length": 1024,
+            "hidden_dim": channels, "cond_dim": 128, "n_blocks": layers, "n_heads": heads,
+            "cross_attn": true, "causal": false, "bos_token_id": 50256,
+        });
+        Ok(Config::from_json(json.to_string().as_bytes())?)
+    }
+
+    /// Makes the weights and uploads them.
+    pub fn load(self, gpu: &Gpu, weights: Weights) -> Result<Dit> {
+        let checkpoint = Checkpoint::random(&self.config()?, 1);
+        let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
+        bar.set_message("making weights");
+        let dit = Dit::load(gpu, &checkpoint, weights.into(), &mut |done, all| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        })?;
+        bar.finish_and_clear();
+        Ok(dit)
+    }
+}
+
 /// True for a checkpoint that does not say which token is BOS: without a tokenizer it could not
 /// begin a text.
 fn needs_tokenizer(files: &ModelFiles) -> bool {
-    bdlm::model::Config::from_json(&files.config).is_ok_and(|config| config.bos_token_id.is_none())
+    Config::from_json(&files.config).is_ok_and(|config| config.bos_token_id.is_none())
 }
 
 /// A progress bar on stderr, shown on terminals only.

@@ -4,61 +4,13 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use crate::gpu::family::{KernelFamily, Traits};
 use crate::gpu::pipelines::Pipelines;
 use crate::gpu::tensor::Memory;
-use crate::gpu::texels::{LINE_BYTES, TEXTURE_WIDTH};
+use crate::gpu::texels::LINE_BYTES;
+use crate::gpu::tuning::Tuning;
 use crate::gpu::units::{self, MatrixUnits};
 use crate::{Error, Result};
-
-/// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KernelFamily {
-    /// Outer products across a subgroup of exactly 8 lanes: software adapters (lavapipe).
-    Outer,
-    /// Workgroup memory, no subgroups: real GPUs.
-    Workgroup,
-    /// As workgroup, and matrix units for products of more than 32 rows with f16 or q8 weights, whose
-    /// activations they round to f16: a text may depend on the batch.
-    Cooperative,
-    /// Registers only, neither subgroups nor workgroup memory: any other software adapter.
-    Plain,
-}
-
-impl KernelFamily {
-    /// True for the families that use workgroup memory.
-    pub(crate) fn is_for_gpus(self) -> bool {
-        matches!(self, KernelFamily::Workgroup | KernelFamily::Cooperative)
-    }
-
-    /// The kernels that suit a device, or the adapter of one.
-    pub fn suited_to(
-        info: &wgpu::AdapterInfo,
-        features: wgpu::Features,
-        limits: &wgpu::Limits,
-    ) -> KernelFamily {
-        let software = info.device_type == wgpu::DeviceType::Cpu;
-        match (software, outer_runs_on(info, features, limits)) {
-            (true, true) => KernelFamily::Outer,
-            (true, false) => KernelFamily::Plain,
-            (false, _) => KernelFamily::Workgroup,
-        }
-    }
-}
-
-fn outer_runs_on(
-    info: &wgpu::AdapterInfo,
-    features: wgpu::Features,
-    limits: &wgpu::Limits,
-) -> bool {
-    let eight = info.subgroup_min_size == 8 && info.subgroup_max_size == 8;
-    let texels = limits.max_texture_dimension_2d >= TEXTURE_WIDTH
-        && limits.max_storage_textures_per_shader_stage >= STORAGE_TEXTURES;
-    eight && texels && features.contains(wgpu::Features::SUBGROUP)
-}
-
-/// Storage textures of attention; no kernel that is needed has more.
-const STORAGE_TEXTURES: u32 = 4;
 
 /// How to request a device.
 #[derive(Clone, Debug, Default)]
@@ -67,13 +19,16 @@ pub struct GpuOptions {
     pub adapter: Option<String>,
     /// Kernels to use instead of those that suit the adapter.
     pub kernels: Option<KernelFamily>,
+    /// Choices to use instead of those that were kept for the adapter.
+    pub tuning: Option<Tuning>,
     /// Keep the bounds checks in shaders (slower; tests use it).
     pub checked_shaders: bool,
     /// Bind no more than this at once, though the adapter could: weights are cut accordingly.
     pub max_binding_bytes: Option<u64>,
     /// Take no more denoising steps in one submit than this, though the device could.
     pub max_submit_steps: Option<usize>,
-    /// Folder in which what the driver compiled is kept for the next start; kept nowhere if absent.
+    /// Folder in which what the driver compiled is kept for the next start, and where
+    /// [`Tuning::kept`] looks; nothing is kept if absent.
     pub cache: Option<PathBuf>,
 }
 
@@ -100,7 +55,7 @@ struct Inner {
     device: wgpu::Device,
     queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
-    kernels: KernelFamily,
+    tuning: Tuning,
     units: Option<MatrixUnits>,
     checked_shaders: bool,
     max_binding_bytes: u64,
@@ -131,17 +86,15 @@ impl Gpu {
     /// As [`Gpu::request`].
     pub async fn request_async(options: &GpuOptions) -> Result<Gpu> {
         let adapter = choose(list_adapters().await, options.adapter.as_deref())?;
-        let info = adapter.get_info();
+        let mut traits = Traits::of_adapter(&adapter);
+        let tuning = traits.choose(options)?;
+        traits.units = traits.units.filter(|_| tuning.kernels == KernelFamily::Cooperative);
         let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
         if options.cache.is_some() {
             wanted |= wgpu::Features::PIPELINE_CACHE;
         }
-        let units = match options.kernels {
-            Some(KernelFamily::Cooperative) => MatrixUnits::of(&adapter),
-            _ => None,
-        };
         let mut experimental_features = wgpu::ExperimentalFeatures::disabled();
-        if units.is_some() {
+        if traits.units.is_some() {
             wanted |= units::FEATURES;
             // SAFETY: what is promised is to report faults; what the units compute is checked below.
             #[allow(unsafe_code, reason = "wgpu asks for it where a feature is young")]
@@ -151,22 +104,21 @@ impl Gpu {
         }
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("bdlm"),
-            required_features: adapter.features() & wanted,
-            required_limits: adapter.limits(),
+            required_features: traits.features & wanted,
+            required_limits: traits.limits.clone(),
             experimental_features,
             ..Default::default()
         };
-        let (device, queue) = adapter
-            .request_device(&descriptor)
-            .await
-            .map_err(|e| Error::NoDevice { adapter: info.name.clone(), cause: e.to_string() })?;
+        let (device, queue) = adapter.request_device(&descriptor).await.map_err(|e| {
+            Error::NoDevice { adapter: traits.info.name.clone(), cause: e.to_string() }
+        })?;
         let failure: Arc<Mutex<Option<String>>> = Arc::default();
         // Without handlers wgpu panics; the first failure is kept and told at the next readback.
         let uncaptured = failure.clone();
         device.on_uncaptured_error(Arc::new(move |e| remember(&uncaptured, e.to_string())));
         let lost = failure.clone();
         device.set_device_lost_callback(move |_, words| remember(&lost, words));
-        let gpu = Gpu::assemble(device, queue, options, units, failure)?;
+        let gpu = Gpu::assemble((device, queue), options, traits, tuning, failure);
         if gpu.units().is_some() {
             units::check(&gpu).await?;
         }
@@ -178,33 +130,18 @@ impl Gpu {
     /// # Errors
     /// [`Error::NoAdapter`] when `options` force kernels this device cannot run.
     pub fn adopt(device: wgpu::Device, queue: wgpu::Queue, options: &GpuOptions) -> Result<Gpu> {
-        Gpu::assemble(device, queue, options, None, Arc::default())
+        let traits = Traits::of_device(&device);
+        let tuning = traits.choose(options)?;
+        Ok(Gpu::assemble((device, queue), options, traits, tuning, Arc::default()))
     }
 
     fn assemble(
-        device: wgpu::Device,
-        queue: wgpu::Queue,
+        (device, queue): (wgpu::Device, wgpu::Queue),
         options: &GpuOptions,
-        units: Option<MatrixUnits>,
+        Traits { info, limits, units, .. }: Traits,
+        tuning: Tuning,
         failure: Arc<Mutex<Option<String>>>,
-    ) -> Result<Gpu> {
-        let info = device.adapter_info();
-        let limits = device.limits();
-        let suited = KernelFamily::suited_to(&info, device.features(), &limits);
-        let kernels = options.kernels.unwrap_or(suited);
-        if kernels == KernelFamily::Outer && !outer_runs_on(&info, device.features(), &limits) {
-            let cause = "the outer-product kernels need subgroups of exactly 8 lanes, and storage \
-                         textures 4096 wide"
-                .to_string();
-            return Err(Error::NoDevice { adapter: info.name, cause });
-        }
-        if kernels == KernelFamily::Cooperative && units.is_none() {
-            let cause = "the cooperative kernels need matrix units of side 16 or 8, f16 summed in \
-                         f32, subgroups of one size, and a device that bdlm requested (try another \
-                         --kernels)"
-                .to_string();
-            return Err(Error::NoDevice { adapter: info.name, cause });
-        }
+    ) -> Gpu {
         let adapter_limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
         let texels_limit = u64::from(limits.max_texture_dimension_2d) * LINE_BYTES;
         let wanted = options.max_binding_bytes.unwrap_or(adapter_limit.max(texels_limit));
@@ -213,7 +150,7 @@ impl Gpu {
             device,
             queue,
             info,
-            kernels,
+            tuning,
             units,
             checked_shaders: options.checked_shaders,
             max_binding_bytes: wanted.min(adapter_limit),
@@ -222,7 +159,7 @@ impl Gpu {
             failure,
             pipelines,
         };
-        Ok(Gpu { inner: Arc::new(inner) })
+        Gpu { inner: Arc::new(inner) }
     }
 
     /// The adapters of this machine, in the order that `--adapter INDEX` counts.
@@ -247,7 +184,12 @@ impl Gpu {
 
     /// The kernels in use.
     pub fn kernels(&self) -> KernelFamily {
-        self.inner.kernels
+        self.inner.tuning.kernels
+    }
+
+    /// What was chosen for the adapter.
+    pub fn tuning(&self) -> Tuning {
+        self.inner.tuning
     }
 
     /// The matrix units in use.

@@ -186,8 +186,9 @@ pub(crate) fn matmul_tiling(
         Tiling { kernel: kernel.matrix.of(output), rows: height, columns, overrides }
     };
     let other = |kernel, rows, columns| Tiling { kernel, rows, columns, overrides: Vec::new() };
+    let is_few = rows <= gpu.tuning().few_rows;
     // What is asked for in f32 is not rounded.
-    let units = gpu.units().filter(|_| rows > 32 && dtype != DType::F32);
+    let units = gpu.units().filter(|_| !is_few && dtype != DType::F32);
     if let Some(units) = units {
         let (kernel, tile) =
             (&MATMUL_COOPERATIVE[units.size as usize / 16], 4 * units.size as usize);
@@ -203,7 +204,7 @@ pub(crate) fn matmul_tiling(
         (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),
         (KernelFamily::Outer, _) => outer(&MATMUL_OUTER16, 16),
         (KernelFamily::Plain, _) => other(&MATMUL_PLAIN, 4, 32),
-        (family, ..=32) if family.is_for_gpus() => other(&MATMUL_ROWS, 8, 4),
+        (family, _) if family.is_for_gpus() && is_few => other(&MATMUL_ROWS, 8, 4),
         (_, _) => other(&MATMUL_TILED, 64, 64),
     }
 }

@@ -3,6 +3,8 @@
 mod cases;
 mod commands;
 mod device;
+mod family;
+mod kept;
 mod kernels;
 mod ops;
 mod panels;
@@ -11,12 +13,14 @@ mod plan;
 mod profile;
 mod tensor;
 mod texels;
+mod tuning;
 mod units;
 mod weight;
 
 pub use cases::{Case, Sizes};
 pub use commands::{Commands, Readback, Sent};
-pub use device::{Gpu, GpuOptions, KernelFamily};
+pub use device::{Gpu, GpuOptions};
+pub use family::KernelFamily;
 pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
     Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Onto,
@@ -27,5 +31,6 @@ pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
 pub use tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};
 pub use texels::TEXTURE_WIDTH;
+pub use tuning::Tuning;
 pub use units::MatrixUnits;
 pub use weight::{Part, Weight, weight_bytes};

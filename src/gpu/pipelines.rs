@@ -4,13 +4,12 @@
 use std::collections::HashMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::Result;
-use crate::gpu::Gpu;
 use crate::gpu::plan::{Request, kernel_error};
+use crate::gpu::{Gpu, kept};
 
 /// What a pipeline is compiled from.
 #[derive(PartialEq, Eq, Hash)]
@@ -141,20 +140,10 @@ impl PipelineCache {
         let Some(bytes) = self.inner.get_data() else { return };
         let digest = digest(&bytes);
         let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-        if *saved != Some(digest) && self.write(&bytes, digest).is_ok() {
+        let file = [&digest.to_le_bytes(), bytes.as_slice()].concat();
+        if *saved != Some(digest) && kept::replace(&self.path, &file).is_ok() {
             *saved = Some(digest);
         }
-    }
-
-    /// Writes the file beside its place and renames it, since others may read it.
-    fn write(&self, bytes: &[u8], digest: u64) -> std::io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&digest.to_le_bytes())?;
-        file.write_all(bytes)?;
-        file.persist(&self.path)?;
-        Ok(())
     }
 }
 

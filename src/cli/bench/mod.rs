@@ -4,7 +4,7 @@ mod compare;
 mod kernels;
 mod passes;
 mod report;
-mod work;
+pub mod work;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,12 +12,12 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use bdlm::gpu::Gpu;
-use bdlm::model::{Checkpoint, Config, Dit, Family};
+use bdlm::model::{Config, Family};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::bench::report::Report;
-use crate::cli::model::{DeviceArgs, ModelArgs, progress_bar};
+use crate::cli::model::{DeviceArgs, ModelArgs, Shape};
 
 /// Time the model on this machine.
 #[derive(Args)]
@@ -60,14 +60,6 @@ pub struct Bench {
     device: DeviceArgs,
 }
 
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum Shape {
-    /// The published shape: 12 layers, 768 channels, vocabulary 50,258, block 16
-    Small,
-    /// The paper's tiny shape: 8 layers, 256 channels
-    Tiny,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// Denoising passes
@@ -94,21 +86,6 @@ fn print_json(report: &Report) -> Result<()> {
     let mut out = io::stdout().lock();
     serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
     Ok(writeln!(out)?)
-}
-
-impl Shape {
-    fn config(self) -> Result<Config> {
-        let (layers, channels, heads) = match self {
-            Shape::Small => (12, 768, 12),
-            Shape::Tiny => (8, 256, 8),
-        };
-        let json = serde_json::json!({
-            "model_type": "bd3lm", "block_size": 16, "vocab_size": 50258, "model_length": 1024,
-            "hidden_dim": channels, "cond_dim": 128, "n_blocks": layers, "n_heads": heads,
-            "cross_attn": true, "causal": false, "bos_token_id": 50256,
-        });
-        Ok(Config::from_json(json.to_string().as_bytes())?)
-    }
 }
 
 impl Bench {
@@ -193,15 +170,7 @@ impl Bench {
         let Some(shape) = self.random else {
             return self.model.load_for(gpu, self.device.weights, self.measures(Part::Text));
         };
-        let checkpoint = Checkpoint::random(&shape.config()?, 1);
-        let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
-        bar.set_message("making weights");
-        let dit = Dit::load(gpu, &checkpoint, self.device.weights.into(), &mut |done, all| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        })?;
-        bar.finish_and_clear();
-        Ok(Engine::new(dit, None))
+        Ok(Engine::new(shape.load(gpu, self.device.weights)?, None))
     }
 
     fn model_name(&self) -> String {

@@ -7,11 +7,10 @@ use crate::gpu::kernels::{
 };
 use crate::gpu::ops::flag;
 use crate::gpu::ops::network::{expect_whole, head_by_head, skipped};
-use crate::gpu::{DType, Gpu, KernelFamily, Memory, ROW_PAD, Recorder, Tensor, memory_bytes};
+use crate::gpu::{
+    DType, Gpu, KernelFamily, Memory, ROW_PAD, Recorder, Tensor, Tuning, memory_bytes,
+};
 
-/// Shares of the keys that a row's attention is split into: of 128 keys and more, as many for any
-/// batch, so that this does not change what a row's sums are.
-const SHARES: usize = 8;
 /// Rows beyond these keep a GPU busy unsplit.
 const MAX_SPLIT_ROWS: usize = 256;
 
@@ -58,7 +57,7 @@ fn partials_shape(
     rows: usize,
     (heads, head_width): (usize, usize),
 ) -> Option<[usize; 2]> {
-    let width = SHARES * heads * (head_width + 4);
+    let width = Tuning::MAX_SHARES * heads * (head_width + 4);
     kernels.is_for_gpus().then_some([rows.min(MAX_SPLIT_ROWS), width])
 }
 
@@ -77,7 +76,8 @@ impl Attention<'_> {
     /// Room for the shares of so many rows.
     fn partials_of(&self, rows: usize, width: usize) -> Option<&Tensor> {
         self.partials.filter(|partials| {
-            partials.dim(0) >= rows && partials.dim(1) == SHARES * (width + 4 * self.heads)
+            partials.dim(0) >= rows
+                && partials.dim(1) == Tuning::MAX_SHARES * (width + 4 * self.heads)
         })
     }
 }
@@ -123,14 +123,16 @@ impl Recorder<'_> {
         }
         overrides.extend([("GROUP", group as f64), lanes(128)]);
         let tiles = t / group * group.div_ceil(4);
-        let Some(partials) = rows.partials_of(t, c) else {
+        // As many shares for any batch: how many there are changes how a row's sums are rounded.
+        let shares = self.gpu().tuning().shares;
+        let Some(partials) = rows.partials_of(t, c).filter(|_| shares > 1) else {
             overrides.push(("SHARES", 1.0));
             return self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, 1]);
         };
-        overrides.push(("SHARES", SHARES as f64));
+        overrides.push(("SHARES", shares as f64));
         let bindings = [q, k_cache, v_cache, spans, partials];
-        self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, SHARES])?;
-        let overrides = [("C", c as f64), ("D", d as f64), ("SHARES", SHARES as f64)];
+        self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, shares])?;
+        let overrides = [("C", c as f64), ("D", d as f64), ("SHARES", shares as f64)];
         let workgroups = [(c / 4).div_ceil(64), t, 1];
         self.dispatch(&ATTENTION_MERGE, &overrides, &[partials, y], workgroups)
     }

@@ -1,0 +1,282 @@
+//! `bdlm tune`.
+
+use std::collections::HashSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, Tuning};
+use bdlm::sample::{Bench, Engine};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::cli::bench::work::likelihood;
+use crate::cli::check_interrupt;
+use crate::cli::files::shown;
+use crate::cli::model::{DeviceArgs, Shape, progress_bar};
+
+/// Measure which kernels are fastest on this machine, and use them from now on.
+///
+/// What is chosen is kept for the adapter and its driver, in `tuning.json` in the folder BDLM_CACHE
+/// (default: `bdlm` in the user's cache folder). `--kernels` and BDLM_KERNELS still overrule it.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  bdlm tune
+  bdlm tune --matrix-units --format json
+  bdlm tune --forget")]
+pub struct Tune {
+    /// Shape of the network to measure with, of generated weights
+    #[arg(long, value_enum, default_value = "small")]
+    shape: Shape,
+    /// Passes to time of each kind; the fastest counts
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    passes: usize,
+    /// Try matrix units too: they round activations to f16
+    #[arg(long)]
+    matrix_units: bool,
+    /// Forget what was chosen, and measure nothing
+    #[arg(long)]
+    forget: bool,
+    /// How to print it
+    #[arg(long, value_enum, default_value = "text")]
+    format: TuneFormat,
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum TuneFormat {
+    /// For people
+    Text,
+    /// One JSON object
+    Json,
+}
+
+/// Passes that are timed by block size: of 4, 8, 16, 32 and 64 rows.
+const BLOCK_SIZES: [usize; 3] = [4, 16, 32];
+/// Kernels so many times slower than others at the smallest pass are not measured further.
+const HOPELESS: f64 = 3.0;
+/// A choice must be so much faster, or it is noise.
+const GAIN: f64 = 1.03;
+
+/// What was measured, and chosen.
+#[derive(Serialize)]
+struct Report {
+    adapter: String,
+    driver: String,
+    candidates: Vec<Candidate>,
+    chosen: Tuning,
+    kept_in: PathBuf,
+}
+
+/// One choice and its times, the fastest of each kind.
+#[derive(Clone, Serialize)]
+struct Candidate {
+    #[serde(flatten)]
+    tuning: Tuning,
+    /// Of each block size, a denoising pass, then one that stores the block before as well.
+    pass_ms: Vec<[f64; 2]>,
+    /// One noise draw over the whole window.
+    likelihood_secs: Option<f64>,
+}
+
+impl Tune {
+    /// Runs the command.
+    pub fn run(self) -> Result<()> {
+        if self.passes == 0 {
+            bail!("--passes is 0, expected at least 1");
+        }
+        let options = self.device.options();
+        let folder = options.cache.clone();
+        let folder =
+            folder.context("BDLM_CACHE is empty: there is no folder to keep a choice in")?;
+        if self.forget {
+            let gpu = Gpu::request(&GpuOptions { cache: None, ..options })?;
+            let path = Tuning::forget(&folder, gpu.info())?;
+            let (name, path) = (&gpu.info().name, shown(&path));
+            return Ok(writeln!(io::stdout(), "{name} has no entry in {path} any more")?);
+        }
+        // Minutes are lost where nothing can be kept after all.
+        let writable = fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder));
+        writable.with_context(|| format!("{} cannot be written", shown(&folder)))?;
+        let report = self.measure(&options, &folder)?;
+        match self.format {
+            TuneFormat::Text => report.print(&mut io::stdout().lock()),
+            TuneFormat::Json => {
+                let mut out = io::stdout().lock();
+                serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
+                Ok(writeln!(out)?)
+            }
+        }
+    }
+
+    fn measure(&self, options: &GpuOptions, folder: &Path) -> Result<Report> {
+        // The first device tells the adapter, and fails where there is none.
+        let gpu = Gpu::request(options)?;
+        let (info, believed) = (gpu.info().clone(), gpu.kernels());
+        drop(gpu);
+        let mut search = Search { tune: self, options, tried: Vec::new(), best: None };
+        for kernels in self.families(believed) {
+            search.consider(Tuning::of(kernels), true)?;
+        }
+        let found = search.best().context("none of these kernels run on this adapter")?.tuning;
+        if is_for_gpus(found) {
+            for shares in [1, 2, 4] {
+                search.consider(Tuning { shares, ..found }, false)?;
+            }
+            let found = search.best().map_or(found, |best| best.tuning);
+            for few_rows in [4, 8, 16, 64] {
+                search.consider(Tuning { few_rows, ..found }, false)?;
+            }
+        }
+        let chosen = search.best().map_or(found, |best| best.tuning);
+        let kept_in = chosen.keep(folder, &info)?;
+        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
+        Ok(Report { adapter: info.name, driver, candidates: search.tried, chosen, kept_in })
+    }
+
+    /// What to try, the kernels that are in use first: others may be hopeless beside them.
+    fn families(&self, believed: KernelFamily) -> Vec<KernelFamily> {
+        let mut families = vec![believed];
+        if self.device.kernels.is_none() {
+            families.extend([KernelFamily::Outer, KernelFamily::Workgroup, KernelFamily::Plain]);
+            families.retain(|&kernels| kernels != KernelFamily::Cooperative);
+            families.extend(self.matrix_units.then_some(KernelFamily::Cooperative));
+        }
+        let mut seen = HashSet::new();
+        families.retain(|&kernels| seen.insert(kernels));
+        families
+    }
+
+    /// The fastest pass of each block size; of the first alone if that takes longer than `limit_ms`.
+    fn pass_ms(&self, engine: &Engine, limit_ms: f64) -> Result<Vec<[f64; 2]>> {
+        let [first, ..] = BLOCK_SIZES;
+        let probe = fastest(engine, first, self.passes.min(3))?;
+        if probe[0] > limit_ms {
+            return Ok(vec![probe]);
+        }
+        BLOCK_SIZES.into_iter().map(|size| fastest(engine, size, self.passes)).collect()
+    }
+}
+
+fn is_for_gpus(tuning: Tuning) -> bool {
+    matches!(tuning.kernels, KernelFamily::Workgroup | KernelFamily::Cooperative)
+}
+
+/// Milliseconds of a denoising pass after half a window, and of one that stores a block as well.
+fn fastest(engine: &Engine, block_size: usize, passes: usize) -> Result<[f64; 2]> {
+    let context = engine.dit().config().model_length / 2;
+    let times = pollster::block_on(Bench { block_size, context, passes }.run(engine.dit()))?;
+    check_interrupt()?;
+    Ok([&times.pass_ms, &times.fused_ms].map(|ms| ms.iter().copied().fold(f64::INFINITY, f64::min)))
+}
+
+/// A search for the fastest choice.
+struct Search<'a> {
+    tune: &'a Tune,
+    options: &'a GpuOptions,
+    tried: Vec<Candidate>,
+    /// Index of the fastest so far.
+    best: Option<usize>,
+}
+
+impl Search<'_> {
+    fn best(&self) -> Option<&Candidate> {
+        self.tried.get(self.best?)
+    }
+
+    /// Times a choice, a likelihood too if wanted, unless the adapter cannot run it.
+    fn consider(&mut self, tuning: Tuning, with_likelihood: bool) -> Result<()> {
+        let bar = progress_bar("{spinner} {msg}");
+        bar.set_message(format!("timing {}", words(tuning)));
+        bar.tick();
+        let (kernels, tuning_option) = (Some(tuning.kernels), Some(tuning));
+        let options = GpuOptions { kernels, tuning: tuning_option, ..self.options.clone() };
+        let gpu = match Gpu::request(&options) {
+            Err(bdlm::Error::NoDevice { .. }) if self.options.kernels.is_none() => return Ok(()),
+            gpu => gpu?,
+        };
+        let Tune { shape, device, .. } = self.tune;
+        let engine = Engine::new(shape.load(&gpu, device.weights)?, None);
+        let limit = self.best().and_then(|best| best.pass_ms.first());
+        let limit_ms = limit.map_or(f64::INFINITY, |ms| HOPELESS * ms[0]);
+        let pass_ms = self.tune.pass_ms(&engine, limit_ms)?;
+        let is_hopeless = pass_ms.len() < BLOCK_SIZES.len();
+        let likelihood_secs = match with_likelihood && !is_hopeless {
+            true => Some(likelihood(&engine, engine.dit().config().block_size, 1)?.secs),
+            false => None,
+        };
+        bar.finish_and_clear();
+        let found = Candidate { tuning, pass_ms, likelihood_secs };
+        if !is_hopeless && self.best().is_none_or(|best| found.gain_over(best) > GAIN) {
+            self.best = Some(self.tried.len());
+        }
+        self.tried.push(found);
+        Ok(())
+    }
+}
+
+impl Candidate {
+    /// How many times faster it is: the geometric mean over what was measured of both.
+    fn gain_over(&self, other: &Candidate) -> f64 {
+        let times = |of: &Candidate| of.pass_ms.as_flattened().to_vec();
+        let passes = times(other).into_iter().zip(times(self));
+        let pairs = passes.chain(other.likelihood_secs.zip(self.likelihood_secs));
+        let logarithms: Vec<f64> = pairs.map(|(other, own)| (other / own).ln()).collect();
+        (logarithms.iter().sum::<f64>() / logarithms.len().max(1) as f64).exp()
+    }
+
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        let Tuning { kernels, few_rows, shares } = self.tuning;
+        write!(out, "{:<12}", format!("{kernels:?}").to_lowercase())?;
+        match is_for_gpus(self.tuning) {
+            true => write!(out, "{few_rows:>5}{shares:>8}")?,
+            false => write!(out, "{:>5}{:>8}", "-", "-")?,
+        }
+        for i in 0..BLOCK_SIZES.len() {
+            let times = self.pass_ms.get(i).map_or("-".into(), |[pass, fused]| {
+                let digits = if *fused < 100.0 { 1 } else { 0 };
+                format!("{pass:.digits$} / {fused:.digits$}")
+            });
+            write!(out, "{times:>14}")?;
+        }
+        let likelihood = self.likelihood_secs.map_or("-".into(), |secs| format!("{secs:.2} s"));
+        writeln!(out, "{likelihood:>12}")?;
+        Ok(())
+    }
+}
+
+/// What a choice is, for people.
+fn words(tuning: Tuning) -> String {
+    let Tuning { kernels, few_rows, shares } = tuning;
+    let name = format!("{kernels:?}").to_lowercase();
+    match is_for_gpus(tuning) {
+        true => format!("{name}, few rows {few_rows}, shares {shares}"),
+        false => name,
+    }
+}
+
+impl Report {
+    fn print(&self, out: &mut impl Write) -> Result<()> {
+        let Report { adapter, driver, candidates, chosen, kept_in } = self;
+        writeln!(out, "{adapter}, {driver}\n")?;
+        write!(out, "{:<12}{:>5}{:>8}", "kernels", "rows", "shares")?;
+        for size in BLOCK_SIZES {
+            write!(out, "{:>14}", format!("block {size}, ms"))?;
+        }
+        writeln!(out, "{:>12}", "likelihood")?;
+        candidates.iter().try_for_each(|candidate| candidate.print(out))?;
+        writeln!(
+            out,
+            "\nms: a denoising pass after half a window / one that stores a block as well"
+        )?;
+        if candidates.iter().any(|candidate| is_for_gpus(candidate.tuning)) {
+            writeln!(out, "rows: products of up to so many go along the weights, others by tiles")?;
+            writeln!(out, "shares: of the keys that a block attends to, computed side by side")?;
+        }
+        let (chosen, path) = (words(*chosen), shown(kept_in));
+        writeln!(out, "\nchosen: {chosen}; kept in {path}")?;
+        Ok(())
+    }
+}

@@ -1,0 +1,115 @@
+//! Families of kernels, and which of them a device can run and is believed to run best.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gpu::texels::TEXTURE_WIDTH;
+use crate::gpu::units::MatrixUnits;
+use crate::gpu::{GpuOptions, Tuning};
+use crate::{Error, Result};
+
+/// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KernelFamily {
+    /// Outer products across a subgroup of exactly 8 lanes: software adapters (lavapipe).
+    Outer,
+    /// Workgroup memory, no subgroups: real GPUs.
+    Workgroup,
+    /// As workgroup, and matrix units for products of many rows with f16 or q8 weights, whose
+    /// activations they round to f16: a text may depend on the batch.
+    Cooperative,
+    /// Registers only, neither subgroups nor workgroup memory: any other software adapter.
+    Plain,
+}
+
+impl KernelFamily {
+    /// True for the families that use workgroup memory.
+    pub(crate) fn is_for_gpus(self) -> bool {
+        matches!(self, KernelFamily::Workgroup | KernelFamily::Cooperative)
+    }
+}
+
+/// What kernels are chosen by: of an adapter, or of a device.
+pub(crate) struct Traits {
+    pub(crate) info: wgpu::AdapterInfo,
+    pub(crate) features: wgpu::Features,
+    pub(crate) limits: wgpu::Limits,
+    /// None on the devices of host programs.
+    pub(crate) units: Option<MatrixUnits>,
+}
+
+impl Traits {
+    pub(crate) fn of_adapter(adapter: &wgpu::Adapter) -> Traits {
+        let (info, units) = (adapter.get_info(), MatrixUnits::of(adapter));
+        Traits { info, features: adapter.features(), limits: adapter.limits(), units }
+    }
+
+    pub(crate) fn of_device(device: &wgpu::Device) -> Traits {
+        let (info, units) = (device.adapter_info(), None);
+        Traits { info, features: device.features(), limits: device.limits(), units }
+    }
+
+    /// What to compute with.
+    ///
+    /// # Errors
+    /// [`Error::NoDevice`] if what is asked for cannot run.
+    pub(crate) fn choose(&self, options: &GpuOptions) -> Result<Tuning> {
+        let tuning = self.tuning(options);
+        match self.lacks(tuning.kernels) {
+            None => Ok(tuning),
+            Some(cause) => {
+                let (adapter, cause) = (self.info.name.clone(), cause.into());
+                Err(Error::NoDevice { adapter, cause })
+            }
+        }
+    }
+
+    /// What is asked for, else what was kept for the adapter, else what rules say of it.
+    pub(crate) fn tuning(&self, options: &GpuOptions) -> Tuning {
+        let kept = || {
+            let kept = Tuning::kept(options.cache.as_deref()?, &self.info)?;
+            self.lacks(kept.kernels).is_none().then_some(kept)
+        };
+        let measured = options.tuning.or_else(kept);
+        match (options.kernels, measured) {
+            (Some(kernels), Some(tuning)) if tuning.kernels == kernels => tuning,
+            (Some(kernels), _) => Tuning::of(kernels),
+            (None, Some(tuning)) => tuning,
+            (None, None) => Tuning::of(self.suited()),
+        }
+    }
+
+    fn suited(&self) -> KernelFamily {
+        let is_software = self.info.device_type == wgpu::DeviceType::Cpu;
+        match (is_software, self.lacks(KernelFamily::Outer)) {
+            (true, None) => KernelFamily::Outer,
+            (true, Some(_)) => KernelFamily::Plain,
+            (false, _) => KernelFamily::Workgroup,
+        }
+    }
+
+    /// Why kernels cannot run, if they cannot.
+    fn lacks(&self, kernels: KernelFamily) -> Option<&'static str> {
+        /// Of attention; no kernel that is needed has more.
+        const STORAGE_TEXTURES: u32 = 4;
+        let Traits { info, features, limits, units } = self;
+        let eight = info.subgroup_min_size == 8 && info.subgroup_max_size == 8;
+        let texels = limits.max_texture_dimension_2d >= TEXTURE_WIDTH
+            && limits.max_storage_textures_per_shader_stage >= STORAGE_TEXTURES;
+        match kernels {
+            KernelFamily::Outer
+                if !(eight && texels && features.contains(wgpu::Features::SUBGROUP)) =>
+            {
+                Some(
+                    "the outer-product kernels need subgroups of exactly 8 lanes, and storage \
+                     textures 4096 wide",
+                )
+            }
+            KernelFamily::Cooperative if units.is_none() => Some(
+                "the cooperative kernels need matrix units of side 16 or 8, f16 summed in f32, \
+                 subgroups of one size, and a device that bdlm requested (try another --kernels)",
+            ),
+            _ => None,
+        }
+    }
+}
