@@ -22,23 +22,19 @@ fn matmul_rows(
     var s6 = vec4(0.0);
     var s7 = vec4(0.0);
     for (var k8 = lane; k8 < K / 8u; k8 += LANES) {
-        let w0 = weights(column(tile.x, 0u), k8);
-        let w1 = weights(column(tile.x, 1u), k8);
-        let w2 = weights(column(tile.x, 2u), k8);
-        let w3 = weights(column(tile.x, 3u), k8);
-        let lo = mat4x4(w0.lo, w1.lo, w2.lo, w3.lo);
-        let hi = mat4x4(w0.hi, w1.hi, w2.hi, w3.hi);
+        let w = four_columns(tile.x, k8);
         let row = K / 4u;
         let i = m0 * row + 2u * k8;
-        s0 += x4(i) * lo + x4(i + 1u) * hi;
-        s1 += x4(i + row) * lo + x4(i + row + 1u) * hi;
-        s2 += x4(i + 2u * row) * lo + x4(i + 2u * row + 1u) * hi;
-        s3 += x4(i + 3u * row) * lo + x4(i + 3u * row + 1u) * hi;
-        s4 += x4(i + 4u * row) * lo + x4(i + 4u * row + 1u) * hi;
-        s5 += x4(i + 5u * row) * lo + x4(i + 5u * row + 1u) * hi;
-        s6 += x4(i + 6u * row) * lo + x4(i + 6u * row + 1u) * hi;
-        s7 += x4(i + 7u * row) * lo + x4(i + 7u * row + 1u) * hi;
+        s0 += times(given(0u, i), w);
+        s1 += times(given(1u, i + row), w);
+        s2 += times(given(2u, i + 2u * row), w);
+        s3 += times(given(3u, i + 3u * row), w);
+        s4 += times(given(4u, i + 4u * row), w);
+        s5 += times(given(5u, i + 5u * row), w);
+        s6 += times(given(6u, i + 6u * row), w);
+        s7 += times(given(7u, i + 7u * row), w);
     }
+    meet(lane);
     partial[lane] = s0;
     partial[LANES + lane] = s1;
     partial[2u * LANES + lane] = s2;
@@ -53,6 +49,24 @@ fn matmul_rows(
         for (var i = 0u; i < LANES; i++) {
             sum += partial[lane * LANES + i];
         }
-        store_columns(m0 + lane, tile.x, sum);
+        store_columns(m0 + lane, tile.x, ended(lane, sum));
     }
+}
+
+// Eight inputs of four columns.
+struct Columns {
+    lo: mat4x4<f32>,
+    hi: mat4x4<f32>,
+}
+
+fn four_columns(tile: u32, k8: u32) -> Columns {
+    let w0 = weighed(column(tile, 0u), k8, 0u);
+    let w1 = weighed(column(tile, 1u), k8, 1u);
+    let w2 = weighed(column(tile, 2u), k8, 2u);
+    let w3 = weighed(column(tile, 3u), k8, 3u);
+    return Columns(mat4x4(w0.lo, w1.lo, w2.lo, w3.lo), mat4x4(w0.hi, w1.hi, w2.hi, w3.hi));
+}
+
+fn times(x: Eight, w: Columns) -> vec4<f32> {
+    return x.lo * w.lo + x.hi * w.hi;
 }

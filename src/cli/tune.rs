@@ -129,6 +129,8 @@ impl Tune {
             for few_rows in [4, 8, 16, 64] {
                 search.consider(Tuning { few_rows, ..found }, false)?;
             }
+            let found = search.best().map_or(found, |best| best.tuning);
+            search.consider(Tuning { fused_norms: false, ..found }, false)?;
         }
         let chosen = search.best().map_or(found, |best| best.tuning);
         let kept_in = chosen.keep(folder, &info)?;
@@ -228,31 +230,33 @@ impl Candidate {
     }
 
     fn print(&self, out: &mut impl Write) -> Result<()> {
-        let Tuning { kernels, few_rows, shares } = self.tuning;
+        let Tuning { kernels, few_rows, shares, fused_norms } = self.tuning;
         write!(out, "{:<12}", format!("{kernels:?}").to_lowercase())?;
+        let norms = if fused_norms { "fused" } else { "apart" };
         match is_for_gpus(self.tuning) {
-            true => write!(out, "{few_rows:>5}{shares:>8}")?,
-            false => write!(out, "{:>5}{:>8}", "-", "-")?,
+            true => write!(out, "{few_rows:>4}{shares:>7}{norms:>6}")?,
+            false => write!(out, "{:>4}{:>7}{:>6}", "-", "-", "-")?,
         }
         for i in 0..BLOCK_SIZES.len() {
             let times = self.pass_ms.get(i).map_or("-".into(), |[pass, fused]| {
                 let digits = if *fused < 100.0 { 1 } else { 0 };
                 format!("{pass:.digits$} / {fused:.digits$}")
             });
-            write!(out, "{times:>14}")?;
+            write!(out, "{times:>13}")?;
         }
         let likelihood = self.likelihood_secs.map_or("-".into(), |secs| format!("{secs:.2} s"));
-        writeln!(out, "{likelihood:>12}")?;
+        writeln!(out, "{likelihood:>11}")?;
         Ok(())
     }
 }
 
 /// What a choice is, for people.
 fn words(tuning: Tuning) -> String {
-    let Tuning { kernels, few_rows, shares } = tuning;
+    let Tuning { kernels, few_rows, shares, fused_norms } = tuning;
     let name = format!("{kernels:?}").to_lowercase();
+    let norms = if fused_norms { "fused" } else { "apart" };
     match is_for_gpus(tuning) {
-        true => format!("{name}, few rows {few_rows}, shares {shares}"),
+        true => format!("{name}, rows {few_rows}, shares {shares}, norms {norms}"),
         false => name,
     }
 }
@@ -261,11 +265,11 @@ impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         let Report { adapter, driver, candidates, chosen, kept_in } = self;
         writeln!(out, "{adapter}, {driver}\n")?;
-        write!(out, "{:<12}{:>5}{:>8}", "kernels", "rows", "shares")?;
+        write!(out, "{:<12}{:>4}{:>7}{:>6}", "kernels", "rows", "shares", "norms")?;
         for size in BLOCK_SIZES {
-            write!(out, "{:>14}", format!("block {size}, ms"))?;
+            write!(out, "{:>13}", format!("block {size}, ms"))?;
         }
-        writeln!(out, "{:>12}", "likelihood")?;
+        writeln!(out, "{:>11}", "likelihood")?;
         candidates.iter().try_for_each(|candidate| candidate.print(out))?;
         writeln!(
             out,
@@ -274,6 +278,7 @@ impl Report {
         if candidates.iter().any(|candidate| is_for_gpus(candidate.tuning)) {
             writeln!(out, "rows: products of up to so many go along the weights, others by tiles")?;
             writeln!(out, "shares: of the keys that a block attends to, computed side by side")?;
+            writeln!(out, "norms: fused into the products behind them, or apart")?;
         }
         let (chosen, path) = (words(*chosen), shown(kept_in));
         writeln!(out, "\nchosen: {chosen}; kept in {path}")?;

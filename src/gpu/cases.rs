@@ -5,8 +5,8 @@ use half::f16;
 use crate::Result;
 use crate::gpu::panels::row_bytes;
 use crate::gpu::{
-    Attended, Attention, DType, DrawRows, Epilogue, Gpu, Modulation, Onto, PARTIAL_WORDS, Plan,
-    ROW_PAD, Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
+    Attended, Attention, DType, DrawRows, Epilogue, Gpu, Modulation, Norm, Onto, PARTIAL_WORDS,
+    Plan, ROW_PAD, Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
     partial_attention,
 };
 
@@ -167,7 +167,7 @@ impl Sizes {
         let y = Tensor::multiplied(gpu, "y", &[rows, c])?;
         let mut r = Recorder::new(gpu);
         for _ in 0..DISPATCHES {
-            r.norm(&x, &weight, modulation, [0, c], &y)?;
+            r.norm(Norm { x: &x, weight: &weight, modulation, at: [0, c], y: &y })?;
         }
         Case::new(counted(rows), 8 * rows * c, 8 * rows * c, DISPATCHES, r)
     }

@@ -7,7 +7,7 @@ use crate::gpu::{DType, Gpu, KernelFamily, Memory};
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
     ($name:literal $(, $part:literal)*) => { kernel!(in "", $name $(, $part)*) };
-    (in $variant:literal, $name:literal $(, $part:expr)*) => {
+    (in $variant:expr, $name:literal $(, $part:expr)*) => {
         KernelSource {
             name: $name,
             variant: $variant,
@@ -50,12 +50,14 @@ macro_rules! variants {
 /// part that is joined.
 macro_rules! product {
     ($name:literal) => { product!(in "", $name,) };
-    ($name:literal, $joined:literal) => { product!(in $joined, $name, $joined) };
-    (in $variant:literal, $name:literal, $($joined:literal)?) => {
+    ($name:literal, $first:literal $(, $joined:literal)*) => {
+        product!(in $first, $name, $first $(, $joined)*)
+    };
+    (in $variant:literal, $name:literal, $($joined:literal),*) => {
         kernel!(
             in $variant,
             $name
-            $(, $joined)?,
+            $(, $joined)*,
             "bias",
             "matmul",
             "weights",
@@ -88,6 +90,22 @@ macro_rules! outer {
     };
 }
 
+/// A product of few rows on GPUs, by what becomes of its sums.
+struct RowsProduct {
+    matrix: KernelSource,
+    /// Queries, keys and values.
+    qkv: KernelSource,
+}
+
+macro_rules! rows_qkv {
+    ($rows:literal) => {
+        kernel!(
+            in concat!("qkv, ", $rows), "matmul_rows", $rows, "bias", "qkv_rows", "weights",
+            "weights_buffer", "input_buffer"
+        )
+    };
+}
+
 /// Every kernel; tests validate each.
 pub static KERNELS: &[&KernelSource] = &[
     &EMBEDDING.buffer,
@@ -104,8 +122,10 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_OUTER16.matrix.texels,
     &MATMUL_OUTER16.qkv,
     &MATMUL_PLAIN,
-    &MATMUL_ROWS,
-    &MATMUL_ROWS_QKV,
+    &MATMUL_ROWS.matrix,
+    &MATMUL_ROWS.qkv,
+    &MATMUL_ROWS_NORMED.matrix,
+    &MATMUL_ROWS_NORMED.qkv,
     &MATMUL_TILED,
     &MATMUL_COOPERATIVE[0],
     &MATMUL_COOPERATIVE[1],
@@ -133,10 +153,15 @@ static MATMUL_OUTER4: OuterProduct = outer!("matmul_outer4");
 static MATMUL_OUTER8: OuterProduct = outer!("matmul_outer8");
 static MATMUL_OUTER16: OuterProduct = outer!("matmul_outer16");
 static MATMUL_PLAIN: KernelSource = product!("matmul_plain");
-static MATMUL_ROWS: KernelSource = product!("matmul_rows", "rows");
-/// Ends queries, keys and values.
-static MATMUL_ROWS_QKV: KernelSource =
-    kernel!("matmul_rows", "bias", "qkv_rows", "weights", "weights_buffer", "input_buffer");
+static MATMUL_ROWS: RowsProduct = RowsProduct {
+    matrix: product!("matmul_rows", "rows_given", "rows"),
+    qkv: rows_qkv!("rows_given"),
+};
+/// Of rows that are normalised on the way.
+static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
+    matrix: product!("matmul_rows", "rows_normed", "rows"),
+    qkv: rows_qkv!("rows_normed"),
+};
 static MATMUL_TILED: KernelSource = product!("matmul_tiled");
 /// For units of 8 and of 16.
 static MATMUL_COOPERATIVE: [KernelSource; 2] =
@@ -204,15 +229,15 @@ pub(crate) fn matmul_tiling(
         (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),
         (KernelFamily::Outer, _) => outer(&MATMUL_OUTER16, 16),
         (KernelFamily::Plain, _) => other(&MATMUL_PLAIN, 4, 32),
-        (family, _) if family.is_for_gpus() && is_few => other(&MATMUL_ROWS, 8, 4),
+        (family, _) if family.is_for_gpus() && is_few => other(&MATMUL_ROWS.matrix, 8, 4),
         (_, _) => other(&MATMUL_TILED, 64, 64),
     }
 }
 
 /// The product that ends queries, keys and values of heads of that width at once, where there is
 /// one. Outer products have one for heads as wide as their wide tiles and rows that fill these (up
-/// to four do, whatever their number), on devices that can bind five storage textures; GPUs for up
-/// to 32 rows.
+/// to four do, whatever their number), on devices that can bind five storage textures; GPUs for few
+/// rows.
 pub(crate) fn qkv_tiling(
     gpu: &Gpu,
     rows: usize,
@@ -230,11 +255,23 @@ pub(crate) fn qkv_tiling(
         (KernelFamily::Outer, _) => &MATMUL_OUTER16.qkv,
         (family, 8) if family.is_for_gpus() => {
             tiling.overrides.push(("ROWS", rows as f64));
-            &MATMUL_ROWS_QKV
+            &MATMUL_ROWS.qkv
         }
         _ => return None,
     };
     Some(tiling)
+}
+
+/// The kernel that does a tiling's work on rows that it normalises on the way, where there is one
+/// and the device can bind all of it.
+pub(crate) fn normed_kernel(gpu: &Gpu, tiling: &Tiling) -> Option<&'static KernelSource> {
+    let limit = gpu.device().limits().max_storage_buffers_per_shader_stage;
+    let (kernel, buffers) = match tiling.kernel.variant {
+        variant if variant == MATMUL_ROWS.matrix.variant => (&MATMUL_ROWS_NORMED.matrix, 7),
+        variant if variant == MATMUL_ROWS.qkv.variant => (&MATMUL_ROWS_NORMED.qkv, 10),
+        _ => return None,
+    };
+    (gpu.tuning().fused_norms && buffers <= limit).then_some(kernel)
 }
 
 /// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that a workgroup of

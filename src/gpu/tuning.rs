@@ -19,6 +19,8 @@ pub struct Tuning {
     pub few_rows: usize,
     /// On GPUs, shares that the keys of a block's rows are split into: 1 to [`Tuning::MAX_SHARES`].
     pub shares: usize,
+    /// On GPUs, whether products of few rows normalise them on the way.
+    pub fused_norms: bool,
 }
 
 impl Tuning {
@@ -27,7 +29,7 @@ impl Tuning {
 
     /// What these kernels are believed to do best with.
     pub fn of(kernels: KernelFamily) -> Tuning {
-        Tuning { kernels, few_rows: 32, shares: Tuning::MAX_SHARES }
+        Tuning { kernels, few_rows: 32, shares: Tuning::MAX_SHARES, fused_norms: true }
     }
 
     /// What an adapter is used with: what the folder keeps for it, or what is believed to suit it.

@@ -1,7 +1,8 @@
 //! The network: a diffusion transformer over rows of tokens, or a GPT-2. Records its passes. Knows neither blocks nor samples: which row sees what is written in the rows.
 
 use crate::gpu::{
-    Attended, DType, Epilogue, Gpu, Modulation, Onto, Recorder, Sequences, Tensor, Weight,
+    Attended, DType, Epilogue, Gpu, Modulation, Norm, Onto, Recorder, Rows, Sequences, Tensor,
+    Weight,
 };
 use crate::model::Config;
 use crate::model::conditioning::SigmaMap;
@@ -146,13 +147,15 @@ impl Dit {
         }
         for (i, (layer, kv)) in self.layers.iter().zip(pass.cache.layers()).enumerate() {
             let m = self.modulation(r, &layer.adaln, pass, i)?;
-            r.norm(x, &layer.norm1, m, [SHIFT1 * c, SCALE1 * c], y)?;
+            let norm = |weight, at: [usize; 2]| {
+                Rows::Normed(Norm { x, weight, modulation: m, at: at.map(|at| at * c), y })
+            };
             let to = Attended { angles, slots, q, cache: kv };
-            r.qkv(y, (&layer.qkv, &layer.qkv_bias), qkv, to)?;
+            r.qkv(norm(&layer.norm1, [SHIFT1, SCALE1]), (&layer.qkv, &layer.qkv_bias), qkv, to)?;
             r.attention(pass.attention(kv), y)?;
             r.matmul(y, &layer.out, &layer.out_bias, self.residual(m, GATE1), x)?;
-            r.norm(x, &layer.norm2, m, [SHIFT2 * c, SCALE2 * c], y)?;
-            r.matmul(y, &layer.up, &layer.up_bias, Epilogue::Gelu, hidden)?;
+            let rows = norm(&layer.norm2, [SHIFT2, SCALE2]);
+            r.matmul(rows, &layer.up, &layer.up_bias, Epilogue::Gelu, hidden)?;
             r.matmul(hidden, &layer.down, &layer.down_bias, self.residual(m, GATE2), x)?;
         }
         Ok(())
@@ -173,7 +176,8 @@ impl Dit {
     ) -> Result<()> {
         let m = self.modulation(r, &self.last.adaln, pass, self.layers.len())?;
         let y = pass.y.rows(0, x.dim(0))?;
-        r.norm(x, &self.last.norm, m, [0, self.config.hidden_dim], &y)
+        let at = [0, self.config.hidden_dim];
+        r.norm(Norm { x, weight: &self.last.norm, modulation: m, at, y: &y })
     }
 
     /// Records the head: logits of rows `from ..` of the final norm's output.

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod network;
+mod norm;
 mod sampling;
 mod scoring;
 

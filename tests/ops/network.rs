@@ -1,4 +1,4 @@
-//! Embedding, norm, matrix products, rotary, attention.
+//! Embedding, matrix products, rotary, attention.
 
 use bdlm::gpu::{
     Attended, Attention, DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder,
@@ -10,7 +10,7 @@ use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::{Random, multiplied, read, run, upload, words};
 
 /// A weight on the device, and its numbers as they are held there.
-fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, Vec<f32>) {
+pub fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, Vec<f32>) {
     let held = match dtype {
         DType::F16 => data.iter().map(|&x| f16::from_f32(x).into()).collect(),
         DType::Q8 => twins::q8(data, shape[1]),
@@ -25,7 +25,7 @@ fn rounded(numbers: &[f32]) -> Vec<f32> {
 }
 
 const CACHES: [DType; 2] = [DType::F32, DType::F16];
-const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
+pub const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
 
 #[test]
 fn embedding() {
@@ -45,33 +45,6 @@ fn embedding() {
             run(&gpu, |r| r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Rows, &x).unwrap());
             let twice: Vec<f32> = wanted.iter().map(|x| 2.0 * x).collect();
             assert_eq!(read::<f32>(&gpu, &x), twice, "added to what is there");
-        }
-    }
-}
-
-#[test]
-fn norm() {
-    for gpu in gpus() {
-        for (t, c) in [(1, 8), (7, 24), (64, 96), (5, 768)] {
-            let mut random = Random(c as u64);
-            let sequences = Sequences { rows: 2, count: 3 };
-            let (x, weight) = (random.numbers(t * c), random.numbers(c));
-            let m = random.numbers(3 * 6 * c);
-            let y = Tensor::multiplied(&gpu, "y", &[t, c]).unwrap();
-            let tensor = &upload(&gpu, &[3, 6 * c], &m);
-            run(&gpu, |r| {
-                let (x, weight) = (upload(&gpu, &[t, c], &x), upload(&gpu, &[c], &weight));
-                let modulation = Modulation { tensor, sequences };
-                r.norm(&x, &weight, modulation, [3 * c, 4 * c], &y).unwrap();
-            });
-            let wanted: Vec<f32> = (0..t)
-                .flat_map(|i| {
-                    let m = &m[i / 2 % 3 * 6 * c..];
-                    let row = &x[i * c..(i + 1) * c];
-                    twins::norm(row, &weight, &m[3 * c..4 * c], &m[4 * c..5 * c])
-                })
-                .collect();
-            check(&read(&gpu, &y), &wanted, OP).unwrap();
         }
     }
 }

@@ -2,11 +2,13 @@
 
 mod attention;
 mod network;
+mod norm;
 mod sampling;
 mod scoring;
 
 pub use attention::{Attention, partial_attention, partial_attention_bytes};
 pub use network::{Attended, Epilogue, Modulation, Onto, Sequences};
+pub use norm::{Norm, Rows};
 pub use sampling::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
 };

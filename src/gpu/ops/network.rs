@@ -1,7 +1,8 @@
-//! The network's kernels but for attention: embedding, norm, matrix products, rotary.
+//! The network's kernels but for norm and attention: embedding, matrix products, rotary.
 
-use crate::gpu::kernels::{EMBEDDING, NORM, ROTARY, matmul_tiling, qkv_tiling};
+use crate::gpu::kernels::{EMBEDDING, ROTARY, matmul_tiling, qkv_tiling};
 use crate::gpu::ops::flag;
+use crate::gpu::ops::norm::Rows;
 use crate::gpu::panels::Q8_GROUP;
 use crate::gpu::{DType, Memory, Part, Recorder, Tensor, Weight};
 use crate::{Error, Result};
@@ -109,56 +110,24 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    /// `y = LN(x) * weight * (1 + scale) + shift`.
-    ///
-    /// # Shapes
-    /// x and y `[T, C]`, weight `[C]`; `at` are the first columns of shift and scale.
-    /// # Errors
-    /// [`crate::Error::Shape`].
-    pub fn norm(
-        &mut self,
-        x: &Tensor,
-        weight: &Tensor,
-        modulation: Modulation<'_>,
-        at: [usize; 2],
-        y: &Tensor,
-    ) -> Result<()> {
-        let (t, c) = (x.dim(0), x.dim(1));
-        weight.expect(&[c])?;
-        y.expect(&[t, c])?;
-        let Modulation { tensor, sequences } = modulation;
-        tensor.expect(&[sequences.count, at[0].max(at[1]).max(tensor.dim(1) - c) + c])?;
-        let mut overrides = vec![
-            ("C", c as f64),
-            ("SEQ_ROWS", sequences.rows as f64),
-            ("SEQS", sequences.count as f64),
-            ("STRIDE", tensor.dim(1) as f64),
-            ("SHIFT_AT", at[0] as f64),
-            ("SCALE_AT", at[1] as f64),
-            ("LANES", self.lanes()),
-        ];
-        overrides.extend(skipped("Y_SKIPPED", y));
-        self.dispatch(NORM.of(y.memory()), &overrides, &[x, weight, tensor, y], [t, 1, 1])
-    }
-
     /// `y = epilogue(x w^T + bias)`, in as many dispatches as the weight has parts.
     ///
     /// # Shapes
-    /// x `[T, K]`, made by [`Tensor::multiplied`]; w `[N, K]`, bias `[N]` or longer; y `[T, N]` or
+    /// Rows `[T, K]`; w `[N, K]`, bias `[N]` or longer; y `[T, N]` or
     /// wider, a multiple of 4: what comes behind column N is lost.
     /// # Errors
     /// [`crate::Error::Shape`]; [`crate::Error::Kernel`] if x lies in other memory, or the sums are
     /// added to texels.
-    pub fn matmul(
+    pub fn matmul<'a>(
         &mut self,
-        x: &Tensor,
+        rows: impl Into<Rows<'a>>,
         w: &Weight,
         bias: &Tensor,
         epilogue: Epilogue<'_>,
         y: &Tensor,
     ) -> Result<()> {
-        let ([n, k], t) = (w.shape(), x.dim(0));
-        x.expect(&[t, k])?;
+        let (rows, [n, k]) = (rows.into(), w.shape());
+        let t = rows.count();
         y.expect(&[t, y.dim(1).max(n).next_multiple_of(4)])?;
         bias.expect(&[bias.dim(0).max(n)])?;
         let adds = matches!(epilogue, Epilogue::Residual | Epilogue::GatedResidual(..));
@@ -175,8 +144,10 @@ impl Recorder<'_> {
             _ => (bias, Sequences::SHARED, 0),
         };
         let tiling = matmul_tiling(self.gpu(), t, (w.shape(), w.dtype()), y.memory());
+        let read = self.read(rows, &tiling)?;
+        read.x.expect(&[t, k])?;
         for part in w.parts() {
-            expect_memory("matmul", x, part.table.memory())?;
+            expect_memory("matmul", read.x, part.table.memory())?;
             let columns = part.table.dim(0);
             let part_bias = bias.rows(part.first, columns)?;
             let mut overrides = vec![
@@ -193,10 +164,11 @@ impl Recorder<'_> {
             ];
             overrides.extend(weights_overrides(w, part));
             overrides.extend(&tiling.overrides);
-            overrides.extend(skipped("X_SKIPPED", x).into_iter().chain(skipped("Y_SKIPPED", y)));
+            overrides.extend(read.overrides().chain(skipped("Y_SKIPPED", y)));
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
-            let bindings = [&part.table, x, &part_bias, gate, y];
-            self.dispatch(tiling.kernel, &overrides, &bindings, workgroups)?;
+            let mut bindings = vec![&part.table, read.x, &part_bias, gate, y];
+            bindings.extend(read.bindings());
+            self.dispatch(read.kernel, &overrides, &bindings, workgroups)?;
         }
         Ok(())
     }
@@ -205,12 +177,12 @@ impl Recorder<'_> {
     /// most shapes one dispatch does both, and leaves `qkv` as it was.
     ///
     /// # Shapes
-    /// x `[T, C]`, w `[3C, C]`, bias `[3C]`, and those of [`Recorder::rotary`].
+    /// Rows `[T, C]`, w `[3C, C]`, bias `[3C]`, and those of [`Recorder::rotary`].
     /// # Errors
     /// As [`Recorder::matmul`] and [`Recorder::rotary`].
-    pub fn qkv(
+    pub fn qkv<'a>(
         &mut self,
-        x: &Tensor,
+        rows: impl Into<Rows<'a>>,
         (w, bias): (&Weight, &Tensor),
         qkv: &Tensor,
         to: Attended<'_>,
@@ -218,25 +190,27 @@ impl Recorder<'_> {
         let (t, c, d) = to.expect()?;
         let fused = qkv_tiling(self.gpu(), t, (w.shape(), w.dtype()), d);
         let (Some(tiling), [part]) = (fused, w.parts()) else {
-            self.matmul(x, w, bias, Epilogue::Store, qkv)?;
+            self.matmul(rows, w, bias, Epilogue::Store, qkv)?;
             return self.rotary(qkv, to);
         };
-        x.expect(&[t, c])?;
+        let read = self.read(rows.into(), &tiling)?;
+        read.x.expect(&[t, c])?;
         bias.expect(&[3 * c])?;
-        expect_memory("matmul", x, part.table.memory())?;
+        expect_memory("matmul", read.x, part.table.memory())?;
         let Attended { angles, slots, q, cache: [k_cache, v_cache] } = to;
         let mut overrides = vec![("N", 3.0 * c as f64), ("C", c as f64), ("D", d as f64)];
         overrides.push(("CACHE_F16", flag(k_cache.dtype() == DType::F16)));
         overrides.extend(weights_overrides(w, part));
         overrides.extend(&tiling.overrides);
-        overrides.extend(skipped("X_SKIPPED", x).into_iter().chain(head_by_head(k_cache)));
-        let mut bindings = vec![&part.table, x, bias];
+        overrides.extend(read.overrides().chain(head_by_head(k_cache)));
+        let mut bindings = vec![&part.table, read.x, bias];
         bindings.extend(match q.memory() {
             Memory::Texels => [q, k_cache, v_cache, angles, slots],
             Memory::Buffer => [angles, slots, q, k_cache, v_cache],
         });
+        bindings.extend(read.bindings());
         let workgroups = [3 * c / tiling.columns, t.div_ceil(tiling.rows), 1];
-        self.dispatch(tiling.kernel, &overrides, &bindings, workgroups)
+        self.dispatch(read.kernel, &overrides, &bindings, workgroups)
     }
 
     /// Rotates q and k by their rows' angles; k and v go to the rows' cache slots.
