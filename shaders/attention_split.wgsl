@@ -51,14 +51,14 @@ fn attention_split(
     var d = a;
     for (var at = group.z * share; at < end; at += LANES) {
         let key = min(at + lane, end - 1u);
-        let products = products(cached(head, slot(key, places)));
+        let found = products(cached(head, slot(key, places)));
         let visible = vec4(
             sees(spans[t0], key, places),
             sees(spans[t0 + min(1u, rows - 1u)], key, places),
             sees(spans[t0 + min(2u, rows - 1u)], key, places),
             sees(spans[t0 + rows - 1u], key, places),
         );
-        let score = select(vec4(NEVER), products, visible & vec4(at + lane < end));
+        let score = select(vec4(NEVER), found, visible & vec4(at + lane < end));
         scores[lane] = score;
         slots[lane] = slot(key, places);
         workgroupBarrier();
@@ -79,11 +79,11 @@ fn attention_split(
         d = scaled(d, fade.w);
         for (var i = lane / (D / 8u); i < LANES; i += LANES / (D / 8u)) {
             let v = value8(cached(head, slots[i]) + channels);
-            let p = scores[i];
-            a = Eight(a.lo + p.x * v.lo, a.hi + p.x * v.hi);
-            b = Eight(b.lo + p.y * v.lo, b.hi + p.y * v.hi);
-            c = Eight(c.lo + p.z * v.lo, c.hi + p.z * v.hi);
-            d = Eight(d.lo + p.w * v.lo, d.hi + p.w * v.hi);
+            let by = scores[i];
+            a = Eight(a.lo + by.x * v.lo, a.hi + by.x * v.hi);
+            b = Eight(b.lo + by.y * v.lo, b.hi + by.y * v.hi);
+            c = Eight(c.lo + by.z * v.lo, c.hi + by.z * v.hi);
+            d = Eight(d.lo + by.w * v.lo, d.hi + by.w * v.hi);
         }
         workgroupBarrier();
     }

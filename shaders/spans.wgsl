@@ -29,9 +29,9 @@ fn slot(i: u32, places: vec4<u32>) -> u32 {
 }
 
 // Whether a row with these spans sees key i.
-fn sees(spans: vec4<u32>, i: u32, places: vec4<u32>) -> bool {
+fn sees(seen: vec4<u32>, i: u32, places: vec4<u32>) -> bool {
     let at = slot(i, places);
-    let first = at >= spans.x && at < spans.y;
-    let second = at >= spans.z && at < spans.w;
+    let first = at >= seen.x && at < seen.y;
+    let second = at >= seen.z && at < seen.w;
     return i < places.w && select(second, first, i < places.z);
 }

@@ -12,12 +12,14 @@
 //!
 //! # Invariants
 //! - Only `gpu/device.rs` asks for a device; a host program can hand over its own with
-//!   [`gpu::Gpu::adopt`]. Only `gpu/plan.rs` creates pipelines and bind groups.
+//!   [`gpu::Gpu::adopt`]. Only `gpu/pipelines.rs` creates pipelines, and only
+//!   `gpu/plan.rs` bind groups.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
 //! - The library never prints, never spawns a thread, never panics on input.
 //! - Opened cells and emitted text never change; a sample that falls into repetition is taken
 //!   back by an event that says so ([`event::Event::Retract`]).
-//! - The same seed gives the same text whatever the batch, and whether anyone watches.
+//! - The same seed gives the same text whatever the batch, and whether anyone watches. Kernels for
+//!   GPUs round sums by the number of rows: there a batch can turn a draw that is as good as a tie.
 //!
 //! # What this crate does not provide
 //! Training, models of other kinds, an async runtime, a server.

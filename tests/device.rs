@@ -68,7 +68,10 @@ fn what_the_driver_compiled_is_kept_and_what_is_damaged_is_made_anew() {
     for damaged in [&whole[..7], &whole[..whole.len() - 1], &[whole.as_slice(), &[0]].concat()] {
         std::fs::write(file, damaged).unwrap();
         assert_eq!(ids(&kept().unwrap()), wanted);
-        assert_eq!(std::fs::read(file).unwrap(), whole, "{} bytes were kept", damaged.len());
+        let anew = std::fs::read(file).unwrap();
+        assert_ne!(anew, damaged, "what is damaged is replaced");
+        assert_eq!(ids(&kept().unwrap()), wanted);
+        assert_eq!(std::fs::read(file).unwrap(), anew, "what is whole is read");
     }
     // Where nothing can be written nothing is kept.
     let cache = Some(file.join("below a file"));
@@ -105,10 +108,20 @@ fn a_choice_that_was_kept_is_used_where_it_can_be() {
     let (device, queue) = host_device(wgpu::Features::empty()).unwrap();
     let adopted = Gpu::adopt(device, queue, &options(None)).unwrap();
     assert_ne!(adopted.kernels(), KernelFamily::Cooperative);
-    Tuning { shares: 0, ..chosen }.keep(folder.path(), own.info()).unwrap();
-    assert_eq!(used(None), believed);
+    for unsound in [Tuning { shares: 9, ..chosen }, Tuning { few_rows: 65, ..chosen }] {
+        unsound.keep(folder.path(), own.info()).unwrap();
+        assert_eq!(used(None), believed);
+        let options = GpuOptions { tuning: Some(unsound), ..GpuOptions::default() };
+        let refused = Gpu::request(&options).unwrap_err().to_string();
+        assert!(refused.contains("the tuning's"), "{refused}");
+    }
     std::fs::write(&file, "{").unwrap();
     assert_eq!(used(None), believed);
+    // What another version wrote for another adapter is none of ours.
+    std::fs::write(&file, r#"{"another": {"kernels": "of the future"}}"#).unwrap();
+    chosen.keep(folder.path(), own.info()).unwrap();
+    assert_eq!(used(None), chosen);
+    assert!(std::fs::read_to_string(&file).unwrap().contains("of the future"));
 
     chosen.keep(folder.path(), own.info()).unwrap();
     Tuning::forget(folder.path(), own.info()).unwrap();

@@ -1,8 +1,8 @@
 //! What the worker thread drives: the engine of the library, or what a test puts in its place.
 
-use bdlm::event::Event;
 use std::path::PathBuf;
 
+use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
 use bdlm::model::{Config, Family};
@@ -128,7 +128,8 @@ pub struct EngineBackend {
 }
 
 impl EngineBackend {
-    /// An engine that keeps what the driver compiled in the user's cache folder.
+    /// An engine that keeps what the driver compiled in the user's cache folder, and computes as
+    /// `bdlm tune` chose there.
     pub fn with_user_cache() -> EngineBackend {
         EngineBackend { cache: GpuOptions::user_cache(), ..EngineBackend::default() }
     }

@@ -12,7 +12,8 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::model::{DeviceArgs, ModelArgs};
-use crate::cli::present::bytes;
+use crate::cli::present::{bytes, driver};
+use crate::cli::print_json;
 
 /// Show the adapters of this machine, a model's shape, and the memory it needs.
 #[derive(Args)]
@@ -104,23 +105,22 @@ impl Info {
             config,
         };
         let report = Report { adapters, model, memory };
-        let mut out = io::stdout().lock();
-        if self.format == InfoFormat::Json {
-            serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
-            return Ok(writeln!(out)?);
+        match self.format {
+            InfoFormat::Text => report.print(&mut io::stdout().lock(), self.batch),
+            InfoFormat::Json => print_json(&report),
         }
-        report.print(&mut out, self.batch)
     }
 }
 
 fn describe(adapter: &wgpu::Adapter, cache: Option<&Path>) -> Adapter {
     let (info, features, limits) = (adapter.get_info(), adapter.features(), adapter.limits());
+    let (suited, kept) = Tuning::for_adapter(adapter, cache);
     Adapter {
-        kernels: Tuning::for_adapter(adapter, cache).kernels,
-        tuned: cache.and_then(|cache| Tuning::kept(cache, &info)).is_some(),
+        kernels: kept.unwrap_or(suited).kernels,
+        tuned: kept.is_some(),
         kind: format!("{:?}", info.device_type),
         backend: info.backend.to_string(),
-        driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
+        driver: driver(&info),
         subgroup_sizes: [info.subgroup_min_size, info.subgroup_max_size],
         name: info.name,
         subgroups: features.contains(wgpu::Features::SUBGROUP),
@@ -160,7 +160,7 @@ impl Adapter {
     fn print(&self, out: &mut impl Write, index: usize) -> Result<()> {
         let Adapter { name, kind, backend, driver, kernels, .. } = self;
         let yes = |on: bool| if on { "yes" } else { "no" };
-        let mut kernels = format!("{kernels:?}").to_lowercase();
+        let mut kernels = kernels.to_string();
         if self.tuned {
             kernels += " (chosen by bdlm tune)";
         }

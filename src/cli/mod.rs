@@ -149,6 +149,13 @@ fn note(words: &str) {
     let _ = writeln!(io::stderr(), "{words}");
 }
 
+/// Prints one JSON object on stdout.
+fn print_json(report: &impl serde::Serialize) -> Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
 /// Drivers of software adapters complain on stderr when no runtime folder is set, as for root in
 /// a container.
 #[allow(clippy::disallowed_methods, reason = "the process's own environment; no file is written")]

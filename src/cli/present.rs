@@ -116,6 +116,11 @@ pub fn kernel_table(times: &[KernelTime]) -> String {
     table + &format!("{:<22}{:>11}{total:>12.2}", "all", "")
 }
 
+/// The driver of an adapter, with its version.
+pub fn driver(info: &wgpu::AdapterInfo) -> String {
+    format!("{} {}", info.driver, info.driver_info).trim().into()
+}
+
 /// Bytes for people.
 pub fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()

@@ -12,14 +12,16 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use crate::cli::bench::work::likelihood;
-use crate::cli::check_interrupt;
 use crate::cli::files::shown;
 use crate::cli::model::{DeviceArgs, Shape, progress_bar};
+use crate::cli::present::driver;
+use crate::cli::{Interrupted, check_interrupt, print_json};
 
 /// Measure which kernels are fastest on this machine, and use them from now on.
 ///
 /// What is chosen is kept for the adapter and its driver, in `tuning.json` in the folder BDLM_CACHE
-/// (default: `bdlm` in the user's cache folder). `--kernels` and BDLM_KERNELS still overrule it.
+/// (default: `bdlm` in the user's cache folder). `--kernels` and BDLM_KERNELS still overrule it, and
+/// here they restrict what is tried.
 #[derive(Args)]
 #[command(after_help = "Examples:
   bdlm tune
@@ -79,6 +81,9 @@ struct Candidate {
     pass_ms: Vec<[f64; 2]>,
     /// One noise draw over the whole window.
     likelihood_secs: Option<f64>,
+    /// Why it was not measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 impl Tune {
@@ -89,13 +94,10 @@ impl Tune {
         }
         let options = self.device.options();
         let folder = options.cache.clone();
-        let folder =
-            folder.context("BDLM_CACHE is empty: there is no folder to keep a choice in")?;
+        let folder = folder
+            .context("there is no folder to keep a choice in: set BDLM_CACHE to the path of one")?;
         if self.forget {
-            let gpu = Gpu::request(&GpuOptions { cache: None, ..options })?;
-            let path = Tuning::forget(&folder, gpu.info())?;
-            let (name, path) = (&gpu.info().name, shown(&path));
-            return Ok(writeln!(io::stdout(), "{name} has no entry in {path} any more")?);
+            return self.forget(&options, &folder);
         }
         // Minutes are lost where nothing can be kept after all.
         let writable = fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder));
@@ -103,10 +105,22 @@ impl Tune {
         let report = self.measure(&options, &folder)?;
         match self.format {
             TuneFormat::Text => report.print(&mut io::stdout().lock()),
+            TuneFormat::Json => print_json(&report),
+        }
+    }
+
+    fn forget(&self, options: &GpuOptions, folder: &Path) -> Result<()> {
+        // Any kernels do to learn the adapter.
+        let gpu = Gpu::request(&GpuOptions { cache: None, kernels: None, ..options.clone() })?;
+        let path = Tuning::forget(folder, gpu.info())?;
+        let adapter = &gpu.info().name;
+        match self.format {
+            TuneFormat::Text => {
+                let path = shown(&path);
+                Ok(writeln!(io::stdout(), "nothing is kept for {adapter} in {path} any more")?)
+            }
             TuneFormat::Json => {
-                let mut out = io::stdout().lock();
-                serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from)?;
-                Ok(writeln!(out)?)
+                print_json(&serde_json::json!({ "adapter": adapter, "forgotten_in": path }))
             }
         }
     }
@@ -120,21 +134,20 @@ impl Tune {
         for kernels in self.families(believed) {
             search.consider(Tuning::of(kernels), true)?;
         }
-        let found = search.best().context("none of these kernels run on this adapter")?.tuning;
-        if is_for_gpus(found) {
+        let found = search.found()?;
+        if found.kernels.is_for_gpus() {
             for shares in [1, 2, 4] {
                 search.consider(Tuning { shares, ..found }, false)?;
             }
-            let found = search.best().map_or(found, |best| best.tuning);
+            let found = search.found()?;
             for few_rows in [4, 8, 16, 64] {
                 search.consider(Tuning { few_rows, ..found }, false)?;
             }
-            let found = search.best().map_or(found, |best| best.tuning);
+            let found = search.found()?;
             search.consider(Tuning { fused_norms: false, ..found }, false)?;
         }
-        let chosen = search.best().map_or(found, |best| best.tuning);
-        let kept_in = chosen.keep(folder, &info)?;
-        let driver = format!("{} {}", info.driver, info.driver_info).trim().to_string();
+        let chosen = search.found()?;
+        let (kept_in, driver) = (chosen.keep(folder, &info)?, driver(&info));
         Ok(Report { adapter: info.name, driver, candidates: search.tried, chosen, kept_in })
     }
 
@@ -162,10 +175,6 @@ impl Tune {
     }
 }
 
-fn is_for_gpus(tuning: Tuning) -> bool {
-    matches!(tuning.kernels, KernelFamily::Workgroup | KernelFamily::Cooperative)
-}
-
 /// Milliseconds of a denoising pass after half a window, and of one that stores a block as well.
 fn fastest(engine: &Engine, block_size: usize, passes: usize) -> Result<[f64; 2]> {
     let context = engine.dit().config().model_length / 2;
@@ -188,34 +197,51 @@ impl Search<'_> {
         self.tried.get(self.best?)
     }
 
-    /// Times a choice, a likelihood too if wanted, unless the adapter cannot run it.
+    /// The fastest choice.
+    fn found(&self) -> Result<Tuning> {
+        let errors = || self.tried.iter().find_map(|tried| tried.error.clone());
+        match self.best() {
+            Some(best) => Ok(best.tuning),
+            None => bail!("no kernels could be timed: {}", errors().unwrap_or_default()),
+        }
+    }
+
+    /// Times a choice, a likelihood too if wanted. What fails is not chosen.
     fn consider(&mut self, tuning: Tuning, with_likelihood: bool) -> Result<()> {
         let bar = progress_bar("{spinner} {msg}");
-        bar.set_message(format!("timing {}", words(tuning)));
+        bar.set_message(format!("timing {tuning}"));
         bar.tick();
-        let (kernels, tuning_option) = (Some(tuning.kernels), Some(tuning));
-        let options = GpuOptions { kernels, tuning: tuning_option, ..self.options.clone() };
-        let gpu = match Gpu::request(&options) {
-            Err(bdlm::Error::NoDevice { .. }) if self.options.kernels.is_none() => return Ok(()),
-            gpu => gpu?,
+        let found = match self.timed(tuning, with_likelihood) {
+            Err(e) if e.is::<Interrupted>() => return Err(e),
+            Err(e) => {
+                let error = Some(format!("{e:#}"));
+                Candidate { tuning, pass_ms: Vec::new(), likelihood_secs: None, error }
+            }
+            Ok(found) => found,
         };
+        bar.finish_and_clear();
+        let is_whole = found.pass_ms.len() == BLOCK_SIZES.len();
+        if is_whole && self.best().is_none_or(|best| found.gain_over(best) > GAIN) {
+            self.best = Some(self.tried.len());
+        }
+        self.tried.push(found);
+        Ok(())
+    }
+
+    fn timed(&self, tuning: Tuning, with_likelihood: bool) -> Result<Candidate> {
+        let (kernels, wanted) = (Some(tuning.kernels), Some(tuning));
+        let gpu = Gpu::request(&GpuOptions { kernels, tuning: wanted, ..self.options.clone() })?;
         let Tune { shape, device, .. } = self.tune;
         let engine = Engine::new(shape.load(&gpu, device.weights)?, None);
         let limit = self.best().and_then(|best| best.pass_ms.first());
         let limit_ms = limit.map_or(f64::INFINITY, |ms| HOPELESS * ms[0]);
         let pass_ms = self.tune.pass_ms(&engine, limit_ms)?;
-        let is_hopeless = pass_ms.len() < BLOCK_SIZES.len();
-        let likelihood_secs = match with_likelihood && !is_hopeless {
+        let is_whole = pass_ms.len() == BLOCK_SIZES.len();
+        let likelihood_secs = match with_likelihood && is_whole {
             true => Some(likelihood(&engine, engine.dit().config().block_size, 1)?.secs),
             false => None,
         };
-        bar.finish_and_clear();
-        let found = Candidate { tuning, pass_ms, likelihood_secs };
-        if !is_hopeless && self.best().is_none_or(|best| found.gain_over(best) > GAIN) {
-            self.best = Some(self.tried.len());
-        }
-        self.tried.push(found);
-        Ok(())
+        Ok(Candidate { tuning, pass_ms, likelihood_secs, error: None })
     }
 }
 
@@ -231,9 +257,9 @@ impl Candidate {
 
     fn print(&self, out: &mut impl Write) -> Result<()> {
         let Tuning { kernels, few_rows, shares, fused_norms } = self.tuning;
-        write!(out, "{:<12}", format!("{kernels:?}").to_lowercase())?;
+        write!(out, "{:<12}", kernels.to_string())?;
         let norms = if fused_norms { "fused" } else { "apart" };
-        match is_for_gpus(self.tuning) {
+        match kernels.is_for_gpus() {
             true => write!(out, "{few_rows:>4}{shares:>7}{norms:>6}")?,
             false => write!(out, "{:>4}{:>7}{:>6}", "-", "-", "-")?,
         }
@@ -250,17 +276,6 @@ impl Candidate {
     }
 }
 
-/// What a choice is, for people.
-fn words(tuning: Tuning) -> String {
-    let Tuning { kernels, few_rows, shares, fused_norms } = tuning;
-    let name = format!("{kernels:?}").to_lowercase();
-    let norms = if fused_norms { "fused" } else { "apart" };
-    match is_for_gpus(tuning) {
-        true => format!("{name}, rows {few_rows}, shares {shares}, norms {norms}"),
-        false => name,
-    }
-}
-
 impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         let Report { adapter, driver, candidates, chosen, kept_in } = self;
@@ -271,17 +286,21 @@ impl Report {
         }
         writeln!(out, "{:>11}", "likelihood")?;
         candidates.iter().try_for_each(|candidate| candidate.print(out))?;
+        for Candidate { tuning, error, .. } in candidates {
+            if let Some(error) = error {
+                writeln!(out, "\n{tuning}: {error}")?;
+            }
+        }
         writeln!(
             out,
             "\nms: a denoising pass after half a window / one that stores a block as well"
         )?;
-        if candidates.iter().any(|candidate| is_for_gpus(candidate.tuning)) {
+        if candidates.iter().any(|candidate| candidate.tuning.kernels.is_for_gpus()) {
             writeln!(out, "rows: products of up to so many go along the weights, others by tiles")?;
             writeln!(out, "shares: of the keys that a block attends to, computed side by side")?;
             writeln!(out, "norms: fused into the products behind them, or apart")?;
         }
-        let (chosen, path) = (words(*chosen), shown(kept_in));
-        writeln!(out, "\nchosen: {chosen}; kept in {path}")?;
+        writeln!(out, "\nchosen: {chosen}; kept in {}", shown(kept_in))?;
         Ok(())
     }
 }

@@ -17,9 +17,10 @@ use crate::{Error, Result};
 pub struct GpuOptions {
     /// Adapter by index or by part of its name; the most capable one if absent.
     pub adapter: Option<String>,
-    /// Kernels to use instead of those that suit the adapter.
+    /// Kernels to use instead of those that were kept for the adapter, or suit it.
     pub kernels: Option<KernelFamily>,
-    /// Choices to use instead of those that were kept for the adapter.
+    /// Choices to use instead of those that were kept for the adapter, unless other kernels are asked
+    /// for.
     pub tuning: Option<Tuning>,
     /// Keep the bounds checks in shaders (slower; tests use it).
     pub checked_shaders: bool,
@@ -86,8 +87,21 @@ impl Gpu {
     /// As [`Gpu::request`].
     pub async fn request_async(options: &GpuOptions) -> Result<Gpu> {
         let adapter = choose(list_adapters().await, options.adapter.as_deref())?;
-        let mut traits = Traits::of_adapter(&adapter);
+        let traits = Traits::of_adapter(&adapter);
         let tuning = traits.choose(options)?;
+        let gpu = Gpu::open(&adapter, options, tuning).await;
+        let is_asked_for = options.kernels.is_some() || options.tuning.is_some();
+        match gpu {
+            // Kernels that were kept, on matrix units that compute wrongly by now.
+            Err(Error::NoDevice { .. }) if !is_asked_for => {
+                Gpu::open(&adapter, options, Tuning::of(traits.suited())).await
+            }
+            gpu => gpu,
+        }
+    }
+
+    async fn open(adapter: &wgpu::Adapter, options: &GpuOptions, tuning: Tuning) -> Result<Gpu> {
+        let mut traits = Traits::of_adapter(adapter);
         traits.units = traits.units.filter(|_| tuning.kernels == KernelFamily::Cooperative);
         let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
         if options.cache.is_some() {
@@ -128,7 +142,7 @@ impl Gpu {
     /// Adopts the device of a host program; its error and device-lost callbacks stay untouched.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`] when `options` force kernels this device cannot run.
+    /// [`Error::NoDevice`] when `options` ask for kernels this device cannot run.
     pub fn adopt(device: wgpu::Device, queue: wgpu::Queue, options: &GpuOptions) -> Result<Gpu> {
         let traits = Traits::of_device(&device);
         let tuning = traits.choose(options)?;

@@ -1,5 +1,8 @@
 //! Families of kernels, and which of them a device can run and is believed to run best.
 
+use std::fmt;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::texels::TEXTURE_WIDTH;
@@ -24,8 +27,19 @@ pub enum KernelFamily {
 
 impl KernelFamily {
     /// True for the families that use workgroup memory.
-    pub(crate) fn is_for_gpus(self) -> bool {
+    pub fn is_for_gpus(self) -> bool {
         matches!(self, KernelFamily::Workgroup | KernelFamily::Cooperative)
+    }
+}
+
+impl fmt::Display for KernelFamily {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            KernelFamily::Outer => "outer",
+            KernelFamily::Workgroup => "workgroup",
+            KernelFamily::Cooperative => "cooperative",
+            KernelFamily::Plain => "plain",
+        })
     }
 }
 
@@ -55,7 +69,7 @@ impl Traits {
     /// [`Error::NoDevice`] if what is asked for cannot run.
     pub(crate) fn choose(&self, options: &GpuOptions) -> Result<Tuning> {
         let tuning = self.tuning(options);
-        match self.lacks(tuning.kernels) {
+        match self.lacks(tuning.kernels).or(tuning.is_unsound()) {
             None => Ok(tuning),
             Some(cause) => {
                 let (adapter, cause) = (self.info.name.clone(), cause.into());
@@ -64,12 +78,14 @@ impl Traits {
         }
     }
 
+    /// What a folder keeps for the adapter, if it can run.
+    pub(crate) fn kept(&self, folder: &Path) -> Option<Tuning> {
+        Tuning::kept(folder, &self.info).filter(|kept| self.lacks(kept.kernels).is_none())
+    }
+
     /// What is asked for, else what was kept for the adapter, else what rules say of it.
-    pub(crate) fn tuning(&self, options: &GpuOptions) -> Tuning {
-        let kept = || {
-            let kept = Tuning::kept(options.cache.as_deref()?, &self.info)?;
-            self.lacks(kept.kernels).is_none().then_some(kept)
-        };
+    fn tuning(&self, options: &GpuOptions) -> Tuning {
+        let kept = || self.kept(options.cache.as_deref()?);
         let measured = options.tuning.or_else(kept);
         match (options.kernels, measured) {
             (Some(kernels), Some(tuning)) if tuning.kernels == kernels => tuning,
@@ -79,7 +95,8 @@ impl Traits {
         }
     }
 
-    fn suited(&self) -> KernelFamily {
+    /// The kernels that rules say suit it.
+    pub(crate) fn suited(&self) -> KernelFamily {
         let is_software = self.info.device_type == wgpu::DeviceType::Cpu;
         match (is_software, self.lacks(KernelFamily::Outer)) {
             (true, None) => KernelFamily::Outer,

@@ -331,6 +331,14 @@ pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Opti
     (bytes <= limit as usize).then_some(tile)
 }
 
+/// Whether `attention_split` can run, which heads hundreds of channels wide leave no room for.
+pub(crate) fn split_fits(gpu: &Gpu, head_width: usize) -> bool {
+    // The queries of four rows, and the scores, slots and sums of 128 lanes.
+    let bytes = 16 * head_width + (3 * 16 + 4) * 128.max(head_width / 8) + 16;
+    let limit = gpu.device().limits().max_compute_workgroup_storage_size;
+    gpu.kernels().is_for_gpus() && bytes <= limit as usize
+}
+
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save
 /// on software adapters.
 pub(crate) fn row_lanes(family: KernelFamily) -> usize {

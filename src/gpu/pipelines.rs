@@ -124,16 +124,11 @@ impl PipelineCache {
         }
         let path = folder.join(wgpu::util::pipeline_cache_key(&device.adapter_info())?);
         let bytes = fs::read(&path).ok().and_then(|file| checked(&file).map(<[u8]>::to_vec));
-        let descriptor = wgpu::PipelineCacheDescriptor {
-            label: Some("bdlm"),
-            data: bytes.as_deref(),
-            fallback: true,
-        };
-        // SAFETY: the bytes are what `get_data` gave: the file begins with their digest. wgpu and
-        // the driver refuse those of another driver.
-        #[allow(unsafe_code, reason = "the driver trusts the bytes")]
-        let inner = unsafe { device.create_pipeline_cache(&descriptor) };
-        Some(PipelineCache { inner, path, saved: Mutex::new(bytes.as_deref().map(digest)) })
+        let made =
+            |inner, saved| PipelineCache { inner, path: path.clone(), saved: Mutex::new(saved) };
+        let filled =
+            bytes.and_then(|bytes| Some(made(create(device, Some(&bytes))?, Some(digest(&bytes)))));
+        filled.or_else(|| Some(made(create(device, None)?, None)))
     }
 
     fn save(&self) {
@@ -145,6 +140,19 @@ impl PipelineCache {
             *saved = Some(digest);
         }
     }
+}
+
+/// A cache that holds what `get_data` gave before; None if the device refuses it.
+fn create(device: &wgpu::Device, data: Option<&[u8]>) -> Option<wgpu::PipelineCache> {
+    let descriptor = wgpu::PipelineCacheDescriptor { label: Some("bdlm"), data, fallback: true };
+    let scopes = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
+        .map(|filter| device.push_error_scope(filter));
+    // SAFETY: the bytes are what `get_data` gave, their digest says. wgpu and the driver refuse those
+    // of another adapter or driver.
+    #[allow(unsafe_code, reason = "the driver trusts the bytes")]
+    let cache = unsafe { device.create_pipeline_cache(&descriptor) };
+    let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));
+    (errors.count() == 0).then_some(cache)
 }
 
 /// What a file holds behind its digest; None if it is damaged, or so large that most of it must be

@@ -1,21 +1,23 @@
 //! Which kernels suit a device: by rules, or as measured on its adapter and kept in a file.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::family::Traits;
-use crate::gpu::{GpuOptions, KernelFamily, kept};
+use crate::gpu::{KernelFamily, kept};
 use crate::{Error, Result};
 
 /// What was chosen for an adapter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Tuning {
     /// Kernels of the hot operations.
     pub kernels: KernelFamily,
-    /// On GPUs, rows up to which a product's lanes go along the weights; more rows go tile by tile.
+    /// On GPUs, rows up to which a product's lanes go along the weights, 1 to
+    /// [`Tuning::MAX_FEW_ROWS`]; more rows go tile by tile.
     pub few_rows: usize,
     /// On GPUs, shares that the keys of a block's rows are split into: 1 to [`Tuning::MAX_SHARES`].
     pub shares: usize,
@@ -26,22 +28,25 @@ pub struct Tuning {
 impl Tuning {
     /// Shares that there is room for.
     pub const MAX_SHARES: usize = 8;
+    /// Rows that are few at most.
+    pub const MAX_FEW_ROWS: usize = 64;
 
     /// What these kernels are believed to do best with.
     pub fn of(kernels: KernelFamily) -> Tuning {
         Tuning { kernels, few_rows: 32, shares: Tuning::MAX_SHARES, fused_norms: true }
     }
 
-    /// What an adapter is used with: what the folder keeps for it, or what is believed to suit it.
-    pub fn for_adapter(adapter: &wgpu::Adapter, folder: Option<&Path>) -> Tuning {
-        let cache = folder.map(Path::to_path_buf);
-        Traits::of_adapter(adapter).tuning(&GpuOptions { cache, ..GpuOptions::default() })
+    /// Kernels that rules say suit an adapter, and what a folder keeps that is used instead.
+    pub fn for_adapter(adapter: &wgpu::Adapter, folder: Option<&Path>) -> (Tuning, Option<Tuning>) {
+        let traits = Traits::of_adapter(adapter);
+        (Tuning::of(traits.suited()), folder.and_then(|folder| traits.kept(folder)))
     }
 
-    /// What a folder keeps for an adapter. A damaged file, as one that is not there, keeps nothing.
+    /// What a folder keeps for an adapter; None if that makes no sense, or the file cannot be read.
     pub fn kept(folder: &Path, info: &wgpu::AdapterInfo) -> Option<Tuning> {
-        let all = Kept::read(&file(folder));
-        all.by_adapter.get(&key(info)).copied().filter(Tuning::is_sound)
+        let entry = read(&file(folder)).ok()?.remove(&key(info))?;
+        let kept: Tuning = serde_json::from_value(entry).ok()?;
+        kept.is_unsound().is_none().then_some(kept)
     }
 
     /// Keeps it for an adapter, in place of what was kept; the path of the file.
@@ -60,23 +65,33 @@ impl Tuning {
         write(folder, info, None)
     }
 
-    fn is_sound(&self) -> bool {
-        self.few_rows >= 1 && (1..=Tuning::MAX_SHARES).contains(&self.shares)
+    /// Why it makes no sense, if it makes none.
+    pub(crate) fn is_unsound(&self) -> Option<&'static str> {
+        let shares = (1..=Tuning::MAX_SHARES).contains(&self.shares);
+        let rows = (1..=Tuning::MAX_FEW_ROWS).contains(&self.few_rows);
+        match (shares, rows) {
+            (false, _) => Some("the tuning's shares must be 1 to 8"),
+            (_, false) => Some("the tuning's few rows must be 1 to 64"),
+            (true, true) => None,
+        }
     }
 }
 
-/// The file: another driver may do best with other kernels.
-#[derive(Default, Serialize, Deserialize)]
-struct Kept {
-    by_adapter: BTreeMap<String, Tuning>,
-}
-
-impl Kept {
-    fn read(path: &Path) -> Kept {
-        let bytes = fs::read(path).unwrap_or_default();
-        serde_json::from_slice(&bytes).unwrap_or_default()
+impl fmt::Display for Tuning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tuning { kernels, few_rows, shares, fused_norms } = self;
+        write!(f, "{kernels}")?;
+        if kernels.is_for_gpus() {
+            let norms = if *fused_norms { "fused" } else { "apart" };
+            write!(f, ", rows {few_rows}, shares {shares}, norms {norms}")?;
+        }
+        Ok(())
     }
 }
+
+/// Entries by adapter and driver: another driver may do best with other kernels. Those of other
+/// adapters are kept as they are, whoever wrote them.
+type Entries = BTreeMap<String, serde_json::Value>;
 
 fn file(folder: &Path) -> PathBuf {
     folder.join("tuning.json")
@@ -87,14 +102,29 @@ fn key(info: &wgpu::AdapterInfo) -> String {
     [name, backend.to_str(), driver, driver_info].join(", ")
 }
 
+/// No entries where there is no file.
+fn read(path: &Path) -> io::Result<Entries> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Entries::new()),
+        Err(e) => Err(e),
+    }
+}
+
 fn write(folder: &Path, info: &wgpu::AdapterInfo, tuning: Option<Tuning>) -> Result<PathBuf> {
     let path = file(folder);
-    let mut all = Kept::read(&path);
-    match tuning {
-        Some(tuning) => all.by_adapter.insert(key(info), tuning),
-        None => all.by_adapter.remove(&key(info)),
+    let replaced = || -> io::Result<()> {
+        let mut entries = match read(&path) {
+            // What cannot be understood is worth nothing to anyone.
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => Entries::new(),
+            entries => entries?,
+        };
+        match tuning {
+            Some(tuning) => entries.insert(key(info), serde_json::to_value(tuning)?),
+            None => entries.remove(&key(info)),
+        };
+        kept::replace(&path, &serde_json::to_vec_pretty(&entries)?)
     };
-    let json = serde_json::to_vec_pretty(&all).map_err(|e| Error::io(&path)(e.into()))?;
-    kept::replace(&path, &json).map_err(Error::io(&path))?;
+    replaced().map_err(Error::io(&path))?;
     Ok(path)
 }

@@ -1,6 +1,7 @@
 //! Every kernel against its twin on the CPU, for every family of kernels that this machine runs,
 //! with bounds checks on.
 
+mod attention;
 #[path = "../common/mod.rs"]
 mod common;
 mod network;

@@ -1,8 +1,8 @@
-//! Embedding, matrix products, rotary, attention.
+//! Embedding, matrix products, rotary.
 
 use bdlm::gpu::{
     Attended, Attention, DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder,
-    Sequences, Tensor, Weight, partial_attention,
+    Sequences, Tensor, Weight,
 };
 use half::f16;
 
@@ -24,7 +24,7 @@ fn rounded(numbers: &[f32]) -> Vec<f32> {
     numbers.iter().map(|&x| f16::from_f32(x).into()).collect()
 }
 
-const CACHES: [DType; 2] = [DType::F32, DType::F16];
+pub const CACHES: [DType; 2] = [DType::F32, DType::F16];
 pub const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
 
 #[test]
@@ -359,7 +359,7 @@ fn slot_by_slot(memory: Memory, cache: &[f32], d: usize, c: usize) -> Vec<f32> {
 }
 
 /// The other way round.
-fn as_cached(memory: Memory, rows: &[f32], d: usize, c: usize) -> Vec<f32> {
+pub fn as_cached(memory: Memory, rows: &[f32], d: usize, c: usize) -> Vec<f32> {
     let (slots, heads) = (rows.len() / c, c / d);
     let places = (0..heads).flat_map(|head| (0..slots).map(move |slot| (slot, head)));
     let part = |(slot, head): (usize, usize)| &rows[slot * c + head * d..][..d];
@@ -377,146 +377,21 @@ fn numbers(gpu: &Gpu, tensor: &Tensor) -> Vec<f32> {
     }
 }
 
-/// Attention of `groups` groups of rows with random spans of at most 300 slots.
-fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: DType, size: f32) {
-    let (c, t, s) = (heads * d, 2 * group, 300);
-    let mut random = Random((d + group) as u64);
-    let mut scaled = |count| random.numbers(count).iter().map(|x| x * size).collect::<Vec<f32>>();
-    let (q, k, v) = (scaled(t * c), scaled(s * c), scaled(s * c));
-    let spans: Vec<[u32; 4]> = (0..t)
-        .map(|i| {
-            let mut cuts = [0; 4].map(|_| random.below(s) as u32);
-            cuts.sort_unstable();
-            match i % 4 {
-                0 => [cuts[0], cuts[1] + 1, cuts[2] + 1, cuts[3] + 1],
-                1 => [cuts[0], cuts[0] + 1, cuts[0], cuts[0]],
-                2 => [cuts[1], cuts[1], cuts[2], cuts[3] + 1],
-                // A ring that has wrapped: the older part lies behind.
-                _ => [cuts[2] + 1, s as u32, 0, cuts[1]],
-            }
-        })
-        .collect();
-    let held = |x: &[f32]| -> Vec<f32> {
-        if dtype == DType::F32 {
-            return x.to_vec();
-        }
-        x.iter().map(|&x| f32::from(f16::from_f32(x))).collect()
-    };
-    let attended = |rows, dtype, x: &[f32]| {
-        let tensor = Tensor::attended(gpu, "test", &[rows, c], dtype, d).unwrap();
-        match dtype {
-            DType::F32 => tensor.write(gpu, x).unwrap(),
-            _ => {
-                let halves: Vec<f16> = x.iter().map(|&x| f16::from_f32(x)).collect();
-                tensor.write(gpu, &halves).unwrap();
-            }
-        }
-        tensor
-    };
-    let room = partial_attention(gpu, t, (heads, d)).unwrap();
-    let (held_k, held_v) = (held(&k), held(&v));
-    let row = |i: usize| twins::attention(&q[i * c..(i + 1) * c], &held_k, &held_v, spans[i], d);
-    let wanted: Vec<f32> = (0..t).flat_map(row).collect();
-    // In one piece, and in shares where there are any.
-    for partials in [None, room.as_ref()].into_iter().take(1 + usize::from(room.is_some())) {
-        let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
-        run(gpu, |r| {
-            let spans = &words(gpu, &[t, 4], spans.as_flattened());
-            let q = &attended(t, DType::F32, &q);
-            let cached = |x: &[f32]| as_cached(q.memory(), x, d, c);
-            let cache = [&attended(s, dtype, &cached(&k)), &attended(s, dtype, &cached(&v))];
-            r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
-        });
-        check(&read(gpu, &y), &wanted, OP * size * size.max(1.0)).unwrap_or_else(|e| {
-            let (kernels, split) = (gpu.kernels(), partials.is_some());
-            panic!("{heads} heads of {d}, groups of {group}, {dtype:?}, {kernels:?}, {split}: {e}")
-        });
-    }
-}
-
 #[test]
-fn attention() {
+fn what_is_no_number_stays_none_in_products() {
+    let (t, c) = (70, 128);
     for gpu in gpus() {
-        for dtype in CACHES {
-            for (heads, d) in [(2, 8), (3, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
-                [1, 3, 4, 8, 16].iter().for_each(|&group| {
-                    check_attention(&gpu, (heads, d), group, dtype, 1.0);
-                });
-            }
-            // Whole sequences, which GPUs take tile by tile.
-            for (heads, d) in [(2, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
-                check_attention(&gpu, (heads, d), if d == 16 { 150 } else { 70 }, dtype, 1.0);
-            }
-            // Scores of some hundreds: the softmax must not overflow.
-            check_attention(&gpu, (2, 32), 13, dtype, 8.0);
-            check_attention(&gpu, (2, 32), 77, dtype, 8.0);
-        }
-    }
-}
-
-#[test]
-fn what_is_no_number_stays_none_in_products_and_attention() {
-    let (t, c, d) = (70, 128, 32);
-    // All rows together, which GPUs take tile by tile, and few.
-    for (gpu, rows) in gpus().flat_map(|gpu| [(gpu.clone(), t), (gpu, 14)]) {
         let (w, _) = weight(&gpu, [64, c], DType::F16, &vec![0.5; 64 * c]);
         let mut x = vec![0.25; t * c];
         x[3 * c + 5] = f32::NAN;
         let y = Tensor::activation(&gpu, "y", &[t, 64]).unwrap();
-        let attended = Tensor::multiplied(&gpu, "y", &[t, c]).unwrap();
         run(&gpu, |r| {
             let bias = upload(&gpu, &[64], &[0.0f32; 64]);
             r.matmul(&multiplied(&gpu, &[t, c], &x), &w, &bias, Epilogue::Store, &y).unwrap();
-            let part = |x: &[f32]| {
-                let tensor = Tensor::attended(&gpu, "q", &[t, c], DType::F32, d).unwrap();
-                tensor.write(&gpu, &as_cached(tensor.memory(), x, d, c)).unwrap();
-                tensor
-            };
-            let q = Tensor::attended(&gpu, "q", &[t, c], DType::F32, d).unwrap();
-            q.write(&gpu, &vec![0.25f32; t * c]).unwrap();
-            let cache = [&part(&x), &part(&vec![1.0; t * c])];
-            let spans = &words(&gpu, &[t, 4], &[0, t as u32, 0, 0].repeat(t));
-            let (q, heads, group) = (&q, c / d, rows);
-            let room = partial_attention(&gpu, t, (heads, d)).unwrap();
-            let partials = room.as_ref();
-            r.attention(Attention { q, cache, spans, heads, group, partials }, &attended).unwrap();
         });
         let rows: Vec<f32> = read(&gpu, &y);
         assert!(rows[3 * 64..4 * 64].iter().all(|x| x.is_nan()), "{:?}", gpu.kernels());
         assert!(rows[..3 * 64].iter().all(|x| x.is_finite()), "{:?}", gpu.kernels());
-        // The key that is none is of the first head.
-        let rows: Vec<f32> = read(&gpu, &attended);
-        let heads = |t: usize| rows[t * c..(t + 1) * c].split_at(d);
-        assert!(heads(0).0.iter().all(|x| x.is_nan()), "{:?}", gpu.kernels());
-        assert!(heads(0).1.iter().all(|&x| (x - 1.0).abs() < OP), "{:?}", gpu.kernels());
-    }
-}
-
-#[test]
-fn attention_over_a_long_window_sees_all_of_it() {
-    let (d, s, t) = (64, 8192, 8);
-    let mut random = Random(3);
-    let (q, k, v) = (random.numbers(t * d), random.numbers(s * d), random.numbers(s * d));
-    let spans = [[0, s as u32, 0, 0]; 8];
-    for gpu in gpus() {
-        let y = Tensor::multiplied(&gpu, "y", &[t, d]).unwrap();
-        run(&gpu, |r| {
-            let attended = |rows, x: &[f32]| {
-                let tensor = Tensor::attended(&gpu, "test", &[rows, d], DType::F32, d).unwrap();
-                tensor.write(&gpu, x).unwrap();
-                tensor
-            };
-            let cache = [&attended(s, &k), &attended(s, &v)];
-            let spans = &words(&gpu, &[t, 4], spans.as_flattened());
-            let (q, heads, group) = (&attended(t, &q), 1, t);
-            let room = partial_attention(&gpu, t, (heads, d)).unwrap();
-            let partials = room.as_ref();
-            r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
-        });
-        let row = |i: usize| twins::attention(&q[i * d..(i + 1) * d], &k, &v, spans[i], d);
-        let wanted: Vec<f32> = (0..t).flat_map(row).collect();
-        check(&read(&gpu, &y), &wanted, OP)
-            .unwrap_or_else(|e| panic!("{:?} kernels: {e}", gpu.kernels()));
     }
 }
 

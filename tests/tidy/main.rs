@@ -109,6 +109,7 @@ fn gpu_objects_are_made_in_one_place() {
             (0, &[("src/gpu/plan.rs", "device.create_bind_group(x)")]),
             (1, &[("src/gpu/plan.rs", "adapter.request_device(x)")]),
             (1, &[("src/gpu/device.rs", "device.create_compute_pipeline(x)")]),
+            (1, &[("src/gpu/plan.rs", "device.create_pipeline_cache(x)")]),
             (1, &[("src/cli/a.rs", "wgpu::Instance::new(x)")]),
         ],
     );

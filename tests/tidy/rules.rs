@@ -21,12 +21,16 @@ pub fn sizes(files: &[File]) -> Vec<String> {
 }
 
 /// GPU objects are made in one place each.
-const MADE_IN: [(&str, &[&str]); 2] = [
+const MADE_IN: [(&str, &[&str]); 3] = [
     (
         "src/gpu/device.rs",
         &["Instance::new", "enumerate_adapters", "request_adapter", "request_device"],
     ),
-    ("src/gpu/plan.rs", &["create_shader_module", "create_compute_pipeline", "create_bind_group"]),
+    (
+        "src/gpu/pipelines.rs",
+        &["create_shader_module", "create_compute_pipeline", "create_pipeline_cache"],
+    ),
+    ("src/gpu/plan.rs", &["create_bind_group"]),
 ];
 
 pub fn gpu_objects(files: &[File]) -> Vec<String> {

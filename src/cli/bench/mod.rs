@@ -6,7 +6,7 @@ mod passes;
 mod report;
 pub mod work;
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -18,6 +18,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::bench::report::Report;
 use crate::cli::model::{DeviceArgs, ModelArgs, Shape};
+use crate::cli::print_json;
 
 /// Time the model on this machine.
 #[derive(Args)]
@@ -80,12 +81,6 @@ enum BenchFormat {
     Text,
     /// One JSON object
     Json,
-}
-
-fn print_json(report: &Report) -> Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, report).map_err(io::Error::from)?;
-    Ok(writeln!(out)?)
 }
 
 impl Bench {

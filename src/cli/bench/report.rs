@@ -12,7 +12,7 @@ use crate::cli::bench::compare::Comparison;
 use crate::cli::bench::kernels::Kernels;
 use crate::cli::bench::passes::Passes;
 use crate::cli::bench::work::{LikelihoodTime, TextTime};
-use crate::cli::present::bytes;
+use crate::cli::present::{bytes, driver};
 
 /// All of it. Parts that were not measured are absent.
 #[derive(Serialize, Deserialize)]
@@ -20,7 +20,7 @@ pub struct Report {
     pub adapter: String,
     pub backend: String,
     pub driver: String,
-    /// Family of kernels.
+    /// Family of kernels, and what else was chosen.
     pub kernel_family: String,
     pub model: String,
     pub weights: DType,
@@ -84,8 +84,8 @@ impl Report {
         Report {
             adapter: info.name.clone(),
             backend: info.backend.to_string(),
-            driver: format!("{} {}", info.driver, info.driver_info),
-            kernel_family: format!("{:?}", gpu.kernels()).to_lowercase(),
+            driver: driver(info),
+            kernel_family: gpu.tuning().to_string(),
             model,
             weights: engine.dit().weights_dtype(),
             load_ms: load.as_secs_f64() * 1e3,

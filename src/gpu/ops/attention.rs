@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::gpu::kernels::{
     ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
-    attention_tile,
+    attention_tile, split_fits,
 };
 use crate::gpu::ops::flag;
 use crate::gpu::ops::network::{expect_whole, head_by_head, skipped};
@@ -11,7 +11,7 @@ use crate::gpu::{
     DType, Gpu, KernelFamily, Memory, ROW_PAD, Recorder, Tensor, Tuning, memory_bytes,
 };
 
-/// Rows beyond these keep a GPU busy unsplit.
+/// Rows beyond these keep a GPU busy unsplit, and their shares would need much room.
 const MAX_SPLIT_ROWS: usize = 256;
 
 /// What the rows of a pass attend to.
@@ -73,12 +73,13 @@ impl Attention<'_> {
         Ok((t, c, c / heads))
     }
 
-    /// Room for the shares of so many rows.
-    fn partials_of(&self, rows: usize, width: usize) -> Option<&Tensor> {
-        self.partials.filter(|partials| {
-            partials.dim(0) >= rows
-                && partials.dim(1) == Tuning::MAX_SHARES * (width + 4 * self.heads)
-        })
+    /// Room for the shares of so many rows, if there is room.
+    fn partials_of(&self, rows: usize, width: usize) -> Result<Option<&Tensor>> {
+        let Some(partials) = self.partials.filter(|partials| partials.dim(0) >= rows) else {
+            return Ok(None);
+        };
+        partials.expect(&[partials.dim(0), Tuning::MAX_SHARES * (width + 4 * self.heads)])?;
+        Ok(Some(partials))
     }
 }
 
@@ -116,16 +117,15 @@ impl Recorder<'_> {
         // A whole number of teams, each as wide as a head.
         let team = d / 8;
         let lanes = |most: usize| ("LANES", ((most / team).max(1) * team) as f64);
-        if !self.gpu().kernels().is_for_gpus() {
+        if !split_fits(self.gpu(), d) {
             overrides.push(lanes(64));
             let kernel = ATTENTION_WORKGROUP.of(y.memory());
             return self.dispatch(kernel, &overrides, &bindings, [t, heads, 1]);
         }
         overrides.extend([("GROUP", group as f64), lanes(128)]);
         let tiles = t / group * group.div_ceil(4);
-        // As many shares for any batch: how many there are changes how a row's sums are rounded.
         let shares = self.gpu().tuning().shares;
-        let Some(partials) = rows.partials_of(t, c).filter(|_| shares > 1) else {
+        let Some(partials) = rows.partials_of(t, c)?.filter(|_| shares > 1) else {
             overrides.push(("SHARES", 1.0));
             return self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, 1]);
         };
