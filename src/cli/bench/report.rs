@@ -102,8 +102,9 @@ impl Report {
     pub fn print(&self, out: &mut impl Write) -> Result<()> {
         let Report { adapter, backend, driver, kernel_family, model, .. } = self;
         let weights = format!("{:?}", self.weights).to_lowercase();
-        line(out, "adapter", &format!("{adapter}, {backend}, {kernel_family} kernels"))?;
+        line(out, "adapter", &format!("{adapter}, {backend}"))?;
         line(out, "driver", driver)?;
+        line(out, "kernels", kernel_family)?;
         let load = self.load_ms / 1e3;
         line(out, "model", &format!("{model}, {weights} weights, loaded in {load:.2} s"))?;
         for text in &self.texts {
