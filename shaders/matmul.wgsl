@@ -16,7 +16,8 @@ override GATE_STRIDE: u32;   // columns of gate, a multiple of 4
 override GATE_AT: u32;       // first column of the gate, a multiple of 4
 
 const OUTPUT = 4u;           // y [M, Y_STRIDE]
-const NORM_AT = 5u;          // a norm's weight, where rows are normalised on the way
+const NORM = 5u;             // where rows are normalised on the way: the weight
+const MODULATION = 6u;       // and its shift and scale
 
 @group(0) @binding(3) var<storage, read> gate: array<vec4<f32>>;    // [SEQS, GATE_STRIDE]
 

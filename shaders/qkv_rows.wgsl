@@ -7,7 +7,8 @@ override D: u32;             // head width, a multiple of 8
 override CACHE_F16: bool;    // the cache is packed f16, else f32
 override ROWS: u32;          // rows that are there
 
-const NORM_AT = 8u;          // a norm's weight, where rows are normalised on the way
+const NORM = 8u;             // where rows are normalised on the way: the weight
+const MODULATION = 9u;       // and its shift and scale
 
 @group(0) @binding(3) var<storage, read> angles: array<f32>;                // [T, D]
 @group(0) @binding(4) var<storage, read> slots: array<u32>;                 // [T]

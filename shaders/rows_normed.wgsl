@@ -9,8 +9,8 @@
 override SHIFT_AT: u32;      // first column of shift
 override SCALE_AT: u32;      // first column of scale
 
-@group(0) @binding(NORM_AT) var<storage, read> norm_weight: array<vec4<f32>>;        // [K]
-@group(0) @binding(NORM_AT + 1) var<storage, read> modulation: array<vec4<f32>>;     // of all rows
+@group(0) @binding(NORM) var<storage, read> norm_weight: array<vec4<f32>>;         // [K]
+@group(0) @binding(MODULATION) var<storage, read> modulation: array<vec4<f32>>;    // [1, 6K or 2K]
 
 var<private> sums: array<vec2<f32>, 8>;          // of a row's numbers and of their squares
 var<private> gains: vec4<f32>;                   // of columns: sum_k w g

@@ -63,7 +63,7 @@ pub struct DeviceArgs {
     /// Adapter, by index or part of its name (see `bdlm info`)
     #[arg(long, env = "BDLM_ADAPTER", value_name = "NAME|INDEX", help_heading = "Device")]
     pub adapter: Option<String>,
-    /// Kernels to use instead of those that suit the adapter
+    /// Kernels to use instead of those that suit the adapter, or that `bdlm tune` chose
     #[arg(long, env = "BDLM_KERNELS", value_enum, help_heading = "Device")]
     pub kernels: Option<Kernels>,
     /// How weights are held on the device

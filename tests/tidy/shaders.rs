@@ -51,7 +51,12 @@ fn file_bindings(file: &File) -> Vec<String> {
 }
 
 /// Bindings that a joined part declares under the number that the kernel gives.
-const NAMED: [&str; 2] = ["@group(0) @binding(INPUT) var", "@group(0) @binding(OUTPUT) var"];
+const NAMED: [&str; 4] = [
+    "@group(0) @binding(INPUT) var",
+    "@group(0) @binding(OUTPUT) var",
+    "@group(0) @binding(NORM) var",
+    "@group(0) @binding(MODULATION) var",
+];
 
 /// Of a line that declares one buffer or storage texture.
 fn binding_number(code: &str) -> Option<u32> {
