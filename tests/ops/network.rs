@@ -19,7 +19,19 @@ pub fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weig
     (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held)
 }
 
-/// What matrix units multiply.
+/// The twin of a product on a device: its matrix units round what they multiply.
+pub fn product(
+    gpu: &Gpu,
+    (x, held, bias): (&[f32], &[f32], &[f32]),
+    k: usize,
+    dtype: DType,
+) -> Vec<f32> {
+    match gpu.units().is_some() && x.len() / k > 32 && dtype != DType::F32 {
+        true => twins::matmul(&rounded(x), &rounded(held), bias, k),
+        false => twins::matmul(x, held, bias, k),
+    }
+}
+
 fn rounded(numbers: &[f32]) -> Vec<f32> {
     numbers.iter().map(|&x| f16::from_f32(x).into()).collect()
 }
@@ -57,11 +69,7 @@ fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
     let columns = n.next_multiple_of(4);
     let (x, bias, y0) = (random.numbers(m * k), random.numbers(n), random.numbers(m * columns));
     let gates = random.numbers(2 * (columns + 8));
-    let units = gpu.units().is_some() && m > 32 && dtype != DType::F32;
-    let product = match units {
-        true => twins::matmul(&rounded(&x), &rounded(&held), &bias, k),
-        false => twins::matmul(&x, &held, &bias, k),
-    };
+    let product = product(gpu, (&x, &held, &bias), k, dtype);
     let gate_tensor = upload(gpu, &[2, columns + 8], &gates);
     let sequences = Sequences { rows: 3, count: 2 };
     let modulation = Modulation { tensor: &gate_tensor, sequences };

@@ -6,7 +6,7 @@ use bdlm::gpu::{
 };
 
 use crate::common::{check, gpus, tolerances::OP, twins};
-use crate::network::{WEIGHTS, weight};
+use crate::network::{WEIGHTS, product, weight};
 use crate::{Random, read, run, upload, words};
 
 /// A norm's numbers: rows of a mean and deviation of their own, `[T, C]`, a weight and modulations
@@ -85,7 +85,7 @@ fn a_product_of_normalised_rows() {
                 let got: Vec<f32> = read(&gpu, &y);
                 let got: Vec<f32> =
                     got.chunks(columns).flat_map(|row| &row[..n]).copied().collect();
-                let wanted = twins::matmul(&numbers.wanted(), &held, &bias, k);
+                let wanted = product(&gpu, (&numbers.wanted(), &held, &bias), k, dtype);
                 check(&got, &wanted, OP * (k as f32).sqrt()).unwrap_or_else(|e| {
                     let (size, kernels) = ((t, n, k), gpu.kernels());
                     panic!("{size:?} {sequences:?} {dtype:?} {kernels:?}: {e}")
