@@ -15,7 +15,8 @@
 //!   [`gpu::Gpu::adopt`]. Only `gpu/pipelines.rs` creates pipelines, and only
 //!   `gpu/plan.rs` bind groups.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
-//! - The library never prints, never spawns a thread, never panics on input.
+//! - The library never prints, never panics on input, and no thread of its own outlives a call:
+//!   pipelines are compiled side by side.
 //! - Opened cells and emitted text never change; a sample that falls into repetition is taken
 //!   back by an event that says so ([`event::Event::Retract`]).
 //! - The same seed gives the same text whatever the batch, and whether anyone watches. Kernels for

@@ -115,8 +115,12 @@ fn a_choice_that_was_kept_is_used_where_it_can_be() {
         let refused = Gpu::request(&options).unwrap_err().to_string();
         assert!(refused.contains("the tuning's"), "{refused}");
     }
-    std::fs::write(&file, "{").unwrap();
-    assert_eq!(used(None), believed);
+    for damaged in ["", "{", "[1]"] {
+        std::fs::write(&file, damaged).unwrap();
+        assert_eq!(used(None), believed);
+        chosen.keep(folder.path(), own.info()).unwrap();
+        assert_eq!(used(None), chosen, "a damaged file is replaced");
+    }
     // What another version wrote for another adapter is none of ours.
     std::fs::write(&file, r#"{"another": {"kernels": "of the future"}}"#).unwrap();
     chosen.keep(folder.path(), own.info()).unwrap();

@@ -211,15 +211,20 @@ impl Search<'_> {
         let bar = progress_bar("{spinner} {msg}");
         bar.set_message(format!("timing {tuning}"));
         bar.tick();
-        let found = match self.timed(tuning, with_likelihood) {
+        let timed = self.timed(tuning, with_likelihood);
+        bar.finish_and_clear();
+        let found = match timed {
             Err(e) if e.is::<Interrupted>() => return Err(e),
             Err(e) => {
-                let error = Some(format!("{e:#}"));
+                let error = Some(match e.downcast_ref() {
+                    // Another adapter would be no help.
+                    Some(bdlm::Error::NoDevice { cause, .. }) => cause.clone(),
+                    _ => format!("{e:#}"),
+                });
                 Candidate { tuning, pass_ms: Vec::new(), likelihood_secs: None, error }
             }
             Ok(found) => found,
         };
-        bar.finish_and_clear();
         let is_whole = found.pass_ms.len() == BLOCK_SIZES.len();
         if is_whole && self.best().is_none_or(|best| found.gain_over(best) > GAIN) {
             self.best = Some(self.tried.len());
@@ -265,10 +270,10 @@ impl Candidate {
         }
         for i in 0..BLOCK_SIZES.len() {
             let times = self.pass_ms.get(i).map_or("-".into(), |[pass, fused]| {
-                let digits = if *fused < 100.0 { 1 } else { 0 };
+                let digits = [10.0, 100.0].iter().filter(|&&most| *fused < most).count();
                 format!("{pass:.digits$} / {fused:.digits$}")
             });
-            write!(out, "{times:>13}")?;
+            write!(out, " {times:>13}")?;
         }
         let likelihood = self.likelihood_secs.map_or("-".into(), |secs| format!("{secs:.2} s"));
         writeln!(out, "{likelihood:>11}")?;
@@ -282,7 +287,7 @@ impl Report {
         writeln!(out, "{adapter}, {driver}\n")?;
         write!(out, "{:<12}{:>4}{:>7}{:>6}", "kernels", "rows", "shares", "norms")?;
         for size in BLOCK_SIZES {
-            write!(out, "{:>13}", format!("block {size}, ms"))?;
+            write!(out, " {:>13}", format!("block {size}, ms"))?;
         }
         writeln!(out, "{:>11}", "likelihood")?;
         candidates.iter().try_for_each(|candidate| candidate.print(out))?;
@@ -291,14 +296,13 @@ impl Report {
                 writeln!(out, "\n{tuning}: {error}")?;
             }
         }
-        writeln!(
-            out,
-            "\nms: a denoising pass after half a window / one that stores a block as well"
-        )?;
+        writeln!(out, "\nms: a denoising pass after half a window / one that stores a block too")?;
+        writeln!(out, "likelihood: one noise draw over a whole window")?;
+        writeln!(out, "-: hopeless beside the fastest at the smallest pass, or of no matter")?;
         if candidates.iter().any(|candidate| candidate.tuning.kernels.is_for_gpus()) {
-            writeln!(out, "rows: products of up to so many go along the weights, others by tiles")?;
+            writeln!(out, "rows: products go along the weights up to so many, by tiles beyond")?;
             writeln!(out, "shares: of the keys that a block attends to, computed side by side")?;
-            writeln!(out, "norms: fused into the products behind them, or apart")?;
+            writeln!(out, "norms: fused into the products of few rows behind them, or apart")?;
         }
         writeln!(out, "\nchosen: {chosen}; kept in {}", shown(kept_in))?;
         Ok(())

@@ -91,10 +91,11 @@ impl Gpu {
         let tuning = traits.choose(options)?;
         let gpu = Gpu::open(&adapter, options, tuning).await;
         let is_asked_for = options.kernels.is_some() || options.tuning.is_some();
+        let suited = Tuning::of(traits.suited());
         match gpu {
-            // Kernels that were kept, on matrix units that compute wrongly by now.
-            Err(Error::NoDevice { .. }) if !is_asked_for => {
-                Gpu::open(&adapter, options, Tuning::of(traits.suited())).await
+            // What was kept by another version, or for matrix units that compute wrongly by now.
+            Err(_) if !is_asked_for && tuning.kernels != suited.kernels => {
+                Gpu::open(&adapter, options, suited).await
             }
             gpu => gpu,
         }

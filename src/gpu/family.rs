@@ -66,10 +66,13 @@ impl Traits {
     /// What to compute with.
     ///
     /// # Errors
-    /// [`Error::NoDevice`] if what is asked for cannot run.
+    /// [`Error::NoDevice`] if what is asked for cannot run, [`Error::Request`] if it makes no sense.
     pub(crate) fn choose(&self, options: &GpuOptions) -> Result<Tuning> {
         let tuning = self.tuning(options);
-        match self.lacks(tuning.kernels).or(tuning.is_unsound()) {
+        if let Some(faults) = tuning.faults() {
+            return Err(Error::Request(faults));
+        }
+        match self.lacks(tuning.kernels) {
             None => Ok(tuning),
             Some(cause) => {
                 let (adapter, cause) = (self.info.name.clone(), cause.into());

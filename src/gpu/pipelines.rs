@@ -147,8 +147,8 @@ fn create(device: &wgpu::Device, data: Option<&[u8]>) -> Option<wgpu::PipelineCa
     let descriptor = wgpu::PipelineCacheDescriptor { label: Some("bdlm"), data, fallback: true };
     let scopes = [wgpu::ErrorFilter::OutOfMemory, wgpu::ErrorFilter::Validation]
         .map(|filter| device.push_error_scope(filter));
-    // SAFETY: the bytes are what `get_data` gave, their digest says. wgpu and the driver refuse those
-    // of another adapter or driver.
+    // SAFETY: the bytes are what `get_data` gave: the folder is the user's own, a digest finds damage,
+    // and wgpu and the driver refuse those of another adapter or driver.
     #[allow(unsafe_code, reason = "the driver trusts the bytes")]
     let cache = unsafe { device.create_pipeline_cache(&descriptor) };
     let errors = scopes.into_iter().rev().filter_map(|scope| pollster::block_on(scope.pop()));

@@ -341,6 +341,12 @@ impl Tensor {
         }
     }
 
+    /// Whether there are so many rows from the first on, padding included.
+    pub(crate) fn holds_rows(&self, rows: usize) -> bool {
+        let row: usize = self.shape.iter().skip(1).product();
+        self.offset + (rows * row * self.dtype.bytes()) as u64 <= self.size_bytes()
+    }
+
     /// Bytes on the device, padding included.
     pub fn size_bytes(&self) -> u64 {
         match &self.store {

@@ -46,7 +46,7 @@ impl Tuning {
     pub fn kept(folder: &Path, info: &wgpu::AdapterInfo) -> Option<Tuning> {
         let entry = read(&file(folder)).ok()?.remove(&key(info))?;
         let kept: Tuning = serde_json::from_value(entry).ok()?;
-        kept.is_unsound().is_none().then_some(kept)
+        kept.faults().is_none().then_some(kept)
     }
 
     /// Keeps it for an adapter, in place of what was kept; the path of the file.
@@ -65,15 +65,15 @@ impl Tuning {
         write(folder, info, None)
     }
 
-    /// Why it makes no sense, if it makes none.
-    pub(crate) fn is_unsound(&self) -> Option<&'static str> {
-        let shares = (1..=Tuning::MAX_SHARES).contains(&self.shares);
-        let rows = (1..=Tuning::MAX_FEW_ROWS).contains(&self.few_rows);
-        match (shares, rows) {
-            (false, _) => Some("the tuning's shares must be 1 to 8"),
-            (_, false) => Some("the tuning's few rows must be 1 to 64"),
-            (true, true) => None,
-        }
+    /// What makes no sense in it, if anything.
+    pub(crate) fn faults(&self) -> Option<String> {
+        let numbers = [
+            ("shares", self.shares, Tuning::MAX_SHARES),
+            ("few rows", self.few_rows, Tuning::MAX_FEW_ROWS),
+        ];
+        let (name, got, most) =
+            numbers.into_iter().find(|&(_, got, most)| got < 1 || got > most)?;
+        Some(format!("the tuning's {name} are {got}, expected 1 to {most}"))
     }
 }
 
@@ -102,10 +102,10 @@ fn key(info: &wgpu::AdapterInfo) -> String {
     [name, backend.to_str(), driver, driver_info].join(", ")
 }
 
-/// No entries where there is no file.
+/// No entries where there is no file, or where it cannot be understood: it is worth nothing to anyone.
 fn read(path: &Path) -> io::Result<Entries> {
     match fs::read(path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Entries::new()),
         Err(e) => Err(e),
     }
@@ -114,11 +114,7 @@ fn read(path: &Path) -> io::Result<Entries> {
 fn write(folder: &Path, info: &wgpu::AdapterInfo, tuning: Option<Tuning>) -> Result<PathBuf> {
     let path = file(folder);
     let replaced = || -> io::Result<()> {
-        let mut entries = match read(&path) {
-            // What cannot be understood is worth nothing to anyone.
-            Err(e) if e.kind() == io::ErrorKind::InvalidData => Entries::new(),
-            entries => entries?,
-        };
+        let mut entries = read(&path)?;
         match tuning {
             Some(tuning) => entries.insert(key(info), serde_json::to_value(tuning)?),
             None => entries.remove(&key(info)),

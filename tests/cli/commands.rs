@@ -150,7 +150,7 @@ fn bench_times_every_part_and_compares_with_an_earlier_report() {
 
 #[test]
 fn every_command_has_a_help_with_examples() {
-    for command in ["generate", "eval", "logits", "info", "bench", "completions"] {
+    for command in ["generate", "eval", "logits", "info", "bench", "tune", "completions"] {
         let output = bdlm_without_gpu().args([command, "--help"]).output().unwrap();
         assert!(output.status.success());
         assert!(stdout(&output).contains("Example"), "{command}");
@@ -183,11 +183,25 @@ fn tune_keeps_what_is_fastest_until_it_is_forgotten() {
     };
     let chosen = candidates.iter().find(is_chosen).unwrap();
     let times = |c: &Value| c["pass_ms"].as_array().unwrap().len();
+    // What is measured decides: the geometric mean of what both have.
+    let numbers = |c: &Value| -> Vec<f64> {
+        let passes = c["pass_ms"].as_array().unwrap().iter().flat_map(|t| t.as_array().unwrap());
+        passes.chain([&c["likelihood_secs"]]).filter_map(Value::as_f64).collect()
+    };
+    let times_faster = |c: &Value, other: &Value| {
+        let pairs: Vec<f64> =
+            numbers(other).iter().zip(numbers(c)).map(|(other, own)| (other / own).ln()).collect();
+        (pairs.iter().sum::<f64>() / pairs.len() as f64).exp()
+    };
     assert_eq!(times(chosen), 3, "{chosen}");
     for candidate in candidates {
         // Each is timed whole, or found hopeless at the smallest pass, or cannot run.
-        let (count, error) = (times(candidate), &candidate["error"]);
-        assert!(count == 3 || count == 1 || error.is_string(), "{candidate}");
+        let is_better = times_faster(candidate, chosen) > 1.04;
+        match times(candidate) {
+            3 => assert!(!is_better, "{candidate} beside {chosen}"),
+            1 => assert!(numbers(candidate)[0] > numbers(&candidates[0])[0], "{candidate}"),
+            _ => assert!(candidate["error"].is_string(), "{candidate}"),
+        }
     }
     let adapter = || run(bdlm_without_gpu().arg("info"))["adapters"][0].clone();
     assert_eq!((&adapter()["kernels"], &adapter()["tuned"]), (&chosen["kernels"], &true.into()));

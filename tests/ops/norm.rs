@@ -1,11 +1,11 @@
 //! The norm, in a dispatch of its own and on the way into a product.
 
 use bdlm::gpu::{
-    Attended, DType, Epilogue, Gpu, KernelFamily, Modulation, Norm, Recorder, Rows, Sequences,
-    Tensor,
+    Attended, DType, Epilogue, Gpu, GpuOptions, KernelFamily, Modulation, Norm, Recorder, Rows,
+    Sequences, Tensor, Tuning,
 };
 
-use crate::common::{check, gpus, tolerances::OP, twins};
+use crate::common::{check, gpu, gpu_with_limit, gpus, tolerances::OP, twins};
 use crate::network::{WEIGHTS, product, weight};
 use crate::{Random, read, run, upload, words};
 
@@ -22,7 +22,8 @@ struct Numbers {
 impl Numbers {
     fn new((t, c): (usize, usize), sequences: Sequences) -> Numbers {
         let mut random = Random((t * c) as u64);
-        let row = |(i, x): (usize, f32)| (x + 0.5) * [0.1, 1.0, 30.0][i / c % 3];
+        let row =
+            |(i, x): (usize, f32)| (x + [0.5, 0.5, 5.0][i / c % 3]) * [0.1, 1.0, 30.0][i / c % 3];
         let x = random.numbers(t * c).into_iter().enumerate().map(row).collect();
         let (weight, modulation) = (random.numbers(c), random.numbers(sequences.count * 6 * c));
         Numbers { x, weight, modulation, c, sequences }
@@ -67,32 +68,84 @@ fn norm() {
     }
 }
 
+/// Whether a product of so many rows normalises them on the way.
+fn is_fused(gpu: &Gpu, t: usize, sequences: Sequences, buffers: u32) -> bool {
+    let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
+    let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
+    let is_possible = kernels.is_for_gpus() && sequences == Sequences::SHARED && has_room;
+    is_possible && fused_norms && t <= few_rows
+}
+
+/// A product of normalised rows against the twin, and whether the norm had a dispatch of its own.
+fn check_product(gpu: &Gpu, (t, n, k): (usize, usize, usize), sequences: Sequences, dtype: DType) {
+    let numbers = Numbers::new((t, k), sequences);
+    let mut random = Random(n as u64);
+    let (w, held) = weight(gpu, [n, k], dtype, &random.numbers(n * k));
+    let bias = random.numbers(n);
+    let columns = n.next_multiple_of(4);
+    for epilogue in [Epilogue::Store, Epilogue::Gelu] {
+        let y = upload(gpu, &[t, columns], &vec![0.0f32; t * columns]);
+        let own = numbers.record(gpu, |r, norm| {
+            let bias = upload(gpu, &[n], &bias);
+            r.matmul(Rows::Normed(norm), &w, &bias, epilogue, &y).unwrap();
+        });
+        let mut rows: Vec<f32> = read(gpu, &own);
+        if is_fused(gpu, t, sequences, 7) {
+            assert!(rows.iter().all(|&x| x == 0.0), "the norm had a dispatch");
+            rows = numbers.wanted();
+        }
+        check(&rows, &numbers.wanted(), OP).unwrap();
+        let mut wanted = product(gpu, (&rows, &held, &bias), k, dtype);
+        if matches!(epilogue, Epilogue::Gelu) {
+            wanted.iter_mut().for_each(|x| *x = twins::gelu_tanh(*x));
+        }
+        let got: Vec<f32> = read(gpu, &y);
+        let got: Vec<f32> = got.chunks(columns).flat_map(|row| &row[..n]).copied().collect();
+        check(&got, &wanted, OP * (k as f32).sqrt()).unwrap_or_else(|e| {
+            let (size, tuning) = ((t, n, k), gpu.tuning());
+            panic!("{size:?} {sequences:?} {dtype:?} {epilogue:?} {tuning}: {e}")
+        });
+    }
+}
+
 #[test]
 fn a_product_of_normalised_rows() {
     for gpu in gpus() {
-        for (t, n, k) in [(1, 4, 8), (5, 31, 24), (16, 64, 768), (33, 40, 96)] {
-            for (sequences, dtype) in SEQUENCES.into_iter().zip(WEIGHTS.into_iter().cycle()) {
-                let numbers = Numbers::new((t, k), sequences);
-                let mut random = Random(n as u64);
-                let (w, held) = weight(&gpu, [n, k], dtype, &random.numbers(n * k));
-                let bias = random.numbers(n);
-                let columns = n.next_multiple_of(4);
-                let y = upload(&gpu, &[t, columns], &vec![0.0f32; t * columns]);
-                numbers.record(&gpu, |r, norm| {
-                    let bias = upload(&gpu, &[n], &bias);
-                    r.matmul(Rows::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
-                });
-                let got: Vec<f32> = read(&gpu, &y);
-                let got: Vec<f32> =
-                    got.chunks(columns).flat_map(|row| &row[..n]).copied().collect();
-                let wanted = product(&gpu, (&numbers.wanted(), &held, &bias), k, dtype);
-                check(&got, &wanted, OP * (k as f32).sqrt()).unwrap_or_else(|e| {
-                    let (size, kernels) = ((t, n, k), gpu.kernels());
-                    panic!("{size:?} {sequences:?} {dtype:?} {kernels:?}: {e}")
-                });
+        for size in [(1, 4, 8), (5, 31, 24), (16, 64, 768), (33, 40, 96)] {
+            for sequences in SEQUENCES {
+                for dtype in WEIGHTS {
+                    check_product(&gpu, size, sequences, dtype);
+                }
             }
         }
     }
+}
+
+#[test]
+fn what_else_may_be_chosen_gives_the_same_products() {
+    let Some(_) = gpu(Some(KernelFamily::Workgroup)) else { return };
+    let usual = Tuning::of(KernelFamily::Workgroup);
+    for tuning in [
+        Tuning { few_rows: 4, ..usual },
+        Tuning { few_rows: 64, ..usual },
+        Tuning { fused_norms: false, ..usual },
+    ] {
+        let options =
+            GpuOptions { tuning: Some(tuning), checked_shaders: true, ..GpuOptions::default() };
+        let gpu = Gpu::request(&options).unwrap();
+        for size in [(4, 31, 24), (5, 64, 40), (61, 40, 96)] {
+            check_product(&gpu, size, Sequences::SHARED, DType::F16);
+        }
+    }
+}
+
+#[test]
+fn every_part_of_a_weight_is_multiplied_with_normalised_rows() {
+    let Some(gpu) = gpu_with_limit(KernelFamily::Workgroup, 1 << 17) else { return };
+    let size = (5, 420, 80);
+    let (w, _) = weight(&gpu, [size.1, size.2], DType::F32, &vec![0.0; size.1 * size.2]);
+    assert!(w.parts().len() > 1);
+    check_product(&gpu, size, Sequences::SHARED, DType::F32);
 }
 
 #[test]
@@ -114,13 +167,15 @@ fn queries_keys_and_values_of_normalised_rows() {
                 let (q, k, v) = (attended(t), attended(slots), attended(slots));
                 let qkv = Tensor::activation(&gpu, "qkv", &[t, 3 * c]).unwrap();
                 let to = Attended { angles: &angles, slots: &at, q: &q, cache: [&k, &v] };
-                numbers.record(&gpu, |r, norm| {
+                let own = numbers.record(&gpu, |r, norm| {
                     if is_normed {
                         return r.qkv(Rows::Normed(norm), (&w, &bias), &qkv, to).unwrap();
                     }
                     r.norm(norm).unwrap();
                     r.qkv(norm.y, (&w, &bias), &qkv, to).unwrap();
                 });
+                let is_apart = read::<f32>(&gpu, &own).iter().any(|&x| x != 0.0);
+                assert_eq!(is_apart, !(is_normed && is_fused(&gpu, t, sequences, 10)));
                 [&q, &k, &v].map(|tensor| read::<f32>(&gpu, tensor)).concat()
             };
             let wanted = found(false);
@@ -147,8 +202,7 @@ fn a_norm_that_all_rows_share_needs_no_dispatch_on_gpus() {
             });
             count
         };
-        let is_for_gpus = !matches!(gpu.kernels(), KernelFamily::Outer | KernelFamily::Plain);
-        let fused = if is_for_gpus { 1 } else { 2 };
+        let fused = if gpu.kernels().is_for_gpus() { 1 } else { 2 };
         assert_eq!(SEQUENCES.map(dispatches), [fused, 2], "{:?}", gpu.kernels());
     }
 }

@@ -8,7 +8,7 @@ use crate::gpu::{KernelSource, Recorder, Tensor};
 /// A norm of rows, `LN(x) * weight * (1 + scale) + shift`, that products take their rows from.
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
-    /// Rows, `[T, K]`.
+    /// Rows, `[T, K]`, made by [`Tensor::activation`].
     pub x: &'a Tensor,
     /// `[K]`.
     pub weight: &'a Tensor,
@@ -107,7 +107,9 @@ impl Recorder<'_> {
         };
         norm.expect()?;
         let is_shared = norm.modulation.sequences == Sequences::SHARED;
-        match normed_kernel(self.gpu(), tiling).filter(|_| is_shared) {
+        // Products read whole tiles of rows, norms those that are there.
+        let is_padded = norm.x.holds_rows(norm.x.dim(0).next_multiple_of(tiling.rows));
+        match normed_kernel(self.gpu(), tiling).filter(|_| is_shared && is_padded) {
             Some(kernel) => Ok(Read { x: norm.x, kernel, norm: Some(norm) }),
             None => {
                 self.norm(norm)?;
