@@ -11,7 +11,7 @@ Runs of the two in turn even out what else the machine does; compare takes the m
 CODE is a clone of the authors' repository; it stays as it is: what is said there of 'cuda' is said
 here of the CPU, and what needs a trainer, a tokenizer or a data set is left out. Needs torch,
 safetensors, and what the authors' diffusion.py imports: einops, huggingface_hub, hydra-core,
-lightning, omegaconf, datasets, torchmetrics, transformers.
+lightning, omegaconf, datasets, torchmetrics, transformers, timm, requests.
 """
 
 import argparse

@@ -76,7 +76,8 @@ impl Gpu {
     /// Requests a device, blocking until the driver answers.
     ///
     /// # Errors
-    /// [`Error::NoAdapter`], [`Error::UnknownAdapter`] or [`Error::NoDevice`].
+    /// [`Error::NoAdapter`], [`Error::UnknownAdapter`] or [`Error::NoDevice`]; [`Error::Request`] for
+    /// a tuning that makes no sense.
     pub fn request(options: &GpuOptions) -> Result<Gpu> {
         pollster::block_on(Gpu::request_async(options))
     }
@@ -143,7 +144,8 @@ impl Gpu {
     /// Adopts the device of a host program; its error and device-lost callbacks stay untouched.
     ///
     /// # Errors
-    /// [`Error::NoDevice`] when `options` ask for kernels this device cannot run.
+    /// [`Error::NoDevice`] when `options` ask for kernels this device cannot run, [`Error::Request`]
+    /// for a tuning that makes no sense.
     pub fn adopt(device: wgpu::Device, queue: wgpu::Queue, options: &GpuOptions) -> Result<Gpu> {
         let traits = Traits::of_device(&device);
         let tuning = traits.choose(options)?;
