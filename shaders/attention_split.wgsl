@@ -18,7 +18,6 @@ var<workgroup> scores: array<vec4<f32>, LANES>;      // of the four rows, then t
 var<workgroup> slots: array<u32, LANES>;
 var<workgroup> low: array<vec4<f32>, LANES>;
 var<workgroup> high: array<vec4<f32>, LANES>;
-var<workgroup> joined: vec4<u32>;                    // the union of the spans
 
 @compute @workgroup_size(LANES)
 fn attention_split(
@@ -30,16 +29,7 @@ fn attention_split(
     let t0 = group.x / tiles * GROUP + in_group;
     let rows = min(4u, GROUP - in_group);
     let head = group.y;
-    for (var i = lane; i < D / 2u; i += LANES) {
-        let row = t0 + min(i / (D / 8u), rows - 1u);
-        let q = query8(row * (C / 8u) + head * (D / 8u) + i % (D / 8u));
-        queries[2u * i] = SCALE * q.lo;
-        queries[2u * i + 1u] = SCALE * q.hi;
-    }
-    if (lane == 0u) {
-        joined = joined_spans(t0, rows);
-    }
-    let places = placed(workgroupUniformLoad(&joined));
+    let places = begin_tile(4u, t0, rows, head, lane);
     let share = (places.w + SHARES * LANES - 1u) / (SHARES * LANES) * LANES;
     let end = min(places.w, (group.z + 1u) * share);
     let channels = lane % (D / 8u);

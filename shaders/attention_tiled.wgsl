@@ -18,7 +18,6 @@ const ROW_SCORES = 17u;
 var<workgroup> queries: array<vec4<f32>, 512>;          // [LANES / (D / 16), D]
 var<workgroup> keys: array<vec4<f32>, STAGED>;          // [KEYS, D], then their values
 var<workgroup> scores: array<f32, SCORES>;              // [LANES / (D / 16), ROW_SCORES]
-var<workgroup> joined: vec4<u32>;                       // the union of the spans
 
 @compute @workgroup_size(128)
 fn attention_tiled(
@@ -34,17 +33,7 @@ fn attention_tiled(
     let row = lane / team;
     let t = t0 + min(row, rows - 1u);
     let head = group.y;
-    for (var i = lane; i < tile * (D / 8u); i += LANES) {
-        let query = t0 + min(i / (D / 8u), rows - 1u);
-        let q = query8(query * (C / 8u) + head * (D / 8u) + i % (D / 8u));
-        queries[2u * i] = SCALE * q.lo;
-        queries[2u * i + 1u] = SCALE * q.hi;
-    }
-    if (lane == 0u) {
-        joined = joined_spans(t0, rows);
-    }
-    let all = workgroupUniformLoad(&joined);
-    let places = placed(all);
+    let places = begin_tile(tile, t0, rows, head, lane);
     let n_keys = places.w;
     var highest = NEVER;
     var weight = 0.0;

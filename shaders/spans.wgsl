@@ -2,6 +2,22 @@
 // numbered, first those of the first span. Places are where the spans begin, the keys of the first,
 // and all keys.
 
+var<workgroup> joined: vec4<u32>;    // the union of the spans
+
+// Fetches the scaled queries of a tile, whose last rows may not be there; its places.
+fn begin_tile(tile: u32, t0: u32, rows: u32, head: u32, lane: u32) -> vec4<u32> {
+    for (var i = lane; i < tile * (D / 8u); i += LANES) {
+        let row = t0 + min(i / (D / 8u), rows - 1u);
+        let q = query8(row * (C / 8u) + head * (D / 8u) + i % (D / 8u));
+        queries[2u * i] = SCALE * q.lo;
+        queries[2u * i + 1u] = SCALE * q.hi;
+    }
+    if (lane == 0u) {
+        joined = joined_spans(t0, rows);
+    }
+    return placed(workgroupUniformLoad(&joined));
+}
+
 // The union of the spans of the rows from t on; spans without slots do not count.
 fn joined_spans(t: u32, rows: u32) -> vec4<u32> {
     var joined = vec4(0xffffffffu, 0u, 0xffffffffu, 0u);
