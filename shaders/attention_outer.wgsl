@@ -1,10 +1,11 @@
-// Attention for software adapters: up to 16 query rows of one head per workgroup, 32 keys at a
-// time, outer products across a subgroup of 8 lanes (see matmul_outer8).
+// Attention for software adapters: up to 16 query rows of one head per workgroup, four keys of each
+// lane at a time, outer products across a subgroup of 8 or 16 lanes (see matmul_outer).
 //
 // Every row sees two spans of cache slots, [x, y) and [z, w): with them the host expresses the
 // ring buffer, the block-causal mask and the [x_t ; x_0] mask alike. A tile runs over the union
-// of its rows' spans. Softmax is online, in f32. Lane l owns keys l, l + 8, l + 16, l + 24 of a
-// chunk, and channels 8l .. 8l + 8 of the head.
+// of its rows' spans. Softmax is online, in f32. Lane l owns keys l, l + LANES, l + 2 * LANES and
+// l + 3 * LANES of a chunk, and channels 8l .. 8l + 8 of the head; lane l + 8 owns them too, and adds
+// the values of the keys that the upper lanes own.
 
 override C: u32;             // channels
 override D: u32;             // head width, a multiple of 8, at most 64
@@ -12,8 +13,9 @@ override TOP: u32;           // first rows of a tile, at most 8
 override BOTTOM: u32;        // its other rows, at most 8
 override GROUP: u32;         // consecutive rows that share a cache region
 override SCALE: f32;         // 1 / sqrt(D)
+override LANES: u32;         // of a subgroup, 8 or 16
 
-@compute @workgroup_size(8)
+@compute @workgroup_size(LANES)
 fn attention_outer(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(subgroup_invocation_id) lane: u32,
@@ -40,10 +42,11 @@ fn attention_outer(
     let n_keys = n_first + subgroupMax(end.w) - union_at.y;
     let width = C / 8u;
     let head = group.y;
-    let channels = min(lane, D / 8u - 1u);
+    let channels = min(lane % 8u, D / 8u - 1u);
+    let is_upper = lane >= 8u;
 
-    for (var at = 0u; at < n_keys; at += 32u) {
-        let key = at + lane + vec4(0u, 8u, 16u, 24u);
+    for (var at = 0u; at < n_keys; at += 4u * LANES) {
+        let key = at + lane + LANES * vec4(0u, 1u, 2u, 3u);
         let kept = min(key, vec4(n_keys - 1u));
         let slot = select(kept - n_first + union_at.y, kept + union_at.x, kept < vec4(n_first));
         let keys = Keys(slot, key < vec4(n_first), key < vec4(n_keys));
@@ -64,12 +67,15 @@ fn attention_outer(
             let lo = mat4x4(k0.lo, k1.lo, k2.lo, k3.lo);
             let hi = mat4x4(k0.hi, k1.hi, k2.hi, k3.hi);
             let q = query8(top_row * width + head * (D / 8u) + d);
-            add_products(&top_score, TOP, q.lo, lo);
-            add_products(&top_score, TOP, q.hi, hi);
+            add_products(&top_score, TOP, q.lo, 0u, lo);
+            add_products(&top_score, TOP, q.hi, 0u, hi);
             if (BOTTOM > 0u) {
-                let q = query8(bottom_row * width + head * (D / 8u) + d);
-                add_products(&bottom_score, BOTTOM, q.lo, lo);
-                add_products(&bottom_score, BOTTOM, q.hi, hi);
+                var below = q;
+                if (LANES == 8u) {
+                    below = query8(bottom_row * width + head * (D / 8u) + d);
+                }
+                add_products(&bottom_score, BOTTOM, below.lo, LANES - 8u, lo);
+                add_products(&bottom_score, BOTTOM, below.hi, LANES - 8u, hi);
             }
         }
         weigh(&top, &top_score, TOP, keys);
@@ -78,10 +84,10 @@ fn attention_outer(
         for (var c = 0u; c < 4u; c++) {
             var values: array<Eight, 8>;
             for (var j = 0u; j < 8u; j++) {
-                values[j] = value8(subgroupShuffle(place.x, j) + channels);
+                values[j] = value8(place_of(place.x, j, is_upper) + channels);
             }
-            add_values(&top, &top_score, TOP, &values);
-            add_values(&bottom, &bottom_score, BOTTOM, &values);
+            add_values(&top, &top_score, TOP, &values, is_upper);
+            add_values(&bottom, &bottom_score, BOTTOM, &values, is_upper);
             place = place.yzwx;
             for (var r = 0u; r < 8u; r++) {
                 top_score[r] = top_score[r].yzwx;
@@ -93,6 +99,8 @@ fn attention_outer(
         top.weight[r] = subgroupAdd(top.weight[r]);
         bottom.weight[r] = subgroupAdd(bottom.weight[r]);
     }
+    join_halves(&top, TOP);
+    join_halves(&bottom, BOTTOM);
     if (lane < D / 8u) {
         let at = t0 * width + head * (D / 8u) + lane;
         finish(&top, TOP, at, rows);

@@ -5,8 +5,8 @@ struct Rows {
     span: vec4<u32>,                 // of this lane's row
     highest: array<f32, 8>,          // of the scores so far, per row
     weight: array<f32, 8>,           // sum of exp(score - highest) over this lane's keys
-    low: array<vec4<f32>, 8>,        // weighted values, channels 8 * lane ..
-    high: array<vec4<f32>, 8>,       // channels 8 * lane + 4 ..
+    low: array<vec4<f32>, 8>,        // weighted values, channels 8 * (lane % 8) ..
+    high: array<vec4<f32>, 8>,       // channels 8 * (lane % 8) + 4 ..
 }
 
 // Of eight rows with this lane's four keys of a chunk; later the keys' weights.
@@ -19,10 +19,16 @@ struct Keys {
     is_there: vec4<bool>,
 }
 
-// Adds the products of the rows that lanes have in q with this lane's keys.
-fn add_products(score: ptr<function, Scores>, n: u32, q: vec4<f32>, k: mat4x4<f32>) {
+// Adds the products of the rows that lanes from `first` on have in q with this lane's keys.
+fn add_products(
+    score: ptr<function, Scores>,
+    n: u32,
+    q: vec4<f32>,
+    first: u32,
+    k: mat4x4<f32>,
+) {
     for (var r = 0u; r < n; r++) {
-        (*score)[r] += subgroupShuffle(q, r) * k;
+        (*score)[r] += subgroupShuffle(q, first + r) * k;
     }
 }
 
@@ -45,6 +51,24 @@ fn weigh(rows: ptr<function, Rows>, score: ptr<function, Scores>, n: u32, keys: 
     }
 }
 
+// Where the key of lane j begins, for the upper lanes that of lane j + 8.
+fn place_of(places: u32, j: u32, is_upper: bool) -> u32 {
+    let place = subgroupShuffle(places, j);
+    if (LANES == 8u) {
+        return place;
+    }
+    return select(place, subgroupShuffle(places, j + 8u), is_upper);
+}
+
+// And its weight.
+fn weight_of(weights: f32, j: u32, is_upper: bool) -> f32 {
+    let weight = subgroupShuffle(weights, j);
+    if (LANES == 8u) {
+        return weight;
+    }
+    return select(weight, subgroupShuffle(weights, j + 8u), is_upper);
+}
+
 // Adds the values of the keys that lanes have in component x. Row by row, so that the row's sums
 // stay in registers.
 fn add_values(
@@ -52,17 +76,29 @@ fn add_values(
     weights: ptr<function, Scores>,
     n: u32,
     values: ptr<function, array<Eight, 8>>,
+    is_upper: bool,
 ) {
     for (var r = 0u; r < n; r++) {
         var low = (*rows).low[r];
         var high = (*rows).high[r];
         for (var j = 0u; j < 8u; j++) {
-            let p = subgroupShuffle((*weights)[r].x, j);
+            let p = weight_of((*weights)[r].x, j, is_upper);
             low += p * (*values)[j].lo;
             high += p * (*values)[j].hi;
         }
         (*rows).low[r] = low;
         (*rows).high[r] = high;
+    }
+}
+
+// Adds what the upper lanes summed to what the lower ones did.
+fn join_halves(rows: ptr<function, Rows>, n: u32) {
+    if (LANES == 8u) {
+        return;
+    }
+    for (var r = 0u; r < n; r++) {
+        (*rows).low[r] += subgroupShuffleXor((*rows).low[r], 8u);
+        (*rows).high[r] += subgroupShuffleXor((*rows).high[r], 8u);
     }
 }
 

@@ -1,5 +1,6 @@
-// Joined to wide outer products whose sums are queries, keys and values: a tile is one head's. Does
-// what rotary does, without a trip through memory.
+// Joined to wide outer products whose sums are queries, keys and values: a tile of 8 lanes is one
+// head's, the halves of a tile of 16 lanes are two heads'. Does what rotary does, without a trip
+// through memory.
 
 override C: u32;             // channels
 override D: u32;             // head width, 64
@@ -8,33 +9,49 @@ override CACHE_F16: bool;    // the cache is packed f16, else f32
 @group(0) @binding(6) var<storage, read> angles: array<vec4<f32>>;    // [T, D]
 @group(0) @binding(7) var<storage, read> slots: array<u32>;           // [T]
 
-// Ends the sums of the rows from m on: `left` those of columns n .. n + 4, `right` of n + 32 ...
+// Ends the sums of the rows from m on: `left` those of columns n .. n + 4, `right` of
+// n + 4 * LANES ...
 fn store_tile(left: ptr<function, Sums>, right: ptr<function, Sums>, m: u32, n: u32) {
-    let heads = C / D;
-    let head = n / D;
+    let turning = 2u * C / D;        // heads that are rotated, an even number: queries and keys
+    let left_head = n / D;
+    let right_head = (n + 4u * LANES) / D;
     let lane = n % D / 4u;
     let is_odd = lane % 2u == 1u;
-    // Eight channels that this lane stores: even lanes of the lower half, odd ones of the upper.
-    let eighth = lane / 2u + select(0u, D / 16u, is_odd);
     for (var r = 0u; r < HEIGHT; r++) {
         let t = m + r;
-        var low = (*left)[r];
-        var high = (*right)[r];
-        if (head < 2u * heads) {
-            let cosine = angles[t * (D / 4u) + lane];
-            let sine = angles[t * (D / 4u) + D / 8u + lane];
-            let turned = low * cosine - high * sine;
-            high = high * cosine + low * sine;
-            low = turned;
+        var x = Eight((*left)[r], (*right)[r]);
+        if (left_head < turning) {
+            x = turn(x, t * (D / 4u) + lane % 8u, lane);
         }
-        let got = subgroupShuffleXor(select(high, low, is_odd), 1u);
-        let eight = Eight(select(low, got, is_odd), select(got, high, is_odd));
-        if (head < heads) {
-            store_query(t * (C / 8u) + head * (D / 8u) + eighth, eight);
-        } else if (head < 2u * heads) {
-            store_key(cached(head - heads, slots[t]) + eighth, eight);
-        } else {
-            store_value(cached(head - 2u * heads, slots[t]) + eighth, eight);
-        }
+        // Even lanes store eight channels of the left, odd ones of the right.
+        let got = subgroupShuffleXor(select(x.hi, x.lo, is_odd), 1u);
+        let eight = Eight(select(x.lo, got, is_odd), select(got, x.hi, is_odd));
+        let first = (n + select(0u, 4u * LANES, is_odd)) % D / 8u;
+        store_eight(select(left_head, right_head, is_odd), first, t, eight);
+    }
+}
+
+// Rotates by the cosines and sines at i. The channels that turn together are 32 apart: those of the
+// left and of the right, or of lanes eight apart.
+fn turn(x: Eight, i: u32, lane: u32) -> Eight {
+    let cosine = angles[i];
+    let sine = angles[i + D / 8u];
+    if (LANES == 8u) {
+        return Eight(x.lo * cosine - x.hi * sine, x.hi * cosine + x.lo * sine);
+    }
+    let other = Eight(subgroupShuffleXor(x.lo, 8u), subgroupShuffleXor(x.hi, 8u));
+    let signed_sine = select(sine, -sine, lane < 8u);
+    return Eight(x.lo * cosine + other.lo * signed_sine, x.hi * cosine + other.hi * signed_sine);
+}
+
+// Stores the eight channels from 8 * first on. Behind the last head there is nothing.
+fn store_eight(head: u32, first: u32, t: u32, x: Eight) {
+    let heads = C / D;
+    if (head < heads) {
+        store_query(t * (C / 8u) + head * (D / 8u) + first, x);
+    } else if (head < 2u * heads) {
+        store_key(cached(head - heads, slots[t]) + first, x);
+    } else if (head < 3u * heads) {
+        store_value(cached(head - 2u * heads, slots[t]) + first, x);
     }
 }

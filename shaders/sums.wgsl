@@ -9,11 +9,11 @@ fn begin(sums: ptr<function, Sums>, n: u32) {
     }
 }
 
-// Adds the products of the rows that lanes have in x. A loop multiplies with 16 numbers of each
-// lane, as many as stay in registers beside the sums.
-fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, w: mat4x4<f32>) {
+// Adds the products of the rows that lanes from `first` on have in x. A loop multiplies with 16
+// numbers of each lane, as many as stay in registers beside the sums.
+fn add_products(sums: ptr<function, Sums>, x: vec4<f32>, first: u32, w: mat4x4<f32>) {
     for (var r = 0u; r < HEIGHT; r++) {
-        (*sums)[r] += subgroupShuffle(x, r) * w;
+        (*sums)[r] += subgroupShuffle(x, first + r) * w;
     }
 }
 

@@ -1,11 +1,12 @@
 // Joined to outer products whose sums are a matrix: ends a tile.
 
-// Ends the sums of the rows from m on: `left` those of columns n .. n + 4, `right` of n + 32 ...
+// Ends the sums of the rows from m on: `left` those of columns n .. n + 4, `right` of
+// n + 4 * LANES ...
 fn store_tile(left: ptr<function, Sums>, right: ptr<function, Sums>, m: u32, n: u32) {
     for (var r = 0u; r < HEIGHT; r++) {
         store4(m + r, n, (*left)[r]);
         if (WIDE) {
-            store4(m + r, n + 32u, (*right)[r]);
+            store4(m + r, n + 4u * LANES, (*right)[r]);
         }
     }
 }

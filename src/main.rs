@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    cli::quiet_driver_loader();
+    cli::prepare_drivers();
     cli::start_clock();
     match cli::run(cli::Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,

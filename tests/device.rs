@@ -137,7 +137,7 @@ fn kernels_that_a_device_cannot_run_are_refused() {
     let Some((device, queue)) = host_device(wgpu::Features::empty()) else { return };
     let options = GpuOptions { kernels: Some(KernelFamily::Outer), ..Default::default() };
     let error = Gpu::adopt(device, queue, &options).unwrap_err().to_string();
-    assert!(error.contains("subgroups of exactly 8 lanes"), "{error}");
+    assert!(error.contains("subgroups of 8 or of 16 lanes"), "{error}");
 }
 
 #[test]

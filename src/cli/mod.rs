@@ -13,11 +13,13 @@ mod tune;
 mod watch;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use bdlm::gpu::GpuOptions;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -156,15 +158,42 @@ fn print_json(report: &impl serde::Serialize) -> Result<()> {
     Ok(writeln!(out)?)
 }
 
-/// Drivers of software adapters complain on stderr when no runtime folder is set, as for root in
-/// a container.
-#[allow(clippy::disallowed_methods, reason = "the process's own environment; no file is written")]
-pub fn quiet_driver_loader() {
-    if cfg!(target_os = "linux") && std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+/// Tells drivers of software adapters, by the environment, what they would not see for themselves.
+///
+/// They complain on stderr when no runtime folder is set, as for root in a container. And Mesa's
+/// computes with 256 bits unless asked for more, which only programs that draw nothing may do: drawing
+/// with 512 it crashes. What it compiles then needs a cache of its own, since Mesa's takes what was
+/// compiled for 256 bits for the same.
+#[allow(clippy::disallowed_methods, reason = "the process's own environment, a folder beside it")]
+pub fn prepare_drivers() {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    let set = |name: &str, value: std::ffi::OsString| {
         // SAFETY: the first statement of `main`: no other thread runs yet.
         #[allow(unsafe_code, reason = "setting a variable is unsafe beside other threads")]
         unsafe {
-            std::env::set_var("XDG_RUNTIME_DIR", std::env::temp_dir());
+            std::env::set_var(name, value);
         }
+    };
+    if cfg!(target_os = "linux") && !is_set("XDG_RUNTIME_DIR") {
+        set("XDG_RUNTIME_DIR", std::env::temp_dir().into());
     }
+    let is_free = !is_set("LP_NATIVE_VECTOR_WIDTH") && !is_set("MESA_SHADER_CACHE_DIR");
+    let cache = GpuOptions::user_cache().filter(|_| is_free && has_512_bits());
+    // Mesa makes but the last folder of a path.
+    let made = |cache: &PathBuf| std::fs::create_dir_all(cache).is_ok();
+    if let Some(cache) = cache.map(|cache| cache.join("mesa-512")).filter(made) {
+        set("LP_NATIVE_VECTOR_WIDTH", "512".into());
+        set("MESA_SHADER_CACHE_DIR", cache.into());
+    }
+}
+
+/// Whether the processor has the vectors of 512 bits that Mesa's software adapter can use.
+fn has_512_bits() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
 }

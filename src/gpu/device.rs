@@ -209,6 +209,11 @@ impl Gpu {
         self.inner.tuning
     }
 
+    /// Fewest lanes of a subgroup, as the driver says.
+    pub(crate) fn subgroup_lanes(&self) -> usize {
+        self.inner.info.subgroup_min_size as usize
+    }
+
     /// The matrix units in use.
     pub fn units(&self) -> Option<MatrixUnits> {
         self.inner.units

@@ -14,7 +14,7 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KernelFamily {
-    /// Outer products across a subgroup of exactly 8 lanes: software adapters (lavapipe).
+    /// Outer products across a subgroup of 8 or 16 lanes: software adapters (lavapipe).
     Outer,
     /// Workgroup memory, no subgroups: real GPUs.
     Workgroup,
@@ -113,18 +113,16 @@ impl Traits {
         /// Of attention; no kernel that is needed has more.
         const STORAGE_TEXTURES: u32 = 4;
         let Traits { info, features, limits, units } = self;
-        let eight = info.subgroup_min_size == 8 && info.subgroup_max_size == 8;
+        let lanes = (info.subgroup_min_size, info.subgroup_max_size);
+        let subgroups =
+            features.contains(wgpu::Features::SUBGROUP) && matches!(lanes, (8, 8) | (16, 16));
         let texels = limits.max_texture_dimension_2d >= TEXTURE_WIDTH
             && limits.max_storage_textures_per_shader_stage >= STORAGE_TEXTURES;
         match kernels {
-            KernelFamily::Outer
-                if !(eight && texels && features.contains(wgpu::Features::SUBGROUP)) =>
-            {
-                Some(
-                    "the outer-product kernels need subgroups of exactly 8 lanes, and storage \
-                     textures 4096 wide",
-                )
-            }
+            KernelFamily::Outer if !(subgroups && texels) => Some(
+                "the outer-product kernels need subgroups of 8 or of 16 lanes, and storage \
+                 textures 4096 wide",
+            ),
             KernelFamily::Cooperative if units.is_none() => Some(
                 "the cooperative kernels need matrix units of side 16 or 8, f16 summed in f32, \
                  subgroups of one size, and a device that bdlm requested (try another --kernels)",

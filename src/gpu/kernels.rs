@@ -2,7 +2,7 @@
 //! number of rows and the shape, by rules that were measured.
 
 use crate::gpu::plan::KernelSource;
-use crate::gpu::{DType, Gpu, KernelFamily, Memory};
+use crate::gpu::{COLUMN_PAD, DType, Gpu, KernelFamily, Memory};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
@@ -112,15 +112,12 @@ pub static KERNELS: &[&KernelSource] = &[
     &EMBEDDING.texels,
     &NORM.buffer,
     &NORM.texels,
-    &MATMUL_OUTER4.matrix.buffer,
-    &MATMUL_OUTER4.matrix.texels,
-    &MATMUL_OUTER4.qkv,
-    &MATMUL_OUTER8.matrix.buffer,
-    &MATMUL_OUTER8.matrix.texels,
-    &MATMUL_OUTER8.qkv,
-    &MATMUL_OUTER16.matrix.buffer,
-    &MATMUL_OUTER16.matrix.texels,
-    &MATMUL_OUTER16.qkv,
+    &MATMUL_OUTER_FEW.matrix.buffer,
+    &MATMUL_OUTER_FEW.matrix.texels,
+    &MATMUL_OUTER_FEW.qkv,
+    &MATMUL_OUTER.matrix.buffer,
+    &MATMUL_OUTER.matrix.texels,
+    &MATMUL_OUTER.qkv,
     &MATMUL_PLAIN,
     &MATMUL_ROWS.matrix,
     &MATMUL_ROWS.qkv,
@@ -149,9 +146,8 @@ pub static KERNELS: &[&KernelSource] = &[
 
 pub(crate) static EMBEDDING: Variants = variants!("embedding", "weights"; "weights");
 pub(crate) static NORM: Variants = variants!("norm", "reduce"; "output");
-static MATMUL_OUTER4: OuterProduct = outer!("matmul_outer4");
-static MATMUL_OUTER8: OuterProduct = outer!("matmul_outer8");
-static MATMUL_OUTER16: OuterProduct = outer!("matmul_outer16");
+static MATMUL_OUTER_FEW: OuterProduct = outer!("matmul_outer_few");
+static MATMUL_OUTER: OuterProduct = outer!("matmul_outer");
 static MATMUL_PLAIN: KernelSource = product!("matmul_plain");
 static MATMUL_ROWS: RowsProduct = RowsProduct {
     matrix: product!("matmul_rows", "rows_given", "rows"),
@@ -194,22 +190,12 @@ pub(crate) struct Tiling {
 }
 
 /// The matrix product for `rows` rows and a weight `[N, K]`.
-///
-/// On lavapipe taller and wider tiles do more per load (27, 37 and 44 GFLOP/s a core for 4, 8 and 16
-/// rows and 64 columns, 25, 31 and 40 for 32 columns; 128 columns gain nothing more) but compile
-/// longer, the widest a second for each shape: too long for the passes of a small model.
 pub(crate) fn matmul_tiling(
     gpu: &Gpu,
     rows: usize,
     ([n, k], dtype): ([usize; 2], DType),
     output: Memory,
 ) -> Tiling {
-    let is_wide = n.min(k) >= 512;
-    let outer = |kernel: &'static OuterProduct, height| {
-        let columns = if is_wide { 64 } else { 32 };
-        let overrides = vec![("WIDE", if is_wide { 1.0 } else { 0.0 })];
-        Tiling { kernel: kernel.matrix.of(output), rows: height, columns, overrides }
-    };
     let other = |kernel, rows, columns| Tiling { kernel, rows, columns, overrides: Vec::new() };
     let is_few = rows <= gpu.tuning().few_rows;
     // What is asked for in f32 is not rounded.
@@ -221,23 +207,44 @@ pub(crate) fn matmul_tiling(
         return Tiling { kernel, rows: tile, columns: tile, overrides };
     }
     match (gpu.kernels(), rows) {
-        (KernelFamily::Outer, ..=4) => {
-            let mut tiling = outer(&MATMUL_OUTER4, 4);
-            tiling.overrides.push(("HEIGHT", rows as f64));
-            tiling
+        (KernelFamily::Outer, _) => {
+            outer_tiling(gpu, rows, [n, k], |product| product.matrix.of(output))
         }
-        (KernelFamily::Outer, ..=8) => outer(&MATMUL_OUTER8, 8),
-        (KernelFamily::Outer, _) => outer(&MATMUL_OUTER16, 16),
         (KernelFamily::Plain, _) => other(&MATMUL_PLAIN, 4, 32),
         (family, _) if family.is_for_gpus() && is_few => other(&MATMUL_ROWS.matrix, 8, 4),
         (_, _) => other(&MATMUL_TILED, 64, 64),
     }
 }
 
+/// The outer product for `rows` rows and a weight `[N, K]`, by what becomes of its sums.
+///
+/// On lavapipe taller and wider tiles do more per load (on 8 lanes 27, 37 and 44 GFLOP/s a core for 4,
+/// 8 and 16 rows and eight columns of each lane, 25, 31 and 40 for four columns; 16 columns gain nothing
+/// more) but compile longer, the widest a second for each shape: too long for the passes of a small
+/// model.
+fn outer_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    [n, k]: [usize; 2],
+    kernel: impl FnOnce(&'static OuterProduct) -> &'static KernelSource,
+) -> Tiling {
+    let lanes = gpu.subgroup_lanes();
+    let is_wide = n.min(k) >= 512;
+    let columns = if is_wide { 8 * lanes } else { 4 * lanes };
+    let mut overrides = vec![("LANES", lanes as f64), ("WIDE", f64::from(is_wide))];
+    if rows <= lanes / 2 {
+        overrides.push(("HEIGHT", rows as f64));
+        return Tiling { kernel: kernel(&MATMUL_OUTER_FEW), rows: lanes / 2, columns, overrides };
+    }
+    let is_tall = rows > 8;
+    overrides.push(("TALL", f64::from(is_tall)));
+    Tiling { kernel: kernel(&MATMUL_OUTER), rows: if is_tall { 16 } else { 8 }, columns, overrides }
+}
+
 /// The product that ends queries, keys and values of heads of that width at once, where there is
-/// one. Outer products have one for heads as wide as their wide tiles and rows that fill these (up
-/// to four do, whatever their number), on devices that can bind five storage textures; GPUs for few
-/// rows.
+/// one. Outer products have one for heads as wide as their wide tiles, or half as wide, and rows that
+/// fill these (few do, whatever their number), on devices that can bind five storage textures; GPUs
+/// for few rows.
 pub(crate) fn qkv_tiling(
     gpu: &Gpu,
     rows: usize,
@@ -245,21 +252,22 @@ pub(crate) fn qkv_tiling(
     head_width: usize,
 ) -> Option<Tiling> {
     let mut tiling = matmul_tiling(gpu, rows, weight, Memory::Buffer);
-    let is_whole = rows <= 4 || rows.is_multiple_of(tiling.rows);
-    let is_head = head_width == 64 && tiling.columns == 64;
-    let textures = gpu.device().limits().max_storage_textures_per_shader_stage;
-    tiling.kernel = match (gpu.kernels(), tiling.rows) {
-        (KernelFamily::Outer, _) if !is_whole || !is_head || textures < 5 => return None,
-        (KernelFamily::Outer, 4) => &MATMUL_OUTER4.qkv,
-        (KernelFamily::Outer, 8) => &MATMUL_OUTER8.qkv,
-        (KernelFamily::Outer, _) => &MATMUL_OUTER16.qkv,
+    match (gpu.kernels(), tiling.rows) {
+        (KernelFamily::Outer, _) => {
+            let lanes = gpu.subgroup_lanes();
+            let is_whole = rows <= lanes / 2 || rows.is_multiple_of(tiling.rows);
+            let is_head = head_width == 64 && tiling.columns == 8 * lanes;
+            let textures = gpu.device().limits().max_storage_textures_per_shader_stage;
+            let runs = is_whole && is_head && textures >= 5;
+            runs.then(|| outer_tiling(gpu, rows, weight.0, |product| &product.qkv))
+        }
         (family, 8) if family.is_for_gpus() => {
             tiling.overrides.push(("ROWS", rows as f64));
-            &MATMUL_ROWS.qkv
+            tiling.kernel = &MATMUL_ROWS.qkv;
+            Some(tiling)
         }
-        _ => return None,
-    };
-    Some(tiling)
+        _ => None,
+    }
 }
 
 /// The kernel that does a tiling's work on rows that it normalises on the way, where there is one
@@ -274,13 +282,13 @@ pub(crate) fn normed_kernel(gpu: &Gpu, tiling: &Tiling) -> Option<&'static Kerne
     (gpu.tuning().fused_norms && buffers <= limit).then_some(kernel)
 }
 
-/// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that a workgroup of
-/// outer products reads at the same time. Otherwise each lane reads a stream of its own, more than
-/// processors look ahead for: at 4 rows a pass took a twentieth longer. Elsewhere lanes go along a
-/// row.
+/// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that one workgroup of
+/// outer products on 16 lanes reads at the same time, or a few on 8 lanes. Otherwise each lane reads a
+/// stream of its own, more than processors look ahead for: at 4 rows a pass took a twentieth longer.
+/// Half as many rows cost passes of 16 rows a fourteenth. Elsewhere lanes go along a row.
 pub(crate) fn weight_panel(family: KernelFamily, dtype: DType) -> usize {
     match (family, dtype) {
-        (KernelFamily::Outer, _) => 64,
+        (KernelFamily::Outer, _) => COLUMN_PAD,
         // Sixteen bytes hold the scales of four rows.
         (_, DType::Q8) => 4,
         (_, _) => 1,
@@ -341,16 +349,16 @@ pub(crate) fn split_fits(gpu: &Gpu, head_width: usize) -> bool {
 
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save
 /// on software adapters.
-pub(crate) fn row_lanes(family: KernelFamily) -> usize {
-    if family.is_for_gpus() { 64 } else { 8 }
+pub(crate) fn row_lanes(gpu: &Gpu) -> usize {
+    if gpu.kernels().is_for_gpus() { 64 } else { gpu.subgroup_lanes().clamp(8, 16) }
 }
 
 /// Invocations per workgroup for a kernel whose loops have so many turns in all: lavapipe ends the
 /// loops of an invocation after 65,535 turns, whatever is left of them.
-pub(crate) fn lanes_for_turns(family: KernelFamily, turns: usize) -> usize {
+pub(crate) fn lanes_for_turns(gpu: &Gpu, turns: usize) -> usize {
     const MAX_TURNS: usize = 1 << 15;
     const MAX_LANES: usize = 256;
-    turns.div_ceil(MAX_TURNS).next_power_of_two().clamp(row_lanes(family), MAX_LANES)
+    turns.div_ceil(MAX_TURNS).next_power_of_two().clamp(row_lanes(gpu), MAX_LANES)
 }
 
 /// Columns of logits that one workgroup of the draw looks at.

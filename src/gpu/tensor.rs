@@ -11,7 +11,7 @@ use crate::{Error, Result};
 /// Rows of activations are padded to a multiple of this, the tallest tile of any kernel.
 pub const ROW_PAD: usize = 64;
 /// Rows of weights (outputs of a matrix product) are padded to a multiple of this.
-pub const COLUMN_PAD: usize = 64;
+pub const COLUMN_PAD: usize = 128;
 
 /// How a tensor's numbers lie in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

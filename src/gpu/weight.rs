@@ -3,11 +3,11 @@
 
 use half::f16;
 
-use crate::Result;
 use crate::gpu::kernels::{product_memory, weight_panel};
 use crate::gpu::panels::{panels, q8_panels, row_bytes};
 use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor, memory_bytes};
 use crate::gpu::{Gpu, KernelFamily};
+use crate::{Error, Result};
 
 /// A matrix `[N, K]`, cut by rows into parts below the adapter's binding limit.
 #[derive(Clone, Debug)]
@@ -64,12 +64,20 @@ impl Weight {
         Ok(Weight { shape, dtype, panel, parts })
     }
 
-    /// The matrix cut by rows into matrices of at most `rows` rows, a multiple of 64, with the
-    /// index of each one's first row. They share its memory.
+    /// The matrix cut by rows into matrices of at most `rows` rows, a multiple of [`COLUMN_PAD`], with
+    /// the index of each one's first row. They share its memory.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if `rows` is no multiple of 64.
+    /// [`crate::Error::Shape`] if `rows` is no multiple of [`COLUMN_PAD`].
     pub fn chunks(&self, rows: usize) -> Result<Vec<(usize, Weight)>> {
+        if !rows.is_multiple_of(COLUMN_PAD) {
+            let (what, got) = ("rows of a chunk".to_string(), vec![rows]);
+            return Err(Error::Shape {
+                what,
+                got,
+                wanted: vec![rows.next_multiple_of(COLUMN_PAD)],
+            });
+        }
         let mut chunks = Vec::new();
         for part in &self.parts {
             let n = part.table.dim(0);

@@ -197,7 +197,8 @@ impl Dit {
         r.matmul(&y, &self.last.head, &self.last.head_bias, Epilogue::Store, logits)
     }
 
-    /// The head cut into chunks of at most `columns` tokens, a multiple of 64: weights and biases.
+    /// The head cut into chunks of at most `columns` tokens, a multiple of
+    /// [`crate::gpu::COLUMN_PAD`]: weights and biases.
     ///
     /// # Errors
     /// [`Error::Shape`].

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
 use crate::common::fixtures::Fixture;
-use crate::common::{check, tolerances};
+use crate::common::{check, has_512_bits, tolerances};
 use crate::{bdlm, bdlm_without_gpu, fixture, stderr, stdout};
 
 /// The tensors of a fixture, under other names, as a file.
@@ -93,6 +93,24 @@ fn info_knows_the_model_the_adapters_and_the_memory() {
         let text = stdout(&bdlm().unwrap().args(["info", "--model", &model]).output().unwrap());
         assert!(text.contains(family), "{text}");
     }
+}
+
+#[test]
+fn a_software_adapter_computes_with_512_bits_where_the_processor_can_unless_told_otherwise() {
+    let Some(_) = bdlm() else { return };
+    let lanes = |variables: &[(&str, &str)]| {
+        let mut command = bdlm().unwrap();
+        command.env_remove("LP_NATIVE_VECTOR_WIDTH").env_remove("MESA_SHADER_CACHE_DIR");
+        let output = command.args(["info", "--format", "json"]).envs(variables.to_vec()).output();
+        let report: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+        let adapters = report["adapters"].as_array().unwrap().clone();
+        let software = |a: &&Value| a["name"].as_str().unwrap().contains("llvmpipe");
+        adapters.iter().find(software).map(|a| a["subgroup_sizes"][0].as_u64().unwrap())
+    };
+    let Some(own) = lanes(&[]) else { return eprintln!("SKIPPED: no software adapter of Mesa") };
+    assert_eq!(own, if has_512_bits() { 16 } else { 8 });
+    assert_eq!(lanes(&[("LP_NATIVE_VECTOR_WIDTH", "256")]), Some(8), "what the user says wins");
+    assert_eq!(lanes(&[("BDLM_CACHE", "")]), Some(8), "no cache of its own");
 }
 
 #[test]

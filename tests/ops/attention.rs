@@ -9,8 +9,14 @@ use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::network::{CACHES, as_cached};
 use crate::{Random, read, run, words};
 
-/// Attention of `groups` groups of rows with random spans of at most 300 slots.
-fn check_attention(gpu: &Gpu, (heads, d): (usize, usize), group: usize, dtype: DType, size: f32) {
+/// Attention of two groups of rows with random spans of at most 300 slots.
+pub fn check_attention(
+    gpu: &Gpu,
+    (heads, d): (usize, usize),
+    group: usize,
+    dtype: DType,
+    size: f32,
+) {
     let (c, t, s) = (heads * d, 2 * group, 300);
     let mut random = Random((d + group) as u64);
     let mut scaled = |count| random.numbers(count).iter().map(|x| x * size).collect::<Vec<f32>>();

@@ -4,6 +4,7 @@
 mod attention;
 #[path = "../common/mod.rs"]
 mod common;
+mod lanes;
 mod network;
 mod norm;
 mod sampling;

@@ -105,6 +105,7 @@ impl Recorder<'_> {
             let bottom = (group - top).min(8);
             overrides.extend([("TOP", top as f64), ("BOTTOM", bottom as f64)]);
             overrides.push(("GROUP", group as f64));
+            overrides.push(("LANES", self.gpu().subgroup_lanes() as f64));
             let tiles = t / group * group.div_ceil(top + bottom);
             return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
         }

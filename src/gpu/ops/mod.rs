@@ -23,7 +23,7 @@ impl Recorder<'_> {
     }
 
     fn lanes(&self) -> f64 {
-        row_lanes(self.family()) as f64
+        row_lanes(self.gpu()) as f64
     }
 }
 

@@ -209,7 +209,7 @@ impl Recorder<'_> {
             Memory::Buffer => [angles, slots, q, k_cache, v_cache],
         });
         bindings.extend(read.bindings());
-        let workgroups = [3 * c / tiling.columns, t.div_ceil(tiling.rows), 1];
+        let workgroups = [(3 * c).div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
         self.dispatch(read.kernel, &overrides, &bindings, workgroups)
     }
 

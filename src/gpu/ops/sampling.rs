@@ -69,7 +69,7 @@ impl Recorder<'_> {
         step.expect(&[STEP_WORDS])?;
         limits.expect(&[limits.dim(0).max(r), 2])?;
         // Two highest logits and sums, and seven bytes each of top-k and nucleus.
-        let lanes = lanes_for_turns(self.gpu().kernels(), 16 * vocabulary.size);
+        let lanes = lanes_for_turns(self.gpu(), 16 * vocabulary.size);
         let overrides = vocabulary.overrides(logits, lanes as f64);
         self.dispatch(&THRESHOLD, &overrides, &[logits, masked, step, limits], [r, 1, 1])
     }
@@ -124,7 +124,7 @@ impl Recorder<'_> {
         step.expect(&[STEP_WORDS])?;
         cells.expect(&[t, CELL_WORDS])?;
         // Each cell looks at all others.
-        let lanes = lanes_for_turns(self.gpu().kernels(), block_size * block_size);
+        let lanes = lanes_for_turns(self.gpu(), block_size * block_size);
         let overrides = [
             ("CELLS", block_size as f64),
             ("CHUNKS", partials.dim(1) as f64),
@@ -150,7 +150,7 @@ impl Recorder<'_> {
     ) -> Result<()> {
         let r = expect_logits(logits, masked, vocabulary)?;
         top.expect(&[top.dim(0).max(r), top.dim(1), CANDIDATE_WORDS])?;
-        let lanes = lanes_for_turns(self.gpu().kernels(), (top.dim(1) + 1) * vocabulary.size);
+        let lanes = lanes_for_turns(self.gpu(), (top.dim(1) + 1) * vocabulary.size);
         let mut overrides = vocabulary.overrides(logits, lanes as f64).to_vec();
         overrides.push(("COUNT", top.dim(1) as f64));
         self.dispatch(&CANDIDATES, &overrides, &[logits, masked, top], [r, 1, 1])
