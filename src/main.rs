@@ -16,9 +16,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    cli::prepare_drivers();
     cli::start_clock();
-    match cli::run(cli::Cli::parse()) {
+    let command = cli::Cli::parse();
+    cli::prepare_drivers();
+    match cli::run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if cli::is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) if e.is::<cli::Interrupted>() => ExitCode::from(130),

@@ -168,7 +168,7 @@ fn print_json(report: &impl serde::Serialize) -> Result<()> {
 pub fn prepare_drivers() {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     let set = |name: &str, value: std::ffi::OsString| {
-        // SAFETY: the first statement of `main`: no other thread runs yet.
+        // SAFETY: `main` comes here first after its arguments: no other thread runs yet.
         #[allow(unsafe_code, reason = "setting a variable is unsafe beside other threads")]
         unsafe {
             std::env::set_var(name, value);
