@@ -14,7 +14,8 @@ use crate::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KernelFamily {
-    /// Outer products across a subgroup of 8 or 16 lanes: software adapters (lavapipe).
+    /// Outer products across a subgroup of 8 or 16 lanes: software adapters (lavapipe, which has 16
+    /// where `LP_NATIVE_VECTOR_WIDTH` is 512).
     Outer,
     /// Workgroup memory, no subgroups: real GPUs.
     Workgroup,
