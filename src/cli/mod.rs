@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bdlm::gpu::GpuOptions;
+use bdlm::gpu::{GpuOptions, has_512_bits};
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -185,15 +185,4 @@ pub fn prepare_drivers() {
         set("LP_NATIVE_VECTOR_WIDTH", "512".into());
         set("MESA_SHADER_CACHE_DIR", cache.into());
     }
-}
-
-/// Whether the processor has the vectors of 512 bits that Mesa's software adapter can use.
-fn has_512_bits() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }

@@ -132,3 +132,17 @@ impl Traits {
         }
     }
 }
+
+/// Whether the processor has vectors of 512 bits. Mesa's software adapter computes with them if, before
+/// it is asked for adapters, `LP_NATIVE_VECTOR_WIDTH` is 512, and `MESA_SHADER_CACHE_DIR` a folder of
+/// its own: its cache takes what was compiled for 256 bits for the same. Not for programs that draw,
+/// which it then crashes.
+pub fn has_512_bits() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}

@@ -20,7 +20,7 @@ mod weight;
 pub use cases::{Case, Sizes};
 pub use commands::{Commands, Readback, Sent};
 pub use device::{Gpu, GpuOptions};
-pub use family::KernelFamily;
+pub use family::{KernelFamily, has_512_bits};
 pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
     Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Norm, Onto,

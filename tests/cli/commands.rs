@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use bdlm::gpu::has_512_bits;
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::Value;
 
 use crate::common::fixtures::Fixture;
-use crate::common::{check, has_512_bits, tolerances};
+use crate::common::{check, tolerances};
 use crate::{bdlm, bdlm_without_gpu, fixture, stderr, stdout};
 
 /// The tensors of a fixture, under other names, as a file.

@@ -46,17 +46,6 @@ fn has_units() -> bool {
     Gpu::adapters().first().is_some_and(|adapter| MatrixUnits::of(adapter).is_some())
 }
 
-/// Whether the processor has the vectors that a software adapter has 16 lanes of.
-pub fn has_512_bits() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
-}
-
 /// A device that binds no more than so many bytes.
 pub fn gpu_with_limit(kernels: KernelFamily, bytes: u64) -> Option<Gpu> {
     gpu(Some(kernels))?;

@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use bdlm::gpu::{DType, KernelFamily};
+use bdlm::gpu::{DType, KernelFamily, has_512_bits};
 
 use crate::attention::check_attention;
-use crate::common::{gpu, has_512_bits};
+use crate::common::gpu;
 use crate::network::{CACHES, WEIGHTS, check_matmul, check_qkv};
 
 /// Tests that hold for any number of lanes, beside the one below.
