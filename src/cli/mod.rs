@@ -177,8 +177,10 @@ pub fn prepare_drivers() {
     if cfg!(target_os = "linux") && !is_set("XDG_RUNTIME_DIR") {
         set("XDG_RUNTIME_DIR", std::env::temp_dir().into());
     }
-    let is_free = !is_set("LP_NATIVE_VECTOR_WIDTH") && !is_set("MESA_SHADER_CACHE_DIR");
-    let cache = GpuOptions::user_cache().filter(|_| is_free && has_512_bits());
+    let asked = std::env::var_os("LP_NATIVE_VECTOR_WIDTH");
+    let is_wide = asked.map_or_else(has_512_bits, |bits| bits == "512");
+    let is_free = is_wide && !is_set("MESA_SHADER_CACHE_DIR");
+    let cache = GpuOptions::user_cache().filter(|_| is_free);
     // Mesa makes but the last folder of a path.
     let made = |cache: &PathBuf| std::fs::create_dir_all(cache).is_ok();
     if let Some(cache) = cache.map(|cache| cache.join("mesa-512")).filter(made) {

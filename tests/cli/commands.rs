@@ -112,6 +112,11 @@ fn a_software_adapter_computes_with_512_bits_where_the_processor_can_unless_told
     assert_eq!(own, if has_512_bits() { 16 } else { 8 });
     assert_eq!(lanes(&[("LP_NATIVE_VECTOR_WIDTH", "256")]), Some(8), "what the user says wins");
     assert_eq!(lanes(&[("BDLM_CACHE", "")]), Some(8), "no cache of its own");
+    // Who asks for them by hand gets the cache as well.
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().to_str().unwrap();
+    lanes(&[("BDLM_CACHE", cache), ("LP_NATIVE_VECTOR_WIDTH", "512")]);
+    assert!(folder.path().join("mesa-512").is_dir());
 }
 
 #[test]
