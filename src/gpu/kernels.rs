@@ -282,12 +282,16 @@ pub(crate) fn normed_kernel(gpu: &Gpu, tiling: &Tiling) -> Option<&'static Kerne
     (gpu.tuning().fused_norms && buffers <= limit).then_some(kernel)
 }
 
-/// Rows of a weight that lie together, see [`crate::gpu::Weight`]: the columns that one workgroup of
-/// outer products on 16 lanes reads at the same time, or a few on 8 lanes. Otherwise each lane reads a
-/// stream of its own, more than processors look ahead for: at 4 rows a pass took a twentieth longer.
-/// Half as many rows cost passes of 16 rows a fourteenth. Elsewhere lanes go along a row.
-pub(crate) fn weight_panel(family: KernelFamily, dtype: DType) -> usize {
-    match (family, dtype) {
+/// Rows of a weight that lie together, see [`crate::gpu::Weight`]. Elsewhere than on software adapters
+/// lanes go along a row.
+///
+/// Outer products read as many streams as a tile has panels, and wait wherever these enter a page that
+/// no processor looks ahead to. Few rows a lane would be more streams than it looks ahead in: at 4
+/// rows a pass took a twentieth longer. Weights of f16 on 16 lanes are read fast enough for four streams
+/// that enter pages together to gain: a tenth at 4 rows, a twentieth at 16; two streams lose as much.
+pub(crate) fn weight_panel(gpu: &Gpu, dtype: DType) -> usize {
+    match (gpu.kernels(), dtype) {
+        (KernelFamily::Outer, DType::F16) if gpu.subgroup_lanes() >= 16 => COLUMN_PAD / 4,
         (KernelFamily::Outer, _) => COLUMN_PAD,
         // Sixteen bytes hold the scales of four rows.
         (_, DType::Q8) => 4,

@@ -42,7 +42,7 @@ impl Weight {
         data: &[f32],
     ) -> Result<Weight> {
         let [n, k] = shape;
-        let panel = weight_panel(gpu.kernels(), dtype);
+        let panel = weight_panel(gpu, dtype);
         let memory = product_memory(gpu.kernels());
         let mut parts = Vec::new();
         let per_part = gpu.max_bytes(memory) as usize / row_bytes(k, dtype).max(1);
