@@ -282,13 +282,12 @@ pub(crate) fn normed_kernel(gpu: &Gpu, tiling: &Tiling) -> Option<&'static Kerne
     (gpu.tuning().fused_norms && buffers <= limit).then_some(kernel)
 }
 
-/// Rows of a weight that lie together, see [`crate::gpu::Weight`]. Elsewhere than on software adapters
-/// lanes go along a row.
+/// Rows of a weight that lie together, see [`crate::gpu::Weight`]. On GPUs lanes go along a row.
 ///
-/// Outer products read as many streams as a tile has panels, and wait wherever these enter a page that
-/// no processor looks ahead to. Few rows a lane would be more streams than it looks ahead in: at 4
-/// rows a pass took a twentieth longer. Weights of f16 on 16 lanes are read fast enough for four streams
-/// that enter pages together to gain: a tenth at 4 rows, a twentieth at 16; two streams lose as much.
+/// Outer products read one stream for each panel of a tile, and wait wherever it enters a page. A row a
+/// panel is more streams than processors look ahead in: at 4 rows a pass took a twentieth longer. f16
+/// on 16 lanes is read so fast that four streams, which enter pages and wait together, save a tenth at 4
+/// rows and a twentieth at 16; two streams lose as much.
 pub(crate) fn weight_panel(gpu: &Gpu, dtype: DType) -> usize {
     match (gpu.kernels(), dtype) {
         (KernelFamily::Outer, DType::F16) if gpu.subgroup_lanes() >= 16 => COLUMN_PAD / 4,
