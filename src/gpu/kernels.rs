@@ -282,12 +282,11 @@ pub(crate) fn normed_kernel(gpu: &Gpu, tiling: &Tiling) -> Option<&'static Kerne
     (gpu.tuning().fused_norms && buffers <= limit).then_some(kernel)
 }
 
-/// Rows of a weight that lie together, see [`crate::gpu::Weight`]. On GPUs lanes go along a row.
+/// Rows of a weight that lie together, see [`crate::gpu::Weight`]: outer products read one stream for
+/// each panel of a tile, other kernels go along a row.
 ///
-/// Outer products read one stream for each panel of a tile, and wait wherever it enters a page. A row a
-/// panel is more streams than processors look ahead in: at 4 rows a pass took a twentieth longer. f16
-/// on 16 lanes is read so fast that four streams, which enter pages and wait together, save a tenth at 4
-/// rows and a twentieth at 16; two streams lose as much.
+/// A row a panel made passes of 4 rows a twentieth longer. With f16 on 16 lanes four streams save a
+/// tenth at 4 rows and a twentieth at 16, two lose as much; why is a guess, see docs/performance.md.
 pub(crate) fn weight_panel(gpu: &Gpu, dtype: DType) -> usize {
     match (gpu.kernels(), dtype) {
         (KernelFamily::Outer, DType::F16) if gpu.subgroup_lanes() >= 16 => COLUMN_PAD / 4,
