@@ -1,5 +1,6 @@
-//! The one error type of the library. Messages are lower case and say what, what was found,
-//! what was wanted and what to try; they never contain a backtrace or a Rust type name.
+//! The one error type of the library. Messages are lower case and say what, what was found and
+//! what was wanted; they contain no backtrace and no Rust type name. What to try is data, an
+//! [`Advice`]: a command line names a flag, a window a button.
 
 use std::path::PathBuf;
 
@@ -11,9 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// No adapter can run compute shaders.
-    #[error(
-        "no GPU adapter found: install a Vulkan, Metal or DX12 driver (on Debian without a GPU: `apt-get install mesa-vulkan-drivers`)"
-    )]
+    #[error("no GPU adapter found")]
     NoAdapter,
 
     /// The adapter asked for is not there.
@@ -26,7 +25,7 @@ pub enum Error {
     },
 
     /// The adapter refused to give a device.
-    #[error("adapter `{adapter}` gave no device: {cause}; try another one with --adapter")]
+    #[error("adapter `{adapter}` gave no device: {cause}")]
     NoDevice {
         /// Adapter's name.
         adapter: String,
@@ -35,7 +34,7 @@ pub enum Error {
     },
 
     /// The device went away, or reported an error of its own, during work.
-    #[error("the GPU device was lost: {0}; results so far are kept, load the model again to go on")]
+    #[error("the GPU device was lost: {0}; results so far are kept")]
     DeviceLost(String),
 
     /// A kernel's pipeline could not be built.
@@ -47,21 +46,21 @@ pub enum Error {
         cause: String,
     },
 
-    /// A buffer is larger than this adapter can hold or bind.
-    #[error("{what} needs {got} bytes, this adapter's limit is {limit}; {advice}")]
+    /// A buffer, in bytes, or a dispatch, in workgroups, is larger than this adapter allows.
+    #[error("{what} needs {got} {unit}, this adapter's limit is {limit}")]
     TooLarge {
-        /// What the buffer is for.
+        /// What it is for.
         what: String,
-        /// Bytes needed.
+        /// What is needed.
         got: u64,
-        /// Bytes allowed.
+        /// What it is counted in, such as bytes.
+        unit: &'static str,
+        /// What is allowed.
         limit: u64,
-        /// What to try.
-        advice: &'static str,
     },
 
     /// The device has no memory left.
-    #[error("out of GPU memory: {0}; try a smaller --batch, --length or --weights f16")]
+    #[error("out of GPU memory: {0}")]
     OutOfMemory(String),
 
     /// A tensor has the wrong shape.
@@ -77,7 +76,7 @@ pub enum Error {
 
     /// `config.json` is missing a key or has a value that cannot be.
     #[error("config.json: {0}")]
-    Config(String),
+    Config(Fault),
 
     /// A checkpoint file is damaged or is not what it says.
     #[error("{}: {cause}", path.display())]
@@ -95,6 +94,8 @@ pub enum Error {
         path: PathBuf,
         /// One line per tensor.
         list: String,
+        /// What to do about it.
+        advice: Option<Advice>,
     },
 
     /// A file of texts is not what it should be.
@@ -103,28 +104,28 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        cause: String,
+        cause: Fault,
     },
 
     /// The tokenizer could not be read or used.
     #[error("tokenizer: {0}")]
-    Tokenizer(String),
+    Tokenizer(Fault),
 
     /// A model's name leads nowhere.
     #[error("{0}")]
-    UnknownModel(String),
+    UnknownModel(Fault),
 
     /// The hub could not give a file.
     #[error("{0}")]
-    Hub(String),
+    Hub(Fault),
 
     /// A request that cannot be met, such as a prompt longer than the length.
     #[error("{0}")]
-    Request(String),
+    Request(Fault),
 
     /// The network gave a number that is not one.
     #[error(
-        "the network's logits are not finite at position {position} of sample {sample}: the checkpoint is damaged, or f16 weights overflow (try --weights f32)"
+        "the network's logits are not finite at position {position} of sample {sample}: the checkpoint is damaged, or f16 weights overflow"
     )]
     NotFinite {
         /// Sample's index.
@@ -132,6 +133,10 @@ pub enum Error {
         /// Position in the sequence.
         position: usize,
     },
+
+    /// A fault of this library: please report it.
+    #[error("internal error: {0}")]
+    Internal(String),
 
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
@@ -143,7 +148,124 @@ pub enum Error {
     },
 }
 
+/// What is wrong, and what to do about it where that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What is wrong: what was found, what was wanted.
+    pub cause: String,
+    /// What to do about it.
+    pub advice: Option<Advice>,
+}
+
+/// What to do about an error, for the program to say in its own terms: a flag, a button.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// Install a driver.
+    InstallDriver,
+    /// Choose another adapter.
+    ChooseAdapter,
+    /// Choose other kernels.
+    ChooseKernels,
+    /// Load the model again.
+    LoadAgain,
+    /// Ask for less at once: a smaller batch, a shorter text.
+    AskForLess,
+    /// Ask for less at once, or hold the weights in fewer bits.
+    AskForLessOrFewerBits,
+    /// Hold the weights in f32.
+    HoldF32,
+    /// Name a tokenizer's file.
+    NameTokenizer,
+    /// Download the files again.
+    DownloadAgain,
+    /// Do without the times of kernels.
+    DoNotProfile,
+    /// Compare logits: this checkpoint can be run, not sampled.
+    ReadLogits,
+    /// Evaluate with smaller blocks, or by reveal orders.
+    SmallerBlocksOrOrders,
+    /// Evaluate with a larger context or smaller blocks.
+    LargerContextOrSmallerBlocks,
+    /// Evaluate with a smaller context.
+    SmallerContext,
+    /// Evaluate by noise draws.
+    NoiseDraws,
+    /// Evaluate without tokens between the documents.
+    NoSpecialTokens,
+}
+
+impl Fault {
+    /// Adds what to do.
+    #[must_use]
+    pub fn advise(self, advice: Advice) -> Fault {
+        Fault { advice: Some(advice), ..self }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.cause)
+    }
+}
+
+impl<T: Into<String>> From<T> for Fault {
+    fn from(cause: T) -> Fault {
+        Fault { cause: cause.into(), advice: None }
+    }
+}
+
 impl Error {
+    /// What to do about it, where that is known.
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            Error::NoAdapter => Some(Advice::InstallDriver),
+            Error::NoDevice { .. } => Some(Advice::ChooseAdapter),
+            Error::DeviceLost(_) => Some(Advice::LoadAgain),
+            Error::TooLarge { .. } => Some(Advice::AskForLess),
+            Error::OutOfMemory(_) => Some(Advice::AskForLessOrFewerBits),
+            Error::NotFinite { .. } => Some(Advice::HoldF32),
+            Error::Tensors { advice, .. } => *advice,
+            Error::Config(fault)
+            | Error::Tokenizer(fault)
+            | Error::UnknownModel(fault)
+            | Error::Hub(fault)
+            | Error::Request(fault)
+            | Error::Data { cause: fault, .. } => fault.advice,
+            _ => None,
+        }
+    }
+
+    /// A request that cannot be met.
+    pub fn request(fault: impl Into<Fault>) -> Error {
+        Error::Request(fault.into())
+    }
+
+    /// A `config.json` that cannot be.
+    pub fn config(fault: impl Into<Fault>) -> Error {
+        Error::Config(fault.into())
+    }
+
+    /// A tokenizer that cannot be read or used.
+    pub fn tokenizer(fault: impl Into<Fault>) -> Error {
+        Error::Tokenizer(fault.into())
+    }
+
+    /// A name that leads nowhere.
+    pub fn unknown_model(fault: impl Into<Fault>) -> Error {
+        Error::UnknownModel(fault.into())
+    }
+
+    /// A file that the hub could not give.
+    pub fn hub(fault: impl Into<Fault>) -> Error {
+        Error::Hub(fault.into())
+    }
+
+    /// What cannot happen, and did.
+    pub fn internal(what: impl Into<String>) -> Error {
+        Error::Internal(what.into())
+    }
+
     /// Wraps an I/O error with the path it happened at.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.into();
@@ -156,7 +278,7 @@ impl Error {
     }
 
     /// Wraps a message about a file of texts with its path.
-    pub fn data(path: impl Into<PathBuf>, cause: impl ToString) -> Error {
-        Error::Data { path: path.into(), cause: cause.to_string() }
+    pub fn data(path: impl Into<PathBuf>, cause: impl Into<Fault>) -> Error {
+        Error::Data { path: path.into(), cause: cause.into() }
     }
 }

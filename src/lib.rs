@@ -59,7 +59,7 @@ pub mod model;
 pub mod sample;
 pub mod text;
 
-pub use error::{Error, Result};
+pub use error::{Advice, Error, Fault, Result};
 pub use wgpu;
 
 /// The README's example is a test.

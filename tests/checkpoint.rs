@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use bdlm::gpu::{DType, Gpu};
-use bdlm::model::{Batch, Checkpoint, Config, Dit};
+use bdlm::model::{Batch, Checkpoint, Network, Spec};
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances, twins};
 use half::{bf16, f16};
@@ -42,7 +42,7 @@ fn file(tensors: &[Stored]) -> Vec<u8> {
 }
 
 /// What the loader says of these files, up to the device.
-fn refusal(config: &Config, files: &[Vec<u8>]) -> String {
+fn refusal(config: &Spec, files: &[Vec<u8>]) -> String {
     let path = Path::new("model.safetensors");
     let files: Vec<(&Path, &[u8])> = files.iter().map(|bytes| (path, &bytes[..])).collect();
     match Checkpoint::new(config, &files) {
@@ -64,15 +64,15 @@ fn with(f: &Fixture, name: &str, change: impl Fn(&mut Stored)) -> Vec<Vec<u8>> {
 #[test]
 fn tensors_that_do_not_fit_are_listed_in_one_error() {
     let f = Fixture::open("bd3lm-block4");
-    assert_eq!(refusal(&f.config, &[f.weights()]), "accepted");
+    assert_eq!(refusal(&f.spec, &[f.weights()]), "accepted");
     let mut tensors = stored(&f);
     tensors.retain(|t| !t.name.ends_with("norm_final.weight"));
     tensors.push(Stored { name: "backbone.extra".into(), ..tensors[0].clone() });
     let bias = tensors.iter_mut().find(|t| t.name.ends_with("blocks.0.mlp.0.bias")).unwrap();
     bias.shape[0] -= 1;
     bias.data.truncate(bias.data.len() - 4);
-    let error = refusal(&f.config, &[file(&tensors)]);
-    let c = f.config.hidden_dim;
+    let error = refusal(&f.spec, &[file(&tensors)]);
+    let c = f.spec.hidden_dim;
     assert!(error.contains("does not fit its config.json"), "{error}");
     assert!(error.contains(&format!("norm_final.weight is missing, expected [{c}]")), "{error}");
     assert!(error.contains("extra is unexpected"), "{error}");
@@ -85,10 +85,10 @@ fn numbers_that_are_not_finite_or_no_floats_are_named() {
     let f = Fixture::open("bd3lm-block4");
     let nan =
         with(&f, "attn_qkv.weight", |t| t.data[8..12].copy_from_slice(&f32::NAN.to_le_bytes()));
-    let error = refusal(&f.config, &nan);
+    let error = refusal(&f.spec, &nan);
     assert!(error.contains("attn_qkv.weight holds NaN at index 2"), "{error}");
     let integers = with(&f, "attn_qkv.weight", |t| t.dtype = Dtype::I32);
-    let error = refusal(&f.config, &integers);
+    let error = refusal(&f.spec, &integers);
     assert!(error.contains("attn_qkv.weight is I32, expected F32, F16 or BF16"), "{error}");
 }
 
@@ -97,11 +97,11 @@ fn damaged_files_are_told_apart_from_wrong_ones() {
     let f = Fixture::open("bd3lm-block4");
     let whole = f.weights();
     for cut in [0, 5, 100, whole.len() / 2, whole.len() - 1] {
-        let error = refusal(&f.config, &[whole[..cut].to_vec()]);
+        let error = refusal(&f.spec, &[whole[..cut].to_vec()]);
         assert!(error.contains("not a whole safetensors file"), "{cut} bytes: {error}");
         assert!(error.contains(&format!("{cut} bytes")), "{error}");
     }
-    let error = refusal(&f.config, &[whole.clone(), whole]);
+    let error = refusal(&f.spec, &[whole.clone(), whole]);
     assert!(error.contains("is there twice"), "{error}");
 }
 
@@ -113,11 +113,11 @@ fn logits(f: &Fixture, files: &[Vec<u8>]) -> Option<Vec<f32>> {
 fn logits_on(gpu: &Gpu, f: &Fixture, files: &[Vec<u8>], weights: DType) -> Vec<f32> {
     let path = Path::new("model.safetensors");
     let files: Vec<(&Path, &[u8])> = files.iter().map(|bytes| (path, &bytes[..])).collect();
-    let checkpoint = Checkpoint::new(&f.config, &files).unwrap();
-    let dit = Dit::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap();
+    let checkpoint = Checkpoint::new(&f.spec, &files).unwrap();
+    let network = Network::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap();
     let batch =
         Batch { ids: f.ids("plain.ids"), length: f.shape("plain.ids")[1], ..Default::default() };
-    dit.logits(&batch, f.config.block_size).unwrap()
+    network.logits(&batch, f.spec.block_size).unwrap()
 }
 
 #[test]
@@ -186,10 +186,11 @@ fn a_weight_too_large_for_f16_is_named() {
     let f = Fixture::open("bd3lm-block4");
     let large = with(&f, "attn_qkv.weight", |t| t.data[..4].copy_from_slice(&1e6f32.to_le_bytes()));
     let path = Path::new("model.safetensors");
-    let checkpoint = Checkpoint::new(&f.config, &[(path, &large[0])]).unwrap();
-    let error = Dit::load(&gpu, &checkpoint, DType::F16, &mut |_, _| {}).unwrap_err().to_string();
+    let checkpoint = Checkpoint::new(&f.spec, &[(path, &large[0])]).unwrap();
+    let error =
+        Network::load(&gpu, &checkpoint, DType::F16, &mut |_, _| {}).unwrap_err().to_string();
     assert!(error.contains("attn_qkv.weight holds 1000000, too large for f16"), "{error}");
-    Dit::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+    Network::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
 }
 
 #[test]
@@ -202,7 +203,7 @@ fn configs_that_cannot_be_name_the_key_and_the_range() {
             Some(value) => config[key] = value,
             None => drop(config.as_object_mut().unwrap().remove(key)),
         }
-        Config::from_json(config.to_string().as_bytes()).map(drop).unwrap_err().to_string()
+        Spec::from_json(config.to_string().as_bytes()).map(drop).unwrap_err().to_string()
     };
     for key in ["block_size", "vocab_size", "model_length", "hidden_dim", "n_blocks", "n_heads"] {
         assert!(error(key, None).contains(&format!("missing field `{key}`")), "{key}");
@@ -210,7 +211,7 @@ fn configs_that_cannot_be_name_the_key_and_the_range() {
         let huge = error(key, Some((1u64 << 40).into()));
         assert!(huge.contains(&format!("{key} is 1099511627776, expected")), "{huge}");
     }
-    assert!(Config::from_json(b"{").unwrap_err().to_string().contains("not JSON"));
+    assert!(Spec::from_json(b"{").unwrap_err().to_string().contains("not JSON"));
 }
 
 #[test]
@@ -220,7 +221,7 @@ fn gpt2_configs_that_are_not_run_say_why() {
     let read = |key: &str, value: serde_json::Value| {
         let mut config = whole.clone();
         config[key] = value;
-        Config::from_json(config.to_string().as_bytes()).map_err(|e| e.to_string())
+        Spec::from_json(config.to_string().as_bytes()).map_err(|e| e.to_string())
     };
     let config = read("n_inner", serde_json::Value::Null).unwrap();
     assert_eq!((config.mask_id(), config.model_length), (99, 32), "it has no mask token");
@@ -237,11 +238,11 @@ fn gpt2_configs_that_are_not_run_say_why() {
     let f = Fixture::open("gpt2-tiny");
     let mut tensors = stored(&f);
     tensors.retain(|t| !t.name.ends_with("h.1.ln_1.bias"));
-    let error = refusal(&f.config, &[file(&tensors)]);
+    let error = refusal(&f.spec, &[file(&tensors)]);
     assert!(error.contains("transformer.h.1.ln_1.bias is missing, expected [64]"), "{error}");
     let masks = Stored { name: "h.0.attn.bias".into(), ..tensors[0].clone() };
     let head = Stored { name: "lm_head.weight".into(), ..tensors[0].clone() };
-    assert_eq!(refusal(&f.config, &[file(&[stored(&f), vec![masks, head]].concat())]), "accepted");
+    assert_eq!(refusal(&f.spec, &[file(&[stored(&f), vec![masks, head]].concat())]), "accepted");
 }
 
 proptest! {
@@ -261,7 +262,7 @@ proptest! {
         let text = include_bytes!("fixtures/bd3lm-block4/config.json");
         let mut config: serde_json::Value = serde_json::from_slice(text).unwrap();
         config[key] = value;
-        if let Ok(config) = Config::from_json(config.to_string().as_bytes()) {
+        if let Ok(config) = Spec::from_json(config.to_string().as_bytes()) {
             prop_assert!(config.model_length >= 1 && config.mask_id() as usize + 1 == config.vocab_size);
             // What is accepted can be reasoned about without overflow.
             if config.n_blocks <= 4096 {
@@ -273,12 +274,12 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_config_reader_panic(text in any::<Vec<u8>>()) {
-        prop_assert!(Config::from_json(&text).is_err());
+        prop_assert!(Spec::from_json(&text).is_err());
     }
 
     #[test]
     fn no_bytes_make_the_loader_panic(bytes in any::<Vec<u8>>()) {
-        let config = &Fixture::open("enumerable").config;
+        let config = &Fixture::open("enumerable").spec;
         prop_assert_ne!(refusal(config, &[bytes]), "accepted");
     }
 
@@ -299,6 +300,6 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         // Accepted or refused: it says so.
-        prop_assert!(!refusal(&f.config, &[bytes]).is_empty());
+        prop_assert!(!refusal(&f.spec, &[bytes]).is_empty());
     }
 }

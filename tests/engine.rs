@@ -21,9 +21,9 @@ fn request(prompt: &str, length: usize) -> Request {
 /// A checkpoint without a tokenizer: block 4, a window of 32, as an engine that knows BOS.
 fn small(gpu: &Gpu) -> Engine {
     let f = Fixture::open("bd3lm-block4");
-    let mut config = f.config.clone();
-    config.bos_token_id = Some(0);
-    Engine::new(f.load_as(gpu, DType::F32, &config), None)
+    let mut spec = f.spec.clone();
+    spec.bos_token_id = Some(0);
+    Engine::new(f.load_as(gpu, DType::F32, &spec), None)
 }
 
 #[test]
@@ -300,9 +300,9 @@ fn told_text(event: &Event) -> Option<&str> {
 fn variable_length_ends_at_the_second_end_of_text() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("enumerable");
-    let mut config = f.config.clone();
-    config.model_length = 4;
-    let engine = Engine::new(f.load_as(&gpu, DType::F32, &config), None);
+    let mut spec = f.spec.clone();
+    spec.model_length = 4;
+    let engine = Engine::new(f.load_as(&gpu, DType::F32, &spec), None);
     let request = Request {
         length: 40,
         samples: 20,
@@ -371,8 +371,8 @@ fn requests_that_cannot_be_met_are_refused_with_words() {
     }
 }
 
-fn with_bos(f: &Fixture) -> bdlm::model::Config {
-    bdlm::model::Config { bos_token_id: Some(0), ..f.config.clone() }
+fn with_bos(f: &Fixture) -> bdlm::model::Spec {
+    bdlm::model::Spec { bos_token_id: Some(0), ..f.spec.clone() }
 }
 
 #[test]
@@ -411,13 +411,13 @@ fn check_memory_plan(gpu: &Gpu) {
         ("sedd", DType::F32),
     ] {
         let f = Fixture::open(name);
-        let config = with_bos(&f);
-        let engine = Engine::new(f.load_as(gpu, weights, &config), None);
+        let spec = with_bos(&f);
+        let engine = Engine::new(f.load_as(gpu, weights, &spec), None);
         // SEDD does not go beyond its window.
         for request in requests.iter().map(|r| Request { length: r.length.min(32), ..r.clone() }) {
-            let plan = MemoryPlan::new(&config, weights, gpu.kernels(), &request);
+            let plan = MemoryPlan::new(&spec, weights, gpu.kernels(), &request);
             let [cache, activations] = engine.run(request.clone()).unwrap().size_bytes();
-            let weights_bytes = engine.dit().size_bytes();
+            let weights_bytes = engine.network().size_bytes();
             let actual =
                 MemoryPlan { weights_bytes, cache_bytes: cache, activations_bytes: activations };
             assert_eq!(plan, actual, "{name} {weights:?} {request:?}");

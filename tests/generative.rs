@@ -39,7 +39,7 @@ fn report(scores: &[SampleScore]) -> GenerativeReport {
 #[test]
 fn likelihoods_slide_over_samples_longer_than_the_window() {
     let f = Fixture::open("gpt2-tiny");
-    let eos = f.config.eos_token_id;
+    let eos = f.spec.eos_token_id;
     for gpu in gpus() {
         let scores = score(&gpu, &f, eos, &samples(&f));
         let nll: Vec<f32> = scores.iter().flat_map(|s| &s.nll).map(|&x| x as f32).collect();
@@ -81,8 +81,8 @@ fn samples_of_any_length_are_scored_alone_as_together() {
 fn models_that_do_not_predict_token_by_token_are_refused() {
     let Some(gpu) = gpu(None) else { return };
     for name in ["mdlm", "sedd"] {
-        let dit = Arc::new(Fixture::open(name).load(&gpu, DType::F32));
-        let error = GenerativeScorer::new(dit, None).err().unwrap().to_string();
+        let network = Arc::new(Fixture::open(name).load(&gpu, DType::F32));
+        let error = GenerativeScorer::new(network, None).err().unwrap().to_string();
         assert!(error.contains("expected a model that predicts token by token"), "{error}");
     }
     let f = Fixture::open("bd3lm-block4");

@@ -196,7 +196,7 @@ fn ar_likelihoods_are_exact() {
 #[test]
 fn gpt2_likelihoods_are_exact() {
     let f = Fixture::open("gpt2-tiny");
-    let (ids, n, v) = (f.ids("ids"), f.shape("ids")[1], f.config.vocab_size);
+    let (ids, n, v) = (f.ids("ids"), f.shape("ids")[1], f.spec.vocab_size);
     let logits = f.f32("logits");
     let nll = |i: usize| twins::cross_entropy(&logits[(i - 1) * v..i * v], v, v, &ids[i..=i])[0];
     let wanted: Vec<f32> = (0..ids.len()).filter(|i| i % n > 0).map(nll).collect();
@@ -208,7 +208,7 @@ fn an_estimate_does_not_depend_on_what_else_is_estimated() {
     let Some(gpu) = gpu(None) else { return };
     for name in ["bd3lm-block4", "mdlm", "sedd", "ar"] {
         let f = Fixture::open(name);
-        let n = f.config.model_length;
+        let n = f.spec.model_length;
         let case = if name == "bd3lm-block4" { "exact.x0" } else { "x0" };
         let ids = f.ids(case);
         // The second is shorter, and ends inside a block.
@@ -249,8 +249,8 @@ fn an_estimate_can_be_broken_off_and_tells_how_far_it_is() {
 fn what_cannot_be_estimated_is_refused_with_words() {
     let Some(gpu) = gpu(None) else { return };
     let refusal = |name: &str, options: LikelihoodOptions, ids: &[u32]| {
-        let dit = Arc::new(Fixture::open(name).load(&gpu, DType::F32));
-        let found = Likelihood::new(dit, options).and_then(|mut likelihood| {
+        let network = Arc::new(Fixture::open(name).load(&gpu, DType::F32));
+        let found = Likelihood::new(network, options).and_then(|mut likelihood| {
             let going_on = &mut |_, _| ControlFlow::Continue(());
             pollster::block_on(likelihood.estimate(&[(0, ids)], going_on))
         });
@@ -291,13 +291,14 @@ fn logits_that_are_no_numbers_are_an_error_that_names_the_position() {
     let head = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let at = head.tensor(name).unwrap().data().as_ptr() as usize - bytes.as_ptr() as usize;
     // The first token's logit overflows.
-    for number in bytes[at..at + 4 * f.config.hidden_dim].chunks_exact_mut(4) {
+    for number in bytes[at..at + 4 * f.spec.hidden_dim].chunks_exact_mut(4) {
         number.copy_from_slice(&1e38f32.to_le_bytes());
     }
     let path = std::path::Path::new("model.safetensors");
-    let checkpoint = bdlm::model::Checkpoint::new(&f.config, &[(path, &bytes)]).unwrap();
-    let dit = bdlm::model::Dit::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
-    let mut likelihood = Likelihood::new(Arc::new(dit), options(32, Estimator::Exact)).unwrap();
+    let checkpoint = bdlm::model::Checkpoint::new(&f.spec, &[(path, &bytes)]).unwrap();
+    let network =
+        bdlm::model::Network::load(&gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+    let mut likelihood = Likelihood::new(Arc::new(network), options(32, Estimator::Exact)).unwrap();
     let going_on = &mut |_, _| ControlFlow::Continue(());
     let ids = f.ids("exact.x0");
     let outcome = pollster::block_on(likelihood.estimate(&[(0, &ids[..32])], going_on));

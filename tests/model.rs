@@ -5,7 +5,7 @@ mod common;
 use bdlm::gpu::{
     Commands, DType, Gpu, KernelFamily, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary,
 };
-use bdlm::model::{Batch, Checkpoint, Config, Dit, KvCache, Ring, Row, Workspace};
+use bdlm::model::{Batch, Checkpoint, KvCache, Network, Ring, Row, Spec, Workspace};
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
 
@@ -13,7 +13,7 @@ const FORMATS: [(DType, f32); 2] =
     [(DType::F32, tolerances::LOGITS_F32), (DType::F16, tolerances::LOGITS_F16)];
 
 /// Runs a case of a fixture on everything that this machine can run it on.
-fn check_all(fixture: &str, case: &str, run: impl Fn(&Fixture, &Dit) -> Vec<f32>) {
+fn check_all(fixture: &str, case: &str, run: impl Fn(&Fixture, &Network) -> Vec<f32>) {
     let fixture_data = Fixture::open(fixture);
     for gpu in gpus() {
         for (weights, tolerance) in FORMATS {
@@ -37,9 +37,9 @@ fn batch(f: &Fixture, ids: &str, noisy: Option<&str>, sigma: Option<&str>) -> Ba
 #[test]
 fn the_training_pass_gives_the_logits_of_the_noisy_half() {
     for fixture in ["bd3lm-block4", "bd3lm-block8"] {
-        check_all(fixture, "train.logits", |f, dit| {
+        check_all(fixture, "train.logits", |f, network| {
             let batch = batch(f, "train.x0", Some("train.xt"), Some("train.sigma"));
-            dit.logits(&batch, f.config.block_size).unwrap()
+            network.logits(&batch, f.spec.block_size).unwrap()
         });
     }
 }
@@ -47,37 +47,37 @@ fn the_training_pass_gives_the_logits_of_the_noisy_half() {
 #[test]
 fn the_plain_pass_is_block_causal() {
     for fixture in ["bd3lm-block4", "bd3lm-block8"] {
-        check_all(fixture, "plain.logits", |f, dit| {
-            dit.logits(&batch(f, "plain.ids", None, None), f.config.block_size).unwrap()
+        check_all(fixture, "plain.logits", |f, network| {
+            network.logits(&batch(f, "plain.ids", None, None), f.spec.block_size).unwrap()
         });
     }
 }
 
 #[test]
 fn mdlm_sees_both_sides() {
-    check_all("mdlm", "logits", |f, dit| {
-        dit.logits(&batch(f, "xt", None, Some("sigma")), f.config.block_size).unwrap()
+    check_all("mdlm", "logits", |f, network| {
+        network.logits(&batch(f, "xt", None, Some("sigma")), f.spec.block_size).unwrap()
     });
 }
 
 #[test]
 fn sedd_is_conditioned_on_the_noise_of_each_sequence() {
-    check_all("sedd", "logits", |f, dit| {
-        dit.logits(&batch(f, "xt", None, Some("sigma")), f.config.block_size).unwrap()
+    check_all("sedd", "logits", |f, network| {
+        network.logits(&batch(f, "xt", None, Some("sigma")), f.spec.block_size).unwrap()
     });
 }
 
 #[test]
 fn ar_sees_what_came_before() {
-    check_all("ar", "logits", |f, dit| {
-        dit.logits(&batch(f, "x0", None, None), f.config.block_size).unwrap()
+    check_all("ar", "logits", |f, network| {
+        network.logits(&batch(f, "x0", None, None), f.spec.block_size).unwrap()
     });
 }
 
 #[test]
 fn gpt2_runs_on_the_same_layers() {
-    check_all("gpt2-tiny", "logits", |f, dit| {
-        dit.logits(&batch(f, "ids", None, None), f.config.block_size).unwrap()
+    check_all("gpt2-tiny", "logits", |f, network| {
+        network.logits(&batch(f, "ids", None, None), f.spec.block_size).unwrap()
     });
 }
 
@@ -89,17 +89,18 @@ fn cached_passes_slide_the_window_beyond_its_length() {
 }
 
 /// Step by step: a pass over masked blocks gives logits, then the clean blocks are stored.
-fn cached_logits(f: &Fixture, dit: &Dit) -> Vec<f32> {
+fn cached_logits(f: &Fixture, network: &Network) -> Vec<f32> {
     let [steps, lanes, size] = f.shape("cached.masked")[..] else { panic!("unexpected shape") };
-    assert!(steps * size > f.config.model_length, "the window does not slide");
+    assert!(steps * size > f.spec.model_length, "the window does not slide");
     let (masked, clean) = (f.ids("cached.masked"), f.ids("cached.clean"));
-    let window = f.config.model_length / size;
+    let window = f.spec.model_length / size;
     let capacity = window + 1;
     let ring = |lane| Ring { base: lane * capacity * size, block_size: size, window, capacity };
     let rings: Vec<Ring> = (0..lanes).map(ring).collect();
     let slots = lanes * rings[0].slots();
-    let cache = KvCache::new(dit.gpu(), dit.config(), dit.weights_dtype(), slots).unwrap();
-    let workspace = Workspace::new(dit, lanes * size).unwrap();
+    let cache =
+        KvCache::new(network.gpu(), network.spec(), network.weights_dtype(), slots).unwrap();
+    let workspace = Workspace::new(network, lanes * size).unwrap();
     let rows = |ids: &[u32], step: usize| -> Vec<Row> {
         let at = |i: usize| (&rings[i / size], step * size + i % size);
         let row = |i: usize| {
@@ -111,23 +112,23 @@ fn cached_logits(f: &Fixture, dit: &Dit) -> Vec<f32> {
     };
     let mut logits = Vec::new();
     for step in 0..steps {
-        workspace.write(dit.gpu(), &rows(&masked, step)).unwrap();
-        logits.extend(pass_logits(dit, &workspace, &cache, lanes * size));
-        workspace.write(dit.gpu(), &rows(&clean, step)).unwrap();
-        pass_logits(dit, &workspace, &cache, lanes * size);
+        workspace.write(network.gpu(), &rows(&masked, step)).unwrap();
+        logits.extend(pass_logits(network, &workspace, &cache, lanes * size));
+        workspace.write(network.gpu(), &rows(&clean, step)).unwrap();
+        pass_logits(network, &workspace, &cache, lanes * size);
     }
     logits
 }
 
-fn pass_logits(dit: &Dit, workspace: &Workspace, cache: &KvCache, rows: usize) -> Vec<f32> {
-    let (gpu, v) = (dit.gpu(), dit.config().vocab_size);
+fn pass_logits(network: &Network, workspace: &Workspace, cache: &KvCache, rows: usize) -> Vec<f32> {
+    let (gpu, v) = (network.gpu(), network.spec().vocab_size);
     let columns = v.next_multiple_of(4);
     let logits = Tensor::activation(gpu, "logits", &[rows, columns]).unwrap();
-    let pass = workspace.pass(rows, dit.config().block_size, cache, None).unwrap();
+    let pass = workspace.pass(rows, network.spec().block_size, cache, None).unwrap();
     let mut recorder = Recorder::new(gpu);
-    dit.record_layers(&mut recorder, &pass).unwrap();
-    dit.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, rows).unwrap()).unwrap();
-    dit.record_head(&mut recorder, &pass, 0, &logits).unwrap();
+    network.record_layers(&mut recorder, &pass).unwrap();
+    network.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, rows).unwrap()).unwrap();
+    network.record_head(&mut recorder, &pass, 0, &logits).unwrap();
     let numbers = run_and_read(gpu, recorder, &logits, rows * columns);
     numbers.chunks(columns).flat_map(|row| row[..v].to_vec()).collect()
 }
@@ -148,7 +149,7 @@ fn run_and_read<T: bytemuck::Pod>(
 fn the_nucleus_excludes_the_crossing_token() {
     for fixture in ["bd3lm-block4", "bd3lm-block8"] {
         let f = Fixture::open(fixture);
-        let v = f.config.vocab_size;
+        let v = f.spec.vocab_size;
         for (case, top_p) in [("0.3", 0.3f32), ("0.9", 0.9), ("0.99", 0.99)] {
             let wanted: Vec<bool> =
                 f.f32(&format!("nucleus.top_p_{case}")).iter().map(|&p| p > 0.0).collect();
@@ -201,14 +202,14 @@ fn products_that_rotate_and_cache_give_the_same_network() {
         "hidden_dim": 512, "cond_dim": 16, "n_blocks": 2, "n_heads": 8, "cross_attn": true,
         "causal": false, "bos_token_id": 0,
     });
-    let config = Config::from_json(json.to_string().as_bytes()).unwrap();
-    let checkpoint = Checkpoint::random(&config, 3);
+    let spec = Spec::from_json(json.to_string().as_bytes()).unwrap();
+    let checkpoint = Checkpoint::random(&spec, 3);
     for length in [4, 8, 12, 16, 64] {
         let ids = (0..2 * length as u32).map(|i| i * 37 % 98).collect();
         let batch = Batch { ids, length, ..Batch::default() };
         let logits = |gpu: &Gpu| {
-            let dit = Dit::load(gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
-            dit.logits(&batch, 4).unwrap()
+            let network = Network::load(gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
+            network.logits(&batch, 4).unwrap()
         };
         let Some(plain) = gpu(Some(KernelFamily::Plain)) else { return };
         let wanted = logits(&plain);
@@ -223,8 +224,8 @@ fn products_that_rotate_and_cache_give_the_same_network() {
 fn a_wrong_network_is_rejected() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("bd3lm-block4");
-    let dit = f.load(&gpu, DType::F32);
+    let network = f.load(&gpu, DType::F32);
     // Blocks of another size see other tokens.
-    let got = dit.logits(&batch(&f, "plain.ids", None, None), 2 * f.config.block_size).unwrap();
+    let got = network.logits(&batch(&f, "plain.ids", None, None), 2 * f.spec.block_size).unwrap();
     assert!(check(&got, &f.f32("plain.logits"), tolerances::LOGITS_F16).is_err());
 }

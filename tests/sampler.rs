@@ -38,7 +38,7 @@ fn p_value_under(
     sampling: Sampling,
     count: usize,
 ) -> f64 {
-    let n = f.config.model_length;
+    let n = f.spec.model_length;
     let request =
         Request { length: n, samples: count, batch: 1000, sampling, ..Default::default() };
     let sequences: Vec<Vec<u32>> = f.ids("dist.sequences").chunks(n).map(<[_]>::to_vec).collect();
@@ -52,12 +52,12 @@ fn p_value_under(
 
 /// Probability of each of the fixture's sequences if blocks are opened from left to right.
 fn left_to_right(f: &Fixture, engine: &Engine) -> Vec<f64> {
-    let (n, mask) = (f.config.model_length, f.config.mask_id());
+    let (n, mask) = (f.spec.model_length, f.spec.mask_id());
     let next = |ids: &[u32], position: usize| {
         let noisy = (0..n).map(|i| if i < position { ids[i] } else { mask }).collect();
         let batch = Batch { ids: ids.into(), noisy: Some(noisy), sigma: None, length: n };
-        let logits = engine.dit().logits(&batch, f.config.block_size).unwrap();
-        let row = &logits[position * f.config.vocab_size..][..f.config.vocab_size];
+        let logits = engine.network().logits(&batch, f.spec.block_size).unwrap();
+        let row = &logits[position * f.spec.vocab_size..][..f.spec.vocab_size];
         twins::softmax(row, 1.0, mask as usize)[ids[position] as usize]
     };
     let sequences = f.ids("dist.sequences");
@@ -142,9 +142,9 @@ fn ancestral_sampling_comes_near_the_distribution_with_many_steps() {
 fn ancestral_steps_in_which_nothing_opens_are_not_evaluated() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("bd3lm-block8");
-    let mut config = f.config.clone();
-    config.bos_token_id = Some(0);
-    let engine = Engine::new(f.load_as(&gpu, DType::F32, &config), None);
+    let mut spec = f.spec.clone();
+    spec.bos_token_id = Some(0);
+    let engine = Engine::new(f.load_as(&gpu, DType::F32, &spec), None);
     let evaluations = |steps| {
         let sampling = Sampling { sampler: Sampler::Ancestral { steps }, ..Default::default() };
         samples(&engine, Request { length: 48, sampling, ..Default::default() })[0].nfe
@@ -159,7 +159,7 @@ fn greedy_sampling_takes_the_likeliest_token() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("enumerable");
     let engine = Engine::new(f.load(&gpu, DType::F32), None);
-    let n = f.config.model_length;
+    let n = f.spec.model_length;
     let sampling = Sampling { temperature: 0.0, ..Default::default() };
     let top_1 = Sampling { top_k: 1, ..Default::default() };
     let ids = |sampling| {

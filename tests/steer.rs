@@ -166,7 +166,7 @@ fn what_cannot_be_steered_is_refused_with_words() {
     refuses(&mut run, (1, hidden, Steer::Pin(5)), "no block of sample 1");
     refuses(&mut run, (0, hidden, Steer::Mask), "masked already");
     refuses(&mut run, (0, open, Steer::Pin(5)), "open already");
-    let most = engine.dit().config().mask_id();
+    let most = engine.network().spec().mask_id();
     refuses(&mut run, (0, hidden, Steer::Pin(most)), "not of the vocabulary");
     let mut left_alone = watched(&engine, Sampler::FirstHitting, CachePolicy::Fused);
     assert_eq!(finish(&mut run).ids, finish(&mut left_alone).ids);
@@ -185,9 +185,9 @@ fn a_model_without_masked_cells_is_not_steered() {
 
 fn autoregressive(gpu: &Gpu) -> Run {
     let f = Fixture::open("ar");
-    let mut config = f.config.clone();
-    config.bos_token_id = Some(0);
-    let engine = Engine::new(f.load_as(gpu, DType::F32, &config), None);
+    let mut spec = f.spec.clone();
+    spec.bos_token_id = Some(0);
+    let engine = Engine::new(f.load_as(gpu, DType::F32, &spec), None);
     let watch = Watch::Steps { candidates: 0 };
     engine.run(Request { length: 8, watch, ..Request::default() }).unwrap()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::model::{Config, Family};
+use bdlm::model::{Family, Spec};
 use bdlm::sample::{Engine, MemoryPlan, Request, Run, Steer};
 use bdlm::{Error, Result};
 
@@ -161,19 +161,19 @@ fn files(source: &Source, tell: &mut dyn FnMut(Progress)) -> Result<ModelFiles> 
         });
     };
     let mut files = ModelFiles::find(&source.name, &mut download)?;
-    let config = Config::from_json(&files.config)?;
-    if files.tokenizer.is_none() && config.bos_token_id.is_none() {
+    let spec = Spec::from_json(&files.config)?;
+    if files.tokenizer.is_none() && spec.bos_token_id.is_none() {
         files.tokenizer = Some(gpt2_tokenizer(&HubOptions::from_env(), &mut download)?);
     }
     Ok(files)
 }
 
-fn shape(config: &Config) -> String {
-    let (layers, width) = (config.n_blocks, config.hidden_dim);
-    let tensors = config.tensors();
+fn shape(spec: &Spec) -> String {
+    let (layers, width) = (spec.n_blocks, spec.hidden_dim);
+    let tensors = spec.tensors();
     let parameters: usize = tensors.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
     let millions = parameters as f64 / 1e6;
-    format!("{}, {layers} layers of {width}, {millions:.1} M parameters", config.family())
+    format!("{}, {layers} layers of {width}, {millions:.1} M parameters", spec.family())
 }
 
 impl Backend for EngineBackend {
@@ -184,7 +184,7 @@ impl Backend for EngineBackend {
         tell: &mut dyn FnMut(Progress),
     ) -> Result<Found> {
         let files = files(source, tell)?;
-        let config = Config::from_json(&files.config)?;
+        let spec = Spec::from_json(&files.config)?;
         let kernels = match &self.device {
             Some((_, gpu)) => gpu.kernels(),
             None => KernelFamily::Workgroup,
@@ -192,11 +192,11 @@ impl Backend for EngineBackend {
         // What the plan asks for must fit any model: only its size counts.
         let request = Request {
             block_size: None,
-            length: request.length.min(config.model_length.max(2)),
+            length: request.length.min(spec.model_length.max(2)),
             ..request.clone()
         };
-        let memory = MemoryPlan::new(&config, DType::F16, kernels, &request);
-        Ok(Found { name: source.name.clone(), shape: shape(&config), memory })
+        let memory = MemoryPlan::new(&spec, DType::F16, kernels, &request);
+        Ok(Found { name: source.name.clone(), shape: shape(&spec), memory })
     }
 
     fn load(&mut self, source: &Source, tell: &mut dyn FnMut(Progress)) -> Result<Loaded> {
@@ -207,15 +207,15 @@ impl Backend for EngineBackend {
             let part = Some(done as f32 / all.max(1) as f32);
             tell(Progress { what: what.clone(), part });
         })?;
-        let config = engine.dit().config();
-        let is_diffusion = !config.family().predicts_next();
-        let has_blocks = config.family() == Family::BlockDiffusion;
-        let has_samplers = has_blocks || config.family() == Family::MaskedDiffusion;
+        let spec = engine.network().spec();
+        let is_diffusion = !spec.family().predicts_next();
+        let has_blocks = spec.family() == Family::BlockDiffusion;
+        let has_samplers = has_blocks || spec.family() == Family::MaskedDiffusion;
         let loaded = Loaded {
             name: source.name.clone(),
-            shape: shape(config),
-            block_size: has_blocks.then_some(config.block_size),
-            window: config.model_length,
+            shape: shape(spec),
+            block_size: has_blocks.then_some(spec.block_size),
+            window: spec.model_length,
             adapter: gpu.info().name.clone(),
             is_software: gpu.is_software(),
             is_steerable: is_diffusion,
@@ -242,12 +242,12 @@ impl Backend for EngineBackend {
         let Some(tokenizer) = tokenizer else {
             let number = text.trim().parse();
             return number.map_err(|_| {
-                Error::Request(format!("`{text}` is no token number; this model has no tokenizer"))
+                Error::request(format!("`{text}` is no token number; this model has no tokenizer"))
             });
         };
         match tokenizer.ids_from_text(text)?[..] {
             [token] => Ok(token),
-            ref ids => Err(Error::Request(format!(
+            ref ids => Err(Error::request(format!(
                 "`{text}` is {} tokens, expected 1: try a shorter word, with a blank before it",
                 ids.len()
             ))),
@@ -256,5 +256,5 @@ impl Backend for EngineBackend {
 }
 
 fn no_model() -> Error {
-    Error::Request("no model is loaded".into())
+    Error::request("no model is loaded")
 }

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use anyhow::{Context, Result, bail};
 use bdlm::event::{Done, Event};
 use bdlm::gpu::KernelTime;
-use bdlm::model::Config;
+use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Prompt, Request, Run, Watch};
 use clap::{Args, ValueEnum};
 
@@ -84,7 +84,7 @@ impl Generate {
         let prompt = self.prompt()?;
         let gpu = self.device.request()?;
         let engine = self.model.load(&gpu, self.device.weights)?;
-        let mut run = engine.run(self.request(prompt, engine.dit().config()))?;
+        let mut run = engine.run(self.request(prompt, engine.network().spec()))?;
         if self.output.profile {
             run.profile()?;
         }
@@ -104,7 +104,7 @@ impl Generate {
         Ok(Prompt::Text(text.strip_suffix('\n').unwrap_or(&text).into()))
     }
 
-    fn request(&self, prompt: Prompt, config: &Config) -> Request {
+    fn request(&self, prompt: Prompt, spec: &Spec) -> Request {
         let watch = match &self.output {
             OutputArgs { watch: true, .. } => Watch::Steps { candidates: 0 },
             OutputArgs { events: true, candidates, .. } => Watch::Steps { candidates: *candidates },
@@ -115,7 +115,7 @@ impl Generate {
             stop: self.stop.clone(),
             cache: if self.no_cache { CachePolicy::Recompute } else { CachePolicy::Fused },
             watch,
-            ..self.request.request(self.samples, config)
+            ..self.request.request(self.samples, spec)
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Tuning};
-use bdlm::model::{Checkpoint, Config, Family};
+use bdlm::model::{Checkpoint, Family, Spec};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
 use clap::{Args, ValueEnum};
@@ -72,37 +72,37 @@ struct Model {
     family: String,
     tokenizer: bool,
     parameters: u64,
-    config: Config,
+    spec: Spec,
 }
 
 impl Info {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let files = self.model.find()?;
-        let config = Config::from_json(&files.config)?;
+        let spec = Spec::from_json(&files.config)?;
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
-        Checkpoint::new(&config, &shards)?;
+        Checkpoint::new(&spec, &shards)?;
         let cache = GpuOptions::user_cache();
         let adapters = Gpu::adapters();
         let adapters: Vec<Adapter> =
             adapters.iter().map(|adapter| describe(adapter, cache.as_deref())).collect();
         let kernels = adapters.first().map_or(KernelFamily::Workgroup, |adapter| adapter.kernels);
         let request = Request {
-            length: config.model_length,
+            length: spec.model_length,
             samples: self.batch.max(1),
             batch: self.batch.max(1),
             ..Request::default()
         };
-        let memory = MemoryPlan::new(&config, self.device.weights.into(), kernels, &request);
-        let shapes = config.tensors();
+        let memory = MemoryPlan::new(&spec, self.device.weights.into(), kernels, &request);
+        let shapes = spec.tensors();
         let parameters: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         let model = Model {
             name: files.name,
-            family: config.family().to_string(),
+            family: spec.family().to_string(),
             tokenizer: files.tokenizer.is_some(),
             parameters: parameters as u64,
-            config,
+            spec,
         };
         let report = Report { adapters, model, memory };
         match self.format {
@@ -182,7 +182,7 @@ impl Adapter {
 
 impl Model {
     fn print(&self, out: &mut impl Write) -> Result<()> {
-        let c = &self.config;
+        let c = &self.spec;
         let millions = self.parameters as f64 / 1e6;
         writeln!(out, "\nmodel: {}", self.name)?;
         writeln!(out, "  {:<18}{}", "family", self.family)?;

@@ -45,12 +45,12 @@ impl Logits {
         let output = Output::create(&self.output)?;
         let gpu = self.device.request()?;
         let engine = self.model.load_network(&gpu, self.device.weights)?;
-        let config = engine.dit().config();
-        let block_size = self.block_size.unwrap_or(config.block_size);
-        config.check_block_size(block_size)?;
-        let logits = engine.dit().logits(&batch, block_size)?;
+        let spec = engine.network().spec();
+        let block_size = self.block_size.unwrap_or(spec.block_size);
+        spec.check_block_size(block_size)?;
+        let logits = engine.network().logits(&batch, block_size)?;
         check_interrupt()?;
-        let shape = vec![count, batch.length, config.vocab_size];
+        let shape = vec![count, batch.length, spec.vocab_size];
         let bytes: Vec<u8> = logits.iter().flat_map(|x| x.to_le_bytes()).collect();
         let view = TensorView::new(Dtype::F32, shape, &bytes)?;
         let whole = safetensors::serialize(HashMap::from([("logits", view)]), None)?;

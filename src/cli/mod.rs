@@ -143,6 +143,9 @@ pub fn complain(error: &anyhow::Error) {
             words += &format!(": {cause}");
         }
     }
+    if let Some(advice) = error.chain().find_map(|e| e.downcast_ref::<bdlm::Error>()?.advice()) {
+        words += &format!("; {}", present::advice(advice));
+    }
     note(&format!("{} {words}", console::style("error:").for_stderr().red().bold()));
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{self, Download, FileBytes, HubOptions, ModelFiles};
-use bdlm::model::{Checkpoint, Config, Dit};
+use bdlm::model::{Checkpoint, Network, Spec};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -157,7 +157,7 @@ impl ModelArgs {
 }
 
 impl Shape {
-    fn config(self) -> Result<Config> {
+    fn spec(self) -> Result<Spec> {
         let (layers, channels, heads) = match self {
             Shape::Small => (12, 768, 12),
             Shape::Tiny => (8, 256, 8),
@@ -167,27 +167,27 @@ impl Shape {
             "hidden_dim": channels, "cond_dim": 128, "n_blocks": layers, "n_heads": heads,
             "cross_attn": true, "causal": false, "bos_token_id": 50256,
         });
-        Ok(Config::from_json(json.to_string().as_bytes())?)
+        Ok(Spec::from_json(json.to_string().as_bytes())?)
     }
 
     /// Makes the weights and uploads them.
-    pub fn load(self, gpu: &Gpu, weights: Weights) -> Result<Dit> {
-        let checkpoint = Checkpoint::random(&self.config()?, 1);
+    pub fn load(self, gpu: &Gpu, weights: Weights) -> Result<Network> {
+        let checkpoint = Checkpoint::random(&self.spec()?, 1);
         let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
         bar.set_message("making weights");
-        let dit = Dit::load(gpu, &checkpoint, weights.into(), &mut |done, all| {
+        let network = Network::load(gpu, &checkpoint, weights.into(), &mut |done, all| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
-        Ok(dit)
+        Ok(network)
     }
 }
 
 /// True for a checkpoint that does not say which token is BOS: without a tokenizer it could not
 /// begin a text.
 fn needs_tokenizer(files: &ModelFiles) -> bool {
-    Config::from_json(&files.config).is_ok_and(|config| config.bos_token_id.is_none())
+    Spec::from_json(&files.config).is_ok_and(|spec| spec.bos_token_id.is_none())
 }
 
 /// A progress bar on stderr, shown on terminals only.

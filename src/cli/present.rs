@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
+use bdlm::Advice;
 use bdlm::event::{Done, Event, StopReason};
 use bdlm::gpu::KernelTime;
 use indicatif::ProgressBar;
@@ -124,4 +125,30 @@ pub fn driver(info: &wgpu::AdapterInfo) -> String {
 /// Bytes for people.
 pub fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
+}
+
+/// What to do about an error, in flags and commands.
+pub fn advice(advice: Advice) -> &'static str {
+    match advice {
+        Advice::InstallDriver => {
+            "install a Vulkan, Metal or DX12 driver (on Debian without a GPU: `apt-get install \
+             mesa-vulkan-drivers`)"
+        }
+        Advice::ChooseAdapter => "try another one with --adapter",
+        Advice::ChooseKernels => "try another --kernels",
+        Advice::LoadAgain => "run the command again",
+        Advice::AskForLess => "try a smaller --batch or --length, or another --adapter",
+        Advice::AskForLessOrFewerBits => "try a smaller --batch, --length or --weights f16",
+        Advice::HoldF32 => "try --weights f32",
+        Advice::NameTokenizer => "give one with --tokenizer FILE",
+        Advice::DownloadAgain => "download or convert the checkpoint again",
+        Advice::DoNotProfile => "run without --profile",
+        Advice::ReadLogits => "`bdlm logits` runs it",
+        Advice::SmallerBlocksOrOrders => "try a smaller --block-size, or --estimator orders",
+        Advice::LargerContextOrSmallerBlocks => "give a larger --context or a smaller --block-size",
+        Advice::SmallerContext => "give a smaller --context",
+        Advice::NoiseDraws => "evaluate with --estimator mc",
+        Advice::NoSpecialTokens => "evaluate without --insert-eos and --insert-special",
+        _ => "see `bdlm help`",
+    }
 }

@@ -1,6 +1,6 @@
 //! What to generate and how to sample, as arguments of every command that generates.
 
-use bdlm::model::Config;
+use bdlm::model::Spec;
 use bdlm::sample::{Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -94,7 +94,7 @@ impl RequestArgs {
     }
 
     /// The request for so many samples of a model.
-    pub fn request(&self, samples: usize, config: &Config) -> Request {
+    pub fn request(&self, samples: usize, spec: &Spec) -> Request {
         let request = Request {
             length: self.length,
             block_size: self.block_size,
@@ -105,7 +105,7 @@ impl RequestArgs {
             min_entropy: self.sampling.min_entropy,
             ..Request::default()
         };
-        let sampling = self.sampling.sampling(request.n_cells(config));
+        let sampling = self.sampling.sampling(request.n_cells(spec));
         Request { sampling, ..request }
     }
 }

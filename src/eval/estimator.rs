@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// How the expectation over masks is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -92,14 +92,15 @@ impl Estimator {
     /// [`Error::Request`] telling the cost.
     pub fn check(self, block_size: usize) -> Result<()> {
         if self == Estimator::Exact && block_size > MAX_EXACT {
-            return Err(Error::Request(format!(
+            let fault = Fault::from(format!(
                 "the exact estimator needs 2^{block_size} - 1 passes per sequence at block size \
-                 {block_size}, expected at most 2^{MAX_EXACT} - 1: try a smaller --block-size, or \
-                 --estimator orders, {block_size} passes per draw"
-            )));
+                 {block_size}, expected at most 2^{MAX_EXACT} - 1; reveal orders need \
+                 {block_size} per draw"
+            ));
+            return Err(Error::Request(fault.advise(Advice::SmallerBlocksOrOrders)));
         }
         if self.draws() == 0 {
-            return Err(Error::Request("draws is 0, expected at least 1".into()));
+            return Err(Error::request("draws is 0, expected at least 1"));
         }
         Ok(())
     }

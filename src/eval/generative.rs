@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::estimator::{Estimator, FirstToken};
 use crate::eval::likelihood::{Likelihood, LikelihoodOptions};
-use crate::model::{Dit, Family};
+use crate::model::{Family, Network};
 use crate::sample::entropy;
 use crate::{Error, Result};
 
@@ -71,13 +71,13 @@ impl GenerativeScorer {
     /// # Errors
     /// [`Error::Request`] for models that do not predict token by token, [`Error::TooLarge`],
     /// [`Error::OutOfMemory`].
-    pub fn new(dit: Arc<Dit>, eos: Option<u32>) -> Result<GenerativeScorer> {
-        let (family, context) = (dit.config().family(), dit.config().model_length);
+    pub fn new(network: Arc<Network>, eos: Option<u32>) -> Result<GenerativeScorer> {
+        let (family, context) = (network.spec().family(), network.spec().model_length);
         let block_size = match family {
             Family::Autoregressive | Family::Gpt2 => None,
             Family::BlockDiffusion => Some(1),
             Family::MaskedDiffusion | Family::ScoreEntropy => {
-                return Err(Error::Request(format!(
+                return Err(Error::request(format!(
                     "the scorer is {family}, expected a model that predicts token by token: \
                      GPT-2, an autoregressive checkpoint, or block diffusion at block size 1"
                 )));
@@ -91,7 +91,7 @@ impl GenerativeScorer {
             batch: None,
             seed: 0,
         };
-        Ok(GenerativeScorer { likelihood: Likelihood::new(dit, options)?, context, eos })
+        Ok(GenerativeScorer { likelihood: Likelihood::new(network, options)?, context, eos })
     }
 
     /// Scores samples, given as the scorer's tokens. `progress` hears the windows done and their
@@ -227,7 +227,7 @@ impl GenerativeReport {
         let entropies = Summary::of(samples.iter().map(|sample| sample.entropy));
         let lengths = Summary::of(samples.iter().map(|sample| sample.length as f64));
         let (Some(ppls), Some(entropies), Some(lengths)) = (ppls, entropies, lengths) else {
-            return Err(Error::Request("there is no sample with a token to score".into()));
+            return Err(Error::request("there is no sample with a token to score"));
         };
         let summary = |number: fn(&ScoredSample) -> Option<usize>| {
             let numbers: Option<Vec<f64>> =

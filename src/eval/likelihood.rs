@@ -9,8 +9,8 @@ use fastrand::Rng;
 use crate::eval::copies::Layout;
 use crate::eval::estimator::{Estimator, FirstToken, Pattern};
 use crate::eval::scorer::{Score, Scorer};
-use crate::model::{Config, Dit, Family, check_ids};
-use crate::{Error, Result};
+use crate::model::{Family, Network, Spec, check_ids};
+use crate::{Advice, Error, Fault, Result};
 
 /// What to compute.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,13 +64,13 @@ impl Likelihood {
     /// # Errors
     /// [`Error::Request`] if they do not fit the model, [`Error::TooLarge`],
     /// [`Error::OutOfMemory`].
-    pub fn new(dit: Arc<Dit>, options: LikelihoodOptions) -> Result<Likelihood> {
-        let layout = layout(dit.config(), &options)?;
+    pub fn new(network: Arc<Network>, options: LikelihoodOptions) -> Result<Likelihood> {
+        let layout = layout(network.spec(), &options)?;
         // One token per block leaves nothing to chance.
         let is_exact = layout.block_size == 1;
         let estimator = if is_exact { Estimator::Exact } else { options.estimator };
         let options = LikelihoodOptions { estimator, ..options };
-        let scorer = Scorer::new(dit, layout.rows(), layout.slots(), layout.context)?;
+        let scorer = Scorer::new(network, layout.rows(), layout.slots(), layout.context)?;
         Ok(Likelihood { scorer, options, layout, passes: 0 })
     }
 
@@ -163,7 +163,7 @@ impl Likelihood {
     /// Checks the sequences, and stores the clean halves' keys and values.
     fn hold(&mut self, sequences: &[&[u32]]) -> Result<()> {
         for ids in sequences {
-            check_sequence(self.scorer.dit().config(), &self.layout, ids)?;
+            check_sequence(self.scorer.network().spec(), &self.layout, ids)?;
         }
         if !self.layout.has_clean_half() {
             return Ok(());
@@ -211,7 +211,7 @@ impl Likelihood {
     /// Score entropy of a masked token, weighted by dσ/dt. With `r = 1 / (e^σ - 1)` the log score
     /// of a token is its logit + ln r - ln(V - 1). Source: Lou et al., 2024, equation 5.
     fn score_entropy(&self, score: Score, noise: f64) -> f64 {
-        let vocabulary = self.scorer.dit().config().vocab_size as f64;
+        let vocabulary = self.scorer.network().spec().vocab_size as f64;
         let ratio = 1.0 / sigma(noise).exp_m1();
         let offset = ratio.ln() - (vocabulary - 1.0).ln();
         let positive = (score.log_sum + offset).exp();
@@ -244,53 +244,53 @@ fn sigma(noise: f64) -> f64 {
     -(-noise).ln_1p()
 }
 
-fn layout(config: &Config, options: &LikelihoodOptions) -> Result<Layout> {
-    let (family, context) = (config.family(), options.context);
-    if context < 2 || context > config.model_length {
-        let most = config.model_length;
-        return Err(Error::Request(format!("context is {context}, expected 2 to {most} tokens")));
+fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
+    let (family, context) = (spec.family(), options.context);
+    if context < 2 || context > spec.model_length {
+        let most = spec.model_length;
+        return Err(Error::request(format!("context is {context}, expected 2 to {most} tokens")));
     }
     let block_size = match family {
-        Family::BlockDiffusion => options.block_size.unwrap_or(config.block_size),
+        Family::BlockDiffusion => options.block_size.unwrap_or(spec.block_size),
         Family::MaskedDiffusion | Family::ScoreEntropy => context,
         Family::Autoregressive | Family::Gpt2 => 1,
     };
     if family == Family::BlockDiffusion {
-        config.check_block_size(block_size)?;
+        spec.check_block_size(block_size)?;
         if context < block_size {
-            return Err(Error::Request(format!(
-                "sequences of {context} tokens are shorter than a block of {block_size}: give a \
-                 larger --context or a smaller --block-size"
-            )));
+            let fault = Fault::from(format!(
+                "sequences of {context} tokens are shorter than a block of {block_size}"
+            ));
+            return Err(Error::Request(fault.advise(Advice::LargerContextOrSmallerBlocks)));
         }
     } else if let Some(size) = options.block_size {
-        return Err(Error::Request(format!(
+        return Err(Error::request(format!(
             "this checkpoint is {family}: it has no blocks to be of size {size}"
         )));
     }
     match (family, options.estimator) {
         (Family::ScoreEntropy, Estimator::Exact | Estimator::Orders { .. }) => {
-            let words = "a score entropy checkpoint is evaluated by --estimator mc only";
-            return Err(Error::Request(words.into()));
+            let fault = Fault::from("a score entropy checkpoint has no estimator but noise draws");
+            return Err(Error::Request(fault.advise(Advice::NoiseDraws)));
         }
         _ => options.estimator.check(block_size)?,
     }
     let copies = (PASS_ROWS / context).max(1);
     let batch = options.batch.unwrap_or(copies).max(1);
-    Ok(Layout { family, context, block_size, copies, batch, mask_id: config.mask_id() })
+    Ok(Layout { family, context, block_size, copies, batch, mask_id: spec.mask_id() })
 }
 
-fn check_sequence(config: &Config, layout: &Layout, ids: &[u32]) -> Result<()> {
+fn check_sequence(spec: &Spec, layout: &Layout, ids: &[u32]) -> Result<()> {
     let (got, context) = (ids.len(), layout.context);
     if got < 2 || got > context {
-        return Err(Error::Request(format!(
+        return Err(Error::request(format!(
             "a sequence has {got} tokens, expected 2 to the context of {context}"
         )));
     }
-    check_ids(config, ids)?;
-    if ids.contains(&config.mask_id()) {
-        let mask = config.mask_id();
-        return Err(Error::Request(format!("a sequence holds the mask token, {mask}")));
+    check_ids(spec, ids)?;
+    if ids.contains(&spec.mask_id()) {
+        let mask = spec.mask_id();
+        return Err(Error::request(format!("a sequence holds the mask token, {mask}")));
     }
     Ok(())
 }

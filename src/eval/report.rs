@@ -98,11 +98,11 @@ impl PplReport {
         indices.sort_unstable();
         if let Some(twice) = indices.windows(2).find(|pair| pair[0] == pair[1]) {
             let index = twice[0];
-            return Err(Error::Request(format!("sequence {index} is there twice")));
+            return Err(Error::request(format!("sequence {index} is there twice")));
         }
         let tokens: usize = results.iter().map(|r| r.tokens).sum();
         if tokens == 0 {
-            return Err(Error::Request("there are no results to put together".into()));
+            return Err(Error::request("there are no results to put together"));
         }
         let nll: f64 = results.iter().map(|r| r.nll).sum();
         let nll_per_token = nll / tokens as f64;

@@ -8,7 +8,7 @@ use crate::gpu::{
     COLUMN_PAD, Commands, DType, Epilogue, Plan, ROW_PAD, Readback, Recorder, SUM_WORDS, Sequences,
     Tensor, Vocabulary,
 };
-use crate::model::{Conditioning, Dit, KvCache, Row, Workspace};
+use crate::model::{Conditioning, KvCache, Network, Row, Workspace};
 use crate::{Error, Result};
 
 /// Bytes of logits that are held at a time.
@@ -56,7 +56,7 @@ impl Sums {
 
 /// Buffers and plans for passes of up to so many rows.
 pub struct Scorer {
-    dit: Arc<Dit>,
+    network: Arc<Network>,
     group: usize,
     workspace: Workspace,
     cache: KvCache,
@@ -83,21 +83,21 @@ impl Scorer {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
-    pub fn new(dit: Arc<Dit>, rows: usize, slots: usize, group: usize) -> Result<Scorer> {
-        let (gpu, config) = (dit.gpu(), dit.config());
+    pub fn new(network: Arc<Network>, rows: usize, slots: usize, group: usize) -> Result<Scorer> {
+        let (gpu, spec) = (network.gpu(), network.spec());
         let room = rows.next_multiple_of(ROW_PAD);
         let columns = MAX_LOGITS_BYTES / (4 * room) / COLUMN_PAD * COLUMN_PAD;
-        let columns = columns.clamp(COLUMN_PAD, config.vocab_size.next_multiple_of(COLUMN_PAD));
+        let columns = columns.clamp(COLUMN_PAD, spec.vocab_size.next_multiple_of(COLUMN_PAD));
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
-        let conditioning = dit.condition(Some(&vec![0.0; rows / group]))?.map(|vectors| {
+        let conditioning = network.condition(Some(&vec![0.0; rows / group]))?.map(|vectors| {
             let sequences = Sequences { rows: group, count: rows / group };
-            Conditioning::new(&dit, &vectors, sequences)
+            Conditioning::new(&network, &vectors, sequences)
         });
         Ok(Scorer {
-            workspace: Workspace::new(&dit, rows)?,
-            cache: KvCache::new(gpu, config, dit.cache_dtype(), slots)?,
+            workspace: Workspace::new(&network, rows)?,
+            cache: KvCache::new(gpu, spec, network.cache_dtype(), slots)?,
             conditioning: conditioning.transpose()?,
-            hidden: Tensor::multiplied(gpu, "hidden", &[room, config.hidden_dim])?,
+            hidden: Tensor::multiplied(gpu, "hidden", &[room, spec.hidden_dim])?,
             picked: words("picked", &[room])?,
             targets: words("targets", &[room])?,
             logits: Tensor::activation(gpu, "logits", &[room, columns])?,
@@ -105,13 +105,13 @@ impl Scorer {
             staging: Readback::new(gpu, (room * SUM_WORDS * 4) as u64),
             plans: HashMap::new(),
             group,
-            dit,
+            network,
         })
     }
 
     /// The network.
-    pub fn dit(&self) -> &Arc<Dit> {
-        &self.dit
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
     }
 
     /// Sets the noise levels of the next passes' sequences, for networks that take them.
@@ -119,9 +119,9 @@ impl Scorer {
     /// # Errors
     /// [`Error::Shape`] if there are more than the passes can have.
     pub fn set_noise(&self, sigma: &[f32]) -> Result<()> {
-        match (&self.conditioning, self.dit.condition(Some(sigma))?) {
+        match (&self.conditioning, self.network.condition(Some(sigma))?) {
             (Some(conditioning), Some(vectors)) => {
-                conditioning.vectors.write(self.dit.gpu(), &vectors)
+                conditioning.vectors.write(self.network.gpu(), &vectors)
             }
             _ => Ok(()),
         }
@@ -132,12 +132,12 @@ impl Scorer {
     /// # Errors
     /// [`Error::Shape`], [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
-        self.workspace.write(self.dit.gpu(), rows)?;
-        let dit = self.dit.clone();
-        let mut commands = Commands::new(dit.gpu());
+        self.workspace.write(self.network.gpu(), rows)?;
+        let network = self.network.clone();
+        let mut commands = Commands::new(network.gpu());
         commands.run(self.plan(Shape { rows: rows.len(), wanted: 0 })?);
         commands.submit();
-        dit.gpu().check()
+        network.gpu().check()
     }
 
     /// Runs a pass and scores the targets. Its rows' keys and values are stored too.
@@ -149,8 +149,8 @@ impl Scorer {
         if targets.is_empty() {
             return Ok(Vec::new());
         }
-        let dit = self.dit.clone();
-        let gpu = dit.gpu();
+        let network = self.network.clone();
+        let gpu = network.gpu();
         if let Some(target) = targets.iter().find(|target| target.row >= rows.len()) {
             return Err(self.picked.misfit(&[target.row]));
         }
@@ -187,25 +187,25 @@ impl Scorer {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
         }
-        self.plans.get(&shape).ok_or_else(|| Error::Request("no plan".into()))
+        self.plans.get(&shape).ok_or_else(|| Error::request("no plan"))
     }
 
     fn record(&self, Shape { rows, wanted }: Shape) -> Result<Plan> {
-        let (dit, config) = (&self.dit, self.dit.config());
-        let mut r = Recorder::new(dit.gpu());
+        let (network, spec) = (&self.network, self.network.spec());
+        let mut r = Recorder::new(network.gpu());
         let conditioning = self.conditioning.as_ref();
         let pass = self.workspace.pass(rows, self.group, &self.cache, conditioning)?;
-        dit.record_layers(&mut r, &pass)?;
+        network.record_layers(&mut r, &pass)?;
         if wanted == 0 {
             return r.finish();
         }
-        dit.record_final_norm(&mut r, &pass, &pass.x.rows(0, rows)?)?;
+        network.record_final_norm(&mut r, &pass, &pass.x.rows(0, rows)?)?;
         let picked = self.picked.rows(0, wanted)?;
         let (hidden, logits) = (self.hidden.rows(0, wanted)?, self.logits.rows(0, wanted)?);
         let (targets, sums) = (self.targets.rows(0, wanted)?, self.sums.rows(0, wanted)?);
         r.gather(&pass.y, &picked, &hidden)?;
-        let vocabulary = Vocabulary { size: config.vocab_size, mask_id: config.mask_id() };
-        for (weight, bias) in dit.head_chunks(logits.dim(1))? {
+        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.mask_id() };
+        for (weight, bias) in network.head_chunks(logits.dim(1))? {
             r.matmul(&hidden, &weight, &bias, Epilogue::Store, &logits)?;
             r.cross_entropy(&logits, weight.shape()[0], &targets, vocabulary, &sums)?;
         }

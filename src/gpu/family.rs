@@ -71,7 +71,7 @@ impl Traits {
     pub(crate) fn choose(&self, options: &GpuOptions) -> Result<Tuning> {
         let tuning = self.tuning(options);
         if let Some(faults) = tuning.faults() {
-            return Err(Error::Request(faults));
+            return Err(Error::request(faults));
         }
         match self.lacks(tuning.kernels) {
             None => Ok(tuning),
@@ -126,7 +126,7 @@ impl Traits {
             ),
             KernelFamily::Cooperative if units.is_none() => Some(
                 "the cooperative kernels need matrix units of side 16 or 8, f16 summed in f32, \
-                 subgroups of one size, and a device that bdlm requested (try another --kernels)",
+                 subgroups of one size, and a device that bdlm requested",
             ),
             _ => None,
         }

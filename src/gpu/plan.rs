@@ -154,10 +154,9 @@ impl<'g> Recorder<'g> {
         let limit = self.gpu.device().limits().max_compute_workgroups_per_dimension;
         let most = workgroups.into_iter().max().unwrap_or(0);
         if most > limit as usize {
-            let what = format!("kernel `{}`, counted in workgroups,", source.name);
-            let advice = "try fewer rows: a smaller --batch or --length";
+            let what = format!("a dispatch of kernel `{}`", source.name);
             let (got, limit) = (most as u64, u64::from(limit));
-            return Err(Error::TooLarge { what, got, limit, advice });
+            return Err(Error::TooLarge { what, got, unit: "workgroups", limit });
         }
         self.requests.push(Request {
             source,

@@ -1,7 +1,7 @@
 //! Times kernels with GPU timestamps. Two timestamps per dispatch, summed per kernel.
 
 use crate::gpu::Gpu;
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// Dispatches that one profile can hold; later ones go untimed.
 const MAX_DISPATCHES: u32 = 2048;
@@ -32,8 +32,8 @@ impl Profiler {
     pub fn new(gpu: &Gpu) -> Result<Profiler> {
         if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             let adapter = &gpu.info().name;
-            let words = format!("adapter `{adapter}` has no timestamps; run without --profile");
-            return Err(Error::Request(words));
+            let fault = Fault::from(format!("adapter `{adapter}` has no timestamps"));
+            return Err(Error::Request(fault.advise(Advice::DoNotProfile)));
         }
         let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("profiler"),

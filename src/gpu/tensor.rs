@@ -104,8 +104,8 @@ impl Tensor {
         let size = memory_bytes(memory, rows * row, dtype);
         let limit = gpu.max_bytes(memory);
         if size > limit {
-            let advice = "try a smaller --batch or --length, or another adapter";
-            return Err(Error::TooLarge { what: label.into(), got: size, limit, advice });
+            let what = label.to_string();
+            return Err(Error::TooLarge { what, got: size, unit: "bytes", limit });
         }
         let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let store = match memory {

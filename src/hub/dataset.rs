@@ -70,19 +70,19 @@ impl<'a> DatasetFiles<'a> {
         let id = &self.split.id;
         let Some(name) = self.names.get(file_idx) else {
             let count = self.n_files();
-            return Err(Error::Hub(format!("the data set {id} has {count} files, not {file_idx}")));
+            return Err(Error::hub(format!("the data set {id} has {count} files, not {file_idx}")));
         };
         if let Some(path) = self.cached.get(name) {
             return Ok(path);
         }
         let Some(remote) = &self.remote else {
-            return Err(Error::Hub(format!(
+            return Err(Error::hub(format!(
                 "{name} of the data set {id} is not cached and HF_HUB_OFFLINE is set: unset it, \
                  or give a local file"
             )));
         };
         remote.download_with_progress(name, Progress::new(name, self.progress)).map_err(|e| {
-            Error::Hub(format!(
+            Error::hub(format!(
                 "{name} of the data set {id} cannot be fetched ({e}): check the network or \
                  HF_ENDPOINT, or give a local file; what is here already is kept, the next try \
                  goes on from it"
@@ -111,7 +111,7 @@ impl DatasetSplit {
     fn missing(&self, is_partial: bool, options: &HubOptions) -> Error {
         let DatasetSplit { id, config, split } = self;
         let what = format!("the split {split} of {id} ({config})");
-        Error::Hub(if options.offline {
+        Error::hub(if options.offline {
             format!(
                 "{what} is not cached and HF_HUB_OFFLINE is set: unset it, or give a local file"
             )
@@ -130,11 +130,11 @@ fn names_on_hub(remote: &ApiRepo, split: &DatasetSplit) -> Result<BTreeSet<Strin
         Ok(info) => Ok(info.siblings.into_iter().map(|file| file.rfilename).collect()),
         Err(e) => match status(&e) {
             Some(404) => Ok(BTreeSet::new()),
-            Some(status @ (401 | 403)) => Err(Error::Hub(format!(
+            Some(status @ (401 | 403)) => Err(Error::hub(format!(
                 "the hub refuses the data set {id} (status {status}): it does not exist, or it \
                  asks who you are: set HF_TOKEN to a token that may read it"
             ))),
-            _ => Err(Error::Hub(format!(
+            _ => Err(Error::hub(format!(
                 "the data set {id} cannot be listed ({e}): check the network or HF_ENDPOINT, or \
                  give a local file"
             ))),

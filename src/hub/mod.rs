@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 pub use dataset::DatasetFiles;
 pub use files::FileBytes;
 
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// Name of the embedded default model.
 pub const DEFAULT_MODEL: &str = "tales";
@@ -128,7 +128,7 @@ impl ModelFiles {
             return ModelFiles::open(path);
         }
         if path.is_file() {
-            return Err(Error::UnknownModel(format!(
+            return Err(Error::unknown_model(format!(
                 "{name} is a file, expected the folder that holds config.json and \
                  model.safetensors"
             )));
@@ -136,7 +136,7 @@ impl ModelFiles {
         if is_hub_id(name) {
             return fetch(name, options, progress);
         }
-        Err(Error::UnknownModel(format!(
+        Err(Error::unknown_model(format!(
             "there is no model `{name}`: expected `{DEFAULT_MODEL}`, a folder with config.json \
              and model.safetensors, or a hub id such as kuleshov-group/bd3lm-owt-block_size16"
         )))
@@ -151,7 +151,7 @@ impl ModelFiles {
         let find = |file: &str| Ok(Some(folder.join(file)).filter(|path| path.is_file()));
         let missing = |file: &str| {
             let folder = folder.display();
-            Error::UnknownModel(format!("the folder {folder} holds no {file}"))
+            Error::unknown_model(format!("the folder {folder} holds no {file}"))
         };
         assemble(&folder.display().to_string(), &missing, &mut { find })
     }
@@ -194,10 +194,10 @@ pub fn gpt2_tokenizer(
     options: &HubOptions,
     progress: &mut dyn FnMut(&Download),
 ) -> Result<FileBytes> {
-    let advice = "this checkpoint has no tokenizer.json, so GPT-2's is needed; or give one with \
-                  --tokenizer FILE";
+    let why = "this checkpoint has no tokenizer.json, so GPT-2's is needed";
+    let fault = |e| Fault::from(format!("{e} ({why})")).advise(Advice::NameTokenizer);
     fetch_file("openai-community/gpt2", "tokenizer.json", options, progress)
-        .map_err(|e| Error::Hub(format!("{e} ({advice})")))
+        .map_err(|e| Error::Hub(fault(e)))
 }
 
 #[cfg(feature = "hub")]
@@ -208,7 +208,7 @@ fn fetch(
 ) -> Result<ModelFiles> {
     let mut repository = remote::Repository::new(id, options, progress)?;
     let missing = |file: &str| {
-        Error::Hub(format!("the hub has no {file} in {id}: it is not a model that bdlm can run"))
+        Error::hub(format!("the hub has no {file} in {id}: it is not a model that bdlm can run"))
     };
     assemble(id, &missing, &mut |file| repository.find(file))
 }
@@ -221,12 +221,12 @@ fn fetch_file(
     progress: &mut dyn FnMut(&Download),
 ) -> Result<FileBytes> {
     let path = remote::Repository::new(id, options, progress)?.find(file)?;
-    FileBytes::open(&path.ok_or_else(|| Error::Hub(format!("the hub has no {file} in {id}")))?)
+    FileBytes::open(&path.ok_or_else(|| Error::hub(format!("the hub has no {file} in {id}")))?)
 }
 
 #[cfg(not(feature = "hub"))]
 fn fetch(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
-    Err(Error::Hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
+    Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
 }
 
 #[cfg(not(feature = "hub"))]
@@ -236,5 +236,5 @@ fn fetch_file(
     _: &HubOptions,
     _: &mut dyn FnMut(&Download),
 ) -> Result<FileBytes> {
-    Err(Error::Hub(format!("this build has no hub access (feature `hub`): no {file} of {id}")))
+    Err(Error::hub(format!("this build has no hub access (feature `hub`): no {file} of {id}")))
 }

@@ -49,7 +49,7 @@ impl<'a> Repository<'a> {
             {
                 return Ok(None);
             }
-            return Err(Error::Hub(format!(
+            return Err(Error::hub(format!(
                 "{file} of {} is not cached and HF_HUB_OFFLINE is set: unset it, or fetch the \
                  model where there is a network",
                 self.id
@@ -67,7 +67,7 @@ impl<'a> Repository<'a> {
 
     fn explain(&self, file: &str, status: Option<u16>, error: &ApiError) -> Error {
         let id = &self.id;
-        Error::Hub(match status {
+        Error::hub(match status {
             Some(404) => format!(
                 "the hub has no model {id} (or no config.json in it): check the name, or give a \
                  folder"
@@ -99,7 +99,7 @@ pub fn connect(repo: Repo, options: &HubOptions) -> Result<(CacheRepo, Option<Ap
     if options.token.is_some() {
         builder = builder.with_token(options.token.clone());
     }
-    let api = builder.build().map_err(|e| Error::Hub(format!("hub access: {e}")))?;
+    let api = builder.build().map_err(|e| Error::hub(format!("hub access: {e}")))?;
     Ok((cached, Some(api.repo(repo))))
 }
 

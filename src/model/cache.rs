@@ -4,7 +4,7 @@
 
 use crate::Result;
 use crate::gpu::{DType, Gpu, KernelFamily, Tensor, attention_memory, memory_bytes};
-use crate::model::Config;
+use crate::model::Spec;
 
 /// Keys and values of every layer.
 #[derive(Debug)]
@@ -17,17 +17,17 @@ impl KvCache {
     ///
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
-    pub fn new(gpu: &Gpu, config: &Config, dtype: DType, slots: usize) -> Result<KvCache> {
-        let shape = [slots, config.hidden_dim];
-        let tensor = |label| Tensor::attended(gpu, label, &shape, dtype, config.head_width());
+    pub fn new(gpu: &Gpu, spec: &Spec, dtype: DType, slots: usize) -> Result<KvCache> {
+        let shape = [slots, spec.hidden_dim];
+        let tensor = |label| Tensor::attended(gpu, label, &shape, dtype, spec.head_width());
         let layer = |_| Ok([tensor("key cache")?, tensor("value cache")?]);
-        Ok(KvCache { layers: (0..config.n_blocks).map(layer).collect::<Result<_>>()? })
+        Ok(KvCache { layers: (0..spec.n_blocks).map(layer).collect::<Result<_>>()? })
     }
 
     /// Bytes that [`KvCache::new`] takes.
-    pub fn size_bytes(config: &Config, dtype: DType, slots: usize, kernels: KernelFamily) -> u64 {
-        let memory = attention_memory(kernels, config.head_width());
-        2 * config.n_blocks as u64 * memory_bytes(memory, slots * config.hidden_dim, dtype)
+    pub fn size_bytes(spec: &Spec, dtype: DType, slots: usize, kernels: KernelFamily) -> u64 {
+        let memory = attention_memory(kernels, spec.head_width());
+        2 * spec.n_blocks as u64 * memory_bytes(memory, slots * spec.hidden_dim, dtype)
     }
 
     /// Keys and values, by layer.

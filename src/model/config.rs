@@ -53,7 +53,7 @@ pub enum Architecture {
 
 /// A checkpoint's shape, with the published keys.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Config {
+pub struct Spec {
     /// Which network it is.
     #[serde(skip_deserializing)]
     pub architecture: Architecture,
@@ -98,22 +98,22 @@ fn yes() -> bool {
 /// Largest of the sizes that a config may name: guards the arithmetic that follows.
 const MAX_SIZE: usize = 1 << 24;
 
-impl Config {
+impl Spec {
     /// Reads and checks the text of a `config.json`.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key, what it is and what it can be.
-    pub fn from_json(json: &[u8]) -> Result<Config> {
+    pub fn from_json(json: &[u8]) -> Result<Spec> {
         let value: serde_json::Value =
-            serde_json::from_slice(json).map_err(|e| Error::Config(format!("not JSON: {e}")))?;
+            serde_json::from_slice(json).map_err(|e| Error::config(format!("not JSON: {e}")))?;
         let model_type = value.get("model_type").and_then(|v| v.as_str()).unwrap_or("bd3lm");
-        let config: Config = match model_type {
+        let config: Spec = match model_type {
             "bd3lm" => serde_json::from_value(value).map_err(|e| {
-                Error::Config(format!("{e}; compare with a published bd3lm config"))
+                Error::config(format!("{e}; compare with a published bd3lm config"))
             })?,
             "gpt2" => gpt2::config(value)?,
             other => {
-                return Err(Error::Config(format!(
+                return Err(Error::config(format!(
                     "model_type is `{other}`, expected `bd3lm`, as \
                      kuleshov-group/bd3lm-owt-block_size16 has, or `gpt2`"
                 )));
@@ -136,7 +136,7 @@ impl Config {
         for (key, got, least) in sizes {
             if got < least || got > MAX_SIZE {
                 let words = format!("{key} is {got}, expected {least} to {MAX_SIZE}");
-                return Err(Error::Config(words));
+                return Err(Error::config(words));
             }
         }
         let multiples = [
@@ -147,18 +147,18 @@ impl Config {
         for (key, got, of, multiple) in multiples {
             if !got.is_multiple_of(multiple) {
                 let words = format!("{key} is {got}, expected a multiple of {of} ({multiple})");
-                return Err(Error::Config(words));
+                return Err(Error::config(words));
             }
         }
         if self.family() == Family::BlockDiffusion {
             let fits = self.check_block_size(self.block_size);
-            fits.map_err(|e| Error::Config(e.to_string()))?;
+            fits.map_err(|e| Error::config(e.to_string()))?;
         }
         for (key, id) in [("bos_token_id", self.bos_token_id), ("eos_token_id", self.eos_token_id)]
         {
             if id.is_some_and(|id| id >= self.mask_id()) {
                 let (id, most) = (id.unwrap_or(0), self.mask_id().saturating_sub(1));
-                return Err(Error::Config(format!("{key} is {id}, expected 0 to {most}")));
+                return Err(Error::config(format!("{key} is {id}, expected 0 to {most}")));
             }
         }
         Ok(())
@@ -173,7 +173,7 @@ impl Config {
             return Ok(());
         }
         let window = self.model_length;
-        Err(Error::Request(format!(
+        Err(Error::request(format!(
             "block size {block_size} does not divide the model's window of {window} tokens"
         )))
     }
@@ -181,10 +181,10 @@ impl Config {
     /// What the checkpoint was trained for, known from its switches.
     pub fn family(&self) -> Family {
         match self {
-            Config { architecture: Architecture::Gpt2, .. } => Family::Gpt2,
-            Config { causal: true, .. } => Family::Autoregressive,
-            Config { cross_attn: true, .. } => Family::BlockDiffusion,
-            Config { time_conditioning: true, .. } => Family::ScoreEntropy,
+            Spec { architecture: Architecture::Gpt2, .. } => Family::Gpt2,
+            Spec { causal: true, .. } => Family::Autoregressive,
+            Spec { cross_attn: true, .. } => Family::BlockDiffusion,
+            Spec { time_conditioning: true, .. } => Family::ScoreEntropy,
             _ => Family::MaskedDiffusion,
         }
     }

@@ -4,7 +4,7 @@ use crate::gpu::{
     Attended, DType, Epilogue, Gpu, Modulation, Norm, Onto, Recorder, Rows, Sequences, Tensor,
     Weight,
 };
-use crate::model::Config;
+use crate::model::Spec;
 use crate::model::conditioning::SigmaMap;
 use crate::model::pass::Pass;
 use crate::{Error, Result};
@@ -19,9 +19,9 @@ pub(super) const GATE2: usize = 5;
 
 /// A loaded network.
 #[derive(Debug)]
-pub struct Dit {
+pub struct Network {
     pub(super) gpu: Gpu,
-    pub(super) config: Config,
+    pub(super) spec: Spec,
     pub(super) embedding: Weight,         // [V, C]
     pub(super) positions: Option<Weight>, // [n, C]: where they are learned
     pub(super) layers: Vec<Layer>,        // L
@@ -64,15 +64,15 @@ pub(super) enum Adaln {
     Live { weight: Weight, bias: Tensor },
 }
 
-impl Dit {
+impl Network {
     /// The device that the weights are on.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
     /// The checkpoint's shape.
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
     /// How matrices are held.
@@ -126,9 +126,8 @@ impl Dit {
             (Some(map), Some(sigma)) => {
                 Ok(Some(sigma.iter().flat_map(|&sigma| map.condition(sigma)).collect()))
             }
-            (Some(_), None) => Err(Error::Request(
-                "this checkpoint is conditioned on the noise level: give `sigma`, one per sequence"
-                    .into(),
+            (Some(_), None) => Err(Error::request(
+                "this checkpoint is conditioned on the noise level: give `sigma`, one per sequence",
             )),
         }
     }
@@ -140,7 +139,7 @@ impl Dit {
     /// [`Error::Shape`], [`Error::Kernel`].
     pub fn record_layers(&self, r: &mut Recorder<'_>, pass: &Pass<'_>) -> Result<()> {
         let Pass { ids, positions, slots, angles, x, y, qkv, q, hidden, .. } = pass;
-        let c = self.config.hidden_dim;
+        let c = self.spec.hidden_dim;
         r.embedding(ids, &self.embedding, Onto::Nothing, x)?;
         if let Some(table) = &self.positions {
             r.embedding(positions, table, Onto::Rows, x)?;
@@ -176,7 +175,7 @@ impl Dit {
     ) -> Result<()> {
         let m = self.modulation(r, &self.last.adaln, pass, self.layers.len())?;
         let y = pass.y.rows(0, x.dim(0))?;
-        let at = [0, self.config.hidden_dim];
+        let at = [0, self.spec.hidden_dim];
         r.norm(Norm { x, weight: &self.last.norm, modulation: m, at, y: &y })
     }
 
@@ -226,14 +225,14 @@ impl Dit {
                 Ok(Modulation { tensor, sequences: conditioning.sequences })
             }
             (Adaln::Live { .. }, None) => {
-                Err(Error::Request("this checkpoint needs a noise level for each pass".into()))
+                Err(Error::request("this checkpoint needs a noise level for each pass"))
             }
         }
     }
 
     fn residual<'a>(&self, modulation: Modulation<'a>, gate: usize) -> Epilogue<'a> {
         match self.sigma_map {
-            Some(_) => Epilogue::GatedResidual(modulation, gate * self.config.hidden_dim),
+            Some(_) => Epilogue::GatedResidual(modulation, gate * self.spec.hidden_dim),
             None => Epilogue::Residual,
         }
     }

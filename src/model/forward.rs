@@ -3,7 +3,7 @@
 
 use crate::gpu::{Commands, Plan, ROW_PAD, Readback, Recorder, Sequences, Tensor};
 use crate::model::pass::check_ids;
-use crate::model::{Conditioning, Dit, Family, KvCache, Pass, Row, Workspace};
+use crate::model::{Conditioning, Family, KvCache, Network, Pass, Row, Workspace};
 use crate::{Error, Result};
 
 /// Rows of one pass: more sequences than fit go in several passes.
@@ -24,7 +24,7 @@ pub struct Batch {
     pub length: usize,
 }
 
-impl Dit {
+impl Network {
     /// Raw logits of the sequences; with noisy tokens, of these.
     ///
     /// # Shapes
@@ -36,7 +36,7 @@ impl Dit {
         let n = batch.length;
         let halves = if batch.noisy.is_some() { 2 } else { 1 };
         let per_pass = (MAX_ROWS / (halves * n)).max(1);
-        let mut logits = Vec::with_capacity(batch.ids.len() * self.config().vocab_size);
+        let mut logits = Vec::with_capacity(batch.ids.len() * self.spec().vocab_size);
         let count = batch.ids.len() / n;
         for first in (0..count).step_by(per_pass) {
             let part = batch.part(first, per_pass.min(count - first));
@@ -51,7 +51,7 @@ impl Dit {
         block_size: usize,
         out: &mut Vec<f32>,
     ) -> Result<()> {
-        let rows = batch.rows(self.config().family(), block_size);
+        let rows = batch.rows(self.spec().family(), block_size);
         let (gpu, n, wanted) = (self.gpu(), batch.length, batch.ids.len());
         let vectors = self.condition(batch.sigma.as_deref())?;
         let sequences = Sequences { rows: n, count: wanted / n };
@@ -59,7 +59,7 @@ impl Dit {
             vectors.map(|vectors| Conditioning::new(self, &vectors, sequences)).transpose()?;
         let workspace = Workspace::new(self, rows.len())?;
         workspace.write(gpu, &rows)?;
-        let cache = KvCache::new(gpu, self.config(), self.cache_dtype(), rows.len())?;
+        let cache = KvCache::new(gpu, self.spec(), self.cache_dtype(), rows.len())?;
         let pass = workspace.pass(rows.len(), n, &cache, conditioning.as_ref())?;
         let mut recorder = Recorder::new(gpu);
         self.record_layers(&mut recorder, &pass)?;
@@ -72,7 +72,7 @@ impl Dit {
 
     /// Runs the head over `wanted` rows, part by part, and reads the logits.
     async fn read_logits(&self, pass: &Pass<'_>, wanted: usize, out: &mut Vec<f32>) -> Result<()> {
-        let (gpu, v) = (self.gpu(), self.config().vocab_size);
+        let (gpu, v) = (self.gpu(), self.spec().vocab_size);
         let columns = v.next_multiple_of(4);
         let chunk = logits_rows(columns, MAX_LOGITS_BYTES).min(wanted);
         let logits = Tensor::activation(gpu, "logits", &[chunk, columns])?;
@@ -100,24 +100,24 @@ pub fn logits_rows(columns: usize, bytes: usize) -> usize {
 }
 
 impl Batch {
-    fn check(&self, dit: &Dit) -> Result<()> {
-        let (config, n, len) = (dit.config(), self.length, self.ids.len());
-        let refuse = |words: String| Err(Error::Request(words));
+    fn check(&self, network: &Network) -> Result<()> {
+        let (spec, n, len) = (network.spec(), self.length, self.ids.len());
+        let refuse = |words: String| Err(Error::request(words));
         if n == 0 || len == 0 || !len.is_multiple_of(n) {
             return refuse(format!("ids hold {len} tokens, expected some sequences of {n}"));
         }
-        if n > config.model_length {
-            let window = config.model_length;
+        if n > spec.model_length {
+            let window = spec.model_length;
             return refuse(format!("sequences have {n} tokens, the model's window is {window}"));
         }
-        check_ids(config, &self.ids)?;
+        check_ids(spec, &self.ids)?;
         if let Some(noisy) = &self.noisy {
-            check_ids(config, noisy)?;
+            check_ids(spec, noisy)?;
             if noisy.len() != len {
                 return refuse(format!("noisy holds {} tokens, ids {len}", noisy.len()));
             }
-            if config.family() != Family::BlockDiffusion {
-                let family = config.family();
+            if spec.family() != Family::BlockDiffusion {
+                let family = spec.family();
                 return refuse(format!(
                     "`noisy` beside `ids` is for block diffusion checkpoints, this one is {family}: \
                      give the noisy tokens as `ids`"

@@ -5,7 +5,7 @@
 use serde::Deserialize;
 
 use crate::gpu::{DType, Tensor, Weight};
-use crate::model::Config;
+use crate::model::Spec;
 use crate::model::config::Architecture;
 use crate::model::dit::{LastLayer, Layer};
 use crate::model::load::Loader;
@@ -42,10 +42,10 @@ struct Gpt2Config {
 ///
 /// # Errors
 /// [`Error::Config`] naming what is not run.
-pub(super) fn config(value: serde_json::Value) -> Result<Config> {
+pub(super) fn config(value: serde_json::Value) -> Result<Spec> {
     let gpt2: Gpt2Config = serde_json::from_value(value)
-        .map_err(|e| Error::Config(format!("{e}; compare with GPT-2's config")))?;
-    let refuse = |words: String| Err(Error::Config(words));
+        .map_err(|e| Error::config(format!("{e}; compare with GPT-2's config")))?;
+    let refuse = |words: String| Err(Error::config(words));
     let epsilon = gpt2.layer_norm_epsilon.unwrap_or(1e-5);
     if (epsilon - 1e-5).abs() > 1e-9 {
         return refuse(format!("layer_norm_epsilon is {epsilon}, expected 1e-5"));
@@ -65,7 +65,7 @@ pub(super) fn config(value: serde_json::Value) -> Result<Config> {
     if gpt2.scale_attn_by_inverse_layer_idx == Some(true) {
         return refuse("scale_attn_by_inverse_layer_idx is true, expected false".into());
     }
-    Ok(Config {
+    Ok(Spec {
         architecture: Architecture::Gpt2,
         block_size: 1,
         vocab_size: gpt2.vocab_size,
@@ -84,7 +84,7 @@ pub(super) fn config(value: serde_json::Value) -> Result<Config> {
 }
 
 /// Names and shapes of its tensors; linear layers are stored `[in, out]`.
-pub(super) fn tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
+pub(super) fn tensors(config: &Spec) -> Vec<(String, Vec<usize>)> {
     let (c, f) = (config.hidden_dim, config.mlp_width());
     let mut list = vec![
         (EMBEDDING.to_string(), vec![config.vocab_size, c]),
@@ -113,13 +113,13 @@ pub(super) fn tensors(config: &Config) -> Vec<(String, Vec<usize>)> {
 
 /// The learned positions.
 pub(super) fn positions(loader: &Loader<'_>) -> Result<Weight> {
-    let config = loader.checkpoint.config();
+    let config = loader.checkpoint.spec();
     loader.weight("wpe.weight", [config.model_length, config.hidden_dim], None)
 }
 
 /// Layer number `i`.
 pub(super) fn layer(loader: &Loader<'_>, i: usize) -> Result<Layer> {
-    let config = loader.checkpoint.config();
+    let config = loader.checkpoint.spec();
     let (c, f) = (config.hidden_dim, config.mlp_width());
     let name = |tensor: &str| format!("h.{i}.{tensor}");
     let shifts = [
@@ -146,7 +146,7 @@ pub(super) fn layer(loader: &Loader<'_>, i: usize) -> Result<Layer> {
 
 /// The final norm, and the embedding as the head.
 pub(super) fn last_layer(loader: &Loader<'_>, embedding: &Weight) -> Result<LastLayer> {
-    let config = loader.checkpoint.config();
+    let config = loader.checkpoint.spec();
     let bias = loader.checkpoint.tensor("ln_f.bias")?;
     let zeros = [config.vocab_size];
     Ok(LastLayer {

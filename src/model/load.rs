@@ -4,7 +4,7 @@ use crate::Result;
 use crate::gpu::{DType, Gpu, Tensor, Weight};
 use crate::model::conditioning::{Linear, SigmaMap, fold_gate};
 use crate::model::config::Architecture;
-use crate::model::dit::{Adaln, Dit, GATE1, GATE2, LastLayer, Layer};
+use crate::model::dit::{Adaln, GATE1, GATE2, LastLayer, Layer, Network};
 use crate::model::{Checkpoint, gpt2};
 
 /// What loading needs at every tensor.
@@ -18,7 +18,7 @@ pub(super) struct Loader<'a> {
     no_bias: Tensor,
 }
 
-impl Dit {
+impl Network {
     /// Uploads a checkpoint; `progress` hears the layers done and their number.
     ///
     /// # Errors
@@ -29,23 +29,23 @@ impl Dit {
         checkpoint: &Checkpoint<'_>,
         weights: DType,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Dit> {
-        let config = checkpoint.config().clone();
-        let sigma_map = config.adaln.then(|| SigmaMap::load(checkpoint)).transpose()?;
+    ) -> Result<Network> {
+        let spec = checkpoint.spec().clone();
+        let sigma_map = spec.adaln.then(|| SigmaMap::load(checkpoint)).transpose()?;
         let (constant, sigma_map) = match sigma_map {
-            Some(map) if !config.time_conditioning => (Some(map.condition(0.0)), None),
+            Some(map) if !spec.time_conditioning => (Some(map.condition(0.0)), None),
             map => (None, map),
         };
-        let no_bias = Tensor::padded(gpu, "no bias", &[3 * config.hidden_dim], DType::F32, 1)?;
+        let no_bias = Tensor::padded(gpu, "no bias", &[3 * spec.hidden_dim], DType::F32, 1)?;
         let loader = Loader { gpu, checkpoint, weights, constant, no_bias: no_bias.clone() };
-        let is_gpt2 = config.architecture == Architecture::Gpt2;
-        let count = config.n_blocks + 2;
+        let is_gpt2 = spec.architecture == Architecture::Gpt2;
+        let count = spec.n_blocks + 2;
         progress(0, count);
         let table = if is_gpt2 { gpt2::EMBEDDING } else { "vocab_embed.embedding" };
-        let embedding = loader.weight(table, [config.vocab_size, config.hidden_dim], None)?;
+        let embedding = loader.weight(table, [spec.vocab_size, spec.hidden_dim], None)?;
         let positions = is_gpt2.then(|| gpt2::positions(&loader)).transpose()?;
-        let mut layers = Vec::with_capacity(config.n_blocks);
-        for i in 0..config.n_blocks {
+        let mut layers = Vec::with_capacity(spec.n_blocks);
+        for i in 0..spec.n_blocks {
             progress(i + 1, count);
             layers.push(if is_gpt2 { gpt2::layer(&loader, i) } else { loader.layer(i) }?);
         }
@@ -57,14 +57,14 @@ impl Dit {
         gpu.check()?;
         progress(count, count);
         let gpu = gpu.clone();
-        Ok(Dit { gpu, config, embedding, positions, layers, last, no_bias, sigma_map })
+        Ok(Network { gpu, spec, embedding, positions, layers, last, no_bias, sigma_map })
     }
 }
 
 impl Loader<'_> {
     fn layer(&self, i: usize) -> Result<Layer> {
-        let config = self.checkpoint.config();
-        let (c, f) = (config.hidden_dim, config.mlp_width());
+        let spec = self.checkpoint.spec();
+        let (c, f) = (spec.hidden_dim, spec.mlp_width());
         let name = |tensor: &str| format!("blocks.{i}.{tensor}");
         let (adaln, constants) = self.adaln(&name("adaLN_modulation"), 6)?;
         let gate = |chunk: usize| constants.get(chunk * c..(chunk + 1) * c);
@@ -84,8 +84,8 @@ impl Loader<'_> {
     }
 
     fn last_layer(&self) -> Result<LastLayer> {
-        let config = self.checkpoint.config();
-        let shape = [config.vocab_size, config.hidden_dim];
+        let spec = self.checkpoint.spec();
+        let shape = [spec.vocab_size, spec.hidden_dim];
         Ok(LastLayer {
             adaln: self.adaln("output_layer.adaLN_modulation", 2)?.0,
             norm: self.vector("output_layer.norm_final.weight", None)?,
@@ -96,10 +96,10 @@ impl Loader<'_> {
 
     /// A layer's adaLN of `chunks` chunks and, if it is constant, its numbers.
     fn adaln(&self, name: &str, chunks: usize) -> Result<(Adaln, Vec<f32>)> {
-        let config = self.checkpoint.config();
-        let width = chunks * config.hidden_dim;
-        if config.time_conditioning && config.adaln {
-            let weight = self.weight(&format!("{name}.weight"), [width, config.cond_dim], None)?;
+        let spec = self.checkpoint.spec();
+        let width = chunks * spec.hidden_dim;
+        if spec.time_conditioning && spec.adaln {
+            let weight = self.weight(&format!("{name}.weight"), [width, spec.cond_dim], None)?;
             let bias = self.vector(&format!("{name}.bias"), None)?;
             return Ok((Adaln::Live { weight, bias }, Vec::new()));
         }

@@ -11,8 +11,8 @@ mod pass;
 mod weights;
 
 pub use cache::{KvCache, Ring};
-pub use config::{Architecture, Config, Family};
-pub use dit::Dit;
+pub use config::{Architecture, Family, Spec};
+pub use dit::Network;
 pub use forward::{Batch, logits_rows};
 pub use pass::{Conditioning, Pass, Row, Workspace, check_ids};
 pub use weights::Checkpoint;

@@ -6,7 +6,7 @@ use crate::gpu::{
     memory_bytes, partial_attention, partial_attention_bytes, product_memory,
 };
 use crate::model::config::Architecture;
-use crate::model::{Config, Dit, KvCache};
+use crate::model::{KvCache, Network, Spec};
 use crate::{Error, Result};
 
 /// One row of a pass, as the host describes it.
@@ -90,9 +90,9 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
-    pub fn new(dit: &Dit, rows: usize) -> Result<Workspace> {
-        let (gpu, config) = (dit.gpu(), dit.config());
-        let (c, d) = (config.hidden_dim, config.head_width());
+    pub fn new(network: &Network, rows: usize) -> Result<Workspace> {
+        let (gpu, spec) = (network.gpu(), network.spec());
+        let (c, d) = (spec.hidden_dim, spec.head_width());
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
         Ok(Workspace {
             ids: words("ids", &[rows])?,
@@ -104,11 +104,11 @@ impl Workspace {
             y: Tensor::multiplied(gpu, "y", &[rows, c])?,
             qkv: Tensor::activation(gpu, "qkv", &[rows, 3 * c])?,
             q: Tensor::attended(gpu, "q", &[rows, c], DType::F32, d)?,
-            hidden: Tensor::multiplied(gpu, "hidden", &[rows, config.mlp_width()])?,
-            partials: partial_attention(gpu, rows, (config.n_heads, d))?,
-            heads: config.n_heads,
+            hidden: Tensor::multiplied(gpu, "hidden", &[rows, spec.mlp_width()])?,
+            partials: partial_attention(gpu, rows, (spec.n_heads, d))?,
+            heads: spec.n_heads,
             half_head: d / 2,
-            rotary: match config.architecture {
+            rotary: match spec.architecture {
                 Architecture::Dit => Rotary::Rotates,
                 Architecture::Gpt2 => Rotary::Stays,
             },
@@ -116,16 +116,16 @@ impl Workspace {
     }
 
     /// Bytes that [`Workspace::new`] takes for a number of rows.
-    pub fn size_bytes(config: &Config, rows: usize, kernels: KernelFamily) -> u64 {
-        let (c, d) = (config.hidden_dim, config.head_width());
+    pub fn size_bytes(spec: &Spec, rows: usize, kernels: KernelFamily) -> u64 {
+        let (c, d) = (spec.hidden_dim, spec.head_width());
         let padded = rows.next_multiple_of(ROW_PAD);
         let bytes = |memory, numbers| memory_bytes(memory, numbers, DType::F32);
-        let products = [c, config.mlp_width()];
+        let products = [c, spec.mlp_width()];
         let products = products.map(|width| bytes(product_memory(kernels), padded * width));
         bytes(Memory::Buffer, padded * (4 * c + d + 7))
             + bytes(attention_memory(kernels, d), rows * c)
             + products.iter().sum::<u64>()
-            + partial_attention_bytes(kernels, rows, (config.n_heads, d))
+            + partial_attention_bytes(kernels, rows, (spec.n_heads, d))
     }
 
     /// Every tensor.
@@ -227,15 +227,15 @@ impl Conditioning {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
-    pub fn new(dit: &Dit, vectors: &[f32], sequences: Sequences) -> Result<Conditioning> {
-        let (gpu, config) = (dit.gpu(), dit.config());
-        let (c, count) = (config.hidden_dim, sequences.count);
-        let mut modulations = Vec::with_capacity(config.n_blocks + 1);
-        for layer in 0..=config.n_blocks {
-            let width = if layer < config.n_blocks { 6 * c } else { 2 * c };
+    pub fn new(network: &Network, vectors: &[f32], sequences: Sequences) -> Result<Conditioning> {
+        let (gpu, spec) = (network.gpu(), network.spec());
+        let (c, count) = (spec.hidden_dim, sequences.count);
+        let mut modulations = Vec::with_capacity(spec.n_blocks + 1);
+        for layer in 0..=spec.n_blocks {
+            let width = if layer < spec.n_blocks { 6 * c } else { 2 * c };
             modulations.push(Tensor::activation(gpu, "modulation", &[count, width])?);
         }
-        let tensor = Tensor::multiplied(gpu, "conditioning", &[count, config.cond_dim])?;
+        let tensor = Tensor::multiplied(gpu, "conditioning", &[count, spec.cond_dim])?;
         tensor.write(gpu, vectors)?;
         Ok(Conditioning { vectors: tensor, sequences, modulations })
     }
@@ -246,10 +246,10 @@ impl Conditioning {
     }
 
     /// Bytes that [`Conditioning::new`] takes for so many sequences.
-    pub fn size_bytes(config: &Config, count: usize, kernels: KernelFamily) -> u64 {
+    pub fn size_bytes(spec: &Spec, count: usize, kernels: KernelFamily) -> u64 {
         let rows = count.next_multiple_of(ROW_PAD);
-        let widths = (6 * config.n_blocks + 2) * config.hidden_dim;
-        memory_bytes(product_memory(kernels), rows * config.cond_dim, DType::F32)
+        let widths = (6 * spec.n_blocks + 2) * spec.hidden_dim;
+        memory_bytes(product_memory(kernels), rows * spec.cond_dim, DType::F32)
             + memory_bytes(Memory::Buffer, rows * widths, DType::F32)
     }
 
@@ -269,12 +269,12 @@ impl Row {
 ///
 /// # Errors
 /// [`Error::Request`].
-pub fn check_ids(config: &Config, ids: &[u32]) -> Result<()> {
-    match ids.iter().find(|&&id| id as usize >= config.vocab_size) {
+pub fn check_ids(spec: &Spec, ids: &[u32]) -> Result<()> {
+    match ids.iter().find(|&&id| id as usize >= spec.vocab_size) {
         None => Ok(()),
         Some(id) => {
-            let most = config.vocab_size - 1;
-            Err(Error::Request(format!("token id {id} is not of the vocabulary, 0 to {most}")))
+            let most = spec.vocab_size - 1;
+            Err(Error::request(format!("token id {id} is not of the vocabulary, 0 to {most}")))
         }
     }
 }

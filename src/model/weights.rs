@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 
-use crate::model::config::Config;
-use crate::{Error, Result};
+use crate::model::config::Spec;
+use crate::{Advice, Error, Result};
 
 /// Tensors that published checkpoints carry and inference does not need.
 const IGNORED: [&str; 4] =
@@ -20,7 +20,7 @@ const MAX_LINES: usize = 16;
 
 /// The tensors of a checkpoint, all there and of the right shape.
 pub struct Checkpoint<'a> {
-    config: Config,
+    spec: Spec,
     source: Source<'a>,
 }
 
@@ -42,7 +42,7 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// [`Error::Checkpoint`] if a file is damaged, [`Error::Tensors`] listing all that is
     /// missing, unexpected or misshapen.
-    pub fn new(config: &Config, files: &[(&Path, &'a [u8])]) -> Result<Checkpoint<'a>> {
+    pub fn new(spec: &Spec, files: &[(&Path, &'a [u8])]) -> Result<Checkpoint<'a>> {
         let path = files.first().map_or(Path::new(""), |file| file.0).to_path_buf();
         let mut tensors = BTreeMap::new();
         let mut lines = Vec::new();
@@ -54,8 +54,8 @@ impl<'a> Checkpoint<'a> {
                 }
             }
         }
-        let wanted: BTreeMap<String, Vec<usize>> = config.tensors().into_iter().collect();
-        let prefix = config.prefix();
+        let wanted: BTreeMap<String, Vec<usize>> = spec.tensors().into_iter().collect();
+        let prefix = spec.prefix();
         for (name, shape) in &wanted {
             match tensors.get(name) {
                 None => lines.push(format!("{prefix}{name} is missing, expected {shape:?}")),
@@ -77,20 +77,20 @@ impl<'a> Checkpoint<'a> {
         let unexpected = tensors.keys().filter(|name| !wanted.contains_key(*name));
         lines.extend(unexpected.map(|name| format!("{name} is unexpected")));
         if !lines.is_empty() {
-            return Err(Error::Tensors { path, list: listed(&lines) });
+            return Err(Error::Tensors { path, list: listed(&lines), advice: None });
         }
-        Ok(Checkpoint { config: config.clone(), source: Source::Files { path, tensors } })
+        Ok(Checkpoint { spec: spec.clone(), source: Source::Files { path, tensors } })
     }
 
     /// A checkpoint of this shape with generated weights: for measuring, and for memory plans.
-    pub fn random(config: &Config, seed: u64) -> Checkpoint<'static> {
-        let shapes = config.tensors().into_iter().collect();
-        Checkpoint { config: config.clone(), source: Source::Random { seed, shapes } }
+    pub fn random(spec: &Spec, seed: u64) -> Checkpoint<'static> {
+        let shapes = spec.tensors().into_iter().collect();
+        Checkpoint { spec: spec.clone(), source: Source::Random { seed, shapes } }
     }
 
     /// The shape.
-    pub fn config(&self) -> &Config {
-        &self.config
+    pub fn spec(&self) -> &Spec {
+        &self.spec
     }
 
     /// One tensor's numbers, by its name without prefixes.
@@ -104,8 +104,12 @@ impl<'a> Checkpoint<'a> {
                 Ok(random_tensor(name, shape, *seed))
             }
             Source::Files { path, tensors } => {
-                let fault = |words: String| Error::Tensors { path: path.clone(), list: words };
-                let prefix = self.config.prefix();
+                let fault = |words: String| Error::Tensors {
+                    path: path.clone(),
+                    list: words,
+                    advice: Some(Advice::DownloadAgain),
+                };
+                let prefix = self.spec.prefix();
                 let missing = || fault(format!("\n  {prefix}{name} is missing"));
                 let numbers = convert(tensors.get(name).ok_or_else(missing)?);
                 if let Some(i) = numbers.iter().position(|x| !x.is_finite()) {
@@ -125,11 +129,12 @@ impl<'a> Checkpoint<'a> {
     /// # Errors
     /// [`Error::Tensors`].
     pub fn check_f16(&self, name: &str, numbers: &[f32]) -> Result<()> {
-        let (most, prefix) = (f32::from(f16::MAX), self.config.prefix());
+        let (most, prefix) = (f32::from(f16::MAX), self.spec.prefix());
         match (&self.source, numbers.iter().find(|x| x.abs() > most)) {
             (Source::Files { path, .. }, Some(x)) => Err(Error::Tensors {
                 path: path.clone(),
-                list: format!("\n  {prefix}{name} holds {x}, too large for f16; try --weights f32"),
+                list: format!("\n  {prefix}{name} holds {x}, too large for f16"),
+                advice: Some(Advice::HoldF32),
             }),
             _ => Ok(()),
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use crate::gpu::{KernelTime, Profiler};
-use crate::model::{Dit, Row};
+use crate::model::{Network, Row};
 use crate::sample::capacity::Capacity;
 use crate::sample::denoiser::{Denoiser, Shape};
 use crate::sample::random::SampleKey;
@@ -48,16 +48,16 @@ impl Bench {
     ///
     /// # Errors
     /// [`crate::Error::Request`] if block and context do not fit the model's window.
-    pub async fn run(&self, dit: &Arc<Dit>) -> Result<PassTimes> {
-        let (mut denoiser, cells) = self.denoiser(dit)?;
+    pub async fn run(&self, network: &Arc<Network>) -> Result<PassTimes> {
+        let (mut denoiser, cells) = self.denoiser(network)?;
         let dispatches = denoiser.dispatches(cells, cells)?;
         // Without cells to draw there is the embedding, and the layers.
-        let layer_dispatches = (denoiser.dispatches(cells, 0)? - 1) / dit.config().n_blocks;
+        let layer_dispatches = (denoiser.dispatches(cells, 0)? - 1) / network.spec().n_blocks;
         let mut pass_ms = self.time(&mut denoiser, cells, cells).await?;
         let first_ms = pass_ms.remove(0);
         let mut fused_ms = self.time(&mut denoiser, cells, 2 * cells).await?;
         fused_ms.remove(0);
-        let weights_bytes = dit.bytes_per_pass();
+        let weights_bytes = network.bytes_per_pass();
         let context = self.context / self.block_size * self.block_size;
         Ok(PassTimes {
             context,
@@ -84,37 +84,37 @@ impl Bench {
     ///
     /// # Errors
     /// As [`Bench::run`], and if the adapter has no timestamps.
-    pub async fn profile(&self, dit: &Arc<Dit>) -> Result<Vec<KernelTime>> {
-        let (mut denoiser, cells) = self.denoiser(dit)?;
+    pub async fn profile(&self, network: &Arc<Network>) -> Result<Vec<KernelTime>> {
+        let (mut denoiser, cells) = self.denoiser(network)?;
         let shape = |_| Shape::new(cells, cells, cells);
         denoiser.run((0, 1), cells, &shape).await?;
-        denoiser.set_profiler(Some(Profiler::new(dit.gpu())?));
+        denoiser.set_profiler(Some(Profiler::new(network.gpu())?));
         denoiser.run((1, 2), cells, &shape).await?;
         denoiser.times().await
     }
 
     /// A denoiser whose current block lies behind the context. No cell opens: the steps all do
     /// the work of a fully masked block, the most that a step can be.
-    fn denoiser(&self, dit: &Arc<Dit>) -> Result<(Denoiser, usize)> {
-        let config = dit.config();
+    fn denoiser(&self, network: &Arc<Network>) -> Result<(Denoiser, usize)> {
+        let spec = network.spec();
         let block_size = self.block_size;
         let length = self.context + block_size;
         let request = Request { length, block_size: Some(block_size), ..Request::default() };
-        config.check_block_size(block_size)?;
-        let most = config.model_length - block_size;
+        spec.check_block_size(block_size)?;
+        let most = spec.model_length - block_size;
         if self.context > most {
             let got = self.context;
-            return Err(Error::Request(format!(
+            return Err(Error::request(format!(
                 "a context of {got} does not fit: the model's window leaves {most} tokens before \
                  a block of {block_size}"
             )));
         }
         let context = self.context / block_size;
-        let capacity = Capacity { steps: self.passes + 1, ..Capacity::new(&request, config) };
+        let capacity = Capacity { steps: self.passes + 1, ..Capacity::new(&request, spec) };
         let (ring, key) = (capacity.ring, SampleKey::new(request.seed, 0, 0));
         let rows_of = |block: usize| {
             (block * block_size..(block + 1) * block_size).map(move |position| Row {
-                id: config.mask_id(),
+                id: spec.mask_id(),
                 position,
                 slot: ring.slot(position),
                 spans: ring.spans(block),
@@ -122,7 +122,7 @@ impl Bench {
         };
         let rows: Vec<Row> = rows_of(context).chain(rows_of(context.saturating_sub(1))).collect();
         let keys: Vec<_> = rows_of(context).map(|row| key.row(row.position)).collect();
-        let mut denoiser = Denoiser::new(dit.clone(), capacity)?;
+        let mut denoiser = Denoiser::new(network.clone(), capacity)?;
         let step = |i| {
             let uniform = request.sampling.uniform(i);
             (crate::sample::StepUniform { open_count: 0, ..uniform }, 0.0)

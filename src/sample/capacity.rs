@@ -6,7 +6,7 @@ use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, ROW_PAD, STEP_WORDS,
     draw_chunks, weight_bytes,
 };
-use crate::model::{Architecture, Conditioning, Config, KvCache, Ring, Workspace, logits_rows};
+use crate::model::{Architecture, Conditioning, KvCache, Ring, Spec, Workspace, logits_rows};
 use crate::sample::geometry::{Geometry, Sight};
 use crate::sample::request::{CachePolicy, Request, Watch};
 
@@ -40,12 +40,12 @@ pub struct Capacity {
 
 impl Capacity {
     /// What a request needs of a model.
-    pub fn new(request: &Request, config: &Config) -> Capacity {
-        let geometry = Geometry::new(config, request.length, request.block_size);
+    pub fn new(request: &Request, spec: &Spec) -> Capacity {
+        let geometry = Geometry::new(spec, request.length, request.block_size);
         let block_size = geometry.block_size;
         let lanes = request.batch.min(request.samples);
         let storable = (PROMPT_ROWS / block_size / lanes).max(1);
-        let mut ring = geometry.ring(config, storable);
+        let mut ring = geometry.ring(spec, storable);
         let blocks = request.length.div_ceil(block_size);
         let row_blocks = match (geometry.sight, request.cache) {
             (Sight::Own, _) => 1,
@@ -62,7 +62,7 @@ impl Capacity {
             storable,
             rows: lanes * row_blocks * block_size,
             ring,
-            steps: request.sampling.for_family(config.family(), block_size).max_steps(block_size),
+            steps: request.sampling.for_family(spec.family(), block_size).max_steps(block_size),
             candidates: match request.watch {
                 Watch::Steps { candidates } => candidates,
                 Watch::Blocks => 0,
@@ -87,24 +87,24 @@ impl Capacity {
     }
 
     /// Rows whose logits are held at a time.
-    pub fn logits_rows(&self, config: &Config) -> usize {
-        logits_rows(logits_columns(config), MAX_LOGITS_BYTES).min(self.cells())
+    pub fn logits_rows(&self, spec: &Spec) -> usize {
+        logits_rows(logits_columns(spec), MAX_LOGITS_BYTES).min(self.cells())
     }
 
     /// Bytes of the sampler's buffers, as [`crate::gpu::Tensor::padded`] makes them.
-    fn sampler_bytes(&self, config: &Config, kernels: KernelFamily) -> u64 {
-        let columns = logits_columns(config);
+    fn sampler_bytes(&self, spec: &Spec, kernels: KernelFamily) -> u64 {
+        let columns = logits_columns(spec);
         let chunks = draw_chunks(kernels, columns);
-        let words = 4 + 2 + chunks * PARTIAL_WORDS + CELL_WORDS + 1 + config.hidden_dim;
+        let words = 4 + 2 + chunks * PARTIAL_WORDS + CELL_WORDS + 1 + spec.hidden_dim;
         let top = self.candidates.max(1) * CANDIDATE_WORDS;
         let padded = |rows: usize, words: usize| (rows.next_multiple_of(ROW_PAD) * words) as u64;
         let steps = padded(self.steps, STEP_WORDS) + STEP_WORDS as u64;
-        let logits = padded(self.logits_rows(config), columns);
+        let logits = padded(self.logits_rows(spec), columns);
         let own_ids = if self.geometry.lag > 0 { padded(self.cells(), 1) } else { 0 };
-        let noise = match config.adaln && config.time_conditioning {
+        let noise = match spec.adaln && spec.time_conditioning {
             true => {
-                let table = (4 * self.steps * config.cond_dim).next_multiple_of(16) as u64;
-                table + Conditioning::size_bytes(config, 1, kernels)
+                let table = (4 * self.steps * spec.cond_dim).next_multiple_of(16) as u64;
+                table + Conditioning::size_bytes(spec, 1, kernels)
             }
             false => 0,
         };
@@ -113,8 +113,8 @@ impl Capacity {
 }
 
 /// Columns of logits: the vocabulary, padded to whole vectors.
-pub fn logits_columns(config: &Config) -> usize {
-    config.vocab_size.next_multiple_of(4)
+pub fn logits_columns(spec: &Spec) -> usize {
+    spec.vocab_size.next_multiple_of(4)
 }
 
 /// Bytes that a model and a request take on the device.
@@ -131,17 +131,17 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// The plan, before anything is loaded.
     pub fn new(
-        config: &Config,
+        spec: &Spec,
         weights: DType,
         kernels: KernelFamily,
         request: &Request,
     ) -> MemoryPlan {
-        let capacity = Capacity::new(request, config);
+        let capacity = Capacity::new(request, spec);
         MemoryPlan {
-            weights_bytes: weights_bytes(config, weights, kernels),
-            cache_bytes: KvCache::size_bytes(config, weights.cached(), capacity.slots(), kernels),
-            activations_bytes: Workspace::size_bytes(config, capacity.rows, kernels)
-                + capacity.sampler_bytes(config, kernels),
+            weights_bytes: weights_bytes(spec, weights, kernels),
+            cache_bytes: KvCache::size_bytes(spec, weights.cached(), capacity.slots(), kernels),
+            activations_bytes: Workspace::size_bytes(spec, capacity.rows, kernels)
+                + capacity.sampler_bytes(spec, kernels),
         }
     }
 
@@ -153,18 +153,18 @@ impl MemoryPlan {
 
 /// Bytes of a loaded network: matrices in `dtype`, vectors in f32. What is folded leaves one row of
 /// constants per layer.
-fn weights_bytes(config: &Config, dtype: DType, kernels: KernelFamily) -> u64 {
-    let live = config.adaln && config.time_conditioning;
-    let (c, v) = (config.hidden_dim, config.vocab_size);
-    let tensors = config.tensors();
-    let kept = tensors.iter().filter(|(name, _)| !config.is_folded(name));
+fn weights_bytes(spec: &Spec, dtype: DType, kernels: KernelFamily) -> u64 {
+    let live = spec.adaln && spec.time_conditioning;
+    let (c, v) = (spec.hidden_dim, spec.vocab_size);
+    let tensors = spec.tensors();
+    let kept = tensors.iter().filter(|(name, _)| !spec.is_folded(name));
     let bytes = |(_, shape): &(String, Vec<usize>)| match shape[..] {
         // Linear layers that are stored the other way round are as large but for the padding.
         [n, k] => weight_bytes([n, k], dtype, kernels),
         _ => vector_bytes(shape.iter().product()),
     };
-    let constants = config.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c);
-    let no_head_bias = match config.architecture {
+    let constants = spec.n_blocks as u64 * vector_bytes(6 * c) + vector_bytes(2 * c);
+    let no_head_bias = match spec.architecture {
         Architecture::Dit => 0,
         Architecture::Gpt2 => vector_bytes(v),
     };

@@ -9,7 +9,7 @@ use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler, ROW_PAD,
     Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
 };
-use crate::model::{Dit, KvCache, Row, Workspace};
+use crate::model::{KvCache, Network, Row, Workspace};
 use crate::sample::capacity::{Capacity, logits_columns};
 use crate::sample::cells::{CandidateWords, CellWords};
 use crate::sample::noise::Noise;
@@ -23,7 +23,7 @@ const SUBMIT_SECS: f64 = 0.5;
 
 /// Buffers and plans.
 pub struct Denoiser {
-    dit: Arc<Dit>,
+    network: Arc<Network>,
     capacity: Capacity,
     workspace: Workspace,
     cache: KvCache,
@@ -72,18 +72,18 @@ impl Denoiser {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
-    pub fn new(dit: Arc<Dit>, capacity: Capacity) -> Result<Denoiser> {
-        let gpu = dit.gpu();
-        let columns = logits_columns(dit.config());
+    pub fn new(network: Arc<Network>, capacity: Capacity) -> Result<Denoiser> {
+        let gpu = network.gpu();
+        let columns = logits_columns(network.spec());
         let chunks = draw_chunks(gpu.kernels(), columns);
         let (cells, candidates) = (capacity.cells(), capacity.candidates);
-        let at_once = capacity.logits_rows(dit.config());
+        let at_once = capacity.logits_rows(network.spec());
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
         let own_ids = (capacity.geometry.lag > 0).then(|| words("cell ids", &[cells]));
         let bytes = cells * CELL_WORDS.max(candidates * CANDIDATE_WORDS) * 4;
         Ok(Denoiser {
-            workspace: Workspace::new(&dit, capacity.rows)?,
-            cache: KvCache::new(gpu, dit.config(), dit.cache_dtype(), capacity.slots())?,
+            workspace: Workspace::new(&network, capacity.rows)?,
+            cache: KvCache::new(gpu, network.spec(), network.cache_dtype(), capacity.slots())?,
             logits: Tensor::activation(gpu, "logits", &[at_once, columns])?,
             keys: words("keys", &[cells, 4])?,
             limits: words("limits", &[cells, 2])?,
@@ -91,9 +91,9 @@ impl Denoiser {
             cells: words("cells", &[cells, CELL_WORDS])?,
             top: words("candidates", &[cells, candidates.max(1), CANDIDATE_WORDS])?,
             masked: words("masked", &[cells])?,
-            masked_x: Tensor::activation(gpu, "masked x", &[cells, dit.config().hidden_dim])?,
+            masked_x: Tensor::activation(gpu, "masked x", &[cells, network.spec().hidden_dim])?,
             own_ids: own_ids.transpose()?,
-            noise: Noise::new(&dit, capacity.steps)?,
+            noise: Noise::new(&network, capacity.steps)?,
             step: Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1)?,
             steps: words("steps", &[capacity.steps, STEP_WORDS])?,
             staging: Readback::new(gpu, bytes as u64),
@@ -103,7 +103,7 @@ impl Denoiser {
             profiler: None,
             secs_per_step: None,
             capacity,
-            dit,
+            network,
         })
     }
 
@@ -114,8 +114,8 @@ impl Denoiser {
     }
 
     /// The network.
-    pub fn dit(&self) -> &Arc<Dit> {
-        &self.dit
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
     }
 
     /// Dispatches of a pass over `rows` rows, the first `cells` of them drawn.
@@ -152,14 +152,14 @@ impl Denoiser {
     /// # Errors
     /// [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
-        self.workspace.write(self.dit.gpu(), rows)?;
+        self.workspace.write(self.network.gpu(), rows)?;
         let plan = Shape { rows: rows.len(), cells: 0, logits: 0 };
         self.plan(plan)?;
-        let dit = self.dit.clone();
-        let mut commands = Commands::new(dit.gpu());
+        let network = self.network.clone();
+        let mut commands = Commands::new(network.gpu());
         self.encode(&mut commands, plan)?;
         commands.submit();
-        dit.gpu().check()
+        network.gpu().check()
     }
 
     /// Describes the current blocks: their rows first (masked cells hold the mask token), then
@@ -173,9 +173,9 @@ impl Denoiser {
         keys: &[[u32; 4]],
         steps: &[(StepUniform, f32)],
     ) -> Result<()> {
-        let gpu = self.dit.gpu();
+        let gpu = self.network.gpu();
         if let Some(ids) = &self.own_ids {
-            ids.write(gpu, &vec![self.dit.config().mask_id(); keys.len()])?;
+            ids.write(gpu, &vec![self.network.spec().mask_id(); keys.len()])?;
         }
         self.workspace.write(gpu, rows)?;
         self.keys.write(gpu, keys)?;
@@ -193,16 +193,16 @@ impl Denoiser {
         cells: &[CellWords],
         steps: &[(StepUniform, f32)],
     ) -> Result<()> {
-        self.ids().write(self.dit.gpu(), ids)?;
-        self.cells.write(self.dit.gpu(), cells)?;
+        self.ids().write(self.network.gpu(), ids)?;
+        self.cells.write(self.network.gpu(), cells)?;
         self.write_steps(steps)
     }
 
     fn write_steps(&mut self, steps: &[(StepUniform, f32)]) -> Result<()> {
-        let gpu = self.dit.gpu();
+        let gpu = self.network.gpu();
         let (steps, sigma): (Vec<StepUniform>, Vec<f32>) = steps.iter().copied().unzip();
         if let Some(noise) = &self.noise {
-            noise.write(&self.dit, &sigma)?;
+            noise.write(&self.network, &sigma)?;
         }
         self.steps.write(gpu, &steps)
     }
@@ -257,7 +257,7 @@ impl Denoiser {
 
     /// The commands of steps from number `from` on.
     fn encode_steps(&mut self, from: usize, shapes: &[Shape]) -> Result<Commands> {
-        let mut commands = Commands::new(self.dit.gpu());
+        let mut commands = Commands::new(self.network.gpu());
         let bytes = (STEP_WORDS * 4) as u64;
         for (i, &plan) in (from..).zip(shapes) {
             self.plan(plan)?;
@@ -272,9 +272,9 @@ impl Denoiser {
 
     /// Steps in one submit: all, unless the device is slow and might be reset for it.
     fn steps_per_submit(&self) -> usize {
-        let most = self.dit.gpu().max_submit_steps();
+        let most = self.network.gpu().max_submit_steps();
         match self.secs_per_step {
-            _ if self.dit.gpu().is_software() => most,
+            _ if self.network.gpu().is_software() => most,
             None => most.min(FIRST_SUBMIT_STEPS),
             Some(secs) => most.min((SUBMIT_SECS / secs.max(1e-6)) as usize).max(1),
         }
@@ -286,7 +286,7 @@ impl Denoiser {
     /// [`Error::DeviceLost`].
     pub async fn read_candidates(&self, cells: usize) -> Result<Vec<CandidateWords>> {
         let count = cells * self.capacity.candidates;
-        Commands::new(self.dit.gpu()).read(&self.top, count, &self.staging).await
+        Commands::new(self.network.gpu()).read(&self.top, count, &self.staging).await
     }
 
     /// Times per kernel since the profiler was set, slowest first.
@@ -294,15 +294,15 @@ impl Denoiser {
     /// # Errors
     /// [`Error::DeviceLost`].
     pub async fn times(&mut self) -> Result<Vec<crate::gpu::KernelTime>> {
-        let dit = self.dit.clone();
+        let network = self.network.clone();
         match &mut self.profiler {
-            Some(profiler) => Commands::new(dit.gpu()).read_times(profiler).await,
+            Some(profiler) => Commands::new(network.gpu()).read_times(profiler).await,
             None => Ok(Vec::new()),
         }
     }
 
     fn encode(&mut self, commands: &mut Commands, shape: Shape) -> Result<()> {
-        let missing = || Error::Request("the plan of a pass was not recorded".into());
+        let missing = || Error::request("the plan of a pass was not recorded");
         let plan = self.plans.get(&shape).ok_or_else(missing)?;
         commands.run_timed(plan, self.profiler.as_mut());
         Ok(())
@@ -313,33 +313,33 @@ impl Denoiser {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
         }
-        self.plans.get(&shape).ok_or_else(|| Error::Request("no plan".into()))
+        self.plans.get(&shape).ok_or_else(|| Error::request("no plan"))
     }
 
     fn record(&self, Shape { rows, cells, logits }: Shape) -> Result<Plan> {
-        let dit = &self.dit;
-        let mut r = Recorder::new(dit.gpu());
+        let network = &self.network;
+        let mut r = Recorder::new(network.gpu());
         let conditioning = self.noise.as_ref().map(|noise| &noise.conditioning);
         let group = self.capacity.block_size;
         let pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
-        dit.record_layers(&mut r, &pass)?;
+        network.record_layers(&mut r, &pass)?;
         if cells == 0 {
             return r.finish();
         }
         let (masked, x) = (self.masked.rows(0, logits)?, self.masked_x.rows(0, logits)?);
         let ids = self.ids().rows(0, cells)?;
-        r.masked(&pass.x, (&ids, dit.config().mask_id()), &masked, &x)?;
-        dit.record_final_norm(&mut r, &pass, &x)?;
+        r.masked(&pass.x, (&ids, network.spec().mask_id()), &masked, &x)?;
+        network.record_final_norm(&mut r, &pass, &x)?;
         let at_once = self.logits.dim(0);
         for from in (0..logits).step_by(at_once) {
             let count = at_once.min(logits - from);
             let logits = self.logits.rows(0, count)?;
-            dit.record_head(&mut r, &pass, from, &logits)?;
+            network.record_head(&mut r, &pass, from, &logits)?;
             self.record_draw(&mut r, &logits, &self.masked.rows(from, count)?, cells)?;
         }
         let cell_rows = self.cells.rows(0, cells)?;
         let (partials, keys) = (self.partials.rows(0, cells)?, self.keys.rows(0, cells)?);
-        let block = (self.capacity.block_size, dit.config().mask_id());
+        let block = (self.capacity.block_size, network.spec().mask_id());
         r.reveal(&partials, &keys, &self.step, block, [&ids, &cell_rows])?;
         r.finish()
     }
@@ -356,8 +356,8 @@ impl Denoiser {
         masked: &Tensor,
         cells: usize,
     ) -> Result<()> {
-        let config = self.dit.config();
-        let vocabulary = Vocabulary { size: config.vocab_size, mask_id: config.mask_id() };
+        let spec = self.network.spec();
+        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.mask_id() };
         let (keys, limits) = (self.keys.rows(0, cells)?, self.limits.rows(0, cells)?);
         if self.capacity.candidates > 0 {
             r.candidates(logits, masked, vocabulary, &self.top.rows(0, cells)?)?;

@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Config, Dit};
+use crate::model::{Checkpoint, Network, Spec};
 use crate::sample::request::{Prompt, Request};
 use crate::sample::run::Run;
 use crate::text::Tokenizer;
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// A loaded model. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Engine {
-    dit: Arc<Dit>,
+    network: Arc<Network>,
     tokenizer: Option<Arc<Tokenizer>>,
 }
 
 impl Engine {
     /// An engine of a network that is loaded already.
-    pub fn new(dit: Dit, tokenizer: Option<Tokenizer>) -> Engine {
-        Engine { dit: Arc::new(dit), tokenizer: tokenizer.map(Arc::new) }
+    pub fn new(network: Network, tokenizer: Option<Tokenizer>) -> Engine {
+        Engine { network: Arc::new(network), tokenizer: tokenizer.map(Arc::new) }
     }
 
     /// Loads a model; `progress` hears the parts done and their number.
@@ -34,19 +34,19 @@ impl Engine {
         weights: DType,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        let config = Config::from_json(&files.config)?;
+        let spec = Spec::from_json(&files.config)?;
         let tokenizer = match &files.tokenizer {
             Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
             None => None,
         };
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
-        let checkpoint = Checkpoint::new(&config, &shards)?;
-        Ok(Engine::new(Dit::load(gpu, &checkpoint, weights, progress)?, tokenizer))
+        let checkpoint = Checkpoint::new(&spec, &shards)?;
+        Ok(Engine::new(Network::load(gpu, &checkpoint, weights, progress)?, tokenizer))
     }
 
     /// The network.
-    pub fn dit(&self) -> &Arc<Dit> {
-        &self.dit
+    pub fn network(&self) -> &Arc<Network> {
+        &self.network
     }
 
     /// The tokenizer, if there is one.
@@ -66,7 +66,7 @@ impl Engine {
     /// The token that ends a text: the config's, the tokenizer's, or BOS.
     pub fn eos(&self) -> Option<u32> {
         let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
-        self.dit.config().eos_token_id.or(tokenizer).or(self.dit.config().bos_token_id)
+        self.network.spec().eos_token_id.or(tokenizer).or(self.network.spec().bos_token_id)
     }
 
     /// BOS and the prompt's tokens.
@@ -77,11 +77,9 @@ impl Engine {
             (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
             (Prompt::Text(text), None) if text.is_empty() => {}
             (Prompt::Text(_), None) => {
-                return Err(Error::Tokenizer(
-                    "this checkpoint has no tokenizer.json, so it cannot read a prompt; give one \
-                     with --tokenizer FILE"
-                        .into(),
-                ));
+                let fault =
+                    Fault::from("this checkpoint has no tokenizer.json: it cannot read a prompt");
+                return Err(Error::Tokenizer(fault.advise(Advice::NameTokenizer)));
             }
         }
         Ok(ids)
@@ -89,11 +87,9 @@ impl Engine {
 
     fn bos(&self) -> Result<u32> {
         let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
-        self.dit.config().bos_token_id.or(tokenizer).ok_or_else(|| {
-            Error::Config(
-                "there is no bos_token_id and no tokenizer to know it from; give --tokenizer FILE"
-                    .into(),
-            )
+        self.network.spec().bos_token_id.or(tokenizer).ok_or_else(|| {
+            let fault = Fault::from("there is no bos_token_id and no tokenizer to know it from");
+            Error::Config(fault.advise(Advice::NameTokenizer))
         })
     }
 }

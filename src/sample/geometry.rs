@@ -1,7 +1,7 @@
 //! How a sequence is cut into what is generated at a time, for each family of models. Knows no
 //! request and no device.
 
-use crate::model::{Config, Family, Ring};
+use crate::model::{Family, Ring, Spec};
 
 /// The blocks of a sequence. Block number b holds `block_size` cells from position `b * stride` on;
 /// where the stride is smaller, the first cells of a block are the last ones of the blocks before.
@@ -32,16 +32,16 @@ impl Geometry {
     /// How a model generates a sequence of `length` tokens: BD3-LMs in blocks (the checkpoint's
     /// unless given), autoregressive models token by token, MDLM and SEDD a window at once; beyond
     /// it the window moves by half of itself.
-    pub fn new(config: &Config, length: usize, block_size: Option<usize>) -> Geometry {
-        match config.family() {
+    pub fn new(spec: &Spec, length: usize, block_size: Option<usize>) -> Geometry {
+        match spec.family() {
             Family::BlockDiffusion => {
-                let size = block_size.unwrap_or(config.block_size);
+                let size = block_size.unwrap_or(spec.block_size);
                 Geometry::of_blocks(size, 0)
             }
             Family::Autoregressive | Family::Gpt2 => Geometry::of_blocks(1, 1),
             Family::MaskedDiffusion | Family::ScoreEntropy => {
-                let size = length.clamp(1, config.model_length);
-                let is_one = length <= config.model_length;
+                let size = length.clamp(1, spec.model_length);
+                let is_one = length <= spec.model_length;
                 let stride = if is_one { size } else { (size / 2).max(1) };
                 let last_start = length.saturating_sub(size);
                 Geometry { block_size: size, stride, lag: 0, sight: Sight::Own, last_start }
@@ -74,11 +74,11 @@ impl Geometry {
     }
 
     /// Blocks that a ring has room for: those of the window, and those that one pass may store.
-    pub fn ring(&self, config: &Config, storable: usize) -> Ring {
+    pub fn ring(&self, spec: &Spec, storable: usize) -> Ring {
         let (window, capacity) = match self.sight {
             Sight::Own => (1, 1),
             Sight::Before => {
-                let window = config.model_length / self.block_size;
+                let window = spec.model_length / self.block_size;
                 (window, window + storable)
             }
         };

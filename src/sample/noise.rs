@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::gpu::{Commands, DType, Sequences, Tensor};
-use crate::model::{Conditioning, Dit};
+use crate::model::{Conditioning, Network};
 
 /// Conditioning of the pass at hand, and the vectors of all steps.
 pub struct Noise {
@@ -16,10 +16,11 @@ impl Noise {
     ///
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
-    pub fn new(dit: &Dit, steps: usize) -> Result<Option<Noise>> {
-        let Some(vector) = dit.condition(Some(&[0.0]))? else { return Ok(None) };
-        let vectors = Tensor::padded(dit.gpu(), "noise", &[steps, vector.len()], DType::F32, 1)?;
-        let conditioning = Conditioning::new(dit, &vector, Sequences::SHARED)?;
+    pub fn new(network: &Network, steps: usize) -> Result<Option<Noise>> {
+        let Some(vector) = network.condition(Some(&[0.0]))? else { return Ok(None) };
+        let vectors =
+            Tensor::padded(network.gpu(), "noise", &[steps, vector.len()], DType::F32, 1)?;
+        let conditioning = Conditioning::new(network, &vector, Sequences::SHARED)?;
         Ok(Some(Noise { conditioning, vectors }))
     }
 
@@ -27,9 +28,9 @@ impl Noise {
     ///
     /// # Errors
     /// [`crate::Error::Shape`].
-    pub fn write(&self, dit: &Dit, sigma: &[f32]) -> Result<()> {
-        match dit.condition(Some(sigma))? {
-            Some(vectors) => self.vectors.write(dit.gpu(), &vectors),
+    pub fn write(&self, network: &Network, sigma: &[f32]) -> Result<()> {
+        match network.condition(Some(sigma))? {
+            Some(vectors) => self.vectors.write(network.gpu(), &vectors),
             None => Ok(()),
         }
     }

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Config, Family, check_ids};
+use crate::model::{Family, Spec, check_ids};
 use crate::sample::geometry::Geometry;
 use crate::sample::sampler::{Sampler, Sampling};
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// What comes before the text to generate, after BOS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +104,8 @@ const MAX_CANDIDATES: usize = 64;
 impl Request {
     /// Cells that this model generates at a time: those of a block; of the window, or the whole
     /// sequence if it is shorter, for models without blocks; one for autoregressive models.
-    pub fn n_cells(&self, config: &Config) -> usize {
-        Geometry::new(config, self.length, self.block_size).block_size
+    pub fn n_cells(&self, spec: &Spec) -> usize {
+        Geometry::new(spec, self.length, self.block_size).block_size
     }
 
     /// Behind the index of the last sample.
@@ -114,22 +114,21 @@ impl Request {
     }
 
     /// Fails for what this family of models does not do.
-    fn check_family(&self, config: &Config) -> Result<()> {
-        let (family, sampler, window) =
-            (config.family(), self.sampling.sampler, config.model_length);
-        let refuse = |words: String| Err(Error::Request(words));
+    fn check_family(&self, spec: &Spec) -> Result<()> {
+        let (family, sampler, window) = (spec.family(), self.sampling.sampler, spec.model_length);
+        let refuse = |words: String| Err(Error::request(words));
         let is_analytic = matches!(sampler, Sampler::Analytic { .. });
         if family == Family::BlockDiffusion {
-            config.check_block_size(self.block_size.unwrap_or(config.block_size))?;
+            spec.check_block_size(self.block_size.unwrap_or(spec.block_size))?;
         } else if let Some(size) = self.block_size {
             return refuse(format!("this checkpoint is {family}: it has no blocks of size {size}"));
         }
-        if config.time_conditioning && family != Family::ScoreEntropy {
-            return refuse(format!(
+        if spec.time_conditioning && family != Family::ScoreEntropy {
+            let fault = Fault::from(format!(
                 "this checkpoint is {family} and conditioned on the noise level \
-                 (time_conditioning), which only the analytic sampler of SEDD tracks; \
-                 `bdlm logits` runs it"
+                 (time_conditioning), which only the analytic sampler of SEDD tracks"
             ));
+            return Err(Error::Request(fault.advise(Advice::ReadLogits)));
         }
         match family {
             Family::Autoregressive | Family::Gpt2 if sampler != Sampler::FirstHitting => refuse(
@@ -154,9 +153,9 @@ impl Request {
     ///
     /// # Errors
     /// [`Error::Request`], [`Error::Config`].
-    pub fn check(&self, config: &Config, prompt: &[u32]) -> Result<()> {
-        let refuse = |words: String| Err(Error::Request(words));
-        self.check_family(config)?;
+    pub fn check(&self, spec: &Spec, prompt: &[u32]) -> Result<()> {
+        let refuse = |words: String| Err(Error::request(words));
+        self.check_family(spec)?;
         self.sampling.check()?;
         if self.samples == 0 || self.batch == 0 {
             return refuse("samples and batch must be at least 1".into());
@@ -168,9 +167,9 @@ impl Request {
                  ask for a greater length"
             ));
         }
-        check_ids(config, prompt)?;
-        if prompt.contains(&config.mask_id()) {
-            let mask = config.mask_id();
+        check_ids(spec, prompt)?;
+        if prompt.contains(&spec.mask_id()) {
+            let mask = spec.mask_id();
             return refuse(format!("the prompt holds the mask token, {mask}"));
         }
         if self.stop.iter().any(String::is_empty) {

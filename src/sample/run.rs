@@ -56,22 +56,22 @@ pub(super) fn opened_at(cells: &[CellWords]) -> BTreeSet<u32> {
 impl Run {
     pub(crate) fn new(engine: &Engine, request: Request) -> Result<Run> {
         let prompt = engine.prompt_ids(&request.prompt)?;
-        let config = engine.dit().config();
-        request.check(config, &prompt)?;
-        let capacity = Capacity::new(&request, config);
-        let sampling = request.sampling.for_family(config.family(), capacity.block_size);
+        let spec = engine.network().spec();
+        request.check(spec, &prompt)?;
+        let capacity = Capacity::new(&request, spec);
+        let sampling = request.sampling.for_family(spec.family(), capacity.block_size);
         let request = Request { sampling, ..request };
         let plan = Plan {
             prompt,
             geometry: capacity.geometry,
-            window: config.model_length,
-            mask_id: config.mask_id(),
+            window: spec.model_length,
+            mask_id: spec.mask_id(),
             eos: engine.eos(),
             tokenizer: engine.tokenizer().cloned(),
             request,
         };
         Ok(Run {
-            denoiser: Denoiser::new(engine.dit().clone(), capacity)?,
+            denoiser: Denoiser::new(engine.network().clone(), capacity)?,
             lanes: (0..capacity.lanes).map(|_| None).collect(),
             next_sample: plan.request.first_sample,
             plan,
@@ -131,7 +131,7 @@ impl Run {
     /// # Errors
     /// [`Error::Request`] if the adapter has no timestamps.
     pub fn profile(&mut self) -> Result<()> {
-        let profiler = Profiler::new(self.denoiser.dit().gpu())?;
+        let profiler = Profiler::new(self.denoiser.network().gpu())?;
         self.denoiser.set_profiler(Some(profiler));
         Ok(())
     }

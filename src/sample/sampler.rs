@@ -140,7 +140,7 @@ impl Sampler {
     }
 
     fn check(self) -> Result<()> {
-        let refuse = |words: String| Err(Error::Request(words));
+        let refuse = |words: String| Err(Error::request(words));
         match self {
             Sampler::Ancestral { steps } | Sampler::Analytic { steps }
                 if steps == 0 || steps > MAX_STEPS =>
@@ -166,7 +166,7 @@ impl Sampling {
     /// [`Error::Request`].
     pub fn check(&self) -> Result<()> {
         let Sampling { temperature, top_p, .. } = *self;
-        let refuse = |words: String| Err(Error::Request(words));
+        let refuse = |words: String| Err(Error::request(words));
         if !(0.0..=1e3).contains(&temperature) {
             return refuse(format!("temperature is {temperature}, expected 0 to 1000"));
         }

@@ -154,5 +154,5 @@ impl Run {
 }
 
 fn refuse<T>(words: String) -> Result<T> {
-    Err(Error::Request(words))
+    Err(Error::request(words))
 }

@@ -28,7 +28,7 @@ impl Tokenizer {
     /// [`Error::Tokenizer`].
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
         let damaged = |e: tokenizers::Error| {
-            Error::Tokenizer(format!("{} is not a whole tokenizer.json: {e}", path.display()))
+            Error::tokenizer(format!("{} is not a whole tokenizer.json: {e}", path.display()))
         };
         Ok(Tokenizer { inner: tokenizers::Tokenizer::from_bytes(bytes).map_err(damaged)? })
     }
@@ -38,7 +38,7 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn ids_from_text(&self, text: &str) -> Result<Vec<u32>> {
-        let failed = |e: tokenizers::Error| Error::Tokenizer(format!("cannot encode: {e}"));
+        let failed = |e: tokenizers::Error| Error::tokenizer(format!("cannot encode: {e}"));
         Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
     }
 
@@ -49,12 +49,12 @@ impl Tokenizer {
     pub fn text_from_ids(&self, ids: &[u32]) -> Result<String> {
         if let Some(id) = ids.iter().find(|&&id| self.inner.id_to_token(id).is_none()) {
             let count = self.n_ids();
-            return Err(Error::Tokenizer(format!(
+            return Err(Error::tokenizer(format!(
                 "it has no token {id}, its {count} end at {}: it belongs to another model",
                 count.saturating_sub(1)
             )));
         }
-        let failed = |e: tokenizers::Error| Error::Tokenizer(format!("cannot decode: {e}"));
+        let failed = |e: tokenizers::Error| Error::tokenizer(format!("cannot decode: {e}"));
         self.inner.decode(ids, false).map_err(failed)
     }
 

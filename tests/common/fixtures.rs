@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use bdlm::gpu::{DType, Gpu};
-use bdlm::model::{Checkpoint, Config, Dit};
+use bdlm::model::{Checkpoint, Network, Spec};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
 
 /// One folder of fixtures.
 pub struct Fixture {
-    pub config: Config,
+    pub spec: Spec,
     folder: PathBuf,
     cases: Vec<u8>,
 }
@@ -17,21 +17,21 @@ pub struct Fixture {
 impl Fixture {
     pub fn open(name: &str) -> Fixture {
         let folder = folder(name);
-        let config = Config::from_json(&read(&folder, "config.json")).unwrap();
+        let spec = Spec::from_json(&read(&folder, "config.json")).unwrap();
         let cases = read(&folder, "cases.safetensors");
-        Fixture { config, folder, cases }
+        Fixture { spec, folder, cases }
     }
 
-    pub fn load(&self, gpu: &Gpu, weights: DType) -> Dit {
-        self.load_as(gpu, weights, &self.config)
+    pub fn load(&self, gpu: &Gpu, weights: DType) -> Network {
+        self.load_as(gpu, weights, &self.spec)
     }
 
     /// With another config of the same shape.
-    pub fn load_as(&self, gpu: &Gpu, weights: DType, config: &Config) -> Dit {
+    pub fn load_as(&self, gpu: &Gpu, weights: DType, spec: &Spec) -> Network {
         let path = self.folder.join("model.safetensors");
         let bytes = self.weights();
-        let checkpoint = Checkpoint::new(config, &[(&path, &bytes)]).unwrap();
-        Dit::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap()
+        let checkpoint = Checkpoint::new(spec, &[(&path, &bytes)]).unwrap();
+        Network::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap()
     }
 
     /// The bytes of its `model.safetensors`.

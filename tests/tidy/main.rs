@@ -32,10 +32,7 @@ fn imports_go_one_way() {
         &[
             (
                 0,
-                &[
-                    ("src/model/a.rs", "use crate::gpu::Gpu; use crate::{Error, model::Config};"),
-                    LIB,
-                ],
+                &[("src/model/a.rs", "use crate::gpu::Gpu; use crate::{Error, model::Spec};"), LIB],
             ),
             (0, &[("src/event.rs", "use crate::{Result, wgpu}; mod tests { }"), LIB]),
             (
@@ -50,7 +47,7 @@ fn imports_go_one_way() {
             ),
             (0, &[("src/hub.rs", "#[cfg(test)]\nmod tests { use super::*; }"), LIB]),
             (0, &[("src/cli/a.rs", "use bdlm::Run; use crate::cli::present;"), LIB]),
-            (1, &[("src/gpu/a.rs", "use crate::model::Config;"), LIB]),
+            (1, &[("src/gpu/a.rs", "use crate::model::Spec;"), LIB]),
             (1, &[("src/gpu/a.rs", "fn f() { crate::sample::g::<u8>() }"), LIB]),
             (1, &[("src/gpu/a.rs", "use crate::Engine;"), LIB]),
             (

@@ -84,7 +84,7 @@ impl Backend for Script {
 
     fn load(&mut self, source: &Source, _tell: &mut dyn FnMut(Progress)) -> Result<Loaded> {
         if self.trouble == Trouble::Load {
-            return Err(Error::UnknownModel("there is no model `nowhere`".into()));
+            return Err(Error::unknown_model("there is no model `nowhere`"));
         }
         let has_blocks = self.trouble != Trouble::Autoregressive;
         Ok(Loaded {
@@ -102,7 +102,7 @@ impl Backend for Script {
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         assert_ne!(self.trouble, Trouble::Panic, "a fault for the test");
         if request.length > 4000 {
-            return Err(Error::Request("length is 4096, expected less of a script".into()));
+            return Err(Error::request("length is 4096, expected less of a script"));
         }
         self.watched.requests.lock().unwrap().push(request);
         let mut events = recorded();
@@ -123,7 +123,7 @@ impl Backend for Script {
     fn token(&self, text: &str) -> Result<u32> {
         match text {
             " fox" => Ok(4242),
-            _ => Err(Error::Request(format!("`{text}` is 3 tokens, expected 1"))),
+            _ => Err(Error::request(format!("`{text}` is 3 tokens, expected 1"))),
         }
     }
 }
@@ -156,7 +156,7 @@ impl Stream for Playing {
 
     fn steer(&mut self, _sample: usize, cell: usize, steer: Steer) -> Result<()> {
         let Some(mut step) = self.last.clone() else {
-            return Err(Error::Request("no block is being denoised".into()));
+            return Err(Error::request("no block is being denoised"));
         };
         let own = &mut step.cells[cell];
         match steer {

@@ -45,14 +45,14 @@ pub struct Kernel {
 
 /// Times each kernel at the engine's shape.
 pub fn measure(engine: &Engine) -> Result<Kernels> {
-    let (dit, gpu) = (engine.dit(), engine.dit().gpu());
-    let config = dit.config();
+    let (network, gpu) = (engine.network(), engine.network().gpu());
+    let spec = network.spec();
     let sizes = Sizes {
-        channels: config.hidden_dim,
-        heads: config.n_heads,
-        vocabulary: config.vocab_size,
-        weights: dit.weights_dtype(),
-        cache: dit.cache_dtype(),
+        channels: spec.hidden_dim,
+        heads: spec.n_heads,
+        vocabulary: spec.vocab_size,
+        weights: network.weights_dtype(),
+        cache: network.cache_dtype(),
     };
     let timer = Timer::new(gpu)?;
     let copy_bytes_per_sec = timer.copy()?;
@@ -60,7 +60,7 @@ pub fn measure(engine: &Engine) -> Result<Kernels> {
     let product_flops_per_sec = product.flops * 1e3 / timer.time(&product)?.min;
     drop(product);
     let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
-    let makers = makers(sizes, config.model_length);
+    let makers = makers(sizes, spec.model_length);
     bar.set_length(makers.len() as u64);
     let mut kernels = Vec::with_capacity(makers.len());
     for make in makers {

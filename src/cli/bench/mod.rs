@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use bdlm::gpu::Gpu;
-use bdlm::model::{Config, Family};
+use bdlm::model::{Family, Spec};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
@@ -97,14 +97,14 @@ impl Bench {
         let gpu = self.device.request()?;
         let begun = Instant::now();
         let engine = self.engine(&gpu)?;
-        let config = engine.dit().config();
-        if config.family() != Family::BlockDiffusion {
-            bail!("this checkpoint is {}; block diffusion is timed", config.family());
+        let spec = engine.network().spec();
+        if spec.family() != Family::BlockDiffusion {
+            bail!("this checkpoint is {}; block diffusion is timed", spec.family());
         }
-        self.block_sizes(config).into_iter().try_for_each(|size| config.check_block_size(size))?;
+        self.block_sizes(spec).into_iter().try_for_each(|size| spec.check_block_size(size))?;
         let mut report = Report::new(&engine, self.model_name(), begun.elapsed());
         // The text first: its first block tells how long a user waits, compilers included.
-        for size in self.block_sizes_of(Part::Text, config) {
+        for size in self.block_sizes_of(Part::Text, spec) {
             let mut text = work::text(&engine, size)?;
             if !report.texts.is_empty() {
                 // The program was busy with the texts before.
@@ -115,7 +115,7 @@ impl Bench {
         if self.measures(Part::Passes) {
             self.time_passes(&engine, &mut report)?;
         }
-        for size in self.block_sizes_of(Part::Likelihood, config) {
+        for size in self.block_sizes_of(Part::Likelihood, spec) {
             report.likelihoods.push(work::likelihood(&engine, size, self.draws)?);
         }
         report.peak_host_bytes = report::peak_host_bytes();
@@ -134,23 +134,23 @@ impl Bench {
     }
 
     /// The sizes to measure a part with: none if it is not wanted.
-    fn block_sizes_of(&self, part: Part, config: &Config) -> Vec<usize> {
-        if self.measures(part) { self.block_sizes(config) } else { Vec::new() }
+    fn block_sizes_of(&self, part: Part, spec: &Spec) -> Vec<usize> {
+        if self.measures(part) { self.block_sizes(spec) } else { Vec::new() }
     }
 
-    fn block_sizes(&self, config: &Config) -> Vec<usize> {
+    fn block_sizes(&self, spec: &Spec) -> Vec<usize> {
         match self.block_size.is_empty() {
-            true => vec![config.block_size],
+            true => vec![spec.block_size],
             false => self.block_size.clone(),
         }
     }
 
     fn time_passes(&self, engine: &Engine, report: &mut Report) -> Result<()> {
-        let config = engine.dit().config();
-        for block_size in self.block_sizes(config) {
-            let room = config.model_length.saturating_sub(block_size);
+        let spec = engine.network().spec();
+        for block_size in self.block_sizes(spec) {
+            let room = spec.model_length.saturating_sub(block_size);
             let contexts = match self.context.is_empty() {
-                true => vec![room.min(config.model_length / 2)],
+                true => vec![room.min(spec.model_length / 2)],
                 false => self.context.clone(),
             };
             for context in contexts {

@@ -41,9 +41,9 @@ pub fn time(engine: &Engine, bench: &Bench, profile: bool) -> Result<Passes> {
     let Bench { block_size, context, passes } = *bench;
     bar.set_message(format!("timing {passes} passes, block {block_size}, context {context}"));
     bar.tick();
-    let times = pollster::block_on(bench.run(engine.dit()))?;
+    let times = pollster::block_on(bench.run(engine.network()))?;
     check_interrupt()?;
-    let kernels_ms = profile.then(|| pollster::block_on(bench.profile(engine.dit())));
+    let kernels_ms = profile.then(|| pollster::block_on(bench.profile(engine.network())));
     bar.finish_and_clear();
     let (pass_ms, fused_ms) = (Spread::of(&times.pass_ms), Spread::of(&times.fused_ms));
     // First-hitting opens one token per pass; a block's first pass stores the one before.

@@ -79,7 +79,7 @@ impl std::fmt::Display for Spread {
 impl Report {
     /// What is known before anything is timed.
     pub fn new(engine: &Engine, model: String, load: Duration) -> Report {
-        let gpu = engine.dit().gpu();
+        let gpu = engine.network().gpu();
         let info = gpu.info();
         Report {
             adapter: info.name.clone(),
@@ -87,7 +87,7 @@ impl Report {
             driver: driver(info),
             kernel_family: gpu.tuning().to_string(),
             model,
-            weights: engine.dit().weights_dtype(),
+            weights: engine.network().weights_dtype(),
             load_ms: load.as_secs_f64() * 1e3,
             passes: Vec::new(),
             texts: Vec::new(),

@@ -78,9 +78,9 @@ pub fn text(engine: &Engine, block_size: usize) -> Result<TextTime> {
 
 /// Estimates the likelihood of one sequence as long as the window.
 pub fn likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<LikelihoodTime> {
-    let config = engine.dit().config();
-    let tokens = config.model_length / block_size * block_size;
-    let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 31 % config.mask_id()).collect();
+    let spec = engine.network().spec();
+    let tokens = spec.model_length / block_size * block_size;
+    let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 31 % spec.mask_id()).collect();
     let options = |draws| LikelihoodOptions {
         estimator: Estimator::MonteCarlo { draws },
         block_size: Some(block_size),
@@ -96,8 +96,8 @@ pub fn likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<Li
         bar.set_position(done as u64);
         if check_interrupt().is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let mut likelihood = Likelihood::new(engine.dit().clone(), options(draws))?;
-    let mut first = Likelihood::new(engine.dit().clone(), options(1))?;
+    let mut likelihood = Likelihood::new(engine.network().clone(), options(draws))?;
+    let mut first = Likelihood::new(engine.network().clone(), options(1))?;
     pollster::block_on(first.estimate(&[(0, &ids)], &mut progress))?;
     let begun = Instant::now();
     pollster::block_on(likelihood.estimate(&[(0, &ids)], &mut progress))?;

@@ -91,7 +91,7 @@ impl Genppl {
             None => {
                 let engine = self.model.load(&gpu, self.device.weights)?;
                 let count = self.generate.unwrap_or_default();
-                let request = self.request.request(count, engine.dit().config());
+                let request = self.request.request(count, engine.network().spec());
                 Source::Model(Box::new(engine), request)
             }
         };

@@ -122,7 +122,7 @@ impl Judge {
             Tokens::AsTheyAre => model.load_network(gpu, weights),
         };
         let engine = engine.with_context(|| format!("the scorer {name} cannot be loaded"))?;
-        let scorer = GenerativeScorer::new(engine.dit().clone(), engine.eos())?;
+        let scorer = GenerativeScorer::new(engine.network().clone(), engine.eos())?;
         Ok(Judge { name: name.into(), engine, scorer, tokens })
     }
 
@@ -185,7 +185,7 @@ impl Judge {
         let tokenizer = tokenizer.with_context(|| {
             format!("the scorer {} has no tokenizer: give --no-retokenize", self.name)
         })?;
-        let begin = self.engine.eos().or(self.engine.dit().config().bos_token_id);
+        let begin = self.engine.eos().or(self.engine.network().spec().bos_token_id);
         let mut ids: Vec<u32> = begin.into_iter().collect();
         ids.extend(tokenizer.ids_from_text(text)?);
         ids.truncate(sample.n_tokens.unwrap_or(usize::MAX).max(2));

@@ -94,7 +94,7 @@ impl Sweep {
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;
         let engine = self.model.load(&gpu, self.device.weights)?;
-        let combinations = self.grid.combinations(engine.dit().config());
+        let combinations = self.grid.combinations(engine.network().spec());
         let settings = self.settings(&combinations);
         let mut table: Table<SweepRow> = Table::open(&self.journal, &settings)?;
         let count = combinations.len();
@@ -150,7 +150,7 @@ impl Sweep {
             seed: self.seed,
             ..Request::default()
         };
-        let sampling = combination.sampling(request.n_cells(engine.dit().config()));
+        let sampling = combination.sampling(request.n_cells(engine.network().spec()));
         let request = Request { sampling, ..request };
         // The first run of a shape compiles its kernels: that is not what is timed.
         let length = (2 * block_size.unwrap_or(1)).min(self.length);

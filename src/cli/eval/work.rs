@@ -64,7 +64,7 @@ impl Evaluation {
             batch: estimate.batch,
             seed: estimate.seed,
         };
-        let likelihood = Likelihood::new(engine.dit().clone(), options)?;
+        let likelihood = Likelihood::new(engine.network().clone(), options)?;
         let settings = Settings {
             model: model.into(),
             data: data.name(),
@@ -73,7 +73,7 @@ impl Evaluation {
             context: items.context,
             first_token: items.first,
             seed: estimate.seed,
-            weights: format!("{:?}", engine.dit().weights_dtype()).to_lowercase(),
+            weights: format!("{:?}", engine.network().weights_dtype()).to_lowercase(),
         };
         let tokenizer = engine.tokenizer().cloned();
         Ok(Evaluation { settings, items, likelihood, tokenizer })

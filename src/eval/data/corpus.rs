@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::eval::data::documents::Documents;
 use crate::text::{Detokenizer, Tokenizer};
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// Bytes of a long document that are turned into tokens at once.
 const HEAD_BYTES: usize = 1 << 16;
@@ -104,20 +104,18 @@ impl Corpus {
     ) -> Result<Corpus> {
         let least = if options.insert_special { 3 } else { 1 };
         if options.context < least {
-            return Err(Error::Request(format!(
-                "a context of {} tokens holds no text, expected at least {least}: give a larger \
-                 --context",
+            return Err(Error::request(format!(
+                "a context of {} tokens holds no text, expected at least {least}",
                 options.context
             )));
         }
         let inserts = options.insert_eos || options.insert_special;
         let boundaries = tokenizer.boundaries().filter(|_| inserts);
         if inserts && boundaries.is_none() {
-            return Err(Error::Tokenizer(
-                "it has neither <|endoftext|> nor [CLS] and [SEP] to put between documents: \
-                 evaluate without --insert-eos and --insert-special"
-                    .into(),
-            ));
+            let fault = Fault::from(
+                "it has neither <|endoftext|> nor [CLS] and [SEP] to put between documents",
+            );
+            return Err(Error::Tokenizer(fault.advise(Advice::NoSpecialTokens)));
         }
         Ok(Corpus {
             documents,
@@ -218,14 +216,12 @@ impl Corpus {
 
     /// Why there is no sequence.
     fn nothing(&self) -> Error {
-        Error::Request(match self.n_tokens {
-            0 => "the data holds no text: there is nothing to evaluate".into(),
-            _ => format!(
-                "the text has {} tokens, a sequence needs {}: give a smaller --context",
-                self.ids.len(),
-                self.options.n_inner()
-            ),
-        })
+        if self.n_tokens == 0 {
+            return Error::request("the data holds no text: there is nothing to evaluate");
+        }
+        let (got, wanted) = (self.ids.len(), self.options.n_inner());
+        let fault = Fault::from(format!("the text has {got} tokens, a sequence needs {wanted}"));
+        Error::Request(fault.advise(Advice::SmallerContext))
     }
 }
 

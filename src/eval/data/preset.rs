@@ -140,7 +140,7 @@ impl FromStr for Preset {
         let known = Preset::ALL.into_iter().find(|preset| preset.name() == name);
         known.ok_or_else(|| {
             let names: Vec<&str> = Preset::ALL.iter().map(|preset| preset.name()).collect();
-            Error::Request(format!(
+            Error::request(format!(
                 "there is no file or data set `{name}`; the data sets are {}",
                 names.join(", ")
             ))
