@@ -84,7 +84,7 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
-        cause: String,
+        cause: Fault,
     },
 
     /// Tensors of a checkpoint that are missing, unexpected, misshapen or not finite.
@@ -231,6 +231,7 @@ impl Error {
             | Error::UnknownModel(fault)
             | Error::Hub(fault)
             | Error::Request(fault)
+            | Error::Checkpoint { cause: fault, .. }
             | Error::Data { cause: fault, .. } => fault.advice,
             _ => None,
         }
@@ -273,8 +274,8 @@ impl Error {
     }
 
     /// Wraps a message about a damaged file with its path.
-    pub fn checkpoint(path: impl Into<PathBuf>, cause: impl ToString) -> Error {
-        Error::Checkpoint { path: path.into(), cause: cause.to_string() }
+    pub fn checkpoint(path: impl Into<PathBuf>, cause: impl Into<Fault>) -> Error {
+        Error::Checkpoint { path: path.into(), cause: cause.into() }
     }
 
     /// Wraps a message about a file of texts with its path.

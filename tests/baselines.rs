@@ -54,7 +54,7 @@ fn check_invariance(engine: &Engine, base: &Request, caches: &[CachePolicy]) {
 /// Logits of the last row of a causal model.
 fn last_logits(engine: &Engine, ids: &[u32]) -> Vec<f32> {
     let batch = Batch { ids: ids.into(), length: ids.len(), ..Default::default() };
-    let logits = engine.network().logits(&batch, 1).unwrap();
+    let logits = engine.network().logits(&batch, None).unwrap();
     logits[logits.len() - engine.network().spec().vocab_size..].to_vec()
 }
 
@@ -75,7 +75,7 @@ fn greedy_tokens_are_the_likeliest_of_a_pass_over_the_text_so_far() {
     let Some(gpu) = gpu(None) else { return };
     for name in ["ar", "gpt2-tiny"] {
         let engine = engine(&gpu, name);
-        let mask = engine.network().spec().mask_id() as usize;
+        let mask = engine.network().spec().masked_id() as usize;
         let ids = done(&engine, greedy(32)).remove(0).ids;
         for n in 4..32 {
             let likeliest = twins::candidates(&last_logits(&engine, &ids[..n]), mask)[0];
@@ -154,7 +154,7 @@ fn masked_diffusion_fills_a_window_and_goes_on_by_half_of_it() {
 fn masked_diffusion_sees_the_whole_window() {
     let Some(gpu) = gpu(None) else { return };
     let engine = engine(&gpu, "mdlm");
-    let mask = engine.network().spec().mask_id();
+    let mask = engine.network().spec().masked_id();
     let (v, n) = (engine.network().spec().vocab_size, 32);
     let sampler = Sampler::LeftToRight { per_pass: 1 };
     let request = Request {
@@ -165,7 +165,7 @@ fn masked_diffusion_sees_the_whole_window() {
     for at in 4..n {
         let noisy = ids.iter().enumerate().map(|(i, &id)| if i < at { id } else { mask });
         let batch = Batch { ids: noisy.collect(), length: n, ..Default::default() };
-        let logits = engine.network().logits(&batch, n).unwrap();
+        let logits = engine.network().logits(&batch, None).unwrap();
         let likeliest = twins::candidates(&logits[at * v..(at + 1) * v], mask as usize)[0];
         assert_eq!(ids[at] as usize, likeliest, "cell {at}");
     }
@@ -206,7 +206,7 @@ fn scores_say_which_cells_open_and_which_tokens_come() {
     ids[0] = 0;
     let sigma = Some(vec![1e3f32.ln()]);
     let batch = Batch { ids, length: n, sigma, ..Default::default() };
-    let logits = engine.network().logits(&batch, n).unwrap();
+    let logits = engine.network().logits(&batch, None).unwrap();
     let row = &logits[3 * v..4 * v];
     let opening = twins::opening_probability(&row[..v - 1], 0, 16);
     let mut counts = vec![0; v];

@@ -72,7 +72,7 @@ fn tensors_that_do_not_fit_are_listed_in_one_error() {
     bias.shape[0] -= 1;
     bias.data.truncate(bias.data.len() - 4);
     let error = refusal(&f.spec, &[file(&tensors)]);
-    let c = f.spec.hidden_dim;
+    let c = f.spec.channels;
     assert!(error.contains("does not fit its config.json"), "{error}");
     assert!(error.contains(&format!("norm_final.weight is missing, expected [{c}]")), "{error}");
     assert!(error.contains("extra is unexpected"), "{error}");
@@ -117,7 +117,7 @@ fn logits_on(gpu: &Gpu, f: &Fixture, files: &[Vec<u8>], weights: DType) -> Vec<f
     let network = Network::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap();
     let batch =
         Batch { ids: f.ids("plain.ids"), length: f.shape("plain.ids")[1], ..Default::default() };
-    network.logits(&batch, f.spec.block_size).unwrap()
+    network.logits(&batch, None).unwrap()
 }
 
 #[test]
@@ -224,13 +224,13 @@ fn gpt2_configs_that_are_not_run_say_why() {
         Spec::from_json(config.to_string().as_bytes()).map_err(|e| e.to_string())
     };
     let config = read("n_inner", serde_json::Value::Null).unwrap();
-    assert_eq!((config.mask_id(), config.model_length), (99, 32), "it has no mask token");
+    assert_eq!((config.mask_id, config.window), (None, 32), "it has no mask token");
     for (key, value, words) in [
         ("activation_function", "relu".into(), "activation_function is `relu`"),
-        ("layer_norm_epsilon", 1e-6.into(), "expected 1e-5"),
-        ("n_inner", 100.into(), "n_inner is 100, expected 4 * n_embd (256)"),
+        ("layer_norm_epsilon", 0.0.into(), "layer_norm_epsilon is 0, expected above 0"),
+        ("n_inner", 0.into(), "n_inner is 0, expected 1 to"),
         ("tie_word_embeddings", false.into(), "tied to the embedding"),
-        ("n_head", 7.into(), "hidden_dim is 64"),
+        ("n_head", 7.into(), "n_embd is 64, expected a multiple of 4 * n_head (28)"),
     ] {
         let error = read(key, value).unwrap_err();
         assert!(error.contains(words), "{error}");
@@ -263,9 +263,9 @@ proptest! {
         let mut config: serde_json::Value = serde_json::from_slice(text).unwrap();
         config[key] = value;
         if let Ok(config) = Spec::from_json(config.to_string().as_bytes()) {
-            prop_assert!(config.model_length >= 1 && config.mask_id() as usize + 1 == config.vocab_size);
+            prop_assert!(config.window >= 1 && config.mask_id == Some(config.vocab_size as u32 - 1));
             // What is accepted can be reasoned about without overflow.
-            if config.n_blocks <= 4096 {
+            if config.n_layers <= 4096 {
                 let numbers = config.tensors().into_iter().map(|(_, s)| s.iter().product::<usize>());
                 prop_assert!(numbers.sum::<usize>() > 0);
             }

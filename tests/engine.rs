@@ -301,7 +301,7 @@ fn variable_length_ends_at_the_second_end_of_text() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("enumerable");
     let mut spec = f.spec.clone();
-    spec.model_length = 4;
+    spec.window = 4;
     let engine = Engine::new(f.load_as(&gpu, DType::F32, &spec), None);
     let request = Request {
         length: 40,

@@ -208,7 +208,7 @@ fn an_estimate_does_not_depend_on_what_else_is_estimated() {
     let Some(gpu) = gpu(None) else { return };
     for name in ["bd3lm-block4", "mdlm", "sedd", "ar"] {
         let f = Fixture::open(name);
-        let n = f.spec.model_length;
+        let n = f.spec.window;
         let case = if name == "bd3lm-block4" { "exact.x0" } else { "x0" };
         let ids = f.ids(case);
         // The second is shorter, and ends inside a block.
@@ -291,7 +291,7 @@ fn logits_that_are_no_numbers_are_an_error_that_names_the_position() {
     let head = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let at = head.tensor(name).unwrap().data().as_ptr() as usize - bytes.as_ptr() as usize;
     // The first token's logit overflows.
-    for number in bytes[at..at + 4 * f.spec.hidden_dim].chunks_exact_mut(4) {
+    for number in bytes[at..at + 4 * f.spec.channels].chunks_exact_mut(4) {
         number.copy_from_slice(&1e38f32.to_le_bytes());
     }
     let path = std::path::Path::new("model.safetensors");

@@ -39,7 +39,7 @@ fn the_training_pass_gives_the_logits_of_the_noisy_half() {
     for fixture in ["bd3lm-block4", "bd3lm-block8"] {
         check_all(fixture, "train.logits", |f, network| {
             let batch = batch(f, "train.x0", Some("train.xt"), Some("train.sigma"));
-            network.logits(&batch, f.spec.block_size).unwrap()
+            network.logits(&batch, None).unwrap()
         });
     }
 }
@@ -48,7 +48,7 @@ fn the_training_pass_gives_the_logits_of_the_noisy_half() {
 fn the_plain_pass_is_block_causal() {
     for fixture in ["bd3lm-block4", "bd3lm-block8"] {
         check_all(fixture, "plain.logits", |f, network| {
-            network.logits(&batch(f, "plain.ids", None, None), f.spec.block_size).unwrap()
+            network.logits(&batch(f, "plain.ids", None, None), None).unwrap()
         });
     }
 }
@@ -56,28 +56,28 @@ fn the_plain_pass_is_block_causal() {
 #[test]
 fn mdlm_sees_both_sides() {
     check_all("mdlm", "logits", |f, network| {
-        network.logits(&batch(f, "xt", None, Some("sigma")), f.spec.block_size).unwrap()
+        network.logits(&batch(f, "xt", None, Some("sigma")), None).unwrap()
     });
 }
 
 #[test]
 fn sedd_is_conditioned_on_the_noise_of_each_sequence() {
     check_all("sedd", "logits", |f, network| {
-        network.logits(&batch(f, "xt", None, Some("sigma")), f.spec.block_size).unwrap()
+        network.logits(&batch(f, "xt", None, Some("sigma")), None).unwrap()
     });
 }
 
 #[test]
 fn ar_sees_what_came_before() {
     check_all("ar", "logits", |f, network| {
-        network.logits(&batch(f, "x0", None, None), f.spec.block_size).unwrap()
+        network.logits(&batch(f, "x0", None, None), None).unwrap()
     });
 }
 
 #[test]
 fn gpt2_runs_on_the_same_layers() {
     check_all("gpt2-tiny", "logits", |f, network| {
-        network.logits(&batch(f, "ids", None, None), f.spec.block_size).unwrap()
+        network.logits(&batch(f, "ids", None, None), None).unwrap()
     });
 }
 
@@ -91,16 +91,16 @@ fn cached_passes_slide_the_window_beyond_its_length() {
 /// Step by step: a pass over masked blocks gives logits, then the clean blocks are stored.
 fn cached_logits(f: &Fixture, network: &Network) -> Vec<f32> {
     let [steps, lanes, size] = f.shape("cached.masked")[..] else { panic!("unexpected shape") };
-    assert!(steps * size > f.spec.model_length, "the window does not slide");
+    assert!(steps * size > f.spec.window, "the window does not slide");
     let (masked, clean) = (f.ids("cached.masked"), f.ids("cached.clean"));
-    let window = f.spec.model_length / size;
+    let window = f.spec.window / size;
     let capacity = window + 1;
     let ring = |lane| Ring { base: lane * capacity * size, block_size: size, window, capacity };
     let rings: Vec<Ring> = (0..lanes).map(ring).collect();
     let slots = lanes * rings[0].slots();
     let cache =
         KvCache::new(network.gpu(), network.spec(), network.weights_dtype(), slots).unwrap();
-    let workspace = Workspace::new(network, lanes * size).unwrap();
+    let workspace = Workspace::new(network.gpu(), network.spec(), lanes * size).unwrap();
     let rows = |ids: &[u32], step: usize| -> Vec<Row> {
         let at = |i: usize| (&rings[i / size], step * size + i % size);
         let row = |i: usize| {
@@ -124,7 +124,7 @@ fn pass_logits(network: &Network, workspace: &Workspace, cache: &KvCache, rows: 
     let (gpu, v) = (network.gpu(), network.spec().vocab_size);
     let columns = v.next_multiple_of(4);
     let logits = Tensor::activation(gpu, "logits", &[rows, columns]).unwrap();
-    let pass = workspace.pass(rows, network.spec().block_size, cache, None).unwrap();
+    let pass = workspace.pass(rows, network.spec().block_size().unwrap(), cache, None).unwrap();
     let mut recorder = Recorder::new(gpu);
     network.record_layers(&mut recorder, &pass).unwrap();
     network.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, rows).unwrap()).unwrap();
@@ -209,7 +209,7 @@ fn products_that_rotate_and_cache_give_the_same_network() {
         let batch = Batch { ids, length, ..Batch::default() };
         let logits = |gpu: &Gpu| {
             let network = Network::load(gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
-            network.logits(&batch, 4).unwrap()
+            network.logits(&batch, Some(4)).unwrap()
         };
         let Some(plain) = gpu(Some(KernelFamily::Plain)) else { return };
         let wanted = logits(&plain);
@@ -226,6 +226,8 @@ fn a_wrong_network_is_rejected() {
     let f = Fixture::open("bd3lm-block4");
     let network = f.load(&gpu, DType::F32);
     // Blocks of another size see other tokens.
-    let got = network.logits(&batch(&f, "plain.ids", None, None), 2 * f.spec.block_size).unwrap();
+    let got = network
+        .logits(&batch(&f, "plain.ids", None, None), Some(2 * f.spec.block_size().unwrap()))
+        .unwrap();
     assert!(check(&got, &f.f32("plain.logits"), tolerances::LOGITS_F16).is_err());
 }

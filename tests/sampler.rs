@@ -38,7 +38,7 @@ fn p_value_under(
     sampling: Sampling,
     count: usize,
 ) -> f64 {
-    let n = f.spec.model_length;
+    let n = f.spec.window;
     let request =
         Request { length: n, samples: count, batch: 1000, sampling, ..Default::default() };
     let sequences: Vec<Vec<u32>> = f.ids("dist.sequences").chunks(n).map(<[_]>::to_vec).collect();
@@ -52,11 +52,11 @@ fn p_value_under(
 
 /// Probability of each of the fixture's sequences if blocks are opened from left to right.
 fn left_to_right(f: &Fixture, engine: &Engine) -> Vec<f64> {
-    let (n, mask) = (f.spec.model_length, f.spec.mask_id());
+    let (n, mask) = (f.spec.window, f.spec.masked_id());
     let next = |ids: &[u32], position: usize| {
         let noisy = (0..n).map(|i| if i < position { ids[i] } else { mask }).collect();
         let batch = Batch { ids: ids.into(), noisy: Some(noisy), sigma: None, length: n };
-        let logits = engine.network().logits(&batch, f.spec.block_size).unwrap();
+        let logits = engine.network().logits(&batch, None).unwrap();
         let row = &logits[position * f.spec.vocab_size..][..f.spec.vocab_size];
         twins::softmax(row, 1.0, mask as usize)[ids[position] as usize]
     };
@@ -159,7 +159,7 @@ fn greedy_sampling_takes_the_likeliest_token() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("enumerable");
     let engine = Engine::new(f.load(&gpu, DType::F32), None);
-    let n = f.spec.model_length;
+    let n = f.spec.window;
     let sampling = Sampling { temperature: 0.0, ..Default::default() };
     let top_1 = Sampling { top_k: 1, ..Default::default() };
     let ids = |sampling| {

@@ -166,7 +166,7 @@ fn what_cannot_be_steered_is_refused_with_words() {
     refuses(&mut run, (1, hidden, Steer::Pin(5)), "no block of sample 1");
     refuses(&mut run, (0, hidden, Steer::Mask), "masked already");
     refuses(&mut run, (0, open, Steer::Pin(5)), "open already");
-    let most = engine.network().spec().mask_id();
+    let most = engine.network().spec().masked_id();
     refuses(&mut run, (0, hidden, Steer::Pin(most)), "not of the vocabulary");
     let mut left_alone = watched(&engine, Sampler::FirstHitting, CachePolicy::Fused);
     assert_eq!(finish(&mut run).ids, finish(&mut left_alone).ids);

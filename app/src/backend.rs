@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::model::{Family, Spec};
+use bdlm::model::{Objective, Spec};
 use bdlm::sample::{Engine, MemoryPlan, Request, Run, Steer};
 use bdlm::{Error, Result};
 
@@ -169,7 +169,7 @@ fn files(source: &Source, tell: &mut dyn FnMut(Progress)) -> Result<ModelFiles> 
 }
 
 fn shape(spec: &Spec) -> String {
-    let (layers, width) = (spec.n_blocks, spec.hidden_dim);
+    let (layers, width) = (spec.n_layers, spec.channels);
     let tensors = spec.tensors();
     let parameters: usize = tensors.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
     let millions = parameters as f64 / 1e6;
@@ -192,7 +192,7 @@ impl Backend for EngineBackend {
         // What the plan asks for must fit any model: only its size counts.
         let request = Request {
             block_size: None,
-            length: request.length.min(spec.model_length.max(2)),
+            length: request.length.min(spec.window.max(2)),
             ..request.clone()
         };
         let memory = MemoryPlan::new(&spec, DType::F16, kernels, &request);
@@ -208,14 +208,14 @@ impl Backend for EngineBackend {
             tell(Progress { what: what.clone(), part });
         })?;
         let spec = engine.network().spec();
-        let is_diffusion = !spec.family().predicts_next();
-        let has_blocks = spec.family() == Family::BlockDiffusion;
-        let has_samplers = has_blocks || spec.family() == Family::MaskedDiffusion;
+        let is_diffusion = spec.objective != Objective::Autoregressive;
+        let has_blocks = spec.block_size().is_some();
+        let has_samplers = has_blocks || spec.objective == Objective::Masked;
         let loaded = Loaded {
             name: source.name.clone(),
             shape: shape(spec),
-            block_size: has_blocks.then_some(spec.block_size),
-            window: spec.model_length,
+            block_size: spec.block_size(),
+            window: spec.window,
             adapter: gpu.info().name.clone(),
             is_software: gpu.is_software(),
             is_steerable: is_diffusion,

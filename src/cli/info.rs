@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Tuning};
-use bdlm::model::{Checkpoint, Family, Spec};
+use bdlm::model::{Checkpoint, Spec};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
 use clap::{Args, ValueEnum};
@@ -72,6 +72,7 @@ struct Model {
     family: String,
     tokenizer: bool,
     parameters: u64,
+    #[serde(rename = "config")]
     spec: Spec,
 }
 
@@ -89,7 +90,7 @@ impl Info {
             adapters.iter().map(|adapter| describe(adapter, cache.as_deref())).collect();
         let kernels = adapters.first().map_or(KernelFamily::Workgroup, |adapter| adapter.kernels);
         let request = Request {
-            length: spec.model_length,
+            length: spec.window,
             samples: self.batch.max(1),
             batch: self.batch.max(1),
             ..Request::default()
@@ -187,24 +188,18 @@ impl Model {
         writeln!(out, "\nmodel: {}", self.name)?;
         writeln!(out, "  {:<18}{}", "family", self.family)?;
         writeln!(out, "  {:<18}{millions:.1} million", "parameters")?;
-        writeln!(out, "  {:<18}{}", "layers", c.n_blocks)?;
+        writeln!(out, "  {:<18}{}", "layers", c.n_layers)?;
         writeln!(
             out,
             "  {:<18}{}, {} heads of {}",
-            "channels",
-            c.hidden_dim,
-            c.n_heads,
-            c.head_width()
+            "channels", c.channels, c.n_heads, c.head_width
         )?;
-        let mask = match c.family() {
-            Family::Gpt2 => String::new(),
-            _ => format!(", the mask token is {}", c.mask_id()),
-        };
+        let mask = c.mask_id.map(|id| format!(", the mask token is {id}")).unwrap_or_default();
         writeln!(out, "  {:<18}{}{mask}", "vocabulary", c.vocab_size)?;
-        if c.family() == Family::BlockDiffusion {
-            writeln!(out, "  {:<18}{} tokens", "block", c.block_size)?;
+        if let Some(size) = c.block_size() {
+            writeln!(out, "  {:<18}{size} tokens", "block")?;
         }
-        writeln!(out, "  {:<18}{} tokens", "window", c.model_length)?;
+        writeln!(out, "  {:<18}{} tokens", "window", c.window)?;
         let tokenizer =
             if self.tokenizer { "in the checkpoint" } else { "none (GPT-2's will be used)" };
         writeln!(out, "  {:<18}{tokenizer}", "tokenizer")?;

@@ -46,9 +46,8 @@ impl Logits {
         let gpu = self.device.request()?;
         let engine = self.model.load_network(&gpu, self.device.weights)?;
         let spec = engine.network().spec();
-        let block_size = self.block_size.unwrap_or(spec.block_size);
-        spec.check_block_size(block_size)?;
-        let logits = engine.network().logits(&batch, block_size)?;
+        self.block_size.map_or(Ok(()), |size| spec.check_block_size(size))?;
+        let logits = engine.network().logits(&batch, self.block_size)?;
         check_interrupt()?;
         let shape = vec![count, batch.length, spec.vocab_size];
         let bytes: Vec<u8> = logits.iter().flat_map(|x| x.to_le_bytes()).collect();

@@ -177,7 +177,7 @@ impl Tune {
 
 /// Milliseconds of a denoising pass after half a window, and of one that stores a block as well.
 fn fastest(engine: &Engine, block_size: usize, passes: usize) -> Result<[f64; 2]> {
-    let context = engine.network().spec().model_length / 2;
+    let context = engine.network().spec().window / 2;
     let times = pollster::block_on(Bench { block_size, context, passes }.run(engine.network()))?;
     check_interrupt()?;
     Ok([&times.pass_ms, &times.fused_ms].map(|ms| ms.iter().copied().fold(f64::INFINITY, f64::min)))
@@ -243,7 +243,9 @@ impl Search<'_> {
         let pass_ms = self.tune.pass_ms(&engine, limit_ms)?;
         let is_whole = pass_ms.len() == BLOCK_SIZES.len();
         let likelihood_secs = match with_likelihood && is_whole {
-            true => Some(likelihood(&engine, engine.network().spec().block_size, 1)?.secs),
+            true => Some(
+                likelihood(&engine, engine.network().spec().block_size().unwrap_or(1), 1)?.secs,
+            ),
             false => None,
         };
         Ok(Candidate { tuning, pass_ms, likelihood_secs, error: None })

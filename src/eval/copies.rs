@@ -6,13 +6,15 @@ use std::ops::Range;
 
 use crate::eval::estimator::{FirstToken, Pattern};
 use crate::eval::scorer::Target;
-use crate::model::{Family, Row};
+use crate::model::{Mask, Row};
 
 /// Sizes of a likelihood pass. Clean sequences have the first slots, copies those behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What the model was trained for.
-    pub family: Family,
+    /// What a row sees.
+    pub mask: Mask,
+    /// Positions between a row and the token that it predicts.
+    pub logit_shift: usize,
     /// Rows and slots of a sequence.
     pub context: usize,
     /// Tokens of a block.
@@ -21,8 +23,8 @@ pub struct Layout {
     pub copies: usize,
     /// Clean sequences that are held.
     pub batch: usize,
-    /// The mask token.
-    pub mask_id: u32,
+    /// The token that stands in a masked cell.
+    pub masked_id: u32,
 }
 
 impl Layout {
@@ -38,14 +40,14 @@ impl Layout {
 
     /// True if noisy blocks see clean ones before them.
     pub fn has_clean_half(&self) -> bool {
-        self.family == Family::BlockDiffusion
+        matches!(self.mask, Mask::Blocks(_))
     }
 
     /// Positions to predict, by block.
     pub fn blocks(&self, length: usize, first: FirstToken) -> Vec<Range<usize>> {
-        let given = match (self.family, first) {
-            (family, FirstToken::Counted) if !family.predicts_next() => 0,
-            _ => 1,
+        let given = match first {
+            FirstToken::Counted => self.logit_shift,
+            FirstToken::Given => 1,
         };
         let block = |at: usize| at.max(given)..(at + self.block_size).min(length);
         (0..length).step_by(self.block_size).map(block).filter(|block| !block.is_empty()).collect()
@@ -77,21 +79,13 @@ impl Layout {
     ) -> Vec<Row> {
         let (clean, begin, length) = (sequence * self.context, self.copy_at(copy), ids.len());
         let row = |(position, &id): (usize, &u32)| {
-            let is_masked = !self.family.predicts_next() && pattern.masks(position);
-            let spans = match self.family {
-                Family::BlockDiffusion => {
-                    let own = position / self.block_size * self.block_size;
-                    let end = self.block_end(position, length);
-                    [clean, clean + own, begin + own, begin + end]
-                }
-                Family::MaskedDiffusion | Family::ScoreEntropy => {
-                    [begin, begin + length, begin, begin]
-                }
-                Family::Autoregressive | Family::Gpt2 => {
-                    [begin, begin + position + 1, begin, begin]
-                }
+            let is_masked = self.logit_shift == 0 && pattern.masks(position);
+            let (own, end) = (self.mask.own_start(position), self.mask.end(position, length));
+            let spans = match self.has_clean_half() {
+                true => [clean, clean + own, begin + own, begin + end],
+                false => [begin + own, begin + end, begin, begin],
             };
-            let id = if is_masked { self.mask_id } else { id };
+            let id = if is_masked { self.masked_id } else { id };
             Row { id, position, slot: begin + position, spans }
         };
         self.filled(begin, ids.iter().enumerate().map(row))
@@ -99,10 +93,9 @@ impl Layout {
 
     /// The targets of copy number `copy`: masked tokens, or each next one.
     pub fn targets(&self, copy: usize, ids: &[u32], pattern: &Pattern) -> Vec<Target> {
-        let before = usize::from(self.family.predicts_next());
         let masked = (0..ids.len()).filter(|&position| pattern.masks(position));
         let target = |position: usize| Target {
-            row: copy * self.context + position - before,
+            row: copy * self.context + position - self.logit_shift,
             token: ids[position],
         };
         masked.map(target).collect()
@@ -124,8 +117,9 @@ impl Layout {
 mod tests {
     use super::*;
 
-    fn layout(family: Family) -> Layout {
-        Layout { family, context: 8, block_size: 4, copies: 2, batch: 3, mask_id: 9 }
+    fn layout(mask: Mask, logit_shift: usize) -> Layout {
+        let (context, block_size, copies, batch, masked_id) = (8, 4, 2, 3, 9);
+        Layout { mask, logit_shift, context, block_size, copies, batch, masked_id }
     }
 
     fn pattern(weights: &[f64]) -> Pattern {
@@ -134,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_noisy_row_sees_earlier_clean_blocks_and_its_own_noisy_one() {
-        let rows = layout(Family::BlockDiffusion).copy_rows(
+        let rows = layout(Mask::Blocks(4), 0).copy_rows(
             1,
             2,
             &[5, 5, 5, 5, 6, 6],
@@ -148,15 +142,15 @@ mod tests {
 
     #[test]
     fn blocks_leave_out_what_is_given() {
-        let blocks = layout(Family::BlockDiffusion).blocks(6, FirstToken::Given);
+        let blocks = layout(Mask::Blocks(4), 0).blocks(6, FirstToken::Given);
         assert_eq!(blocks, [1..4, 4..6]);
-        let single = Layout { block_size: 1, ..layout(Family::Autoregressive) };
+        let single = Layout { block_size: 1, ..layout(Mask::Before, 1) };
         assert_eq!(single.blocks(3, FirstToken::Counted), [1..2, 2..3]);
     }
 
     #[test]
     fn an_autoregressive_row_predicts_the_next_token() {
-        let layout = Layout { block_size: 1, ..layout(Family::Autoregressive) };
+        let layout = Layout { block_size: 1, ..layout(Mask::Before, 1) };
         let (ids, pattern) = ([3, 4, 5], pattern(&[0.0, 1.0, 1.0]));
         let targets = layout.targets(1, &ids, &pattern);
         assert_eq!(targets, [Target { row: 8, token: 4 }, Target { row: 9, token: 5 }]);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::estimator::{Estimator, FirstToken};
 use crate::eval::likelihood::{Likelihood, LikelihoodOptions};
-use crate::model::{Family, Network};
+use crate::model::{Mask, Network};
 use crate::sample::entropy;
 use crate::{Error, Result};
 
@@ -72,11 +72,12 @@ impl GenerativeScorer {
     /// [`Error::Request`] for models that do not predict token by token, [`Error::TooLarge`],
     /// [`Error::OutOfMemory`].
     pub fn new(network: Arc<Network>, eos: Option<u32>) -> Result<GenerativeScorer> {
-        let (family, context) = (network.spec().family(), network.spec().model_length);
-        let block_size = match family {
-            Family::Autoregressive | Family::Gpt2 => None,
-            Family::BlockDiffusion => Some(1),
-            Family::MaskedDiffusion | Family::ScoreEntropy => {
+        let (spec, context) = (network.spec(), network.spec().window);
+        let block_size = match spec.mask(None) {
+            Mask::Before => None,
+            Mask::Blocks(_) => Some(1),
+            Mask::All => {
+                let family = spec.family();
                 return Err(Error::request(format!(
                     "the scorer is {family}, expected a model that predicts token by token: \
                      GPT-2, an autoregressive checkpoint, or block diffusion at block size 1"

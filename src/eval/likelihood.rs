@@ -9,7 +9,7 @@ use fastrand::Rng;
 use crate::eval::copies::Layout;
 use crate::eval::estimator::{Estimator, FirstToken, Pattern};
 use crate::eval::scorer::{Score, Scorer};
-use crate::model::{Family, Network, Spec, check_ids};
+use crate::model::{Mask, Network, Objective, Spec};
 use crate::{Advice, Error, Fault, Result};
 
 /// What to compute.
@@ -200,8 +200,8 @@ impl Likelihood {
         let mut losses: Vec<Vec<f64>> = copies.iter().map(zeros).collect();
         for (&(copy, position), score) in places.iter().zip(scores) {
             let pattern = &copies[copy].1;
-            losses[copy][position] = match self.layout.family {
-                Family::ScoreEntropy => self.score_entropy(score, pattern.noise),
+            losses[copy][position] = match self.scorer.network().spec().objective {
+                Objective::Score => self.score_entropy(score, pattern.noise),
                 _ => pattern.weights[position] * score.nll(),
             };
         }
@@ -246,30 +246,32 @@ fn sigma(noise: f64) -> f64 {
 
 fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
     let (family, context) = (spec.family(), options.context);
-    if context < 2 || context > spec.model_length {
-        let most = spec.model_length;
+    if context < 2 || context > spec.window {
+        let most = spec.window;
         return Err(Error::request(format!("context is {context}, expected 2 to {most} tokens")));
     }
-    let block_size = match family {
-        Family::BlockDiffusion => options.block_size.unwrap_or(spec.block_size),
-        Family::MaskedDiffusion | Family::ScoreEntropy => context,
-        Family::Autoregressive | Family::Gpt2 => 1,
-    };
-    if family == Family::BlockDiffusion {
-        spec.check_block_size(block_size)?;
-        if context < block_size {
-            let fault = Fault::from(format!(
-                "sequences of {context} tokens are shorter than a block of {block_size}"
-            ));
-            return Err(Error::Request(fault.advise(Advice::LargerContextOrSmallerBlocks)));
-        }
-    } else if let Some(size) = options.block_size {
+    if let (None, Some(size)) = (spec.block_size(), options.block_size) {
         return Err(Error::request(format!(
             "this checkpoint is {family}: it has no blocks to be of size {size}"
         )));
     }
-    match (family, options.estimator) {
-        (Family::ScoreEntropy, Estimator::Exact | Estimator::Orders { .. }) => {
+    let mask = spec.mask(options.block_size);
+    let block_size = match mask {
+        Mask::Blocks(size) => size,
+        Mask::All => context,
+        Mask::Before => 1,
+    };
+    if let Mask::Blocks(size) = mask {
+        spec.check_block_size(size)?;
+        if context < size {
+            let fault = Fault::from(format!(
+                "sequences of {context} tokens are shorter than a block of {size}"
+            ));
+            return Err(Error::Request(fault.advise(Advice::LargerContextOrSmallerBlocks)));
+        }
+    }
+    match (spec.objective, options.estimator) {
+        (Objective::Score, Estimator::Exact | Estimator::Orders { .. }) => {
             let fault = Fault::from("a score entropy checkpoint has no estimator but noise draws");
             return Err(Error::Request(fault.advise(Advice::NoiseDraws)));
         }
@@ -277,7 +279,8 @@ fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
     }
     let copies = (PASS_ROWS / context).max(1);
     let batch = options.batch.unwrap_or(copies).max(1);
-    Ok(Layout { family, context, block_size, copies, batch, mask_id: spec.mask_id() })
+    let (logit_shift, masked_id) = (spec.logit_shift, spec.masked_id());
+    Ok(Layout { mask, logit_shift, context, block_size, copies, batch, masked_id })
 }
 
 fn check_sequence(spec: &Spec, layout: &Layout, ids: &[u32]) -> Result<()> {
@@ -287,9 +290,8 @@ fn check_sequence(spec: &Spec, layout: &Layout, ids: &[u32]) -> Result<()> {
             "a sequence has {got} tokens, expected 2 to the context of {context}"
         )));
     }
-    check_ids(spec, ids)?;
-    if ids.contains(&spec.mask_id()) {
-        let mask = spec.mask_id();
+    spec.check_ids(ids)?;
+    if let Some(mask) = spec.mask_id.filter(|mask| ids.contains(mask)) {
         return Err(Error::request(format!("a sequence holds the mask token, {mask}")));
     }
     Ok(())

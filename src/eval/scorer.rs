@@ -8,7 +8,7 @@ use crate::gpu::{
     COLUMN_PAD, Commands, DType, Epilogue, Plan, ROW_PAD, Readback, Recorder, SUM_WORDS, Sequences,
     Tensor, Vocabulary,
 };
-use crate::model::{Conditioning, KvCache, Network, Row, Workspace};
+use crate::model::{Conditioning, KvCache, Network, Row, Widths, Workspace};
 use crate::{Error, Result};
 
 /// Bytes of logits that are held at a time.
@@ -91,13 +91,13 @@ impl Scorer {
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
         let conditioning = network.condition(Some(&vec![0.0; rows / group]))?.map(|vectors| {
             let sequences = Sequences { rows: group, count: rows / group };
-            Conditioning::new(&network, &vectors, sequences)
+            Conditioning::new(gpu, spec, &vectors, sequences)
         });
         Ok(Scorer {
-            workspace: Workspace::new(&network, rows)?,
+            workspace: Workspace::new(gpu, spec, rows)?,
             cache: KvCache::new(gpu, spec, network.cache_dtype(), slots)?,
             conditioning: conditioning.transpose()?,
-            hidden: Tensor::multiplied(gpu, "hidden", &[room, spec.hidden_dim])?,
+            hidden: Tensor::multiplied(gpu, "hidden", &[room, Widths::of(spec).channels.held()])?,
             picked: words("picked", &[room])?,
             targets: words("targets", &[room])?,
             logits: Tensor::activation(gpu, "logits", &[room, columns])?,
@@ -187,7 +187,7 @@ impl Scorer {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
         }
-        self.plans.get(&shape).ok_or_else(|| Error::request("no plan"))
+        self.plans.get(&shape).ok_or_else(|| Error::internal("the plan of a pass was not recorded"))
     }
 
     fn record(&self, Shape { rows, wanted }: Shape) -> Result<Plan> {
@@ -204,7 +204,7 @@ impl Scorer {
         let (hidden, logits) = (self.hidden.rows(0, wanted)?, self.logits.rows(0, wanted)?);
         let (targets, sums) = (self.targets.rows(0, wanted)?, self.sums.rows(0, wanted)?);
         r.gather(&pass.y, &picked, &hidden)?;
-        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.mask_id() };
+        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() };
         for (weight, bias) in network.head_chunks(logits.dim(1))? {
             r.matmul(&hidden, &weight, &bias, Epilogue::Store, &logits)?;
             r.cross_entropy(&logits, weight.shape()[0], &targets, vocabulary, &sums)?;

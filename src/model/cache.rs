@@ -3,13 +3,13 @@
 //! of positions only.
 
 use crate::Result;
-use crate::gpu::{DType, Gpu, KernelFamily, Tensor, attention_memory, memory_bytes};
-use crate::model::Spec;
+use crate::gpu::{DType, Gpu, KernelFamily, Planned, Tensor};
+use crate::model::{Spec, Widths};
 
 /// Keys and values of every layer.
 #[derive(Debug)]
 pub struct KvCache {
-    layers: Vec<[Tensor; 2]>, // [S, C] each; in texels [H, S, D]
+    layers: Vec<[Tensor; 2]>, // [S, G D] each; in texels [G, S, D]
 }
 
 impl KvCache {
@@ -18,22 +18,30 @@ impl KvCache {
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, spec: &Spec, dtype: DType, slots: usize) -> Result<KvCache> {
-        let shape = [slots, spec.hidden_dim];
-        let tensor = |label| Tensor::attended(gpu, label, &shape, dtype, spec.head_width());
-        let layer = |_| Ok([tensor("key cache")?, tensor("value cache")?]);
-        Ok(KvCache { layers: (0..spec.n_blocks).map(layer).collect::<Result<_>>()? })
+        let layer = |_| {
+            let [keys, values] = table(spec, dtype, slots);
+            Ok([keys.make(gpu)?, values.make(gpu)?])
+        };
+        Ok(KvCache { layers: (0..spec.n_layers).map(layer).collect::<Result<_>>()? })
     }
 
     /// Bytes that [`KvCache::new`] takes.
     pub fn size_bytes(spec: &Spec, dtype: DType, slots: usize, kernels: KernelFamily) -> u64 {
-        let memory = attention_memory(kernels, spec.head_width());
-        2 * spec.n_blocks as u64 * memory_bytes(memory, slots * spec.hidden_dim, dtype)
+        let layer: u64 = table(spec, dtype, slots).iter().map(|t| t.bytes(kernels)).sum();
+        spec.n_layers as u64 * layer
     }
 
     /// Keys and values, by layer.
     pub fn layers(&self) -> impl Iterator<Item = [&Tensor; 2]> {
         self.layers.iter().map(|[k, v]| [k, v])
     }
+}
+
+/// Keys and values of a layer.
+fn table(spec: &Spec, dtype: DType, slots: usize) -> [Planned<'static>; 2] {
+    let Widths { keys, head, .. } = Widths::of(spec);
+    let held = |label| Planned::attended(label, &[slots, keys.held()], dtype, head.held());
+    [held("key cache"), held("value cache")]
 }
 
 /// The slots of one sequence: a ring of whole blocks, longer than the window by the blocks that

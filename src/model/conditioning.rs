@@ -2,8 +2,7 @@
 //! given to the network all of it is constant and folded into the weights at load.
 
 use crate::Result;
-use crate::model::config::TIMESTEP_WIDTH;
-use crate::model::weights::Checkpoint;
+use crate::model::checkpoint::{Checkpoint, TIMESTEP_WIDTH};
 
 /// The network from noise level to conditioning vector: `silu(mlp(timestep_embedding(sigma)))`.
 #[derive(Debug)]
@@ -68,12 +67,4 @@ fn timestep_embedding(sigma: f32) -> Vec<f32> {
 fn silu(mut x: Vec<f32>) -> Vec<f32> {
     x.iter_mut().for_each(|x| *x /= 1.0 + (-*x).exp());
     x
-}
-
-/// Multiplies row n of a matrix (or number n of a bias) by `gate[n]`.
-pub fn fold_gate(numbers: &mut [f32], gate: &[f32]) {
-    let columns = (numbers.len() / gate.len()).max(1);
-    for (row, gate) in numbers.chunks_mut(columns).zip(gate) {
-        row.iter_mut().for_each(|x| *x *= gate);
-    }
 }

@@ -2,8 +2,7 @@
 //! or causal over given tokens, and the training pass over `[x_t ; x_0]`.
 
 use crate::gpu::{Commands, Plan, ROW_PAD, Readback, Recorder, Sequences, Tensor};
-use crate::model::pass::check_ids;
-use crate::model::{Conditioning, Family, KvCache, Network, Pass, Row, Workspace};
+use crate::model::{Conditioning, KvCache, Mask, Network, Pass, Row, Spec, Workspace};
 use crate::{Error, Result};
 
 /// Rows of one pass: more sequences than fit go in several passes.
@@ -25,13 +24,14 @@ pub struct Batch {
 }
 
 impl Network {
-    /// Raw logits of the sequences; with noisy tokens, of these.
+    /// Raw logits of the sequences; with noisy tokens, of these. Blocks are the checkpoint's unless
+    /// their size is given.
     ///
     /// # Shapes
     /// `[B, n, V]`.
     /// # Errors
     /// [`Error::Request`] if lengths do not fit, [`Error::DeviceLost`].
-    pub fn logits(&self, batch: &Batch, block_size: usize) -> Result<Vec<f32>> {
+    pub fn logits(&self, batch: &Batch, block_size: Option<usize>) -> Result<Vec<f32>> {
         batch.check(self)?;
         let n = batch.length;
         let halves = if batch.noisy.is_some() { 2 } else { 1 };
@@ -48,16 +48,17 @@ impl Network {
     async fn part_logits(
         &self,
         batch: &Batch,
-        block_size: usize,
+        block_size: Option<usize>,
         out: &mut Vec<f32>,
     ) -> Result<()> {
-        let rows = batch.rows(self.spec().family(), block_size);
+        let rows = batch.rows(self.spec().mask(block_size));
         let (gpu, n, wanted) = (self.gpu(), batch.length, batch.ids.len());
         let vectors = self.condition(batch.sigma.as_deref())?;
         let sequences = Sequences { rows: n, count: wanted / n };
-        let conditioning =
-            vectors.map(|vectors| Conditioning::new(self, &vectors, sequences)).transpose()?;
-        let workspace = Workspace::new(self, rows.len())?;
+        let conditioning = vectors
+            .map(|vectors| Conditioning::new(gpu, self.spec(), &vectors, sequences))
+            .transpose()?;
+        let workspace = Workspace::new(gpu, self.spec(), rows.len())?;
         workspace.write(gpu, &rows)?;
         let cache = KvCache::new(gpu, self.spec(), self.cache_dtype(), rows.len())?;
         let pass = workspace.pass(rows.len(), n, &cache, conditioning.as_ref())?;
@@ -73,8 +74,8 @@ impl Network {
     /// Runs the head over `wanted` rows, part by part, and reads the logits.
     async fn read_logits(&self, pass: &Pass<'_>, wanted: usize, out: &mut Vec<f32>) -> Result<()> {
         let (gpu, v) = (self.gpu(), self.spec().vocab_size);
-        let columns = v.next_multiple_of(4);
-        let chunk = logits_rows(columns, MAX_LOGITS_BYTES).min(wanted);
+        let columns = self.spec().logits_columns();
+        let chunk = logits_rows(self.spec()).min(wanted);
         let logits = Tensor::activation(gpu, "logits", &[chunk, columns])?;
         let staging = Readback::new(gpu, (chunk * columns * 4) as u64);
         for from in (0..wanted).step_by(chunk) {
@@ -94,9 +95,9 @@ impl Network {
     }
 }
 
-/// Rows of logits that fit into so many bytes: a multiple of [`ROW_PAD`], at least one.
-pub fn logits_rows(columns: usize, bytes: usize) -> usize {
-    (bytes / (columns * 4) / ROW_PAD * ROW_PAD).max(ROW_PAD)
+/// Rows whose logits are held on the device at a time, a multiple of [`ROW_PAD`].
+pub fn logits_rows(spec: &Spec) -> usize {
+    (MAX_LOGITS_BYTES / (spec.logits_columns() * 4) / ROW_PAD * ROW_PAD).max(ROW_PAD)
 }
 
 impl Batch {
@@ -106,17 +107,17 @@ impl Batch {
         if n == 0 || len == 0 || !len.is_multiple_of(n) {
             return refuse(format!("ids hold {len} tokens, expected some sequences of {n}"));
         }
-        if n > spec.model_length {
-            let window = spec.model_length;
+        if n > spec.window {
+            let window = spec.window;
             return refuse(format!("sequences have {n} tokens, the model's window is {window}"));
         }
-        check_ids(spec, &self.ids)?;
+        spec.check_ids(&self.ids)?;
         if let Some(noisy) = &self.noisy {
-            check_ids(spec, noisy)?;
+            spec.check_ids(noisy)?;
             if noisy.len() != len {
                 return refuse(format!("noisy holds {} tokens, ids {len}", noisy.len()));
             }
-            if spec.family() != Family::BlockDiffusion {
+            if spec.block_size().is_none() {
                 let family = spec.family();
                 return refuse(format!(
                     "`noisy` beside `ids` is for block diffusion checkpoints, this one is {family}: \
@@ -148,23 +149,17 @@ impl Batch {
     }
 
     /// The rows of the pass, the ones whose logits are wanted first. A row's slot is its index.
-    fn rows(&self, family: Family, block_size: usize) -> Vec<Row> {
+    fn rows(&self, mask: Mask) -> Vec<Row> {
         let (n, len) = (self.length, self.ids.len());
         let clean_at = if self.noisy.is_some() { len } else { 0 };
         let clean = self.ids.iter().enumerate().map(|(i, &id)| {
             let (begin, position) = (clean_at + i / n * n, i % n);
-            let end = begin
-                + match family {
-                    Family::BlockDiffusion => ((position / block_size + 1) * block_size).min(n),
-                    Family::MaskedDiffusion | Family::ScoreEntropy => n,
-                    Family::Autoregressive | Family::Gpt2 => position + 1,
-                };
+            let end = begin + mask.end(position, n);
             Row { id, position, slot: clean_at + i, spans: [begin, end, begin, begin] }
         });
         let noisy = self.noisy.iter().flatten().enumerate().map(|(i, &id)| {
             let (sequence, position) = (i / n * n, i % n);
-            let own = position / block_size * block_size;
-            let end = (own + block_size).min(n);
+            let (own, end) = (mask.own_start(position), mask.end(position, n));
             let before = [clean_at + sequence, clean_at + sequence + own];
             let spans = [before[0], before[1], sequence + own, sequence + end];
             Row { id, position, slot: i, spans }

@@ -1,146 +1,207 @@
-//! From a checkpoint's tensors to a network on the device: reads, folds what is constant, uploads.
+//! From a checkpoint's tensors to the device: read part by part, padded, folded, uploaded.
 
-use crate::Result;
+use std::cell::Cell;
+use std::ops::Range;
+use std::task::Poll;
+
+use half::f16;
+
 use crate::gpu::{DType, Gpu, Tensor, Weight};
-use crate::model::conditioning::{Linear, SigmaMap, fold_gate};
-use crate::model::config::Architecture;
-use crate::model::dit::{Adaln, GATE1, GATE2, LastLayer, Layer, Network};
-use crate::model::{Checkpoint, gpt2};
+use crate::model::{Axis, Checkpoint, Entry, Kind, Spec, Widths};
+use crate::{Advice, Error, Result};
 
 /// What loading needs at every tensor.
-pub(super) struct Loader<'a> {
+pub struct Loader<'a> {
+    /// Where the tensors go.
     pub gpu: &'a Gpu,
+    /// Where they come from.
     pub checkpoint: &'a Checkpoint<'a>,
+    /// How matrices are held.
     pub weights: DType,
-    /// The conditioning vector, if it is constant.
-    constant: Option<Vec<f32>>,
-    /// The longest bias that there is not, `[3C]`.
-    no_bias: Tensor,
+    /// Sizes on the device.
+    pub widths: Widths,
+    held_bytes: Cell<u64>,
 }
 
-impl Network {
-    /// Uploads a checkpoint; `progress` hears the layers done and their number.
+impl<'a> Loader<'a> {
+    /// Nothing is loaded yet.
+    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint<'a>, weights: DType) -> Loader<'a> {
+        let widths = Widths::of(checkpoint.spec());
+        Loader { gpu, checkpoint, weights, widths, held_bytes: Cell::new(0) }
+    }
+
+    /// The network.
+    pub fn spec(&self) -> &Spec {
+        self.checkpoint.spec()
+    }
+
+    /// Bytes that the device was asked for so far.
+    pub fn held_bytes(&self) -> u64 {
+        self.held_bytes.get()
+    }
+
+    /// A matrix of the table; row n is multiplied by `gate[n]`.
     ///
     /// # Errors
-    /// [`crate::Error::Tensors`] for numbers that are not finite, [`crate::Error::OutOfMemory`],
-    /// [`crate::Error::TooLarge`].
-    pub fn load(
-        gpu: &Gpu,
-        checkpoint: &Checkpoint<'_>,
-        weights: DType,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Network> {
-        let spec = checkpoint.spec().clone();
-        let sigma_map = spec.adaln.then(|| SigmaMap::load(checkpoint)).transpose()?;
-        let (constant, sigma_map) = match sigma_map {
-            Some(map) if !spec.time_conditioning => (Some(map.condition(0.0)), None),
-            map => (None, map),
+    /// [`Error::Tensors`] for numbers that are not finite or do not fit the format,
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn matrix(&self, name: &str, gate: Option<&[f32]>) -> Result<Weight> {
+        let entry = self.checkpoint.entry(name)?;
+        let [n, k] = entry.axes[..] else {
+            return Err(Error::internal(format!("{name} is not a matrix")));
         };
-        let no_bias = Tensor::padded(gpu, "no bias", &[3 * spec.hidden_dim], DType::F32, 1)?;
-        let loader = Loader { gpu, checkpoint, weights, constant, no_bias: no_bias.clone() };
-        let is_gpt2 = spec.architecture == Architecture::Gpt2;
-        let count = spec.n_blocks + 2;
-        progress(0, count);
-        let table = if is_gpt2 { gpt2::EMBEDDING } else { "vocab_embed.embedding" };
-        let embedding = loader.weight(table, [spec.vocab_size, spec.hidden_dim], None)?;
-        let positions = is_gpt2.then(|| gpt2::positions(&loader)).transpose()?;
-        let mut layers = Vec::with_capacity(spec.n_blocks);
-        for i in 0..spec.n_blocks {
-            progress(i + 1, count);
-            layers.push(if is_gpt2 { gpt2::layer(&loader, i) } else { loader.layer(i) }?);
-        }
-        progress(count - 1, count);
-        let last = match is_gpt2 {
-            true => gpt2::last_layer(&loader, &embedding),
-            false => loader.last_layer(),
-        }?;
-        gpu.check()?;
-        progress(count, count);
-        let gpu = gpu.clone();
-        Ok(Network { gpu, spec, embedding, positions, layers, last, no_bias, sigma_map })
-    }
-}
-
-impl Loader<'_> {
-    fn layer(&self, i: usize) -> Result<Layer> {
-        let spec = self.checkpoint.spec();
-        let (c, f) = (spec.hidden_dim, spec.mlp_width());
-        let name = |tensor: &str| format!("blocks.{i}.{tensor}");
-        let (adaln, constants) = self.adaln(&name("adaLN_modulation"), 6)?;
-        let gate = |chunk: usize| constants.get(chunk * c..(chunk + 1) * c);
-        Ok(Layer {
-            adaln,
-            norm1: self.vector(&name("norm1.weight"), None)?,
-            qkv: self.weight(&name("attn_qkv.weight"), [3 * c, c], None)?,
-            qkv_bias: self.no_bias.clone(),
-            out: self.weight(&name("attn_out.weight"), [c, c], gate(GATE1))?,
-            out_bias: self.no_bias.clone(),
-            norm2: self.vector(&name("norm2.weight"), None)?,
-            up: self.weight(&name("mlp.0.weight"), [f, c], None)?,
-            up_bias: self.vector(&name("mlp.0.bias"), None)?,
-            down: self.weight(&name("mlp.2.weight"), [c, f], gate(GATE2))?,
-            down_bias: self.vector(&name("mlp.2.bias"), gate(GATE2))?,
-        })
+        let rows = MatrixRows { loader: self, entry, sides: [n, k], gate };
+        let shape = [n.held(), k.held()];
+        let weight = Weight::stream(self.gpu, name, shape, self.weights, |range, to| {
+            rows.append(range, to)
+        })?;
+        self.count(weight.size_bytes());
+        Ok(weight)
     }
 
-    fn last_layer(&self) -> Result<LastLayer> {
-        let spec = self.checkpoint.spec();
-        let shape = [spec.vocab_size, spec.hidden_dim];
-        Ok(LastLayer {
-            adaln: self.adaln("output_layer.adaLN_modulation", 2)?.0,
-            norm: self.vector("output_layer.norm_final.weight", None)?,
-            head: self.weight("output_layer.linear.weight", shape, None)?,
-            head_bias: self.vector("output_layer.linear.bias", None)?,
-        })
-    }
-
-    /// A layer's adaLN of `chunks` chunks and, if it is constant, its numbers.
-    fn adaln(&self, name: &str, chunks: usize) -> Result<(Adaln, Vec<f32>)> {
-        let spec = self.checkpoint.spec();
-        let width = chunks * spec.hidden_dim;
-        if spec.time_conditioning && spec.adaln {
-            let weight = self.weight(&format!("{name}.weight"), [width, spec.cond_dim], None)?;
-            let bias = self.vector(&format!("{name}.bias"), None)?;
-            return Ok((Adaln::Live { weight, bias }, Vec::new()));
-        }
-        let constants = match &self.constant {
-            Some(c) => Linear::load(self.checkpoint, name)?.apply(c),
-            None => vec![0.0; width],
-        };
-        let adaln = self.folded(name, &constants)?;
-        // Without adaLN the gates are 1: there is nothing to fold.
-        Ok((adaln, if self.constant.is_some() { constants } else { Vec::new() }))
-    }
-
-    /// A modulation that is the same for all rows.
-    pub fn folded(&self, name: &str, constants: &[f32]) -> Result<Adaln> {
-        let shape = [1, constants.len()];
-        Ok(Adaln::Folded(Tensor::from_slice(self.gpu, name, &shape, DType::F32, constants)?))
-    }
-
-    /// A matrix, its rows multiplied by the gate.
-    pub fn weight(&self, name: &str, shape: [usize; 2], gate: Option<&[f32]>) -> Result<Weight> {
-        let mut numbers = self.checkpoint.tensor(name)?;
-        if let Some(gate) = gate {
-            fold_gate(&mut numbers, gate);
-        }
-        self.upload(name, shape, &numbers)
-    }
-
-    /// A matrix of these numbers.
-    pub fn upload(&self, name: &str, shape: [usize; 2], numbers: &[f32]) -> Result<Weight> {
-        if self.weights == DType::F16 {
-            self.checkpoint.check_f16(name, numbers)?;
-        }
-        Weight::upload(self.gpu, name, shape, self.weights, numbers)
-    }
-
-    /// A vector, multiplied by the gate.
+    /// A vector of the table, multiplied by the gate.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
     pub fn vector(&self, name: &str, gate: Option<&[f32]>) -> Result<Tensor> {
         let mut numbers = self.checkpoint.tensor(name)?;
         if let Some(gate) = gate {
-            fold_gate(&mut numbers, gate);
+            numbers.iter_mut().zip(gate).for_each(|(x, gate)| *x *= gate);
         }
-        Tensor::from_slice(self.gpu, name, &[numbers.len()], DType::F32, &numbers)
+        let axis = self.axis(name)?;
+        self.upload(name, &[axis.held()], axis, &numbers)
     }
+
+    /// A row of computed numbers of the table, `[1, n]`.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn constants(&self, name: &str, numbers: &[f32]) -> Result<Tensor> {
+        let axis = self.axis(name)?;
+        self.upload(name, &[1, axis.held()], axis, numbers)
+    }
+
+    /// A vector of the table that is zeros.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn zeros(&self, name: &str) -> Result<Tensor> {
+        let axis = self.axis(name)?;
+        self.upload(name, &[axis.held()], axis, &[])
+    }
+
+    fn upload(&self, name: &str, shape: &[usize], axis: Axis, numbers: &[f32]) -> Result<Tensor> {
+        let mut held = vec![0.0; axis.held()];
+        axis.spread(numbers, &mut held);
+        let tensor = Tensor::from_slice(self.gpu, name, shape, DType::F32, &held)?;
+        self.count(tensor.size_bytes());
+        Ok(tensor)
+    }
+
+    fn axis(&self, name: &str) -> Result<Axis> {
+        match self.checkpoint.entry(name)?.axes[..] {
+            [axis] => Ok(axis),
+            _ => Err(Error::internal(format!("{name} is not a vector"))),
+        }
+    }
+
+    fn count(&self, bytes: u64) {
+        self.held_bytes.set(self.held_bytes.get() + bytes);
+    }
+
+    /// Fails for a number that the weights' format would make infinite.
+    fn check_format(&self, name: &str, numbers: &[f32]) -> Result<()> {
+        let most = f32::from(f16::MAX);
+        match numbers.iter().find(|x| x.abs() > most) {
+            Some(x) if self.weights == DType::F16 => {
+                let words = format!("holds {x}, too large for f16");
+                Err(self.checkpoint.fault(name, &words, Advice::HoldF32))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Rows of a matrix as the device holds them.
+struct MatrixRows<'a> {
+    loader: &'a Loader<'a>,
+    entry: &'a Entry,
+    sides: [Axis; 2],
+    gate: Option<&'a [f32]>,
+}
+
+impl MatrixRows<'_> {
+    /// Appends some rows.
+    fn append(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+        let from = to.len();
+        match self.entry.kind {
+            Kind::Transposed => self.append_columns(rows.clone(), to)?,
+            _ => self.append_stored(rows.clone(), to)?,
+        }
+        let [n, k] = self.sides;
+        if let Some(gate) = self.gate {
+            for (row, numbers) in rows.zip(to[from..].chunks_mut(k.held())) {
+                let gate = n.stored(row).map_or(0.0, |n| gate[n]);
+                numbers.iter_mut().for_each(|x| *x *= gate);
+            }
+        }
+        self.loader.check_format(&self.entry.name, &to[from..])
+    }
+
+    /// Rows that are stored as rows.
+    fn append_stored(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+        let ([n, k], name) = (self.sides, &self.entry.name);
+        let checkpoint = self.loader.checkpoint;
+        if n.is_whole() && k.is_whole() {
+            return checkpoint.read(name, rows.start * k.len()..rows.end * k.len(), to);
+        }
+        let mut stored = Vec::with_capacity(k.len());
+        for row in rows {
+            let from = to.len();
+            to.resize(from + k.held(), 0.0);
+            if let Some(n) = n.stored(row) {
+                stored.clear();
+                checkpoint.read(name, n * k.len()..(n + 1) * k.len(), &mut stored)?;
+                k.spread(&stored, &mut to[from..]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that are stored as columns.
+    fn append_columns(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
+        let [n, k] = self.sides;
+        let from = to.len();
+        to.resize(from + rows.len() * k.held(), 0.0);
+        let places: Vec<(usize, usize)> =
+            rows.clone().enumerate().filter_map(|(i, row)| Some((i, n.stored(row)?))).collect();
+        let (Some(&(_, first)), Some(&(_, last))) = (places.first(), places.last()) else {
+            return Ok(());
+        };
+        let mut stored = Vec::with_capacity(last + 1 - first);
+        for column in 0..k.held() {
+            let Some(at) = k.stored(column) else { continue };
+            let at = at * n.len();
+            stored.clear();
+            let range = at + first..at + last + 1;
+            self.loader.checkpoint.read(&self.entry.name, range, &mut stored)?;
+            for &(row, n) in &places {
+                to[from + row * k.held() + column] = stored[n - first];
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lets others have their turn: loading in a browser must not freeze the page.
+pub async fn breathe() {
+    let mut is_second = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut is_second, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }

@@ -1,18 +1,24 @@
-//! The network: configuration, weights, cache and passes. Knows nothing of sampling.
+//! The network: what it is, its tensors, cache and passes. Knows nothing of sampling.
 
 mod cache;
+mod checkpoint;
 mod conditioning;
-mod config;
-mod dit;
 mod forward;
-mod gpt2;
+mod layers;
 mod load;
+mod network;
 mod pass;
-mod weights;
+mod spec;
+mod table;
+mod widths;
 
 pub use cache::{KvCache, Ring};
-pub use config::{Architecture, Family, Spec};
-pub use dit::Network;
+pub use checkpoint::Checkpoint;
 pub use forward::{Batch, logits_rows};
-pub use pass::{Conditioning, Pass, Row, Workspace, check_ids};
-pub use weights::Checkpoint;
+pub use network::Network;
+pub use pass::{Conditioning, Pass, Row, Workspace};
+pub use spec::{
+    AdaLn, Backbone, Grid, Mask, Mlp, MlpKind, Norm, NormKind, Objective, Positions, Spec,
+};
+pub use table::{Entry, Kind};
+pub use widths::{Axis, Widths};

@@ -2,11 +2,10 @@
 //! activations. Made once for the longest pass; shorter ones are views.
 
 use crate::gpu::{
-    Attention, DType, Gpu, KernelFamily, Memory, ROW_PAD, Sequences, Tensor, attention_memory,
-    memory_bytes, partial_attention, partial_attention_bytes, product_memory,
+    Attention, DType, Gpu, KernelFamily, Planned, ROW_PAD, Sequences, Tensor, partial_attention,
+    partial_attention_bytes,
 };
-use crate::model::config::Architecture;
-use crate::model::{KvCache, Network, Spec};
+use crate::model::{KvCache, Positions, Spec, Widths};
 use crate::{Error, Result};
 
 /// One row of a pass, as the host describes it.
@@ -25,29 +24,19 @@ pub struct Row {
 /// Rows and activations of passes up to a number of rows.
 #[derive(Debug)]
 pub struct Workspace {
-    ids: Tensor,       // [T]
-    positions: Tensor, // [T]: where they are learned
-    slots: Tensor,     // [T]
-    spans: Tensor,     // [T, 4]
-    angles: Tensor,    // [T, D]: cosines, then sines
-    x: Tensor,         // [T, C]: the residual stream
-    y: Tensor,         // [T, C]: a layer's input, then what attention found
-    qkv: Tensor,       // [T, 3C]
-    q: Tensor,         // [T, C]
-    hidden: Tensor,    // [T, F]
+    ids: Tensor,           // [T]
+    positions: Tensor,     // [T]: where they are learned
+    slots: Tensor,         // [T]
+    spans: Tensor,         // [T, 4]
+    angles: Tensor,        // [T, D]: cosines, then sines
+    x: Tensor,             // [T, C]: the residual stream
+    y: Tensor,             // [T, C]: a normed x
+    qkv: Tensor,           // [T, (H + 2G) D]
+    q: Tensor,             // [T, H D]
+    found: Option<Tensor>, // [T, H D]: what attention finds; y where that is as wide
+    hidden: Tensor,        // [T, F]
     partials: Option<Tensor>,
-    heads: usize,
-    half_head: usize,
-    rotary: Rotary,
-}
-
-/// Whether queries and keys are rotated by their positions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rotary {
-    /// By angles of base 10,000.
-    Rotates,
-    /// Not at all: positions are learned, and added to the embedding.
-    Stays,
+    spec: Spec,
 }
 
 /// The tensors of one pass, cut to its rows.
@@ -67,22 +56,47 @@ pub struct Pass<'a> {
     pub x: Tensor,
     /// `[T, C]`.
     pub y: Tensor,
-    /// `[T, 3C]`.
+    /// `[T, (H + 2G) D]`.
     pub qkv: Tensor,
-    /// `[T, C]`.
+    /// `[T, H D]`.
     pub q: Tensor,
+    /// What attention finds, `[T, H D]`.
+    pub found: Tensor,
     /// `[T, F]`.
     pub hidden: Tensor,
     /// Keys and values.
     pub cache: &'a KvCache,
     /// Room for shares of attention, where the keys are split.
     pub partials: Option<Tensor>,
-    /// Heads of C channels in all.
+    /// Query heads, H.
     pub heads: usize,
+    /// What scores are multiplied with: 1 / sqrt(D).
+    pub scale: f32,
     /// Consecutive rows of one sequence that attention may treat together.
     pub group: usize,
     /// Conditioning vectors, for checkpoints that take them.
     pub conditioning: Option<&'a Conditioning>,
+}
+
+/// A workspace's tensors, but for the shares of attention.
+fn table(spec: &Spec, rows: usize) -> (Option<Planned<'static>>, [Planned<'static>; 10]) {
+    let Widths { channels, head, queries, qkv, mlp, .. } = Widths::of(spec);
+    let (c, d, hd) = (channels.held(), head.held(), queries.held());
+    let words = Planned::words;
+    let found = (hd != c).then(|| Planned::multiplied("found", &[rows, hd]));
+    let others = [
+        words("ids", &[rows]),
+        words("positions", &[rows]),
+        words("slots", &[rows]),
+        words("spans", &[rows, 4]),
+        Planned::activation("angles", &[rows, d]),
+        Planned::activation("x", &[rows, c]),
+        Planned::multiplied("y", &[rows, c]),
+        Planned::activation("qkv", &[rows, qkv.held()]),
+        Planned::attended("q", &[rows, hd], DType::F32, d),
+        Planned::multiplied("hidden", &[rows, mlp.held()]),
+    ];
+    (found, others)
 }
 
 impl Workspace {
@@ -90,49 +104,39 @@ impl Workspace {
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
-    pub fn new(network: &Network, rows: usize) -> Result<Workspace> {
-        let (gpu, spec) = (network.gpu(), network.spec());
-        let (c, d) = (spec.hidden_dim, spec.head_width());
-        let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
+    pub fn new(gpu: &Gpu, spec: &Spec, rows: usize) -> Result<Workspace> {
+        let (found, others) = table(spec, rows);
+        let [ids, positions, slots, spans, angles, x, y, qkv, q, hidden] =
+            others.map(|planned| planned.make(gpu));
         Ok(Workspace {
-            ids: words("ids", &[rows])?,
-            positions: words("positions", &[rows])?,
-            slots: words("slots", &[rows])?,
-            spans: words("spans", &[rows, 4])?,
-            angles: Tensor::activation(gpu, "angles", &[rows, d])?,
-            x: Tensor::activation(gpu, "x", &[rows, c])?,
-            y: Tensor::multiplied(gpu, "y", &[rows, c])?,
-            qkv: Tensor::activation(gpu, "qkv", &[rows, 3 * c])?,
-            q: Tensor::attended(gpu, "q", &[rows, c], DType::F32, d)?,
-            hidden: Tensor::multiplied(gpu, "hidden", &[rows, spec.mlp_width()])?,
-            partials: partial_attention(gpu, rows, (spec.n_heads, d))?,
-            heads: spec.n_heads,
-            half_head: d / 2,
-            rotary: match spec.architecture {
-                Architecture::Dit => Rotary::Rotates,
-                Architecture::Gpt2 => Rotary::Stays,
-            },
+            ids: ids?,
+            positions: positions?,
+            slots: slots?,
+            spans: spans?,
+            angles: angles?,
+            x: x?,
+            y: y?,
+            qkv: qkv?,
+            q: q?,
+            found: found.map(|planned| planned.make(gpu)).transpose()?,
+            hidden: hidden?,
+            partials: partial_attention(gpu, rows, heads(spec))?,
+            spec: spec.clone(),
         })
     }
 
     /// Bytes that [`Workspace::new`] takes for a number of rows.
     pub fn size_bytes(spec: &Spec, rows: usize, kernels: KernelFamily) -> u64 {
-        let (c, d) = (spec.hidden_dim, spec.head_width());
-        let padded = rows.next_multiple_of(ROW_PAD);
-        let bytes = |memory, numbers| memory_bytes(memory, numbers, DType::F32);
-        let products = [c, spec.mlp_width()];
-        let products = products.map(|width| bytes(product_memory(kernels), padded * width));
-        bytes(Memory::Buffer, padded * (4 * c + d + 7))
-            + bytes(attention_memory(kernels, d), rows * c)
-            + products.iter().sum::<u64>()
-            + partial_attention_bytes(kernels, rows, (spec.n_heads, d))
+        let (found, others) = table(spec, rows);
+        let bytes = found.iter().chain(&others).map(|planned| planned.bytes(kernels));
+        bytes.sum::<u64>() + partial_attention_bytes(kernels, rows, heads(spec))
     }
 
     /// Every tensor.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Workspace { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
         let all = [ids, positions, slots, spans, angles, x, y, qkv, q, hidden];
-        all.into_iter().chain(&self.partials)
+        all.into_iter().chain(&self.found).chain(&self.partials)
     }
 
     /// The tokens, `[T]`: the sampler opens them in place.
@@ -160,13 +164,21 @@ impl Workspace {
         self.angles.write(gpu, &angles)
     }
 
-    /// Cosines and sines of `position / 10000^(2j/D)`, in f64 until the end.
+    /// Cosines and sines of `position / base^(2j/D)`, in f64 until the end; padded like both
+    /// halves of a head.
     fn angles_of(&self, position: usize) -> impl Iterator<Item = f32> + use<> {
-        let half = self.half_head;
-        let position = if self.rotary == Rotary::Rotates { position } else { 0 };
-        let angle = move |j: usize| position as f64 * ROTARY_BASE.powf(-(j as f64) / half as f64);
-        let cosines = (0..half).map(move |j| angle(j).cos() as f32);
-        cosines.chain((0..half).map(move |j| angle(j).sin() as f32))
+        let (half, held) = (self.spec.head_width / 2, Widths::of(&self.spec).head.held() / 2);
+        let (position, base) = match self.spec.positions {
+            Positions::Rotary { base } => (position, base),
+            // Nothing turns at position 0.
+            Positions::Learned => (0, 1.0),
+        };
+        let angle = move |j: usize| match j < half {
+            true => position as f64 * base.powf(-(j as f64) / half as f64),
+            false => 0.0,
+        };
+        let cosines = (0..held).map(move |j| angle(j).cos() as f32);
+        cosines.chain((0..held).map(move |j| angle(j).sin() as f32))
     }
 
     /// A pass over the first `rows` rows.
@@ -190,9 +202,11 @@ impl Workspace {
             y: self.y.rows(0, rows)?,
             qkv: self.qkv.rows(0, rows)?,
             q: self.q.rows(0, rows)?,
+            found: self.found.as_ref().unwrap_or(&self.y).rows(0, rows)?,
             hidden: self.hidden.rows(0, rows)?,
             partials: self.partials.clone(),
-            heads: self.heads,
+            heads: self.spec.n_heads,
+            scale: 1.0 / (self.spec.head_width as f32).sqrt(),
             cache,
             group,
             conditioning,
@@ -203,13 +217,10 @@ impl Workspace {
 impl Pass<'_> {
     /// What the rows attend to in a layer's cache.
     pub(crate) fn attention<'a>(&'a self, cache: [&'a Tensor; 2]) -> Attention<'a> {
-        let Pass { q, spans, heads, group, .. } = self;
-        let partials = self.partials.as_ref();
-        Attention { q, cache, spans, heads: *heads, group: *group, partials }
+        let &Pass { ref q, ref spans, ref partials, heads, scale, group, .. } = self;
+        Attention { q, cache, spans, heads, scale, group, partials: partials.as_ref() }
     }
 }
-
-const ROTARY_BASE: f64 = 10_000.0;
 
 /// Conditioning vectors of a pass and the modulations computed from them.
 #[derive(Debug)]
@@ -223,20 +234,20 @@ pub struct Conditioning {
 }
 
 impl Conditioning {
-    /// Room for the sequences' vectors and modulations, the vectors written.
+    /// Room for the sequences' vectors `[B, condition]` and modulations, the vectors written.
     ///
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
-    pub fn new(network: &Network, vectors: &[f32], sequences: Sequences) -> Result<Conditioning> {
-        let (gpu, spec) = (network.gpu(), network.spec());
-        let (c, count) = (spec.hidden_dim, sequences.count);
-        let mut modulations = Vec::with_capacity(spec.n_blocks + 1);
-        for layer in 0..=spec.n_blocks {
-            let width = if layer < spec.n_blocks { 6 * c } else { 2 * c };
-            modulations.push(Tensor::activation(gpu, "modulation", &[count, width])?);
-        }
-        let tensor = Tensor::multiplied(gpu, "conditioning", &[count, spec.cond_dim])?;
+    pub fn new(
+        gpu: &Gpu,
+        spec: &Spec,
+        vectors: &[f32],
+        sequences: Sequences,
+    ) -> Result<Conditioning> {
+        let (planned, modulations) = conditioning_table(spec, sequences.count);
+        let tensor = planned.make(gpu)?;
         tensor.write(gpu, vectors)?;
+        let modulations = modulations.map(|planned| planned.make(gpu)).collect::<Result<_>>()?;
         Ok(Conditioning { vectors: tensor, sequences, modulations })
     }
 
@@ -247,10 +258,8 @@ impl Conditioning {
 
     /// Bytes that [`Conditioning::new`] takes for so many sequences.
     pub fn size_bytes(spec: &Spec, count: usize, kernels: KernelFamily) -> u64 {
-        let rows = count.next_multiple_of(ROW_PAD);
-        let widths = (6 * spec.n_blocks + 2) * spec.hidden_dim;
-        memory_bytes(product_memory(kernels), rows * spec.cond_dim, DType::F32)
-            + memory_bytes(Memory::Buffer, rows * widths, DType::F32)
+        let (vectors, modulations) = conditioning_table(spec, count);
+        vectors.bytes(kernels) + modulations.map(|planned| planned.bytes(kernels)).sum::<u64>()
     }
 
     pub(crate) fn modulation(&self, layer: usize) -> Result<&Tensor> {
@@ -258,23 +267,26 @@ impl Conditioning {
     }
 }
 
+/// Conditioning vectors, and the modulations of all layers and of the last norm.
+fn conditioning_table(
+    spec: &Spec,
+    count: usize,
+) -> (Planned<'static>, impl Iterator<Item = Planned<'static>> + use<>) {
+    let Widths { channels, condition, .. } = Widths::of(spec);
+    let chunks = std::iter::repeat_n(6, spec.n_layers).chain([2]);
+    let modulation =
+        move |chunks| Planned::activation("modulation", &[count, chunks * channels.held()]);
+    (Planned::multiplied("conditioning", &[count, condition.held()]), chunks.map(modulation))
+}
+
+/// Query heads, and channels of one of them on the device.
+fn heads(spec: &Spec) -> (usize, usize) {
+    (spec.n_heads, Widths::of(spec).head.held())
+}
+
 impl Row {
     /// A row that belongs to no sequence: it sees itself alone and nothing sees it.
     pub fn idle(slot: usize) -> Row {
         Row { id: 0, position: 0, slot, spans: [slot, slot + 1, slot, slot] }
-    }
-}
-
-/// Fails if a token is not of the vocabulary.
-///
-/// # Errors
-/// [`Error::Request`].
-pub fn check_ids(spec: &Spec, ids: &[u32]) -> Result<()> {
-    match ids.iter().find(|&&id| id as usize >= spec.vocab_size) {
-        None => Ok(()),
-        Some(id) => {
-            let most = spec.vocab_size - 1;
-            Err(Error::request(format!("token id {id} is not of the vocabulary, 0 to {most}")))
-        }
     }
 }

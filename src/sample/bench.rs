@@ -7,10 +7,8 @@ use serde::Serialize;
 
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::{Network, Row};
-use crate::sample::capacity::Capacity;
-use crate::sample::denoiser::{Denoiser, Shape};
-use crate::sample::random::SampleKey;
-use crate::sample::request::Request;
+use crate::sample::run::{Capacity, Denoiser, PassShape, Request};
+use crate::sample::steps::SampleKey;
 use crate::{Error, Result};
 
 /// What to time.
@@ -74,7 +72,7 @@ impl Bench {
         let mut times = Vec::with_capacity(self.passes + 1);
         for i in 0..=self.passes {
             let started = Instant::now();
-            denoiser.run((i, i + 1), cells, &|_| Shape::new(rows, cells, cells)).await?;
+            denoiser.run((i, i + 1), cells, &|_| PassShape::new(rows, cells, cells)).await?;
             times.push(started.elapsed().as_secs_f64() * 1e3);
         }
         Ok(times)
@@ -86,7 +84,7 @@ impl Bench {
     /// As [`Bench::run`], and if the adapter has no timestamps.
     pub async fn profile(&self, network: &Arc<Network>) -> Result<Vec<KernelTime>> {
         let (mut denoiser, cells) = self.denoiser(network)?;
-        let shape = |_| Shape::new(cells, cells, cells);
+        let shape = |_| PassShape::new(cells, cells, cells);
         denoiser.run((0, 1), cells, &shape).await?;
         denoiser.set_profiler(Some(Profiler::new(network.gpu())?));
         denoiser.run((1, 2), cells, &shape).await?;
@@ -101,7 +99,7 @@ impl Bench {
         let length = self.context + block_size;
         let request = Request { length, block_size: Some(block_size), ..Request::default() };
         spec.check_block_size(block_size)?;
-        let most = spec.model_length - block_size;
+        let most = spec.window - block_size;
         if self.context > most {
             let got = self.context;
             return Err(Error::request(format!(
@@ -114,7 +112,7 @@ impl Bench {
         let (ring, key) = (capacity.ring, SampleKey::new(request.seed, 0, 0));
         let rows_of = |block: usize| {
             (block * block_size..(block + 1) * block_size).map(move |position| Row {
-                id: spec.mask_id(),
+                id: spec.masked_id(),
                 position,
                 slot: ring.slot(position),
                 spans: ring.spans(block),

@@ -1,28 +1,11 @@
-//! Sampling: what to draw and reveal, when to stop, and the run that pulls it all.
+//! Sampling: which cells open when (`steps`), and the run that pulls it all (`run`).
 
 mod bench;
-mod capacity;
-mod cells;
-mod denoiser;
-mod engine;
-mod geometry;
-mod kind;
-mod lane;
-mod noise;
-mod random;
-mod request;
 mod run;
-mod sampler;
-mod steer;
-mod stop;
-mod tell;
+mod steps;
 
 pub use bench::{Bench, PassTimes};
-pub use capacity::MemoryPlan;
-pub use engine::Engine;
-pub use kind::{SamplerKind, SamplerNumber, SamplerNumbers};
-pub use request::{CachePolicy, Prompt, Request, Watch};
-pub use run::Run;
-pub use sampler::{Sampler, Sampling, StepUniform};
-pub use steer::Steer;
-pub use stop::entropy;
+pub use run::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Run, Steer, Watch};
+pub use steps::{
+    Sampler, SamplerKind, SamplerNumber, SamplerNumbers, Sampling, StepUniform, entropy,
+};

@@ -48,7 +48,7 @@ pub fn measure(engine: &Engine) -> Result<Kernels> {
     let (network, gpu) = (engine.network(), engine.network().gpu());
     let spec = network.spec();
     let sizes = Sizes {
-        channels: spec.hidden_dim,
+        channels: spec.channels,
         heads: spec.n_heads,
         vocabulary: spec.vocab_size,
         weights: network.weights_dtype(),
@@ -60,7 +60,7 @@ pub fn measure(engine: &Engine) -> Result<Kernels> {
     let product_flops_per_sec = product.flops * 1e3 / timer.time(&product)?.min;
     drop(product);
     let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
-    let makers = makers(sizes, spec.model_length);
+    let makers = makers(sizes, spec.window);
     bar.set_length(makers.len() as u64);
     let mut kernels = Vec::with_capacity(makers.len());
     for make in makers {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use anyhow::{Result, bail};
 use bdlm::gpu::Gpu;
-use bdlm::model::{Family, Spec};
+use bdlm::model::Spec;
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
@@ -98,7 +98,7 @@ impl Bench {
         let begun = Instant::now();
         let engine = self.engine(&gpu)?;
         let spec = engine.network().spec();
-        if spec.family() != Family::BlockDiffusion {
+        if spec.block_size().is_none() {
             bail!("this checkpoint is {}; block diffusion is timed", spec.family());
         }
         self.block_sizes(spec).into_iter().try_for_each(|size| spec.check_block_size(size))?;
@@ -140,7 +140,7 @@ impl Bench {
 
     fn block_sizes(&self, spec: &Spec) -> Vec<usize> {
         match self.block_size.is_empty() {
-            true => vec![spec.block_size],
+            true => spec.block_size().into_iter().collect(),
             false => self.block_size.clone(),
         }
     }
@@ -148,9 +148,9 @@ impl Bench {
     fn time_passes(&self, engine: &Engine, report: &mut Report) -> Result<()> {
         let spec = engine.network().spec();
         for block_size in self.block_sizes(spec) {
-            let room = spec.model_length.saturating_sub(block_size);
+            let room = spec.window.saturating_sub(block_size);
             let contexts = match self.context.is_empty() {
-                true => vec![room.min(spec.model_length / 2)],
+                true => vec![room.min(spec.window / 2)],
                 false => self.context.clone(),
             };
             for context in contexts {

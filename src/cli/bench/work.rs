@@ -79,8 +79,8 @@ pub fn text(engine: &Engine, block_size: usize) -> Result<TextTime> {
 /// Estimates the likelihood of one sequence as long as the window.
 pub fn likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<LikelihoodTime> {
     let spec = engine.network().spec();
-    let tokens = spec.model_length / block_size * block_size;
-    let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 31 % spec.mask_id()).collect();
+    let tokens = spec.window / block_size * block_size;
+    let ids: Vec<u32> = (0..tokens as u32).map(|i| i * 31 % spec.n_drawable() as u32).collect();
     let options = |draws| LikelihoodOptions {
         estimator: Estimator::MonteCarlo { draws },
         block_size: Some(block_size),

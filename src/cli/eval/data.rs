@@ -131,7 +131,7 @@ impl DataArgs {
     pub fn items(&self, engine: &Engine) -> Result<Items> {
         let (sequences, count, context, first) = match (&self.data, &self.ids) {
             (Some(name), _) => {
-                let context = self.context.unwrap_or(engine.network().spec().model_length);
+                let context = self.context.unwrap_or(engine.network().spec().window);
                 (self.corpus(name, context, engine)?, None, context, FirstToken::Given)
             }
             (None, Some(path)) => {

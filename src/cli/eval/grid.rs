@@ -1,6 +1,6 @@
 //! What a sweep combines: every value of each option with every value of the others.
 
-use bdlm::model::{Family, Spec};
+use bdlm::model::Spec;
 use bdlm::sample::{SamplerKind, SamplerNumbers, Sampling};
 use clap::Args;
 
@@ -71,7 +71,7 @@ impl GridArgs {
 
     /// Every combination, the block size changing slowest.
     pub fn combinations(&self, spec: &Spec) -> Vec<Combination> {
-        let own = (spec.family() == Family::BlockDiffusion).then_some(spec.block_size);
+        let own = spec.block_size();
         let given: Vec<_> = self.block_size.iter().copied().map(Some).collect();
         let sizes = if given.is_empty() { vec![own] } else { given };
         let mut all = Vec::new();

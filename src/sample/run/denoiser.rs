@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, Commands, DType, DrawRows, PARTIAL_WORDS, Plan, Profiler, ROW_PAD,
-    Readback, Recorder, STEP_WORDS, Tensor, Vocabulary, draw_chunks,
+    CANDIDATE_WORDS, CELL_WORDS, Commands, DrawRows, KernelTime, Plan, Profiler, Readback,
+    Recorder, STEP_WORDS, Tensor, Vocabulary,
 };
 use crate::model::{KvCache, Network, Row, Workspace};
-use crate::sample::capacity::{Capacity, logits_columns};
-use crate::sample::cells::{CandidateWords, CellWords};
-use crate::sample::noise::Noise;
-use crate::sample::sampler::StepUniform;
+use crate::sample::run::buffers::Buffers;
+use crate::sample::run::capacity::Capacity;
+use crate::sample::run::cells::{CandidateWords, CellWords};
+use crate::sample::steps::StepUniform;
 use crate::{Error, Result};
 
 /// Steps of the first submit on a GPU, whose speed is not known yet.
@@ -27,21 +27,10 @@ pub struct Denoiser {
     capacity: Capacity,
     workspace: Workspace,
     cache: KvCache,
-    logits: Tensor,          // [rows at a time, V padded]
-    keys: Tensor,            // [cells, 4]
-    limits: Tensor,          // [cells, 2]
-    partials: Tensor,        // [cells, chunks, 7]
-    cells: Tensor,           // [cells, 4]
-    top: Tensor,             // [cells, candidates, 2]
-    masked: Tensor,          // [cells]: those that the rows of logits belong to
-    masked_x: Tensor,        // [cells, C]: the residual stream in their rows
-    own_ids: Option<Tensor>, // [cells], where rows predict other cells than their own
-    noise: Option<Noise>,
-    step: Tensor,  // [16]
-    steps: Tensor, // [steps, 16]
+    buffers: Buffers,
     staging: Readback,
-    plans: HashMap<Shape, Plan>,
-    begun: Vec<Shape>, // what the last block began with
+    plans: HashMap<PassShape, Plan>,
+    begun: Vec<PassShape>, // what the last block began with
     prepared: Option<Commands>,
     profiler: Option<Profiler>,
     secs_per_step: Option<f64>,
@@ -49,7 +38,7 @@ pub struct Denoiser {
 
 /// What a plan depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Shape {
+pub struct PassShape {
     /// Rows of the pass.
     rows: usize,
     /// The first of them, which are cells.
@@ -58,12 +47,12 @@ pub struct Shape {
     logits: usize,
 }
 
-impl Shape {
+impl PassShape {
     /// A pass over rows of which so many are cells, and at most so many of these masked. Few
     /// shapes, so that few plans are recorded.
-    pub fn new(rows: usize, cells: usize, masked: usize) -> Shape {
+    pub fn new(rows: usize, cells: usize, masked: usize) -> PassShape {
         const LEAST: usize = 4;
-        Shape { rows, cells, logits: masked.next_power_of_two().max(LEAST).min(cells) }
+        PassShape { rows, cells, logits: masked.next_power_of_two().max(LEAST).min(cells) }
     }
 }
 
@@ -73,30 +62,13 @@ impl Denoiser {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(network: Arc<Network>, capacity: Capacity) -> Result<Denoiser> {
-        let gpu = network.gpu();
-        let columns = logits_columns(network.spec());
-        let chunks = draw_chunks(gpu.kernels(), columns);
-        let (cells, candidates) = (capacity.cells(), capacity.candidates);
-        let at_once = capacity.logits_rows(network.spec());
-        let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
-        let own_ids = (capacity.geometry.lag > 0).then(|| words("cell ids", &[cells]));
-        let bytes = cells * CELL_WORDS.max(candidates * CANDIDATE_WORDS) * 4;
+        let (gpu, spec) = (network.gpu(), network.spec());
+        let words = CELL_WORDS.max(capacity.candidates * CANDIDATE_WORDS);
         Ok(Denoiser {
-            workspace: Workspace::new(&network, capacity.rows)?,
-            cache: KvCache::new(gpu, network.spec(), network.cache_dtype(), capacity.slots())?,
-            logits: Tensor::activation(gpu, "logits", &[at_once, columns])?,
-            keys: words("keys", &[cells, 4])?,
-            limits: words("limits", &[cells, 2])?,
-            partials: words("partials", &[cells, chunks, PARTIAL_WORDS])?,
-            cells: words("cells", &[cells, CELL_WORDS])?,
-            top: words("candidates", &[cells, candidates.max(1), CANDIDATE_WORDS])?,
-            masked: words("masked", &[cells])?,
-            masked_x: Tensor::activation(gpu, "masked x", &[cells, network.spec().hidden_dim])?,
-            own_ids: own_ids.transpose()?,
-            noise: Noise::new(&network, capacity.steps)?,
-            step: Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1)?,
-            steps: words("steps", &[capacity.steps, STEP_WORDS])?,
-            staging: Readback::new(gpu, bytes as u64),
+            workspace: Workspace::new(gpu, spec, capacity.rows)?,
+            cache: KvCache::new(gpu, spec, network.cache_dtype(), capacity.slots())?,
+            buffers: Buffers::new(&network, &capacity)?,
+            staging: Readback::new(gpu, (capacity.cells() * words * 4) as u64),
             plans: HashMap::new(),
             begun: Vec::new(),
             prepared: None,
@@ -121,28 +93,14 @@ impl Denoiser {
     /// Dispatches of a pass over `rows` rows, the first `cells` of them drawn.
     ///
     /// # Errors
-    /// [`Error::Kernel`], [`Error::Shape`].
+    /// [`Error::Kernel`], [`Error::PassShape`].
     pub fn dispatches(&mut self, rows: usize, cells: usize) -> Result<usize> {
-        Ok(self.plan(Shape::new(rows, cells, cells))?.len())
+        Ok(self.plan(PassShape::new(rows, cells, cells))?.len())
     }
 
     /// Bytes of its buffers: the cache's, all others'.
     pub fn size_bytes(&self) -> [u64; 2] {
-        let own = [
-            &self.logits,
-            &self.keys,
-            &self.limits,
-            &self.partials,
-            &self.cells,
-            &self.top,
-            &self.masked,
-            &self.masked_x,
-            &self.step,
-            &self.steps,
-        ];
-        let noise = self.noise.iter().flat_map(Noise::tensors);
-        let own = own.into_iter().chain(&self.own_ids).chain(noise);
-        let activations: u64 = own.map(Tensor::size_bytes).sum();
+        let activations: u64 = self.buffers.tensors().map(Tensor::size_bytes).sum();
         let cache = self.cache.layers().flatten().map(Tensor::size_bytes).sum();
         [cache, activations + self.workspace.tensors().map(Tensor::size_bytes).sum::<u64>()]
     }
@@ -153,7 +111,7 @@ impl Denoiser {
     /// [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
         self.workspace.write(self.network.gpu(), rows)?;
-        let plan = Shape { rows: rows.len(), cells: 0, logits: 0 };
+        let plan = PassShape { rows: rows.len(), cells: 0, logits: 0 };
         self.plan(plan)?;
         let network = self.network.clone();
         let mut commands = Commands::new(network.gpu());
@@ -166,7 +124,7 @@ impl Denoiser {
     /// rows of earlier blocks to store; the cells' keys; the steps to come, with their noise.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::PassShape`].
     pub fn begin(
         &mut self,
         rows: &[Row],
@@ -174,19 +132,19 @@ impl Denoiser {
         steps: &[(StepUniform, f32)],
     ) -> Result<()> {
         let gpu = self.network.gpu();
-        if let Some(ids) = &self.own_ids {
-            ids.write(gpu, &vec![self.network.spec().mask_id(); keys.len()])?;
+        if let Some(ids) = &self.buffers.own_ids {
+            ids.write(gpu, &vec![self.network.spec().masked_id(); keys.len()])?;
         }
         self.workspace.write(gpu, rows)?;
-        self.keys.write(gpu, keys)?;
-        self.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
+        self.buffers.keys.write(gpu, keys)?;
+        self.buffers.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
         self.write_steps(steps)
     }
 
     /// Changes the cells of the current blocks and the steps to come.
     ///
     /// # Errors
-    /// [`Error::Shape`].
+    /// [`Error::PassShape`].
     pub fn steer(
         &mut self,
         ids: &[u32],
@@ -194,17 +152,17 @@ impl Denoiser {
         steps: &[(StepUniform, f32)],
     ) -> Result<()> {
         self.ids().write(self.network.gpu(), ids)?;
-        self.cells.write(self.network.gpu(), cells)?;
+        self.buffers.cells.write(self.network.gpu(), cells)?;
         self.write_steps(steps)
     }
 
     fn write_steps(&mut self, steps: &[(StepUniform, f32)]) -> Result<()> {
         let gpu = self.network.gpu();
         let (steps, sigma): (Vec<StepUniform>, Vec<f32>) = steps.iter().copied().unzip();
-        if let Some(noise) = &self.noise {
+        if let Some(noise) = &self.buffers.noise {
             noise.write(&self.network, &sigma)?;
         }
-        self.steps.write(gpu, &steps)
+        self.buffers.steps.write(gpu, &steps)
     }
 
     /// Runs the steps `from .. to`, each with a pass of its shape. Returns the cells.
@@ -215,7 +173,7 @@ impl Denoiser {
         &mut self,
         (from, to): (usize, usize),
         cells: usize,
-        shape_of_step: &dyn Fn(usize) -> Shape,
+        shape_of_step: &dyn Fn(usize) -> PassShape,
     ) -> Result<Vec<CellWords>> {
         let mut next = from;
         loop {
@@ -234,9 +192,9 @@ impl Denoiser {
         &mut self,
         (from, to): (usize, usize),
         cells: usize,
-        shape_of_step: &dyn Fn(usize) -> Shape,
+        shape_of_step: &dyn Fn(usize) -> PassShape,
     ) -> Result<Vec<CellWords>> {
-        let shapes: Vec<Shape> = (from..to).map(shape_of_step).collect();
+        let shapes: Vec<PassShape> = (from..to).map(shape_of_step).collect();
         // Most blocks have the shapes of the one before: their commands are encoded while it runs.
         let repeats = from == 0 && self.begun == shapes;
         let commands = match if repeats { self.prepared.take() } else { None } {
@@ -244,7 +202,7 @@ impl Denoiser {
             None => self.encode_steps(from, &shapes)?,
         };
         let bytes = (cells * size_of::<CellWords>()) as u64;
-        let sent = commands.send(&self.cells, bytes, &self.staging)?;
+        let sent = commands.send(&self.buffers.cells, bytes, &self.staging)?;
         if repeats && self.profiler.is_none() {
             let mut commands = self.encode_steps(0, &shapes)?;
             commands.seal();
@@ -256,13 +214,13 @@ impl Denoiser {
     }
 
     /// The commands of steps from number `from` on.
-    fn encode_steps(&mut self, from: usize, shapes: &[Shape]) -> Result<Commands> {
+    fn encode_steps(&mut self, from: usize, shapes: &[PassShape]) -> Result<Commands> {
         let mut commands = Commands::new(self.network.gpu());
         let bytes = (STEP_WORDS * 4) as u64;
         for (i, &plan) in (from..).zip(shapes) {
             self.plan(plan)?;
-            commands.copy((&self.steps, i as u64 * bytes), &self.step, bytes)?;
-            if let Some(noise) = &self.noise {
+            commands.copy((&self.buffers.steps, i as u64 * bytes), &self.buffers.step, bytes)?;
+            if let Some(noise) = &self.buffers.noise {
                 noise.encode(&mut commands, i)?;
             }
             self.encode(&mut commands, plan)?;
@@ -286,14 +244,14 @@ impl Denoiser {
     /// [`Error::DeviceLost`].
     pub async fn read_candidates(&self, cells: usize) -> Result<Vec<CandidateWords>> {
         let count = cells * self.capacity.candidates;
-        Commands::new(self.network.gpu()).read(&self.top, count, &self.staging).await
+        Commands::new(self.network.gpu()).read(&self.buffers.top, count, &self.staging).await
     }
 
     /// Times per kernel since the profiler was set, slowest first.
     ///
     /// # Errors
     /// [`Error::DeviceLost`].
-    pub async fn times(&mut self) -> Result<Vec<crate::gpu::KernelTime>> {
+    pub async fn times(&mut self) -> Result<Vec<KernelTime>> {
         let network = self.network.clone();
         match &mut self.profiler {
             Some(profiler) => Commands::new(network.gpu()).read_times(profiler).await,
@@ -301,52 +259,54 @@ impl Denoiser {
         }
     }
 
-    fn encode(&mut self, commands: &mut Commands, shape: Shape) -> Result<()> {
-        let missing = || Error::request("the plan of a pass was not recorded");
+    fn encode(&mut self, commands: &mut Commands, shape: PassShape) -> Result<()> {
+        let missing = || Error::internal("the plan of a pass was not recorded");
         let plan = self.plans.get(&shape).ok_or_else(missing)?;
         commands.run_timed(plan, self.profiler.as_mut());
         Ok(())
     }
 
-    fn plan(&mut self, shape: Shape) -> Result<&Plan> {
+    fn plan(&mut self, shape: PassShape) -> Result<&Plan> {
         if !self.plans.contains_key(&shape) {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
         }
-        self.plans.get(&shape).ok_or_else(|| Error::request("no plan"))
+        self.plans.get(&shape).ok_or_else(|| Error::internal("the plan of a pass was not recorded"))
     }
 
-    fn record(&self, Shape { rows, cells, logits }: Shape) -> Result<Plan> {
+    fn record(&self, PassShape { rows, cells, logits }: PassShape) -> Result<Plan> {
         let network = &self.network;
         let mut r = Recorder::new(network.gpu());
-        let conditioning = self.noise.as_ref().map(|noise| &noise.conditioning);
+        let conditioning = self.buffers.noise.as_ref().map(|noise| &noise.conditioning);
         let group = self.capacity.block_size;
         let pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
         network.record_layers(&mut r, &pass)?;
         if cells == 0 {
             return r.finish();
         }
-        let (masked, x) = (self.masked.rows(0, logits)?, self.masked_x.rows(0, logits)?);
+        let (masked, x) =
+            (self.buffers.masked.rows(0, logits)?, self.buffers.masked_x.rows(0, logits)?);
         let ids = self.ids().rows(0, cells)?;
-        r.masked(&pass.x, (&ids, network.spec().mask_id()), &masked, &x)?;
+        r.masked(&pass.x, (&ids, network.spec().masked_id()), &masked, &x)?;
         network.record_final_norm(&mut r, &pass, &x)?;
-        let at_once = self.logits.dim(0);
+        let at_once = self.buffers.logits.dim(0);
         for from in (0..logits).step_by(at_once) {
             let count = at_once.min(logits - from);
-            let logits = self.logits.rows(0, count)?;
+            let logits = self.buffers.logits.rows(0, count)?;
             network.record_head(&mut r, &pass, from, &logits)?;
-            self.record_draw(&mut r, &logits, &self.masked.rows(from, count)?, cells)?;
+            self.record_draw(&mut r, &logits, &self.buffers.masked.rows(from, count)?, cells)?;
         }
-        let cell_rows = self.cells.rows(0, cells)?;
-        let (partials, keys) = (self.partials.rows(0, cells)?, self.keys.rows(0, cells)?);
-        let block = (self.capacity.block_size, network.spec().mask_id());
-        r.reveal(&partials, &keys, &self.step, block, [&ids, &cell_rows])?;
+        let cell_rows = self.buffers.cells.rows(0, cells)?;
+        let (partials, keys) =
+            (self.buffers.partials.rows(0, cells)?, self.buffers.keys.rows(0, cells)?);
+        let block = (self.capacity.block_size, network.spec().masked_id());
+        r.reveal(&partials, &keys, &self.buffers.step, block, [&ids, &cell_rows])?;
         r.finish()
     }
 
     /// The cells' tokens: the rows' own, which the next pass reads, unless rows predict others.
     fn ids(&self) -> &Tensor {
-        self.own_ids.as_ref().unwrap_or(self.workspace.ids())
+        self.buffers.own_ids.as_ref().unwrap_or(self.workspace.ids())
     }
 
     fn record_draw(
@@ -357,16 +317,17 @@ impl Denoiser {
         cells: usize,
     ) -> Result<()> {
         let spec = self.network.spec();
-        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.mask_id() };
-        let (keys, limits) = (self.keys.rows(0, cells)?, self.limits.rows(0, cells)?);
+        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() };
+        let (keys, limits) =
+            (self.buffers.keys.rows(0, cells)?, self.buffers.limits.rows(0, cells)?);
         if self.capacity.candidates > 0 {
-            r.candidates(logits, masked, vocabulary, &self.top.rows(0, cells)?)?;
+            r.candidates(logits, masked, vocabulary, &self.buffers.top.rows(0, cells)?)?;
         }
         let filtered = self.capacity.filtered;
         if filtered {
-            r.threshold(logits, masked, &self.step, vocabulary, &limits)?;
+            r.threshold(logits, masked, &self.buffers.step, vocabulary, &limits)?;
         }
         let rows = DrawRows { masked, keys: &keys, limits: &limits, filtered };
-        r.draw(logits, rows, &self.step, vocabulary, &self.partials.rows(0, cells)?)
+        r.draw(logits, rows, &self.buffers.step, vocabulary, &self.buffers.partials.rows(0, cells)?)
     }
 }

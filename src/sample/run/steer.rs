@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 
 use crate::event::{Event, Step};
-use crate::sample::cells::{CellWords, PINNED};
-use crate::sample::request::CachePolicy;
-use crate::sample::run::{Run, opened_at};
+use crate::sample::run::cells::{CellWords, PINNED};
+use crate::sample::run::request::CachePolicy;
+use crate::sample::run::stream::{Run, opened_at};
 use crate::{Error, Result};
 
 /// What to do with a cell of the current block.
@@ -19,7 +19,7 @@ pub enum Steer {
 }
 
 impl Run {
-    /// Steers one cell of a sample's current block; an [`Event::Steer`] tells what came of it. The
+    /// Steers one cell of a sample's current block; an [`Event::Steer`] shows the cells then. The
     /// steps that are left are planned anew for the cells that are masked then. The text is no
     /// longer a sample of the model's distribution, but of that given the pins.
     ///
@@ -37,17 +37,17 @@ impl Run {
             current.steps = self.steps_left(&current.cells, &current.lanes, from);
             current.masked = self.masked(&current.cells, &current.lanes);
             // The first pass also stores the blocks before; once it has run, only cells are left.
-            let is_kept = self.plan.request.cache != CachePolicy::Recompute;
+            let is_kept = self.task.request.cache != CachePolicy::Recompute;
             if from > 0 && is_kept {
                 current.first_rows = current.cells.len();
             }
             current.taken = 0;
-            let sampling = self.plan.request.sampling;
-            let told = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
-            let uniforms: Vec<_> = current.steps.iter().map(told).collect();
+            let sampling = self.task.request.sampling;
+            let uniform = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
+            let uniforms: Vec<_> = current.steps.iter().map(uniform).collect();
             let ids = self.ids_of(&current.cells, &current.lanes);
             self.denoiser.steer(&ids, &current.cells, &uniforms)?;
-            self.tell_steer(&current.cells, lane, from)
+            self.push_steer_event(&current.cells, lane, from)
         });
         self.current = Some(current);
         outcome
@@ -60,19 +60,19 @@ impl Run {
         lanes: &[usize],
         (sample, cell, steer): (usize, usize, Steer),
     ) -> Result<usize> {
-        let (block_size, mask_id) = (self.plan.geometry.block_size, self.plan.mask_id);
+        let block_size = self.task.geometry.block_size;
         let of_sample = |&i: &usize| self.lanes[i].as_ref().is_some_and(|l| l.sample == sample);
         let Some(n) = lanes.iter().position(of_sample) else {
             return refuse(format!("no block of sample {sample} is being denoised"));
         };
-        if self.plan.geometry.lag > 0 {
+        if self.task.geometry.lag > 0 {
             return refuse("this model draws token by token: there is no masked cell".into());
         }
         let Some(lane) = self.lanes[lanes[n]].as_mut() else { return Ok(n) };
-        if cell < lane.n_given(&self.plan) || cell >= block_size {
+        if cell < lane.n_given(&self.task) || cell >= block_size {
             return refuse(format!(
                 "cell {cell} is not one of the cells {} to {} that are denoised",
-                lane.n_given(&self.plan),
+                lane.n_given(&self.task),
                 block_size - 1
             ));
         }
@@ -80,8 +80,9 @@ impl Run {
         let before = opened_at(own);
         let is_masked = own[cell].state == 0;
         own[cell] = match steer {
-            Steer::Pin(token) if token >= mask_id => {
-                return refuse(format!("token {token} is not of the vocabulary of {mask_id}"));
+            Steer::Pin(token) if !self.task.spec.is_drawable(token) => {
+                let count = self.task.spec.n_drawable();
+                return refuse(format!("token {token} is not of the vocabulary of {count}"));
             }
             Steer::Pin(_) if !is_masked => return refuse(format!("cell {cell} is open already")),
             Steer::Mask if is_masked => return refuse(format!("cell {cell} is masked already")),
@@ -96,56 +97,56 @@ impl Run {
     /// Masked cells of each lane.
     fn masked(&self, cells: &[CellWords], lanes: &[usize]) -> Vec<usize> {
         let of_lane = |(&i, cells): (&usize, &[CellWords])| {
-            let given = self.lanes[i].as_ref().map_or(0, |lane| lane.n_given(&self.plan));
+            let given = self.lanes[i].as_ref().map_or(0, |lane| lane.n_given(&self.task));
             cells[given..].iter().filter(|cell| cell.state == 0).count()
         };
-        lanes.iter().zip(cells.chunks(self.plan.geometry.block_size)).map(of_lane).collect()
+        lanes.iter().zip(cells.chunks(self.task.geometry.block_size)).map(of_lane).collect()
     }
 
     /// The steps from number `from` on that open what is masked.
     fn steps_left(&self, cells: &[CellWords], lanes: &[usize], from: usize) -> Vec<usize> {
-        let block_size = self.plan.geometry.block_size;
+        let block_size = self.task.geometry.block_size;
         let mut steps = BTreeSet::new();
         for (&i, cells) in lanes.iter().zip(cells.chunks(block_size)) {
             let Some(lane) = &self.lanes[i] else { continue };
-            let (start, given) = (lane.block_start(&self.plan), lane.n_given(&self.plan));
+            let (start, given) = (lane.block_start(&self.task), lane.n_given(&self.task));
             let masked = (given..block_size).filter(|&cell| cells[cell].state == 0);
             let positions: Vec<usize> = masked.map(|cell| start + cell).collect();
-            steps.extend(self.plan.request.sampling.opening_steps(lane.key, &positions, from));
+            steps.extend(self.task.request.sampling.opening_steps(lane.key, &positions, from));
         }
         steps.into_iter().collect()
     }
 
     /// What the network reads in the cells.
     fn ids_of(&self, cells: &[CellWords], lanes: &[usize]) -> Vec<u32> {
-        let block_size = self.plan.geometry.block_size;
+        let block_size = self.task.geometry.block_size;
         let mut ids = Vec::with_capacity(cells.len());
         for (&i, cells) in lanes.iter().zip(cells.chunks(block_size)) {
-            let start = self.lanes[i].as_ref().map_or(0, |lane| lane.block_start(&self.plan));
+            let start = self.lanes[i].as_ref().map_or(0, |lane| lane.block_start(&self.task));
             for (at, cell) in cells.iter().enumerate() {
                 let given = self.lanes[i].as_ref().and_then(|lane| lane.ids.get(start + at));
-                let drawn = if cell.state == 0 { self.plan.mask_id } else { cell.token };
+                let drawn = if cell.state == 0 { self.task.spec.masked_id() } else { cell.token };
                 ids.push(given.copied().unwrap_or(drawn));
             }
         }
         ids
     }
 
-    fn tell_steer(&mut self, cells: &[CellWords], n: usize, from: usize) -> Result<()> {
-        let block_size = self.plan.geometry.block_size;
+    fn push_steer_event(&mut self, cells: &[CellWords], n: usize, from: usize) -> Result<()> {
+        let block_size = self.task.geometry.block_size;
         let Some(lane) = self.lanes.iter().flatten().nth(n) else { return Ok(()) };
-        let first = lane.block_start(&self.plan);
+        let first = lane.block_start(&self.task);
         let own = &cells[n * block_size..(n + 1) * block_size];
-        let told = own
+        let cells = own
             .iter()
             .enumerate()
             .map(|(i, words)| self.cell(*words, lane.ids.get(first + i).copied(), from, &[]));
         let step = Step {
             sample: lane.sample,
-            block_idx: lane.block_idx(&self.plan),
+            block_idx: lane.block_idx(&self.task),
             step: from.saturating_sub(1),
             passes: lane.passes,
-            cells: told.collect::<Result<_>>()?,
+            cells: cells.collect::<Result<_>>()?,
             secs: lane.secs(),
         };
         self.events.push_back(Event::Steer(step));

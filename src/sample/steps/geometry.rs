@@ -1,7 +1,7 @@
-//! How a sequence is cut into what is generated at a time, for each family of models. Knows no
+//! How a sequence is cut into what is generated at a time, for each kind of model. Knows no
 //! request and no device.
 
-use crate::model::{Family, Ring, Spec};
+use crate::model::{Mask, Ring, Spec};
 
 /// The blocks of a sequence. Block number b holds `block_size` cells from position `b * stride` on;
 /// where the stride is smaller, the first cells of a block are the last ones of the blocks before.
@@ -33,15 +33,12 @@ impl Geometry {
     /// unless given), autoregressive models token by token, MDLM and SEDD a window at once; beyond
     /// it the window moves by half of itself.
     pub fn new(spec: &Spec, length: usize, block_size: Option<usize>) -> Geometry {
-        match spec.family() {
-            Family::BlockDiffusion => {
-                let size = block_size.unwrap_or(spec.block_size);
-                Geometry::of_blocks(size, 0)
-            }
-            Family::Autoregressive | Family::Gpt2 => Geometry::of_blocks(1, 1),
-            Family::MaskedDiffusion | Family::ScoreEntropy => {
-                let size = length.clamp(1, spec.model_length);
-                let is_one = length <= spec.model_length;
+        match spec.mask(block_size) {
+            Mask::Blocks(size) => Geometry::of_blocks(size, spec.logit_shift),
+            Mask::Before => Geometry::of_blocks(1, spec.logit_shift),
+            Mask::All => {
+                let size = length.clamp(1, spec.window);
+                let is_one = length <= spec.window;
                 let stride = if is_one { size } else { (size / 2).max(1) };
                 let last_start = length.saturating_sub(size);
                 Geometry { block_size: size, stride, lag: 0, sight: Sight::Own, last_start }
@@ -78,7 +75,7 @@ impl Geometry {
         let (window, capacity) = match self.sight {
             Sight::Own => (1, 1),
             Sight::Before => {
-                let window = spec.model_length / self.block_size;
+                let window = spec.window / self.block_size;
                 (window, window + storable)
             }
         };

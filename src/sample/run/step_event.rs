@@ -1,41 +1,41 @@
-//! What a watched run tells of a step: the cells as plain data.
+//! The events of a watched run: the cells of a step as plain data.
 
 use crate::Result;
 use crate::event::{Candidate, Cell, CellState, Event, Step};
-use crate::sample::cells::{CandidateWords, CellWords, PINNED};
-use crate::sample::lane::check_finite;
-use crate::sample::run::{Current, Run};
+use crate::sample::run::cells::{CandidateWords, CellWords, PINNED};
+use crate::sample::run::lane::check_finite;
+use crate::sample::run::stream::{Current, Run};
 
 impl Run {
     /// A `Step` event for each sample in which a cell opened.
-    pub(super) fn tell_step(
+    pub(super) fn push_step_events(
         &mut self,
         current: &Current,
         step: usize,
         cells: &[CellWords],
         (top, candidates): (&[CandidateWords], usize),
     ) -> Result<()> {
-        let block_size = self.plan.geometry.block_size;
+        let block_size = self.task.geometry.block_size;
         for (n, &lane) in current.lanes.iter().enumerate() {
             let Some(lane) = &self.lanes[lane] else { continue };
             let cells = &cells[n * block_size..(n + 1) * block_size];
             if !cells.iter().any(|cell| cell.state == step as u32 + 1) {
                 continue;
             }
-            let first = lane.block_start(&self.plan);
-            let mut told = Vec::with_capacity(block_size);
+            let first = lane.block_start(&self.task);
+            let mut shown = Vec::with_capacity(block_size);
             for (i, words) in cells.iter().enumerate() {
                 let at = (n * block_size + i) * candidates;
                 let given = lane.ids.get(first + i).copied();
                 check_finite(lane.sample, first + i, words.state)?;
-                told.push(self.cell(*words, given, step, &top[at..at + candidates])?);
+                shown.push(self.cell(*words, given, step, &top[at..at + candidates])?);
             }
             self.events.push_back(Event::Step(Step {
                 sample: lane.sample,
-                block_idx: lane.block_idx(&self.plan),
+                block_idx: lane.block_idx(&self.task),
                 step,
                 passes: lane.passes,
-                cells: told,
+                cells: shown,
                 secs: lane.secs(),
             }));
         }
@@ -49,7 +49,7 @@ impl Run {
         step: usize,
         top: &[CandidateWords],
     ) -> Result<Cell> {
-        let piece = |token: u32| self.plan.tokenizer.as_ref().map(|t| t.piece(token));
+        let piece = |token: u32| self.task.tokenizer.as_ref().map(|t| t.piece(token));
         if let Some(token) = given {
             let (text, state) = (piece(token), CellState::Given);
             let candidates = Vec::new();
@@ -62,7 +62,7 @@ impl Run {
         };
         // The network ran before the cell opened: at that step too there were candidates.
         let undecided = words.state == 0 || words.state == step as u32 + 1;
-        let told = if undecided { top } else { &[] };
+        let likely = if undecided { top } else { &[] };
         let candidate = |c: &CandidateWords| Candidate {
             token: c.token,
             text: piece(c.token),
@@ -74,9 +74,9 @@ impl Run {
             state,
             confidence: words.confidence,
             entropy: words.entropy,
-            candidates: told
+            candidates: likely
                 .iter()
-                .filter(|c| c.token < self.plan.mask_id)
+                .filter(|c| (c.token as usize) < self.task.spec.vocab_size)
                 .map(candidate)
                 .collect(),
         })

@@ -2,9 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Family, Spec, check_ids};
-use crate::sample::geometry::Geometry;
-use crate::sample::sampler::{Sampler, Sampling};
+use crate::model::{Objective, Spec};
+use crate::sample::steps::{Geometry, Sampling};
 use crate::{Advice, Error, Fault, Result};
 
 /// What comes before the text to generate, after BOS.
@@ -31,7 +30,7 @@ pub enum CachePolicy {
     Recompute,
 }
 
-/// What a run tells.
+/// Which events a run has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Watch {
@@ -40,7 +39,7 @@ pub enum Watch {
     Blocks,
     /// Every step too.
     Steps {
-        /// Likeliest tokens to tell of each masked cell.
+        /// Likeliest tokens to report of each masked cell.
         candidates: usize,
     },
 }
@@ -65,7 +64,7 @@ pub struct Request {
     pub seed: u64,
     /// How tokens are drawn and cells opened.
     pub sampling: Sampling,
-    /// StopReason at the second end-of-text token.
+    /// Ends a sample at the second end-of-text token.
     pub variable_length: bool,
     /// Redraw, or with variable length cut, a sample whose last 256 tokens have a lower entropy
     /// than this, in nats; 0 = never.
@@ -113,40 +112,35 @@ impl Request {
         self.first_sample.saturating_add(self.samples)
     }
 
-    /// Fails for what this family of models does not do.
-    fn check_family(&self, spec: &Spec) -> Result<()> {
-        let (family, sampler, window) = (spec.family(), self.sampling.sampler, spec.model_length);
+    /// Fails for what this model does not do.
+    fn check_model(&self, spec: &Spec) -> Result<()> {
+        let (family, window) = (spec.family(), spec.window);
         let refuse = |words: String| Err(Error::request(words));
-        let is_analytic = matches!(sampler, Sampler::Analytic { .. });
-        if family == Family::BlockDiffusion {
-            spec.check_block_size(self.block_size.unwrap_or(spec.block_size))?;
-        } else if let Some(size) = self.block_size {
-            return refuse(format!("this checkpoint is {family}: it has no blocks of size {size}"));
+        match (spec.block_size(), self.block_size) {
+            (Some(own), size) => spec.check_block_size(size.unwrap_or(own))?,
+            (None, Some(size)) => {
+                return refuse(format!(
+                    "this checkpoint is {family}: it has no blocks of size {size}"
+                ));
+            }
+            (None, None) => {}
         }
-        if spec.time_conditioning && family != Family::ScoreEntropy {
+        if spec.takes_noise() && spec.objective != Objective::Score {
             let fault = Fault::from(format!(
                 "this checkpoint is {family} and conditioned on the noise level \
                  (time_conditioning), which only the analytic sampler of SEDD tracks"
             ));
             return Err(Error::Request(fault.advise(Advice::ReadLogits)));
         }
-        match family {
-            Family::Autoregressive | Family::Gpt2 if sampler != Sampler::FirstHitting => refuse(
-                format!("this checkpoint is {family}: tokens come one by one, without a sampler"),
-            ),
-            Family::ScoreEntropy if sampler != Sampler::FirstHitting && !is_analytic => {
-                refuse(format!("this checkpoint is {family}, expected the sampler `analytic`"))
-            }
-            Family::BlockDiffusion | Family::MaskedDiffusion if is_analytic => refuse(format!(
-                "this checkpoint is {family}; the analytic sampler is for score entropy (SEDD)"
-            )),
-            Family::ScoreEntropy | Family::Gpt2 if self.length > window => refuse(format!(
-                "length is {}, this checkpoint is {family}: expected at most its window of \
-                 {window} tokens",
-                self.length
-            )),
-            _ => Ok(()),
+        self.sampling.check_model(spec)?;
+        if !spec.slides() && self.length > window {
+            let length = self.length;
+            return refuse(format!(
+                "length is {length}, this checkpoint is {family}: expected at most its window of \
+                 {window} tokens"
+            ));
         }
+        Ok(())
     }
 
     /// Fails if the request cannot be met by this model, given the prompt's tokens (BOS first).
@@ -155,7 +149,7 @@ impl Request {
     /// [`Error::Request`], [`Error::Config`].
     pub fn check(&self, spec: &Spec, prompt: &[u32]) -> Result<()> {
         let refuse = |words: String| Err(Error::request(words));
-        self.check_family(spec)?;
+        self.check_model(spec)?;
         self.sampling.check()?;
         if self.samples == 0 || self.batch == 0 {
             return refuse("samples and batch must be at least 1".into());
@@ -167,9 +161,8 @@ impl Request {
                  ask for a greater length"
             ));
         }
-        check_ids(spec, prompt)?;
-        if prompt.contains(&spec.mask_id()) {
-            let mask = spec.mask_id();
+        spec.check_ids(prompt)?;
+        if let Some(mask) = spec.mask_id.filter(|mask| prompt.contains(mask)) {
             return refuse(format!("the prompt holds the mask token, {mask}"));
         }
         if self.stop.iter().any(String::is_empty) {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
 use crate::model::{Checkpoint, Network, Spec};
-use crate::sample::request::{Prompt, Request};
-use crate::sample::run::Run;
+use crate::sample::run::capacity::Capacity;
+use crate::sample::run::request::{Prompt, Request};
+use crate::sample::run::stream::Run;
+use crate::sample::run::task::Task;
 use crate::text::Tokenizer;
 use crate::{Advice, Error, Fault, Result};
 
@@ -28,7 +30,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Config`], [`Error::Checkpoint`], [`Error::Tensors`], [`Error::Tokenizer`],
     /// [`Error::OutOfMemory`].
-    pub fn load(
+    pub async fn load_async(
         gpu: &Gpu,
         files: &ModelFiles,
         weights: DType,
@@ -41,7 +43,21 @@ impl Engine {
         };
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         let checkpoint = Checkpoint::new(&spec, &shards)?;
-        Ok(Engine::new(Network::load(gpu, &checkpoint, weights, progress)?, tokenizer))
+        let network = Network::load_async(gpu, &checkpoint, weights, progress).await?;
+        Ok(Engine::new(network, tokenizer))
+    }
+
+    /// As [`Engine::load_async`], for programs that may block.
+    ///
+    /// # Errors
+    /// As [`Engine::load_async`].
+    pub fn load(
+        gpu: &Gpu,
+        files: &ModelFiles,
+        weights: DType,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Engine> {
+        pollster::block_on(Engine::load_async(gpu, files, weights, progress))
     }
 
     /// The network.
@@ -60,7 +76,19 @@ impl Engine {
     /// [`Error::Request`] if the request cannot be met, [`Error::Tokenizer`],
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn run(&self, request: Request) -> Result<Run> {
-        Run::new(self, request)
+        let (prompt, spec) = (self.prompt_ids(&request.prompt)?, self.network.spec());
+        request.check(spec, &prompt)?;
+        let capacity = Capacity::new(&request, spec);
+        let sampling = request.sampling.for_model(spec, capacity.block_size);
+        let task = Task {
+            request: Request { sampling, ..request },
+            prompt,
+            geometry: capacity.geometry,
+            spec: spec.clone(),
+            eos: self.eos(),
+            tokenizer: self.tokenizer.clone(),
+        };
+        Run::new(self.network.clone(), capacity, task)
     }
 
     /// The token that ends a text: the config's, the tokenizer's, or BOS.
@@ -70,7 +98,7 @@ impl Engine {
     }
 
     /// BOS and the prompt's tokens.
-    pub(crate) fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
+    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
         let mut ids = vec![self.bos()?];
         match (prompt, &self.tokenizer) {
             (Prompt::Ids(tokens), _) => ids.extend(tokens),

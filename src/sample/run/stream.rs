@@ -3,24 +3,25 @@
 //! next one.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use bytemuck::Zeroable;
 
 use crate::event::{Event, StopReason};
 use crate::gpu::{KernelTime, Profiler};
-use crate::model::Row;
-use crate::sample::capacity::Capacity;
-use crate::sample::cells::{CellWords, PINNED};
-use crate::sample::denoiser::{Denoiser, Shape};
-use crate::sample::engine::Engine;
-use crate::sample::lane::{Lane, Plan, check_finite};
-use crate::sample::request::{CachePolicy, Request, Watch};
-use crate::sample::sampler::Sampler;
+use crate::model::{Network, Row};
+use crate::sample::run::capacity::Capacity;
+use crate::sample::run::cells::{CellWords, PINNED};
+use crate::sample::run::denoiser::{Denoiser, PassShape};
+use crate::sample::run::lane::{Lane, check_finite};
+use crate::sample::run::request::{CachePolicy, Watch};
+use crate::sample::run::task::Task;
+use crate::sample::steps::Sampler;
 use crate::{Error, Result};
 
 /// A stream of events. Drop it to cancel; do not call it to pause; call it once for a single step.
 pub struct Run {
-    pub(super) plan: Plan,
+    pub(super) task: Task,
     pub(super) denoiser: Denoiser,
     pub(super) lanes: Vec<Option<Lane>>,
     next_sample: usize,
@@ -54,27 +55,16 @@ pub(super) fn opened_at(cells: &[CellWords]) -> BTreeSet<u32> {
 }
 
 impl Run {
-    pub(crate) fn new(engine: &Engine, request: Request) -> Result<Run> {
-        let prompt = engine.prompt_ids(&request.prompt)?;
-        let spec = engine.network().spec();
-        request.check(spec, &prompt)?;
-        let capacity = Capacity::new(&request, spec);
-        let sampling = request.sampling.for_family(spec.family(), capacity.block_size);
-        let request = Request { sampling, ..request };
-        let plan = Plan {
-            prompt,
-            geometry: capacity.geometry,
-            window: spec.model_length,
-            mask_id: spec.mask_id(),
-            eos: engine.eos(),
-            tokenizer: engine.tokenizer().cloned(),
-            request,
-        };
+    /// Allocates for a task.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub(super) fn new(network: Arc<Network>, capacity: Capacity, task: Task) -> Result<Run> {
         Ok(Run {
-            denoiser: Denoiser::new(engine.network().clone(), capacity)?,
+            denoiser: Denoiser::new(network, capacity)?,
             lanes: (0..capacity.lanes).map(|_| None).collect(),
-            next_sample: plan.request.first_sample,
-            plan,
+            next_sample: task.request.first_sample,
+            task,
             capacity,
             current: None,
             events: VecDeque::new(),
@@ -117,7 +107,7 @@ impl Run {
 
     /// BOS and the prompt.
     pub fn prompt_ids(&self) -> &[u32] {
-        &self.plan.prompt
+        &self.task.prompt
     }
 
     /// Bytes on the device beside the weights, as [`crate::sample::MemoryPlan`] names them: the
@@ -157,7 +147,7 @@ impl Run {
             self.store_prompts()?;
             self.begin_blocks()?;
         }
-        match self.plan.request.watch {
+        match self.task.request.watch {
             Watch::Blocks => self.run_block().await?,
             Watch::Steps { candidates } => self.run_step(candidates).await?,
         }
@@ -166,13 +156,13 @@ impl Run {
 
     fn fill_lanes(&mut self) -> Result<()> {
         for i in 0..self.lanes.len() {
-            while self.lanes[i].is_none() && self.next_sample < self.plan.request.end_sample() {
+            while self.lanes[i].is_none() && self.next_sample < self.task.request.end_sample() {
                 let ring = self.capacity.lane_ring(i);
-                let lane = Lane::new(&self.plan, self.next_sample, ring)?;
+                let lane = Lane::new(&self.task, self.next_sample, ring)?;
                 self.next_sample += 1;
-                self.events.push_back(Event::Start(lane.start_event(&self.plan)));
-                if lane.is_full(&self.plan) {
-                    self.events.push_back(Event::Done(lane.done(&self.plan, StopReason::Length)?));
+                self.events.push_back(Event::Start(lane.start_event(&self.task)));
+                if lane.is_full(&self.task) {
+                    self.events.push_back(Event::Done(lane.done(&self.task, StopReason::Length)?));
                 } else {
                     self.lanes[i] = Some(lane);
                 }
@@ -183,7 +173,7 @@ impl Run {
 
     /// Stores blocks until those that are left fit into the next blocks' first pass.
     fn store_prompts(&mut self) -> Result<()> {
-        let most = match self.plan.request.cache {
+        let most = match self.task.request.cache {
             CachePolicy::Fused => self.capacity.storable,
             CachePolicy::Separate => 0,
             CachePolicy::Recompute => return Ok(()),
@@ -191,10 +181,10 @@ impl Run {
         loop {
             let mut rows: Vec<Row> = Vec::new();
             for lane in self.lanes.iter_mut().flatten() {
-                if lane.pending(&self.plan) > most {
+                if lane.pending(&self.task) > most {
                     let before = rows.len();
-                    rows.extend(lane.pending_rows(&self.plan, self.capacity.storable));
-                    lane.stored += (rows.len() - before) / self.plan.geometry.block_size;
+                    rows.extend(lane.pending_rows(&self.task, self.capacity.storable));
+                    lane.stored += (rows.len() - before) / self.task.geometry.block_size;
                     lane.passes += 1;
                 }
             }
@@ -206,26 +196,26 @@ impl Run {
     }
 
     fn begin_blocks(&mut self) -> Result<()> {
-        let Run { plan, lanes, .. } = self;
-        let recompute = plan.request.cache == CachePolicy::Recompute;
+        let Run { task, lanes, .. } = self;
+        let recompute = task.request.cache == CachePolicy::Recompute;
         let active = || lanes.iter().flatten();
-        let mut rows: Vec<Row> = active().flat_map(|lane| lane.current_rows(plan)).collect();
-        let keys: Vec<[u32; 4]> = active().flat_map(|lane| lane.current_keys(plan)).collect();
+        let mut rows: Vec<Row> = active().flat_map(|lane| lane.current_rows(task)).collect();
+        let keys: Vec<[u32; 4]> = active().flat_map(|lane| lane.current_keys(task)).collect();
         let most = if recompute { usize::MAX >> 1 } else { self.capacity.storable };
-        rows.extend(active().flat_map(|lane| lane.pending_rows(plan, most)));
-        let sampling = plan.request.sampling;
+        rows.extend(active().flat_map(|lane| lane.pending_rows(task, most)));
+        let sampling = task.request.sampling;
         let mut steps = BTreeSet::new();
         for lane in lanes.iter_mut().flatten() {
-            steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(plan), 0));
+            steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(task), 0));
             if !recompute {
-                lane.stored = lane.block_idx(plan);
+                lane.stored = lane.block_idx(task);
             }
         }
         let steps: Vec<usize> = steps.into_iter().collect();
-        let told = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
-        let uniforms: Vec<_> = steps.iter().map(told).collect();
+        let uniform = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
+        let uniforms: Vec<_> = steps.iter().map(uniform).collect();
         self.denoiser.begin(&rows, &keys, &uniforms)?;
-        let masked = lanes.iter().flatten().map(|lane| lane.masked_positions(plan).len()).collect();
+        let masked = lanes.iter().flatten().map(|lane| lane.masked_positions(task).len()).collect();
         let active = (0..lanes.len()).filter(|&i| lanes[i].is_some()).collect();
         self.current = Some(Current {
             lanes: active,
@@ -244,7 +234,7 @@ impl Run {
     async fn run_block(&mut self) -> Result<()> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
         let all = current.steps.len();
-        let at_once = if self.plan.request.sampling.sampler.is_adaptive() { 1 } else { all };
+        let at_once = if self.task.request.sampling.sampler.is_adaptive() { 1 } else { all };
         loop {
             let end = (current.taken + at_once).min(all);
             let cells = self.run_steps(&current, current.taken, end).await?;
@@ -257,9 +247,9 @@ impl Run {
 
     /// True if no cell of the current blocks is masked.
     fn all_open(&self, current: &Current, cells: &[CellWords]) -> bool {
-        let blocks = current.lanes.iter().zip(cells.chunks(self.plan.geometry.block_size));
+        let blocks = current.lanes.iter().zip(cells.chunks(self.task.geometry.block_size));
         let mut lanes = blocks.filter_map(|(&i, cells)| Some((self.lanes[i].as_ref()?, cells)));
-        lanes.all(|(lane, cells)| cells[lane.n_given(&self.plan)..].iter().all(|c| c.state != 0))
+        lanes.all(|(lane, cells)| cells[lane.n_given(&self.task)..].iter().all(|c| c.state != 0))
     }
 
     /// The next step of the current blocks.
@@ -271,7 +261,7 @@ impl Run {
         let cells = self.run_steps(&current, current.taken, current.taken + 1).await?;
         let top = self.denoiser.read_candidates(cells.len()).await?;
         let step = current.steps.get(current.taken).copied().unwrap_or(0);
-        self.tell_step(&current, step, &cells, (&top, candidates))?;
+        self.push_step_events(&current, step, &cells, (&top, candidates))?;
         current.taken += 1;
         if current.taken == current.steps.len() || self.all_open(&current, &cells) {
             return self.finish_blocks(&current, &cells);
@@ -287,13 +277,13 @@ impl Run {
         from: usize,
         to: usize,
     ) -> Result<Vec<CellWords>> {
-        let cells = current.lanes.len() * self.plan.geometry.block_size;
-        let recompute = self.plan.request.cache == CachePolicy::Recompute;
-        let opened = self.plan.request.sampling.sampler.least_opened(current.lanes.len());
+        let cells = current.lanes.len() * self.task.geometry.block_size;
+        let recompute = self.task.request.cache == CachePolicy::Recompute;
+        let opened = self.task.request.sampling.sampler.least_opened(current.lanes.len());
         let shape = |step: usize| {
             let rows = if step == 0 || recompute { current.first_rows } else { cells };
             let left = |masked: &usize| masked.saturating_sub(step.saturating_mul(opened));
-            Shape::new(rows, cells, current.masked.iter().map(left).sum())
+            PassShape::new(rows, cells, current.masked.iter().map(left).sum())
         };
         for &lane in &current.lanes {
             if let Some(lane) = &mut self.lanes[lane] {
@@ -304,33 +294,33 @@ impl Run {
     }
 
     fn finish_blocks(&mut self, current: &Current, cells: &[CellWords]) -> Result<()> {
-        let Run { plan, lanes, events, .. } = self;
+        let Run { task, lanes, events, .. } = self;
         for (n, &i) in current.lanes.iter().enumerate() {
             let Some(mut lane) = lanes[i].take() else { continue };
-            let (first, given) = (lane.block_start(plan), lane.n_given(plan));
-            let block_size = plan.geometry.block_size;
+            let (first, given) = (lane.block_start(task), lane.n_given(task));
+            let block_size = task.geometry.block_size;
             let cells = &cells[n * block_size + given..(n + 1) * block_size];
             for (at, cell) in cells.iter().enumerate() {
                 check_finite(lane.sample, first + given + at, cell.state)?;
                 if cell.state == 0 {
-                    return Err(Error::DeviceLost("a masked cell did not open".into()));
+                    return Err(Error::internal("a masked cell did not open"));
                 }
             }
             let steps = opened_at(cells);
-            // A network that is told the time is evaluated at each step until all cells are open.
-            lane.nfe += match plan.request.sampling.sampler {
+            // A network that takes the noise level is evaluated at each step until all cells are open.
+            lane.nfe += match task.request.sampling.sampler {
                 Sampler::Analytic { .. } => steps.last().copied().unwrap_or(0) as usize,
                 _ => steps.len(),
             };
             let opened: Vec<u32> = cells.iter().map(|cell| cell.token).collect();
-            let (block, mut stop) = lane.finish_block(plan, &opened)?;
+            let (block, mut stop) = lane.finish_block(task, &opened)?;
             events.push_back(Event::Block(block));
-            if let Some((retract, end)) = lane.check_entropy(plan)? {
+            if let Some((retract, end)) = lane.check_entropy(task)? {
                 events.extend(retract.map(Event::Retract));
                 stop = end;
             }
             match stop {
-                Some(stop) => events.push_back(Event::Done(lane.done(plan, stop)?)),
+                Some(stop) => events.push_back(Event::Done(lane.done(task, stop)?)),
                 None => lanes[i] = Some(lane),
             }
         }

@@ -1,8 +1,8 @@
-//! What a network that is conditioned on the noise is told at each step.
+//! The noise level of each step, for networks that are conditioned on it.
 
 use crate::Result;
-use crate::gpu::{Commands, DType, Sequences, Tensor};
-use crate::model::{Conditioning, Network};
+use crate::gpu::{Commands, DType, KernelFamily, Planned, Sequences, Tensor};
+use crate::model::{Conditioning, Network, Spec, Widths};
 
 /// Conditioning of the pass at hand, and the vectors of all steps.
 pub struct Noise {
@@ -18,13 +18,21 @@ impl Noise {
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(network: &Network, steps: usize) -> Result<Option<Noise>> {
         let Some(vector) = network.condition(Some(&[0.0]))? else { return Ok(None) };
-        let vectors =
-            Tensor::padded(network.gpu(), "noise", &[steps, vector.len()], DType::F32, 1)?;
-        let conditioning = Conditioning::new(network, &vector, Sequences::SHARED)?;
+        let (gpu, spec) = (network.gpu(), network.spec());
+        let vectors = planned_vectors(spec, steps).make(gpu)?;
+        let conditioning = Conditioning::new(gpu, spec, &vector, Sequences::SHARED)?;
         Ok(Some(Noise { conditioning, vectors }))
     }
 
-    /// Tells the noise levels of the steps to come.
+    /// Bytes that [`Noise::new`] takes.
+    pub fn size_bytes(spec: &Spec, steps: usize, kernels: KernelFamily) -> u64 {
+        if !spec.takes_noise() {
+            return 0;
+        }
+        planned_vectors(spec, steps).bytes(kernels) + Conditioning::size_bytes(spec, 1, kernels)
+    }
+
+    /// Writes the noise levels of the steps to come.
     ///
     /// # Errors
     /// [`crate::Error::Shape`].
@@ -48,4 +56,9 @@ impl Noise {
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         std::iter::once(&self.vectors).chain(self.conditioning.tensors())
     }
+}
+
+fn planned_vectors(spec: &Spec, steps: usize) -> Planned<'static> {
+    let width = Widths::of(spec).condition.held();
+    Planned::plain("noise", &[steps, width], DType::F32, 1)
 }

@@ -1,0 +1,69 @@
+//! Checks of configs that all readers share.
+
+use crate::model::table::Entry;
+use crate::model::{Axis, Spec, Widths};
+use crate::{Error, Result};
+
+/// Largest of the sizes that a config may name: guards the arithmetic that follows.
+const MAX_SIZE: usize = 1 << 24;
+/// Widest head that the kernels run.
+const MAX_HEAD_WIDTH: usize = 256;
+
+/// A size, and the key that it has in the config.
+pub type Size = (&'static str, usize);
+
+/// Fails for a size that is too small or too large.
+pub fn check_sizes(sizes: &[(Size, usize)]) -> Result<()> {
+    match sizes.iter().find(|((_, got), least)| got < least || *got > MAX_SIZE) {
+        None => Ok(()),
+        Some(((key, got), least)) => {
+            Err(Error::config(format!("{key} is {got}, expected {least} to {MAX_SIZE}")))
+        }
+    }
+}
+
+/// Width of one head.
+///
+/// # Errors
+/// [`Error::Config`] unless the channels divide into heads that can be halved and rotated.
+pub fn head_width(channels: Size, heads: Size) -> Result<usize> {
+    let ((key, got), (by, count)) = (channels, heads);
+    if !got.is_multiple_of(4 * count) {
+        let wanted = 4 * count;
+        return Err(Error::config(format!(
+            "{key} is {got}, expected a multiple of 4 * {by} ({wanted})"
+        )));
+    }
+    let width = got / count;
+    if width > MAX_HEAD_WIDTH {
+        return Err(Error::config(format!(
+            "{key} / {by} is {width}, expected heads of at most {MAX_HEAD_WIDTH} channels"
+        )));
+    }
+    Ok(width)
+}
+
+/// Fails unless tokens that a config names can be drawn.
+pub fn check_tokens(spec: &Spec) -> Result<()> {
+    let named = [("bos_token_id", spec.bos_token_id), ("eos_token_id", spec.eos_token_id)];
+    let wrong = |(key, id): (&'static str, Option<u32>)| {
+        id.filter(|&id| !spec.is_drawable(id)).map(|id| (key, id))
+    };
+    match named.into_iter().find_map(wrong) {
+        None => Ok(()),
+        Some((key, id)) => {
+            let most = spec.n_drawable().saturating_sub(1);
+            Err(Error::config(format!("{key} is {id}, expected 0 to {most}")))
+        }
+    }
+}
+
+/// A bias that is there, or zeros where a linear layer has none.
+pub const NO_BIAS: &str = "no bias";
+
+/// The table's row of [`NO_BIAS`]: as long as the longest product without one.
+pub fn no_bias(spec: &Spec) -> Entry {
+    let widths = Widths::of(spec);
+    let longest = widths.qkv.held().max(widths.channels.held());
+    Entry::constant(NO_BIAS, Axis::exact(longest))
+}

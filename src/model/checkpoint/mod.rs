@@ -1,0 +1,13 @@
+//! Checkpoints: from a model's files to a [`crate::model::Spec`] and checked tensors. A family of
+//! checkpoints is a reader: its keys, its names, its table. Knows no device.
+
+mod bd3lm;
+mod checks;
+mod config;
+mod gpt2;
+mod random;
+mod read;
+
+pub use bd3lm::TIMESTEP_WIDTH;
+pub use checks::NO_BIAS;
+pub use read::Checkpoint;

@@ -1,0 +1,154 @@
+//! GPT-2: learned positions, norms and linear layers with biases, a head tied to the embedding.
+//! Source: Radford et al., 2019.
+
+use crate::Result;
+use crate::gpu::{
+    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Rows, Sequences, Tensor, Weight,
+};
+use crate::model::load::{self, Loader};
+use crate::model::pass::Pass;
+use crate::model::{self, Widths};
+
+/// The network on the device.
+#[derive(Debug)]
+pub struct Gpt2 {
+    widths: Widths,
+    norm: model::spec::Norm,
+    embedding: Weight,  // [V, C]
+    positions: Weight,  // [n, C]
+    layers: Vec<Layer>, // L
+    last: BiasedNorm,
+    no_head_bias: Tensor, // [V], zeros
+}
+
+#[derive(Debug)]
+struct Layer {
+    norm1: BiasedNorm,
+    qkv: Linear, // [(H + 2G) D, C]
+    out: Linear, // [C, H D]
+    norm2: BiasedNorm,
+    up: Linear,   // [F, C]
+    down: Linear, // [C, F]
+}
+
+#[derive(Debug)]
+struct Linear {
+    weight: Weight, // [N, K]
+    bias: Tensor,   // [N]
+}
+
+/// A norm whose bias is the shift of a modulation that all rows share.
+#[derive(Debug)]
+struct BiasedNorm {
+    weight: Tensor, // [C]
+    shift: Tensor,  // [1, 2C]: the bias, then a scale of 0
+}
+
+impl Gpt2 {
+    /// Uploads a checkpoint; `progress` hears the number of layers done.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub async fn load(loader: &Loader<'_>, progress: &mut dyn FnMut(usize)) -> Result<Gpt2> {
+        let spec = loader.spec();
+        let embedding = loader.matrix("wte.weight", None)?;
+        let positions = loader.matrix("wpe.weight", None)?;
+        let mut layers = Vec::with_capacity(spec.n_layers);
+        for i in 0..spec.n_layers {
+            progress(i);
+            load::breathe().await;
+            layers.push(Layer::load(loader, i)?);
+        }
+        progress(spec.n_layers);
+        let (widths, norm) = (loader.widths, spec.norm);
+        let last = BiasedNorm::load(loader, "ln_f")?;
+        let no_head_bias = loader.zeros("no head bias")?;
+        Ok(Gpt2 { widths, norm, embedding, positions, layers, last, no_head_bias })
+    }
+
+    /// Weight `[V, C]`, the embedding, and bias `[V]` of the head.
+    pub fn head(&self) -> (&Weight, &Tensor) {
+        (&self.embedding, &self.no_head_bias)
+    }
+
+    /// The matrices that every row of a pass is multiplied with, the head aside.
+    pub fn matrices(&self) -> impl Iterator<Item = &Weight> {
+        let linear =
+            |layer: &'_ Layer| [&layer.qkv, &layer.out, &layer.up, &layer.down].map(weight);
+        self.layers.iter().flat_map(linear)
+    }
+
+    /// Records a pass up to the last layer.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], [`crate::Error::Kernel`].
+    pub fn record_layers(&self, r: &mut Recorder<'_>, pass: &Pass<'_>) -> Result<()> {
+        let Pass { ids, positions, slots, angles, x, y, qkv, q, found, hidden, .. } = pass;
+        r.embedding(ids, &self.embedding, Onto::Nothing, x)?;
+        r.embedding(positions, &self.positions, Onto::Rows, x)?;
+        for (layer, kv) in self.layers.iter().zip(pass.cache.layers()) {
+            let Layer { out, up, down, .. } = layer;
+            let to = Attended { angles, slots, q, cache: kv };
+            let rows = Rows::Normed(self.norm(x, &layer.norm1, y));
+            r.qkv(rows, (&layer.qkv.weight, &layer.qkv.bias), qkv, to)?;
+            r.attention(pass.attention(kv), found)?;
+            r.matmul(found, &out.weight, &out.bias, Epilogue::Residual, x)?;
+            let rows = Rows::Normed(self.norm(x, &layer.norm2, y));
+            r.matmul(rows, &up.weight, &up.bias, Epilogue::Gelu, hidden)?;
+            r.matmul(hidden, &down.weight, &down.bias, Epilogue::Residual, x)?;
+        }
+        Ok(())
+    }
+
+    /// Records the final norm of rows of the residual stream x `[rows, C]`, to `pass.y`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], [`crate::Error::Kernel`].
+    pub fn record_final_norm(
+        &self,
+        r: &mut Recorder<'_>,
+        pass: &Pass<'_>,
+        x: &Tensor,
+    ) -> Result<()> {
+        r.norm(self.norm(x, &self.last, &pass.y.rows(0, x.dim(0))?))
+    }
+
+    fn norm<'a>(&self, x: &'a Tensor, norm: &'a BiasedNorm, y: &'a Tensor) -> Norm<'a> {
+        let modulation = Modulation { tensor: &norm.shift, sequences: Sequences::SHARED };
+        let at = [0, self.widths.channels.held()];
+        let (channels, epsilon) = (self.widths.channels.len(), self.norm.epsilon);
+        Norm { x, weight: &norm.weight, modulation, at, channels, epsilon, y }
+    }
+}
+
+fn weight(linear: &Linear) -> &Weight {
+    &linear.weight
+}
+
+impl Layer {
+    fn load(loader: &Loader<'_>, i: usize) -> Result<Layer> {
+        let norm = |tensor: &str| BiasedNorm::load(loader, &format!("h.{i}.{tensor}"));
+        let linear = |tensor: &str| {
+            let name = format!("h.{i}.{tensor}");
+            let weight = loader.matrix(&format!("{name}.weight"), None)?;
+            Ok(Linear { weight, bias: loader.vector(&format!("{name}.bias"), None)? })
+        };
+        Ok(Layer {
+            norm1: norm("ln_1")?,
+            qkv: linear("attn.c_attn")?,
+            out: linear("attn.c_proj")?,
+            norm2: norm("ln_2")?,
+            up: linear("mlp.c_fc")?,
+            down: linear("mlp.c_proj")?,
+        })
+    }
+}
+
+impl BiasedNorm {
+    fn load(loader: &Loader<'_>, name: &str) -> Result<BiasedNorm> {
+        let mut shift = loader.checkpoint.tensor(&format!("{name}.bias"))?;
+        shift.resize(2 * shift.len(), 0.0);
+        let weight = loader.vector(&format!("{name}.weight"), None)?;
+        Ok(BiasedNorm { weight, shift: loader.constants(name, &shift)? })
+    }
+}

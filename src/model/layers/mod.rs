@@ -1,0 +1,7 @@
+//! Backbones: each file is one network as a list of kernels, with the state that they read.
+
+mod dit;
+mod gpt2;
+
+pub use dit::Dit;
+pub use gpt2::Gpt2;

@@ -1,0 +1,197 @@
+//! A network on the device: records its passes. Knows neither blocks nor samples: what a row sees is
+//! written in the rows.
+
+use crate::gpu::{DType, Gpu, Recorder, Tensor, Weight};
+use crate::model::layers::{Dit, Gpt2};
+use crate::model::load::Loader;
+use crate::model::pass::Pass;
+use crate::model::{Backbone, Checkpoint, Spec, Widths};
+use crate::{Error, Result};
+
+/// A loaded network.
+#[derive(Debug)]
+pub struct Network {
+    gpu: Gpu,
+    spec: Spec,
+    weights: DType,
+    size_bytes: u64,
+    layers: Layers,
+}
+
+/// The layers of each backbone.
+#[derive(Debug)]
+enum Layers {
+    Dit(Dit),
+    Gpt2(Gpt2),
+}
+
+impl Network {
+    /// Uploads a checkpoint; `progress` hears the parts done and their number. Between the layers
+    /// others have their turn.
+    ///
+    /// # Errors
+    /// [`Error::Tensors`] for numbers that are not finite, [`Error::OutOfMemory`],
+    /// [`Error::TooLarge`].
+    pub async fn load_async(
+        gpu: &Gpu,
+        checkpoint: &Checkpoint<'_>,
+        weights: DType,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Network> {
+        let loader = Loader::new(gpu, checkpoint, weights);
+        let spec = checkpoint.spec().clone();
+        let count = spec.n_layers + 2;
+        progress(0, count);
+        let mut layers_done = |layers: usize| progress(layers + 1, count);
+        let layers = match spec.backbone {
+            Backbone::Dit => Layers::Dit(Dit::load(&loader, &mut layers_done).await?),
+            Backbone::Gpt2 => Layers::Gpt2(Gpt2::load(&loader, &mut layers_done).await?),
+        };
+        gpu.check()?;
+        progress(count, count);
+        let size_bytes = loader.held_bytes();
+        Ok(Network { gpu: gpu.clone(), spec, weights, size_bytes, layers })
+    }
+
+    /// As [`Network::load_async`], for programs that may block.
+    ///
+    /// # Errors
+    /// As [`Network::load_async`].
+    pub fn load(
+        gpu: &Gpu,
+        checkpoint: &Checkpoint<'_>,
+        weights: DType,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Network> {
+        pollster::block_on(Network::load_async(gpu, checkpoint, weights, progress))
+    }
+
+    /// The device that the weights are on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// What the network is.
+    pub fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    /// How matrices are held.
+    pub fn weights_dtype(&self) -> DType {
+        self.weights
+    }
+
+    /// How keys and values are held.
+    pub fn cache_dtype(&self) -> DType {
+        self.weights.cached()
+    }
+
+    /// Bytes of matrices that a pass with logits reads; the embedding counts by its rows only.
+    pub fn bytes_per_pass(&self) -> u64 {
+        let bytes = |matrices: &mut dyn Iterator<Item = &Weight>| -> u64 {
+            matrices.map(Weight::size_bytes).sum()
+        };
+        let layers = match &self.layers {
+            Layers::Dit(dit) => bytes(&mut dit.matrices()),
+            Layers::Gpt2(gpt2) => bytes(&mut gpt2.matrices()),
+        };
+        layers + self.head().0.size_bytes()
+    }
+
+    /// Bytes on the device.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// The conditioning vectors `[B, condition]` of noise levels as the device holds them, where
+    /// the network takes them.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if it takes them and there are none.
+    pub fn condition(&self, sigma: Option<&[f32]>) -> Result<Option<Vec<f32>>> {
+        let Layers::Dit(dit) = &self.layers else { return Ok(None) };
+        let axis = Widths::of(&self.spec).condition;
+        match (dit.sigma_map(), sigma) {
+            (None, _) => Ok(None),
+            (Some(map), Some(sigma)) => {
+                let mut vectors = vec![0.0; sigma.len() * axis.held()];
+                for (&sigma, held) in sigma.iter().zip(vectors.chunks_mut(axis.held())) {
+                    axis.spread(&map.condition(sigma), held);
+                }
+                Ok(Some(vectors))
+            }
+            (Some(_), None) => Err(Error::request(
+                "this checkpoint is conditioned on the noise level: give `sigma`, one per sequence",
+            )),
+        }
+    }
+
+    /// Records a pass up to the last layer: embeds the rows' tokens, appends their keys and
+    /// values to the cache, leaves the residual stream in `pass.x`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kernel`].
+    pub fn record_layers(&self, r: &mut Recorder<'_>, pass: &Pass<'_>) -> Result<()> {
+        match &self.layers {
+            Layers::Dit(dit) => dit.record_layers(r, pass),
+            Layers::Gpt2(gpt2) => gpt2.record_layers(r, pass),
+        }
+    }
+
+    /// Records the final norm of rows of the residual stream, to `pass.y`.
+    ///
+    /// # Shapes
+    /// x `[rows, C]`: of the first rows of the pass, unless all share one modulation.
+    ///
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kernel`].
+    pub fn record_final_norm(
+        &self,
+        r: &mut Recorder<'_>,
+        pass: &Pass<'_>,
+        x: &Tensor,
+    ) -> Result<()> {
+        match &self.layers {
+            Layers::Dit(dit) => dit.record_final_norm(r, pass, x),
+            Layers::Gpt2(gpt2) => gpt2.record_final_norm(r, pass, x),
+        }
+    }
+
+    /// Records the head: logits of rows `from ..` of the final norm's output.
+    ///
+    /// # Shapes
+    /// logits `[rows, V or wider]`.
+    /// # Errors
+    /// [`Error::Shape`], [`Error::Kernel`].
+    pub fn record_head(
+        &self,
+        r: &mut Recorder<'_>,
+        pass: &Pass<'_>,
+        from: usize,
+        logits: &Tensor,
+    ) -> Result<()> {
+        let (y, (weight, bias)) = (pass.y.rows(from, logits.dim(0))?, self.head());
+        r.matmul(&y, weight, bias, crate::gpu::Epilogue::Store, logits)
+    }
+
+    /// The head cut into chunks of at most `columns` tokens, a multiple of
+    /// [`crate::gpu::COLUMN_PAD`]: weights and biases.
+    ///
+    /// # Errors
+    /// [`Error::Shape`].
+    pub fn head_chunks(&self, columns: usize) -> Result<Vec<(Weight, Tensor)>> {
+        let (weight, bias) = self.head();
+        let with_bias = |(first, weight): (usize, Weight)| {
+            let bias = bias.rows(first, weight.shape()[0])?;
+            Ok((weight, bias))
+        };
+        weight.chunks(columns)?.into_iter().map(with_bias).collect()
+    }
+
+    fn head(&self) -> (&Weight, &Tensor) {
+        match &self.layers {
+            Layers::Dit(dit) => dit.head(),
+            Layers::Gpt2(gpt2) => gpt2.head(),
+        }
+    }
+}

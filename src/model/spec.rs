@@ -1,0 +1,300 @@
+//! What a network is, as data: a row that a reader of configs fills, and that layers, passes and
+//! samplers follow. Knows no JSON, no tensor and no device.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{Error, Result};
+
+/// A network.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spec {
+    /// Which list of layers runs it.
+    pub backbone: Backbone,
+    /// What it was trained to do.
+    pub objective: Objective,
+    /// Transformer layers, L.
+    pub n_layers: usize,
+    /// Channels, C.
+    pub channels: usize,
+    /// Query heads, H.
+    pub n_heads: usize,
+    /// Key and value heads, G: H is a multiple of it.
+    pub n_key_heads: usize,
+    /// Channels of one head, D.
+    pub head_width: usize,
+    /// The MLP of a layer.
+    pub mlp: Mlp,
+    /// The norms.
+    pub norm: Norm,
+    /// Whether the linear layers of attention have biases.
+    pub attention_biases: bool,
+    /// How a row's position reaches the network.
+    pub positions: Positions,
+    /// How the noise level reaches the layers.
+    pub adaln: AdaLn,
+    /// Whether the head is the embedding.
+    pub tied_head: bool,
+    /// Positions between a token and the one that its logits speak of: 1 for models that predict
+    /// the next token.
+    pub logit_shift: usize,
+    /// Where the grid of blocks begins.
+    pub grid: Grid,
+    /// Positions that the network sees at once.
+    pub window: usize,
+    /// Tokens of the vocabulary, the mask token included, V.
+    pub vocab_size: usize,
+    /// The mask token, for models that have one.
+    pub mask_id: Option<u32>,
+    /// First token of every sequence; the tokenizer's end of text if absent.
+    pub bos_token_id: Option<u32>,
+    /// Token that ends a text; the tokenizer's, or BOS, if absent.
+    pub eos_token_id: Option<u32>,
+}
+
+/// A list of layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backbone {
+    /// The diffusion transformer of the BD3-LM checkpoints.
+    Dit,
+    /// GPT-2.
+    Gpt2,
+}
+
+/// A training objective, and with it what a row sees and how texts are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Objective {
+    /// BD3-LM: blocks left to right, masked diffusion inside a block.
+    Block {
+        /// Tokens of a block.
+        size: usize,
+    },
+    /// MDLM: masked diffusion of the whole window.
+    Masked,
+    /// SEDD: score entropy of the whole window.
+    Score,
+    /// AR: one token after the other.
+    Autoregressive,
+}
+
+/// What a row sees of its sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mask {
+    /// Its own block, of so many tokens, and those before it.
+    Blocks(usize),
+    /// The whole sequence.
+    All,
+    /// Itself and the tokens before it.
+    Before,
+}
+
+impl Mask {
+    /// First position of what a position sees at the same noise level: of its block, or of the
+    /// sequence where there are no blocks.
+    pub fn own_start(self, position: usize) -> usize {
+        match self {
+            Mask::Blocks(size) => position / size * size,
+            Mask::All | Mask::Before => 0,
+        }
+    }
+
+    /// Behind the last position that a position sees of a sequence of so many tokens.
+    pub fn end(self, position: usize, length: usize) -> usize {
+        match self {
+            Mask::Blocks(size) => (self.own_start(position) + size).min(length),
+            Mask::All => length,
+            Mask::Before => position + 1,
+        }
+    }
+}
+
+/// The MLP of a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Mlp {
+    /// Its width, F.
+    pub width: usize,
+    /// What happens between its two linear layers.
+    pub kind: MlpKind,
+}
+
+/// What happens between the linear layers of an MLP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MlpKind {
+    /// GELU, tanh approximation.
+    GeluTanh,
+}
+
+/// The norms of a network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Norm {
+    /// What is normalised.
+    pub kind: NormKind,
+    /// Added to the variance.
+    pub epsilon: f32,
+}
+
+/// What a norm does to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum NormKind {
+    /// Mean 0 and variance 1.
+    Layer,
+}
+
+/// How a row's position reaches the network.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Positions {
+    /// Queries and keys are rotated, half-split over the whole head. Source: Su et al., 2021.
+    Rotary {
+        /// Base of the frequencies.
+        base: f64,
+    },
+    /// A learned vector is added to the embedding.
+    Learned,
+}
+
+/// How the noise level reaches the layers. Source: Peebles and Xie, DiT, 2023.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdaLn {
+    /// Not at all.
+    Absent,
+    /// Shifts, scales and gates of a constant noise level.
+    Constant {
+        /// Width of the conditioning vector.
+        width: usize,
+    },
+    /// Shifts, scales and gates of the noise level.
+    Noise {
+        /// Width of the conditioning vector.
+        width: usize,
+    },
+}
+
+/// Where the grid of blocks begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Grid {
+    /// At the first token of the sequence: the last block of a prompt may be open.
+    Sequence,
+}
+
+impl Spec {
+    /// Tokens of a block, for models that have blocks.
+    pub fn block_size(&self) -> Option<usize> {
+        match self.objective {
+            Objective::Block { size } => Some(size),
+            _ => None,
+        }
+    }
+
+    /// What a row sees, with blocks of this size instead of the checkpoint's.
+    pub fn mask(&self, block_size: Option<usize>) -> Mask {
+        match self.objective {
+            Objective::Block { size } => Mask::Blocks(block_size.unwrap_or(size)),
+            Objective::Masked | Objective::Score => Mask::All,
+            Objective::Autoregressive => Mask::Before,
+        }
+    }
+
+    /// True if texts may be longer than the window, which then slides: positions are relative, and
+    /// the noise level is not that of a whole window.
+    pub fn slides(&self) -> bool {
+        self.positions != Positions::Learned && self.objective != Objective::Score
+    }
+
+    /// What kind of model this is, for people.
+    pub fn family(&self) -> &'static str {
+        match (self.objective, self.backbone) {
+            (Objective::Block { .. }, _) => "block diffusion (BD3-LM)",
+            (Objective::Masked, _) => "masked diffusion (MDLM)",
+            (Objective::Score, _) => "score entropy (SEDD)",
+            (Objective::Autoregressive, Backbone::Dit) => "autoregressive (AR)",
+            (Objective::Autoregressive, Backbone::Gpt2) => "autoregressive (GPT-2)",
+        }
+    }
+
+    /// The token that stands in a masked cell: the mask token, or one beyond the vocabulary for
+    /// models that mark masked cells without reading them.
+    pub fn masked_id(&self) -> u32 {
+        self.mask_id.unwrap_or(self.vocab_size as u32)
+    }
+
+    /// Columns of logits: the vocabulary, padded to whole vectors.
+    pub fn logits_columns(&self) -> usize {
+        self.vocab_size.next_multiple_of(4)
+    }
+
+    /// True if the network takes a noise level with each pass.
+    pub fn takes_noise(&self) -> bool {
+        matches!(self.adaln, AdaLn::Noise { .. })
+    }
+
+    /// Tokens that can be drawn: all but the mask token.
+    pub fn n_drawable(&self) -> usize {
+        self.vocab_size - usize::from(self.mask_id.is_some())
+    }
+
+    /// Whether a token can stand in a text.
+    pub fn is_drawable(&self, id: u32) -> bool {
+        (id as usize) < self.vocab_size && Some(id) != self.mask_id
+    }
+
+    /// Fails unless blocks of this size fill the window.
+    ///
+    /// # Errors
+    /// [`Error::Request`].
+    pub fn check_block_size(&self, block_size: usize) -> Result<()> {
+        if block_size > 0 && self.window.is_multiple_of(block_size) {
+            return Ok(());
+        }
+        let window = self.window;
+        Err(Error::request(format!(
+            "block size {block_size} does not divide the model's window of {window} tokens"
+        )))
+    }
+
+    /// Fails if a token is not of the vocabulary.
+    ///
+    /// # Errors
+    /// [`Error::Request`].
+    pub fn check_ids(&self, ids: &[u32]) -> Result<()> {
+        match ids.iter().find(|&&id| id as usize >= self.vocab_size) {
+            None => Ok(()),
+            Some(id) => {
+                let most = self.vocab_size - 1;
+                let words = format!("token id {id} is not of the vocabulary, 0 to {most}");
+                Err(Error::request(words))
+            }
+        }
+    }
+}
+
+impl AdaLn {
+    /// Width of the conditioning vector, where there is one.
+    pub fn width(self) -> Option<usize> {
+        match self {
+            AdaLn::Absent => None,
+            AdaLn::Constant { width } | AdaLn::Noise { width } => Some(width),
+        }
+    }
+}
+
+impl fmt::Display for Objective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Objective::Block { .. } => "block diffusion",
+            Objective::Masked => "masked diffusion",
+            Objective::Score => "score entropy",
+            Objective::Autoregressive => "autoregressive",
+        })
+    }
+}

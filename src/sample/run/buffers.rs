@@ -1,0 +1,97 @@
+//! The tensors that the sampler's kernels read and write.
+
+use crate::Result;
+use crate::gpu::{
+    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, Planned, ROW_PAD, STEP_WORDS,
+    Tensor, draw_chunks,
+};
+use crate::model::{Network, Spec, Widths};
+use crate::sample::run::capacity::Capacity;
+use crate::sample::run::noise::Noise;
+
+/// Buffers of the current blocks of a batch.
+pub struct Buffers {
+    pub logits: Tensor,   // [rows at a time, V padded]
+    pub keys: Tensor,     // [cells, 4]
+    pub limits: Tensor,   // [cells, 2]
+    pub partials: Tensor, // [cells, chunks, 7]
+    pub cells: Tensor,    // [cells, 4]
+    pub top: Tensor,      // [cells, candidates, 2]
+    pub masked: Tensor,   // [cells]: those that the rows of logits belong to
+    pub masked_x: Tensor, // [cells, C]: the residual stream in their rows
+    pub step: Tensor,     // [16]
+    pub steps: Tensor,    // [steps, 16]
+    /// `[cells]`, where rows predict other cells than their own.
+    pub own_ids: Option<Tensor>,
+    /// Where the network takes the noise level.
+    pub noise: Option<Noise>,
+}
+
+impl Buffers {
+    /// Allocates for the given sizes.
+    ///
+    /// # Errors
+    /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
+    pub fn new(network: &Network, capacity: &Capacity) -> Result<Buffers> {
+        let (gpu, spec) = (network.gpu(), network.spec());
+        let (own_ids, others) = table(spec, capacity, gpu.kernels());
+        let make = |planned: Planned<'_>| planned.make(gpu);
+        let [logits, keys, limits, partials, cells, top, masked, masked_x, step, steps] =
+            others.map(make);
+        Ok(Buffers {
+            logits: logits?,
+            keys: keys?,
+            limits: limits?,
+            partials: partials?,
+            cells: cells?,
+            top: top?,
+            masked: masked?,
+            masked_x: masked_x?,
+            step: step?,
+            steps: steps?,
+            own_ids: own_ids.map(make).transpose()?,
+            noise: Noise::new(network, capacity.steps)?,
+        })
+    }
+
+    /// Every tensor.
+    pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
+        let Buffers { logits, keys, limits, partials, cells, top, .. } = self;
+        let Buffers { masked, masked_x, step, steps, own_ids, noise, .. } = self;
+        [logits, keys, limits, partials, cells, top, masked, masked_x, step, steps]
+            .into_iter()
+            .chain(own_ids)
+            .chain(noise.iter().flat_map(Noise::tensors))
+    }
+
+    /// Bytes that [`Buffers::new`] takes.
+    pub fn size_bytes(spec: &Spec, capacity: &Capacity, kernels: KernelFamily) -> u64 {
+        let (own_ids, others) = table(spec, capacity, kernels);
+        let bytes = own_ids.iter().chain(&others).map(|planned| planned.bytes(kernels));
+        bytes.sum::<u64>() + Noise::size_bytes(spec, capacity.steps, kernels)
+    }
+}
+
+/// The tensors but for the noise, in the order of [`Buffers`].
+fn table(
+    spec: &Spec,
+    capacity: &Capacity,
+    kernels: KernelFamily,
+) -> (Option<Planned<'static>>, [Planned<'static>; 10]) {
+    let (cells, columns) = (capacity.cells(), spec.logits_columns());
+    let words = Planned::words;
+    let own_ids = (capacity.geometry.lag > 0).then(|| words("cell ids", &[cells]));
+    let others = [
+        Planned::activation("logits", &[capacity.logits_rows(spec), columns]),
+        words("keys", &[cells, 4]),
+        words("limits", &[cells, 2]),
+        words("partials", &[cells, draw_chunks(kernels, columns), PARTIAL_WORDS]),
+        words("cells", &[cells, CELL_WORDS]),
+        words("candidates", &[cells, capacity.candidates.max(1), CANDIDATE_WORDS]),
+        words("masked", &[cells]),
+        Planned::activation("masked x", &[cells, Widths::of(spec).channels.held()]),
+        Planned::plain("step", &[STEP_WORDS], DType::U32, 1),
+        words("steps", &[capacity.steps, STEP_WORDS]),
+    ];
+    (own_ids, others)
+}

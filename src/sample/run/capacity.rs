@@ -1,0 +1,85 @@
+//! How much room a request needs: rows, cells, cache slots. Knows no device.
+
+use crate::model::{Ring, Spec, logits_rows};
+use crate::sample::run::request::{CachePolicy, Request, Watch};
+use crate::sample::steps::{Geometry, Sight};
+
+/// Rows of a pass that stores a prompt.
+const PROMPT_ROWS: usize = 64;
+
+/// Sizes that a denoiser is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// How a sequence is cut.
+    pub geometry: Geometry,
+    /// Samples at a time.
+    pub lanes: usize,
+    /// Tokens of a block.
+    pub block_size: usize,
+    /// Blocks of a sample that one pass may store.
+    pub storable: usize,
+    /// Rows of the longest pass.
+    pub rows: usize,
+    /// The first lane's ring of cache slots; the others follow it.
+    pub ring: Ring,
+    /// Most steps of a block.
+    pub steps: usize,
+    /// Likeliest tokens to report of each masked cell.
+    pub candidates: usize,
+    /// Whether top-k or nucleus apply.
+    pub filtered: bool,
+}
+
+impl Capacity {
+    /// What a request needs of a model.
+    pub fn new(request: &Request, spec: &Spec) -> Capacity {
+        let geometry = Geometry::new(spec, request.length, request.block_size);
+        let block_size = geometry.block_size;
+        let lanes = request.batch.min(request.samples);
+        let storable = (PROMPT_ROWS / block_size / lanes).max(1);
+        let mut ring = geometry.ring(spec, storable);
+        let blocks = request.length.div_ceil(block_size);
+        let row_blocks = match (geometry.sight, request.cache) {
+            (Sight::Own, _) => 1,
+            (Sight::Before, CachePolicy::Recompute) => {
+                ring.capacity = blocks.max(ring.window);
+                blocks
+            }
+            (Sight::Before, _) => 1 + storable,
+        };
+        Capacity {
+            geometry,
+            lanes,
+            block_size,
+            storable,
+            rows: lanes * row_blocks * block_size,
+            ring,
+            steps: request.sampling.for_model(spec, block_size).max_steps(block_size),
+            candidates: match request.watch {
+                Watch::Steps { candidates } => candidates,
+                Watch::Blocks => 0,
+            },
+            filtered: request.sampling.is_filtered(),
+        }
+    }
+
+    /// Cells of all current blocks.
+    pub fn cells(&self) -> usize {
+        self.lanes * self.block_size
+    }
+
+    /// Slots of the cache.
+    pub fn slots(&self) -> usize {
+        self.lanes * self.ring.slots()
+    }
+
+    /// The ring of a lane.
+    pub fn lane_ring(&self, lane: usize) -> Ring {
+        Ring { base: lane * self.ring.slots(), ..self.ring }
+    }
+
+    /// Rows whose logits are held at a time.
+    pub fn logits_rows(&self, spec: &Spec) -> usize {
+        logits_rows(spec).min(self.cells())
+    }
+}
