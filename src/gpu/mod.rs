@@ -10,6 +10,7 @@ mod ops;
 mod panels;
 mod pipelines;
 mod plan;
+mod planned;
 mod profile;
 mod tensor;
 mod texels;
@@ -25,9 +26,10 @@ pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
     Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Norm, Onto,
     PARTIAL_WORDS, Rows, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
-    partial_attention, partial_attention_bytes,
+    partial_attention, partial_attention_bytes, planned_partials,
 };
 pub use plan::{KernelSource, Plan, Recorder};
+pub use planned::{Place, Planned};
 pub use profile::{KernelTime, Profiler};
 pub use tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};
 pub use texels::TEXTURE_WIDTH;

@@ -4,7 +4,6 @@
 use bytemuck::Pod;
 
 use crate::gpu::Gpu;
-use crate::gpu::kernels::{attention_memory, product_memory};
 use crate::gpu::texels::{self, LINE_BYTES, TEXEL_BYTES};
 use crate::{Error, Result};
 
@@ -73,102 +72,35 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// A zeroed tensor whose first dimension is padded to a multiple of `pad_rows`.
+    /// A zeroed tensor of `bytes` bytes in a memory, at least those of its shape.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if the adapter cannot bind it whole.
-    pub fn padded(
+    /// [`Error::TooLarge`] if the adapter cannot bind it whole, [`Error::OutOfMemory`].
+    pub(crate) fn allocate(
         gpu: &Gpu,
         label: &str,
+        (memory, bytes): (Memory, u64),
         shape: &[usize],
         dtype: DType,
-        pad_rows: usize,
     ) -> Result<Tensor> {
-        Tensor::in_memory(gpu, Memory::Buffer, label, shape, dtype, pad_rows)
-    }
-
-    /// As [`Tensor::padded`], in either memory.
-    ///
-    /// # Errors
-    /// As [`Tensor::padded`].
-    pub fn in_memory(
-        gpu: &Gpu,
-        memory: Memory,
-        label: &str,
-        shape: &[usize],
-        dtype: DType,
-        pad_rows: usize,
-    ) -> Result<Tensor> {
-        let rows = shape.first().copied().unwrap_or(1).next_multiple_of(pad_rows);
-        let row: usize = shape.iter().skip(1).product();
-        let size = memory_bytes(memory, rows * row, dtype);
         let limit = gpu.max_bytes(memory);
-        if size > limit {
+        if bytes > limit {
             let what = label.to_string();
-            return Err(Error::TooLarge { what, got: size, unit: "bytes", limit });
+            return Err(Error::TooLarge { what, got: bytes, unit: "bytes", limit });
         }
         let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let store = match memory {
-            Memory::Buffer => buffer(gpu, label, size),
+            Memory::Buffer => buffer(gpu, label, bytes),
             Memory::Texels => {
-                let texture = texels::create(gpu, label, size);
+                let texture = texels::create(gpu, label, bytes);
                 let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
                 Store::Texels(texture, view)
             }
         };
         if pollster::block_on(scope.pop()).is_some() {
-            return Err(Error::OutOfMemory(format!("{label} needs {size} bytes")));
+            return Err(Error::OutOfMemory(format!("{label} needs {bytes} bytes")));
         }
         Ok(Tensor { label: label.into(), store, offset: 0, shape: shape.to_vec(), dtype })
-    }
-
-    /// A zeroed activation tensor, its rows padded to [`ROW_PAD`].
-    ///
-    /// # Errors
-    /// As [`Tensor::padded`].
-    pub fn activation(gpu: &Gpu, label: &str, shape: &[usize]) -> Result<Tensor> {
-        Tensor::padded(gpu, label, shape, DType::F32, ROW_PAD)
-    }
-
-    /// A zeroed tensor of rows that will be multiplied with weights, padded to [`ROW_PAD`].
-    ///
-    /// # Errors
-    /// As [`Tensor::padded`].
-    pub fn multiplied(gpu: &Gpu, label: &str, shape: &[usize]) -> Result<Tensor> {
-        let memory = product_memory(gpu.kernels());
-        Tensor::in_memory(gpu, memory, label, shape, DType::F32, ROW_PAD)
-    }
-
-    /// A zeroed tensor of queries, keys or values, where attention over heads of this width reads
-    /// them from.
-    ///
-    /// # Errors
-    /// As [`Tensor::padded`].
-    pub fn attended(
-        gpu: &Gpu,
-        label: &str,
-        shape: &[usize],
-        dtype: DType,
-        head_width: usize,
-    ) -> Result<Tensor> {
-        let memory = attention_memory(gpu.kernels(), head_width);
-        Tensor::in_memory(gpu, memory, label, shape, dtype, 1)
-    }
-
-    /// A tensor with the given numbers.
-    ///
-    /// # Errors
-    /// As [`Tensor::padded`], and [`Error::Shape`] if the count is not the shape's.
-    pub fn from_slice<T: Pod>(
-        gpu: &Gpu,
-        label: &str,
-        shape: &[usize],
-        dtype: DType,
-        data: &[T],
-    ) -> Result<Tensor> {
-        let tensor = Tensor::padded(gpu, label, shape, dtype, 1)?;
-        tensor.write(gpu, data)?;
-        Ok(tensor)
     }
 
     /// Overwrites the tensor from its beginning. Takes effect before the next submit.

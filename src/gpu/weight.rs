@@ -5,7 +5,8 @@ use half::f16;
 
 use crate::gpu::kernels::{product_memory, weight_panel};
 use crate::gpu::panels::{panels, q8_panels, row_bytes};
-use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor, memory_bytes};
+use crate::gpu::planned::Planned;
+use crate::gpu::tensor::{COLUMN_PAD, DType, Tensor};
 use crate::gpu::{Gpu, KernelFamily};
 use crate::{Error, Result};
 
@@ -43,15 +44,13 @@ impl Weight {
     ) -> Result<Weight> {
         let [n, k] = shape;
         let panel = weight_panel(gpu, dtype);
-        let memory = product_memory(gpu.kernels());
         let mut parts = Vec::new();
-        let per_part = gpu.max_bytes(memory) as usize / row_bytes(k, dtype).max(1);
+        let limit = gpu.max_bytes(product_memory(gpu.kernels()));
+        let per_part = limit as usize / row_bytes(k, dtype).max(1);
         let per_part = (per_part / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD);
         for first in (0..n).step_by(per_part) {
             let count = per_part.min(n - first);
-            let columns = row_bytes(k, dtype) / dtype.bytes();
-            let shape = [count, columns];
-            let table = Tensor::in_memory(gpu, memory, label, &shape, dtype, COLUMN_PAD)?;
+            let table = Planned::weight(label, [count, k], dtype).make(gpu)?;
             let rows = data.get(first * k..(first + count) * k);
             let rows = rows.ok_or_else(|| table.misfit(&[data.len() / k.max(1), k]))?;
             match dtype {
@@ -119,7 +118,6 @@ impl Weight {
 
 /// Bytes that a matrix takes on the device, padding included; in several parts up to 64 KiB more
 /// for each.
-pub fn weight_bytes([n, k]: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
-    let bytes = n.next_multiple_of(COLUMN_PAD) * row_bytes(k, dtype);
-    memory_bytes(product_memory(kernels), bytes / dtype.bytes(), dtype)
+pub fn weight_bytes(shape: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
+    Planned::weight("", shape, dtype).bytes(kernels)
 }

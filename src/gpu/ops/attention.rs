@@ -7,9 +7,7 @@ use crate::gpu::kernels::{
 };
 use crate::gpu::ops::flag;
 use crate::gpu::ops::network::{expect_whole, head_by_head, skipped};
-use crate::gpu::{
-    DType, Gpu, KernelFamily, Memory, ROW_PAD, Recorder, Tensor, Tuning, memory_bytes,
-};
+use crate::gpu::{DType, Gpu, KernelFamily, Memory, Planned, Recorder, Tensor, Tuning};
 
 /// Rows beyond these keep a GPU busy unsplit, and their shares would need much room.
 const MAX_SPLIT_ROWS: usize = 256;
@@ -40,25 +38,23 @@ pub fn partial_attention(
     rows: usize,
     (heads, head_width): (usize, usize),
 ) -> Result<Option<Tensor>> {
-    let shape = partials_shape(gpu.kernels(), rows, (heads, head_width));
-    shape.map(|shape| Tensor::activation(gpu, "shares of attention", &shape)).transpose()
+    planned_partials(gpu.kernels(), rows, (heads, head_width)).map(|p| p.make(gpu)).transpose()
 }
 
 /// Bytes of [`partial_attention`].
 pub fn partial_attention_bytes(kernels: KernelFamily, rows: usize, heads: (usize, usize)) -> u64 {
-    partials_shape(kernels, rows, heads).map_or(0, |[rows, width]| {
-        memory_bytes(Memory::Buffer, rows.next_multiple_of(ROW_PAD) * width, DType::F32)
-    })
+    planned_partials(kernels, rows, heads).map_or(0, |partials| partials.bytes(kernels))
 }
 
-/// A sum of values, its highest score and its weight for every row, share and head.
-fn partials_shape(
+/// The tensor of [`partial_attention`]: a sum of values, its highest score and its weight for every
+/// row, share and head.
+pub fn planned_partials(
     kernels: KernelFamily,
     rows: usize,
     (heads, head_width): (usize, usize),
-) -> Option<[usize; 2]> {
-    let width = Tuning::MAX_SHARES * heads * (head_width + 4);
-    kernels.is_for_gpus().then_some([rows.min(MAX_SPLIT_ROWS), width])
+) -> Option<Planned<'static>> {
+    let shape = [rows.min(MAX_SPLIT_ROWS), Tuning::MAX_SHARES * heads * (head_width + 4)];
+    kernels.is_for_gpus().then(|| Planned::activation("shares of attention", &shape))
 }
 
 impl Attention<'_> {

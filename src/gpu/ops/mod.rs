@@ -6,7 +6,7 @@ mod norm;
 mod sampling;
 mod scoring;
 
-pub use attention::{Attention, partial_attention, partial_attention_bytes};
+pub use attention::{Attention, partial_attention, partial_attention_bytes, planned_partials};
 pub use network::{Attended, Epilogue, Modulation, Onto, Sequences};
 pub use norm::{Norm, Rows};
 pub use sampling::{
