@@ -2,11 +2,11 @@
 //! activations. Made once for the longest pass; shorter ones are views.
 
 use crate::gpu::{
-    Attention, DType, Gpu, KernelFamily, Planned, ROW_PAD, Sequences, Tensor, partial_attention,
+    Attention, DType, Gpu, KernelFamily, Planned, Sequences, Tensor, partial_attention,
     partial_attention_bytes,
 };
 use crate::model::{KvCache, Positions, Spec, Widths};
-use crate::{Error, Result};
+use crate::Result;
 
 /// One row of a pass, as the host describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl Workspace {
     /// Room for passes of up to `rows` rows.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, spec: &Spec, rows: usize) -> Result<Workspace> {
         let (found, others) = table(spec, rows);
         let [ids, positions, slots, spans, angles, x, y, qkv, q, hidden] =
@@ -147,7 +147,7 @@ impl Workspace {
     /// Describes the rows of the next passes.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are more rows than room.
+    /// [`crate::Error::Shape`] if there are more rows than room.
     pub fn write(&self, gpu: &Gpu, rows: &[Row]) -> Result<()> {
         if rows.len() > self.ids.dim(0) {
             return Err(self.ids.misfit(&[rows.len()]));
@@ -184,7 +184,7 @@ impl Workspace {
     /// A pass over the first `rows` rows.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is no room for them.
+    /// [`crate::Error::Shape`] if there is no room for them.
     pub fn pass<'a>(
         &self,
         rows: usize,
@@ -237,7 +237,7 @@ impl Conditioning {
     /// Room for the sequences' vectors `[B, condition]` and modulations, the vectors written.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(
         gpu: &Gpu,
         spec: &Spec,

@@ -50,7 +50,7 @@ impl Bench {
         let (mut denoiser, cells) = self.denoiser(network)?;
         let dispatches = denoiser.dispatches(cells, cells)?;
         // Without cells to draw there is the embedding, and the layers.
-        let layer_dispatches = (denoiser.dispatches(cells, 0)? - 1) / network.spec().n_blocks;
+        let layer_dispatches = (denoiser.dispatches(cells, 0)? - 1) / network.spec().n_layers;
         let mut pass_ms = self.time(&mut denoiser, cells, cells).await?;
         let first_ms = pass_ms.remove(0);
         let mut fused_ms = self.time(&mut denoiser, cells, 2 * cells).await?;

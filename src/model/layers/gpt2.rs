@@ -73,9 +73,11 @@ impl Gpt2 {
 
     /// The matrices that every row of a pass is multiplied with, the head aside.
     pub fn matrices(&self) -> impl Iterator<Item = &Weight> {
-        let linear =
-            |layer: &'_ Layer| [&layer.qkv, &layer.out, &layer.up, &layer.down].map(weight);
-        self.layers.iter().flat_map(linear)
+        let linear = self.layers.iter().flat_map(|layer| {
+            let Layer { qkv, out, up, down, .. } = layer;
+            [qkv, out, up, down]
+        });
+        linear.map(|linear| &linear.weight)
     }
 
     /// Records a pass up to the last layer.
@@ -119,10 +121,6 @@ impl Gpt2 {
         let (channels, epsilon) = (self.widths.channels.len(), self.norm.epsilon);
         Norm { x, weight: &norm.weight, modulation, at, channels, epsilon, y }
     }
-}
-
-fn weight(linear: &Linear) -> &Weight {
-    &linear.weight
 }
 
 impl Layer {

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, Planned, ROW_PAD, STEP_WORDS,
+    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, Planned, STEP_WORDS,
     Tensor, draw_chunks,
 };
 use crate::model::{Network, Spec, Widths};

@@ -247,7 +247,7 @@ impl Lane {
 /// # Errors
 /// [`Error::NotFinite`].
 pub fn check_finite(sample: usize, position: usize, state: u32) -> Result<()> {
-    if state == crate::sample::run::cells::NOT_FINITE {
+    if state == NOT_FINITE {
         return Err(Error::NotFinite { sample, position });
     }
     Ok(())

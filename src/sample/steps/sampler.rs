@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sample::steps::random::SampleKey;
 use crate::{Error, Result};
 
 /// How masked cells open.
@@ -104,7 +103,7 @@ const MAX_STEPS: usize = 1 << 16;
 
 impl Sampler {
     /// Cells that open in every pass, where their number does not depend on the text.
-    fn per_pass(self) -> Option<usize> {
+    pub fn per_pass(self) -> Option<usize> {
         match self {
             Sampler::FirstHitting => Some(1),
             Sampler::Random { per_pass }
@@ -187,28 +186,5 @@ impl Sampling {
             Sampler::Analytic { steps } => steps + 1,
             sampler => block_size.div_ceil(sampler.per_pass().unwrap_or(1)),
         }
-    }
-
-    /// The steps from number `from` on at which cells of a block may open, rising, for masked cells
-    /// at `positions`. All of them do unless the sampler is adaptive: then a block may be open
-    /// earlier.
-    pub fn opening_steps(&self, key: SampleKey, positions: &[usize], from: usize) -> Vec<usize> {
-        let steps = match self.sampler {
-            Sampler::Ancestral { steps } => steps,
-            Sampler::Analytic { .. } => return (from..self.max_steps(positions.len())).collect(),
-            _ => return (from..from + self.max_steps(positions.len())).collect(),
-        };
-        let mut masked = positions.to_vec();
-        let mut opening = Vec::new();
-        for step in from..steps {
-            let before = masked.len();
-            let StepUniform { open_below, open_count, .. } = self.uniform(step);
-            let stays = |&at: &usize| open_count == 0 && key.order_bits(at, step) >= open_below;
-            masked.retain(stays);
-            if masked.len() < before {
-                opening.push(step);
-            }
-        }
-        opening
     }
 }

@@ -1,8 +1,32 @@
-//! What the sampler's kernels read at a step, word for word.
+//! The steps of a block: at which of them cells open, and what the sampler's kernels read.
 
+use crate::sample::steps::random::SampleKey;
 use crate::sample::steps::sampler::{Sampler, Sampling};
 
 impl Sampling {
+    /// The steps from number `from` on at which cells of a block may open, rising, for masked cells
+    /// at `positions`. All of them do unless the sampler is adaptive: then a block may be open
+    /// earlier.
+    pub fn opening_steps(&self, key: SampleKey, positions: &[usize], from: usize) -> Vec<usize> {
+        let steps = match self.sampler {
+            Sampler::Ancestral { steps } => steps,
+            Sampler::Analytic { .. } => return (from..self.max_steps(positions.len())).collect(),
+            _ => return (from..from + self.max_steps(positions.len())).collect(),
+        };
+        let mut masked = positions.to_vec();
+        let mut opening = Vec::new();
+        for step in from..steps {
+            let before = masked.len();
+            let StepUniform { open_below, open_count, .. } = self.uniform(step);
+            let stays = |&at: &usize| open_count == 0 && key.order_bits(at, step) >= open_below;
+            masked.retain(stays);
+            if masked.len() < before {
+                opening.push(step);
+            }
+        }
+        opening
+    }
+
     /// The noise level of a step, for networks that are conditioned on it.
     pub fn noise(&self, step: usize) -> f32 {
         match self.sampler {
