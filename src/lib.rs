@@ -50,6 +50,7 @@
     clippy::unwrap_used
 )]
 
+mod clock;
 mod error;
 pub mod eval;
 pub mod event;

@@ -2,8 +2,8 @@
 //! GPU object.
 
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::clock::Stopwatch;
 use crate::event::{Block, Done, Retract, Start, StopReason};
 use crate::model::{Ring, Row};
 use crate::sample::geometry::{Geometry, Sight};
@@ -51,7 +51,7 @@ pub struct Lane {
     /// Blocks whose keys and values are stored.
     pub stored: usize,
     redraws: usize,
-    started: Instant,
+    stopwatch: Stopwatch,
     transcript: Option<Transcript>,
 }
 
@@ -97,7 +97,7 @@ impl Lane {
             nfe: 0,
             stored: 0,
             redraws: 0,
-            started: Instant::now(),
+            stopwatch: Stopwatch::start(),
             transcript,
         })
     }
@@ -117,7 +117,7 @@ impl Lane {
 
     /// Seconds since the sample began.
     pub fn secs(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+        self.stopwatch.secs()
     }
 
     /// Index of the current block.

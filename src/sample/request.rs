@@ -65,7 +65,7 @@ pub struct Request {
     pub seed: u64,
     /// How tokens are drawn and cells opened.
     pub sampling: Sampling,
-    /// StopReason at the second end-of-text token.
+    /// Stop at the second end-of-text token.
     pub variable_length: bool,
     /// Redraw, or with variable length cut, a sample whose last 256 tokens have a lower entropy
     /// than this, in nats; 0 = never.
