@@ -1,6 +1,6 @@
-//! The stream of a run, as plain data. A sample's events are
-//! `Start (((Step | Steer)* Block)* Retract?)* Done`; with more than one sample in a batch they interleave,
-//! and each names its sample. The JSON form is part of the API.
+//! The events of a run, as plain data. Those of a sample come in the order
+//! `Start (((Step | Steer)* Block)* Retract?)* Done`. The samples of a batch interleave; each event
+//! names its sample. The JSON form is part of the API.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,11 +12,11 @@ pub enum Event {
     Start(Start),
     /// Cells of the current block were drawn, some opened. Only in watched runs.
     Step(Step),
-    /// The host program opened or masked cells of the current block. Only in steered runs.
+    /// The host program opened or masked cells of the current block, see [`crate::sample::Run::steer`].
     Steer(Step),
     /// A block is finished: its tokens will not change.
     Block(Block),
-    /// Finished tokens are taken back: the sample had fallen into repetition.
+    /// Finished tokens are taken back, since the sample repeats itself.
     Retract(Retract),
     /// A sample is finished.
     Done(Done),
@@ -29,7 +29,7 @@ pub struct Start {
     pub sample: usize,
     /// Seed of the run.
     pub seed: u64,
-    /// Cells that are generated at a time: of a block, or of the window for models without blocks.
+    /// Cells that are generated at a time: those of a block, or of the window if the model has no blocks.
     pub block_size: usize,
     /// Positions that the network sees at once.
     pub window: usize,
@@ -52,8 +52,8 @@ pub struct Step {
     pub step: usize,
     /// Runs of the network for this sample so far.
     pub passes: usize,
-    /// The cells of the block, open ones and masked ones. Where a model's windows overlap (MDLM),
-    /// those that the window before opened are given ones.
+    /// The cells of the block, open and masked. Where the windows of a model overlap (MDLM), cells
+    /// that were opened in the window before are [`CellState::Given`].
     pub cells: Vec<Cell>,
     /// Seconds since the sample began.
     pub secs: f64,
@@ -62,29 +62,29 @@ pub struct Step {
 /// A cell of the current block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// Open: the token. Masked: the candidate that was drawn, and not kept.
+    /// The token of an open cell; the candidate of a masked one, which was drawn and not kept.
     pub token: u32,
     /// The token's text by itself; none without a tokenizer.
     pub text: Option<String>,
     /// Masked or open, and since when.
     pub state: CellState,
-    /// Probability of the token under the model when it was drawn, 0 to 1; 1 for given and pinned
-    /// cells.
+    /// Probability of the token under the model when it was drawn, 0 to 1. Given and pinned cells
+    /// have 1.
     pub confidence: f32,
     /// Entropy of the model's distribution when the token was drawn, in nats.
     pub entropy: f32,
-    /// The likeliest tokens, on request, while the cell was masked.
+    /// The likeliest tokens, if the request asks for them and the cell was masked before the step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,
 }
 
-/// What a cell is.
+/// Whether a cell is open, and who opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CellState {
-    /// Part of the prompt.
+    /// Part of the prompt, or of the window before.
     Given,
-    /// Not yet revealed.
+    /// Not yet open.
     Masked,
     /// Opened by the host program, see [`crate::sample::Run::steer`].
     Pinned,
@@ -113,11 +113,11 @@ pub struct Block {
     pub sample: usize,
     /// Index of the block in the sequence.
     pub block_idx: usize,
-    /// Its tokens, the prompt's included, those of an overlapping window before it not; fewer than
-    /// a block where the sequence ends.
+    /// Its tokens. Those of the prompt are included, those of an overlapping window before it are
+    /// not. The last block of a sequence may be shorter.
     pub ids: Vec<u32>,
-    /// New text. Characters that are not complete, and what may become a stop string, come with
-    /// a later block. None without a tokenizer.
+    /// The new text. An incomplete character, and what may be the beginning of a stop string, come
+    /// with a later block. None without a tokenizer.
     pub text: Option<String>,
     /// Runs of the network for this sample so far.
     pub passes: usize,
@@ -130,13 +130,13 @@ pub struct Block {
 pub struct Retract {
     /// Index of the sample.
     pub sample: usize,
-    /// Redraws of the sample so far.
+    /// How often the sample was redrawn so far.
     pub redraws: usize,
-    /// Tokens that stay.
+    /// Number of tokens that stay.
     pub n_tokens: usize,
-    /// Text that stays, without BOS; none without a tokenizer.
+    /// The text that stays, without BOS; none without a tokenizer.
     pub text: Option<String>,
-    /// Entropy of the last tokens' histogram, in nats.
+    /// Entropy of the last 256 tokens, in nats.
     pub entropy: f32,
 }
 
@@ -155,13 +155,13 @@ pub struct Done {
     pub n_tokens: usize,
     /// Denoising evaluations: steps that opened a cell.
     pub nfe: usize,
-    /// Runs of the network, those that only stored keys and values included.
+    /// Runs of the network, including those that only store keys and values.
     pub passes: usize,
     /// Seconds since the sample began.
     pub secs: f64,
     /// Why it ended.
     pub stop: StopReason,
-    /// Times that the sample was redrawn.
+    /// How often the sample was redrawn.
     pub redraws: usize,
 }
 
@@ -169,13 +169,13 @@ pub struct Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// The length was reached.
+    /// The sequence has the length that was asked for.
     Length,
     /// The second end-of-text token came.
     EndOfText,
     /// A stop string came.
     StopString,
-    /// It fell into repetition.
+    /// The entropy of its last tokens is too low: it repeats itself.
     LowEntropy,
 }
 

@@ -4,23 +4,34 @@
 //! all tokens start masked and are revealed by discrete diffusion.
 //!
 //! # The map
-//! `text` turns a prompt into ids, `hub` finds a model's files, `gpu` wraps wgpu (devices,
-//! tensors, plans, one method per kernel), `model` is the network as a list of kernels, `sample`
-//! draws, reveals and pulls the stream of `event`s, `eval` measures how likely texts are. Each
-//! knows only those before it: error, event → text, hub → gpu → model → sample → eval → the
-//! programs.
+//! Rooms, from the bottom up; each knows only those before it.
+//!
+//! | room | what it does |
+//! |---|---|
+//! | `error`, `clock` | one error type, whose advice each program words itself; one clock |
+//! | [`event`] | the events of a run, as plain data |
+//! | [`text`] | text to tokens and back |
+//! | [`hub`] | a model's name, or a host program's bytes → its files |
+//! | [`gpu`] | devices, tensors, plans, one method per kernel; knows nothing of models |
+//! | [`model`] | a checkpoint → a network as a list of kernels |
+//! | [`sample`] | a request → the stream of events: draws and opens cells, block by block |
+//! | [`eval`] | how likely a network finds texts |
+//!
+//! The programs `bdlm` and `bdlm-app` use only what this crate exports.
 //!
 //! # Invariants
-//! - Only `gpu/device.rs` asks for a device; a host program can hand over its own with
-//!   [`gpu::Gpu::adopt`]. Only `gpu/pipelines.rs` creates pipelines, and only
-//!   `gpu/plan.rs` bind groups.
+//! - Only `gpu` asks for a device; a host program can hand over its own with [`gpu::Gpu::adopt`].
+//!   Only `gpu` makes pipelines and bind groups, and waits.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
-//! - The library never prints, never panics on input, and no thread of its own outlives a call:
-//!   pipelines are compiled side by side.
-//! - Opened cells and emitted text never change; a sample that falls into repetition is taken
-//!   back by an event that says so ([`event::Event::Retract`]).
-//! - The same seed gives the same text whatever the batch, and whether anyone watches. Kernels for
-//!   GPUs round sums by the number of rows: there a batch can turn a draw that is as good as a tie.
+//! - The library never prints, spawns no thread that outlives a call, reads no environment, names
+//!   no flag or button, and never panics on input.
+//! - Only `hub::native` uses files and the network. A browser has neither: there the library runs
+//!   on bytes that the host program hands over, see [`hub::ModelFiles::from_files`].
+//! - Opened cells and emitted text never change; a sample that repeats itself is taken back by an
+//!   event that says so ([`event::Event::Retract`]).
+//! - The same seed gives the same text whatever the batch, and whether anyone watches. One
+//!   exception: on GPUs the order of sums depends on the number of rows, so that a batch can decide
+//!   a near-tie between two tokens differently.
 //!
 //! # What this crate does not provide
 //! Training, models of other kinds, an async runtime, a server.
@@ -50,6 +61,7 @@
     clippy::unwrap_used
 )]
 
+mod clock;
 mod error;
 pub mod eval;
 pub mod event;

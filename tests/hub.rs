@@ -3,7 +3,9 @@
 
 mod common;
 
-use bdlm::hub::{Download, HubOptions, ModelFiles};
+use std::collections::BTreeMap;
+
+use bdlm::hub::{Download, FileBytes, HubOptions, ModelFiles};
 use common::hub::{Hub, Open};
 
 const ID: &str = "someone/a-model";
@@ -125,6 +127,37 @@ fn shards_are_found_by_their_index() {
     std::fs::write(folder.path().join("model.safetensors.index.json"), escape).unwrap();
     let error = ModelFiles::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("beside the index"), "{error}");
+}
+
+/// Files as a host program has them.
+fn handed_over(files: &[(&str, &[u8])]) -> BTreeMap<String, FileBytes> {
+    let file = |(name, bytes): &(&str, &[u8])| {
+        ((*name).to_string(), FileBytes::new(*name, bytes.to_vec()))
+    };
+    files.iter().map(file).collect()
+}
+
+#[test]
+fn a_host_program_can_hand_over_the_files() {
+    let index: &[u8] = br#"{"weight_map":{"a":"part-1.safetensors","b":"part-2.safetensors"}}"#;
+    let mut files = vec![
+        ("config.json", b"{}".as_slice()),
+        ("README.md", b"not needed"),
+        ("model.safetensors.index.json", index),
+        ("part-2.safetensors", &[2; 20]),
+    ];
+    let open = |files: &[(&str, &[u8])]| ModelFiles::from_files("mine", handed_over(files));
+    let error = open(&files).unwrap_err().to_string();
+    assert!(error.contains("no part-1.safetensors among the files of mine"), "{error}");
+    files.push(("part-1.safetensors", &[1; 10]));
+    let found = open(&files).unwrap();
+    assert_eq!((found.name.as_str(), &*found.config), ("mine", b"{}".as_slice()));
+    assert_eq!(found.weights.iter().map(|shard| shard.len()).collect::<Vec<_>>(), [10, 20]);
+    assert!(found.tokenizer.is_none());
+    files.extend([("model.safetensors", [3; 30].as_slice()), ("tokenizer.json", b"{}")]);
+    let found = open(&files).unwrap();
+    assert_eq!((found.weights.len(), found.weights[0].len()), (1, 30), "one file wins over shards");
+    assert_eq!(found.tokenizer.unwrap().path().to_str(), Some("tokenizer.json"));
 }
 
 #[test]

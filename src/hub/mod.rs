@@ -1,22 +1,21 @@
-//! A model's name → its files: the embedded default, a folder, or a repository of the Hugging
-//! Face hub; and the files of a data set there. Knows nothing of what is in them.
+//! A model's name → its files: the embedded default, a folder, a repository of the Hugging Face hub,
+//! or bytes that a host program read itself; and the files of a data set on the hub. Knows nothing of
+//! what is in them. Only `native` uses the disk and the network: in a browser a host program hands
+//! over bytes.
 
-#[cfg(feature = "hub")]
-mod dataset;
-mod files;
-#[cfg(feature = "hub")]
-mod remote;
+mod bytes;
+mod model;
+#[cfg(not(target_arch = "wasm32"))]
+mod native;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-#[cfg(feature = "hub")]
-pub use dataset::DatasetFiles;
-pub use files::FileBytes;
-
-use crate::{Advice, Error, Fault, Result};
-
-/// Name of the embedded default model.
-pub const DEFAULT_MODEL: &str = "tales";
+pub use bytes::FileBytes;
+pub use model::{DEFAULT_MODEL, ModelFiles};
+#[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
+pub use native::DatasetFiles;
+#[cfg(not(target_arch = "wasm32"))]
+pub use native::gpt2_tokenizer;
 
 /// Bytes of a download so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +26,6 @@ pub struct Download {
     pub done_bytes: u64,
     /// Bytes of the whole file.
     pub total_bytes: u64,
-}
-
-/// The files of a model.
-#[derive(Debug)]
-pub struct ModelFiles {
-    /// The name it was asked for by.
-    pub name: String,
-    /// `config.json`.
-    pub config: FileBytes,
-    /// `model.safetensors`, or its shards.
-    pub weights: Vec<FileBytes>,
-    /// `tokenizer.json`, if the model has one.
-    pub tokenizer: Option<FileBytes>,
 }
 
 /// A part of a data set on the hub.
@@ -81,160 +67,4 @@ impl HubOptions {
             offline: get("HF_HUB_OFFLINE").is_some_and(|value| value != "0"),
         }
     }
-}
-
-impl ModelFiles {
-    /// The embedded default model.
-    pub fn embedded() -> ModelFiles {
-        ModelFiles {
-            name: DEFAULT_MODEL.into(),
-            config: FileBytes::embedded(
-                "tales/config.json",
-                include_bytes!("../../assets/tales/config.json"),
-            ),
-            weights: vec![FileBytes::embedded(
-                "tales/model.safetensors",
-                include_bytes!("../../assets/tales/model.safetensors"),
-            )],
-            tokenizer: Some(FileBytes::embedded(
-                "tales/tokenizer.json",
-                include_bytes!("../../assets/tales/tokenizer.json"),
-            )),
-        }
-    }
-
-    /// Finds a model by name, with the environment's hub options.
-    ///
-    /// # Errors
-    /// As [`ModelFiles::find_with`].
-    pub fn find(name: &str, progress: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
-        ModelFiles::find_with(name, &HubOptions::from_env(), progress)
-    }
-
-    /// Finds a model: `tales`, a folder, or a hub id `owner/name`. A folder wins over a hub id.
-    ///
-    /// # Errors
-    /// [`Error::UnknownModel`], [`Error::Hub`], [`Error::Io`], [`Error::Checkpoint`].
-    pub fn find_with(
-        name: &str,
-        options: &HubOptions,
-        progress: &mut dyn FnMut(&Download),
-    ) -> Result<ModelFiles> {
-        let path = Path::new(name);
-        if name == DEFAULT_MODEL {
-            return Ok(ModelFiles::embedded());
-        }
-        if path.is_dir() {
-            return ModelFiles::open(path);
-        }
-        if path.is_file() {
-            return Err(Error::unknown_model(format!(
-                "{name} is a file, expected the folder that holds config.json and \
-                 model.safetensors"
-            )));
-        }
-        if is_hub_id(name) {
-            return fetch(name, options, progress);
-        }
-        Err(Error::unknown_model(format!(
-            "there is no model `{name}`: expected `{DEFAULT_MODEL}`, a folder with config.json \
-             and model.safetensors, or a hub id such as kuleshov-group/bd3lm-owt-block_size16"
-        )))
-    }
-
-    /// The model in a folder.
-    ///
-    /// # Errors
-    /// [`Error::UnknownModel`] naming the file that is missing, [`Error::Io`],
-    /// [`Error::Checkpoint`].
-    pub fn open(folder: &Path) -> Result<ModelFiles> {
-        let find = |file: &str| Ok(Some(folder.join(file)).filter(|path| path.is_file()));
-        let missing = |file: &str| {
-            let folder = folder.display();
-            Error::unknown_model(format!("the folder {folder} holds no {file}"))
-        };
-        assemble(&folder.display().to_string(), &missing, &mut { find })
-    }
-}
-
-/// True for `owner/name`.
-fn is_hub_id(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let part = |p: &str| !p.is_empty() && !p.starts_with('.') && p.chars().all(allowed);
-    name.split('/').count() == 2 && name.split('/').all(part)
-}
-
-/// Puts a model together from a source that knows where a file is, or that there is none.
-fn assemble(
-    name: &str,
-    missing: &dyn Fn(&str) -> Error,
-    find: &mut dyn FnMut(&str) -> Result<Option<PathBuf>>,
-) -> Result<ModelFiles> {
-    let config = FileBytes::open(&find("config.json")?.ok_or_else(|| missing("config.json"))?)?;
-    let shards = match find("model.safetensors")? {
-        Some(path) => vec![path],
-        None => {
-            let index = find("model.safetensors.index.json")?;
-            let index = index.ok_or_else(|| missing("model.safetensors"))?;
-            let names = files::shard_names(&FileBytes::open(&index)?)?;
-            let shard = |name: &String| find(name)?.ok_or_else(|| missing(name));
-            names.iter().map(shard).collect::<Result<Vec<_>>>()?
-        }
-    };
-    let weights = shards.iter().map(|path| FileBytes::open(path)).collect::<Result<_>>()?;
-    let tokenizer = find("tokenizer.json")?.map(|path| FileBytes::open(&path)).transpose()?;
-    Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
-}
-
-/// GPT-2's tokenizer from the hub, for checkpoints without one.
-///
-/// # Errors
-/// [`Error::Hub`].
-pub fn gpt2_tokenizer(
-    options: &HubOptions,
-    progress: &mut dyn FnMut(&Download),
-) -> Result<FileBytes> {
-    let why = "this checkpoint has no tokenizer.json, so GPT-2's is needed";
-    let fault = |e| Fault::from(format!("{e} ({why})")).advise(Advice::NameTokenizer);
-    fetch_file("openai-community/gpt2", "tokenizer.json", options, progress)
-        .map_err(|e| Error::Hub(fault(e)))
-}
-
-#[cfg(feature = "hub")]
-fn fetch(
-    id: &str,
-    options: &HubOptions,
-    progress: &mut dyn FnMut(&Download),
-) -> Result<ModelFiles> {
-    let mut repository = remote::Repository::new(id, options, progress)?;
-    let missing = |file: &str| {
-        Error::hub(format!("the hub has no {file} in {id}: it is not a model that bdlm can run"))
-    };
-    assemble(id, &missing, &mut |file| repository.find(file))
-}
-
-#[cfg(feature = "hub")]
-fn fetch_file(
-    id: &str,
-    file: &str,
-    options: &HubOptions,
-    progress: &mut dyn FnMut(&Download),
-) -> Result<FileBytes> {
-    let path = remote::Repository::new(id, options, progress)?.find(file)?;
-    FileBytes::open(&path.ok_or_else(|| Error::hub(format!("the hub has no {file} in {id}")))?)
-}
-
-#[cfg(not(feature = "hub"))]
-fn fetch(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
-    Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
-}
-
-#[cfg(not(feature = "hub"))]
-fn fetch_file(
-    id: &str,
-    file: &str,
-    _: &HubOptions,
-    _: &mut dyn FnMut(&Download),
-) -> Result<FileBytes> {
-    Err(Error::hub(format!("this build has no hub access (feature `hub`): no {file} of {id}")))
 }

@@ -1,10 +1,10 @@
 //! Times denoising passes at a given context, without generating a text.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::clock::Stopwatch;
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::{Network, Row};
 use crate::sample::run::{Capacity, Denoiser, PassShape, Request};
@@ -71,9 +71,9 @@ impl Bench {
     async fn time(&self, denoiser: &mut Denoiser, cells: usize, rows: usize) -> Result<Vec<f64>> {
         let mut times = Vec::with_capacity(self.passes + 1);
         for i in 0..=self.passes {
-            let started = Instant::now();
+            let stopwatch = Stopwatch::start();
             denoiser.run((i, i + 1), cells, &|_| PassShape::new(rows, cells, cells)).await?;
-            times.push(started.elapsed().as_secs_f64() * 1e3);
+            times.push(stopwatch.secs() * 1e3);
         }
         Ok(times)
     }

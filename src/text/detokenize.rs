@@ -1,20 +1,21 @@
-//! The detokenizers of the zero-shot sets: they take back the spaces that a corpus was split
-//! with, so that a model sees text as it was written. Perplexities are compared across papers, so
-//! each rule is followed to the letter, oddities included.
+//! The detokenizers of the zero-shot data sets. These sets were published with spaces between all
+//! words and marks; a detokenizer removes them, so that a model sees text as it was written.
+//! Perplexities are compared between papers, so each rule is followed to the letter, mistakes
+//! included.
 //!
-//! Source: the published data loader of Arriola et al., ICLR 2025; the rules are those of earlier
+//! Source: the published data loader of Arriola et al., ICLR 2025, which has the rules from earlier
 //! zero-shot evaluations of GPT-2 and of masked diffusion models.
 
-/// What undoes the tokenization of a set.
+/// The rules for one data set or several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Detokenizer {
-    /// WikiText: `@-@` and its kind, spaces around punctuation, inside brackets and quotes.
+    /// WikiText: marks such as `@-@`, spaces before punctuation and inside brackets and quotes.
     Wikitext,
-    /// Penn Treebank: contractions, `N` for numbers, `<unk>`.
+    /// Penn Treebank: contractions, `N` in place of numbers, `<unk>`.
     Ptb,
-    /// One Billion Words: addresses, contractions, spaces around punctuation and inside brackets.
+    /// One Billion Words: web addresses, contractions, spaces before punctuation and inside brackets.
     Lm1b,
-    /// LAMBADA: plain quotes, a newline before the passage.
+    /// LAMBADA: straight quotes, a newline before the passage.
     Lambada,
     /// PubMed and arXiv: the rules of WikiText, then those of One Billion Words.
     ScientificPapers,
@@ -38,7 +39,8 @@ impl Detokenizer {
 
 fn wikitext(text: &str) -> String {
     let text = text.replace("s '", "s'");
-    // Meant for apostrophes before decades; it has never matched anything but this.
+    // A regular expression for apostrophes before decades, used there as plain text: this is all
+    // that it matches.
     let text = rewrite(&text, |rest| {
         let rest = rest.strip_prefix("/' ")?.strip_prefix(|c: char| c.is_ascii_digit())?;
         rest.starts_with('/').then(|| ("/' 0/".len(), "/'[0-9]/".into()))
@@ -83,7 +85,7 @@ fn ptb(text: &str) -> String {
             (" n't", "n't"),
             (" \n ", "\n"),
             ("\\/", "/"),
-            // Neighbours share a space: a second time finds every other one.
+            // Two neighbours share a space, so that the first pass finds only one of them.
             (" N ", " 1 "),
             (" N ", " 1 "),
             ("$ 1", "$1"),
@@ -125,13 +127,13 @@ fn ends(rest: &str) -> bool {
     rest.is_empty() || rest == "\n"
 }
 
-/// One replacement after the other, each over the whole text.
+/// Replacements, one after the other, each in the whole text.
 fn replace_each(text: &str, pairs: &[(&str, &str)]) -> String {
     pairs.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to))
 }
 
-/// Goes through the text once. The rule sees what is left of it, and gives how many bytes it
-/// matches there and what replaces them.
+/// Goes through the text once, from left to right. The rule sees the rest of the text; if it matches
+/// at its beginning, it returns the bytes that it matches and their replacement.
 fn rewrite(text: &str, rule: impl Fn(&str) -> Option<(usize, String)>) -> String {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
@@ -150,8 +152,8 @@ fn rewrite(text: &str, rule: impl Fn(&str) -> Option<(usize, String)>) -> String
     written
 }
 
-/// Takes the space away that is just inside a pair: `( a )` → `(a)`. Pairs follow each other:
-/// every opening one belongs to the next closing one.
+/// Removes all space just inside a pair: `(  a )` → `(a)`. Pairs are not nested: an opening mark
+/// belongs to the next closing one.
 fn trim_inside(text: &str, open: char, close: char) -> String {
     let mut written = String::with_capacity(text.len());
     let mut rest = text;
@@ -166,7 +168,7 @@ fn trim_inside(text: &str, open: char, close: char) -> String {
     written + rest
 }
 
-/// `( a )` → `(a)` where exactly one space is on either side, and nothing of the pair in between.
+/// `( a )` → `(a)` where one space is on either side, and neither mark of the pair is in between.
 fn close_up(text: &str, open: char, close: char) -> String {
     rewrite(text, |rest| {
         let inside = rest.strip_prefix(open)?.strip_prefix(' ')?;
@@ -180,8 +182,8 @@ fn close_up(text: &str, open: char, close: char) -> String {
     })
 }
 
-/// ` word .` → ` word.` where the rest after it is as it should be; a space there belongs to the
-/// match, so that the next word is not looked at.
+/// ` word .` → ` word.` where what comes after it is as `follows` wants. A space after the stop is
+/// part of the match, so that the next match cannot begin with it.
 fn stop_after_word(text: &str, follows: impl Fn(&str) -> bool) -> String {
     rewrite(text, |rest| {
         let from_word = rest.strip_prefix(' ')?;
@@ -230,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn wikitext_pairs_belong_to_the_next_of_their_kind() {
+    fn wikitext_opening_marks_belong_to_the_next_closing_one() {
         check(
             Detokenizer::Wikitext,
             &[

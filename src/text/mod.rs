@@ -1,4 +1,4 @@
-//! Text to tokens and back.
+//! Text to tokens and back, and data sets to text as it was written.
 
 mod detokenize;
 mod tokenizer;

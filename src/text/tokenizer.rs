@@ -1,4 +1,4 @@
-//! A `tokenizer.json`, and text that grows token by token. Knows no model.
+//! Text to tokens and back, by a `tokenizer.json`; and text that grows token by token. Knows no model.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use tokenizers::decoders::DecoderWrapper;
 
 use crate::{Error, Result};
 
-/// What bytes that are no text are shown as.
+/// Stands for bytes that are no whole character.
 const REPLACEMENT: char = '\u{fffd}';
 
 /// A tokenizer in the Hugging Face format.
@@ -33,7 +33,7 @@ impl Tokenizer {
         Ok(Tokenizer { inner: tokenizers::Tokenizer::from_bytes(bytes).map_err(damaged)? })
     }
 
-    /// The tokens of a text; nothing is added before or after it.
+    /// The tokens of a text, without special ones before or after them.
     ///
     /// # Errors
     /// [`Error::Tokenizer`].
@@ -58,7 +58,7 @@ impl Tokenizer {
         self.inner.decode(ids, false).map_err(failed)
     }
 
-    /// The text of one token by itself; bytes that are no text alone are shown as U+FFFD.
+    /// The text of one token by itself. Bytes that are only part of a character give U+FFFD.
     pub fn piece(&self, id: u32) -> String {
         self.text_from_ids(&[id]).unwrap_or_else(|_| REPLACEMENT.into())
     }
@@ -80,9 +80,8 @@ impl Tokenizer {
         gpt2.or_else(|| Some((id("[CLS]")?, id("[SEP]")?)))
     }
 
-    /// How many bytes of text these tokens stand for; special tokens stand for none. None if the
-    /// tokens are not of bytes, so that they do not tell (BERT's drop case and spaces), or if the
-    /// tokenizer lacks one of them.
+    /// Bytes of text that these tokens stand for; special tokens stand for none. None if the tokenizer
+    /// lacks one of them, or does not keep every byte of a text (BERT's drops case and spaces).
     pub fn text_bytes(&self, ids: &[u32]) -> Option<u64> {
         let special = self.inner.get_added_vocabulary().get_added_tokens_decoder();
         let bytes = |id: &u32| match special.get(id) {
@@ -94,12 +93,12 @@ impl Tokenizer {
         if self.is_byte_level() { ids.iter().map(bytes).sum() } else { None }
     }
 
-    /// The head of a text that can be turned into tokens before the rest: its tokens and those of
-    /// the rest are the tokens of the whole. It has `bytes` bytes or a few more; it is the whole
-    /// text if there is no better place to cut.
+    /// The beginning of a text, cut where no token crosses the cut: its tokens, followed by those of
+    /// the rest, are the tokens of the whole text. It has at least `bytes` bytes, and is the whole text
+    /// if it cannot be cut after them.
     pub fn head<'t>(&self, text: &'t str, bytes: usize) -> &'t str {
-        // Byte-level tokenizers split text into words first, and a space before a word is part
-        // of the word; others may join words.
+        // Byte-level tokenizers split a text into words first, each with the space before it. Other
+        // tokenizers may join words.
         if !self.is_byte_level() {
             return text;
         }
@@ -111,26 +110,26 @@ impl Tokenizer {
         cuts.next().map_or(text, |at| &text[..at])
     }
 
-    /// True if tokens are bytes: the text of a sequence is that of its parts, joined.
+    /// True if tokens stand for bytes: then the text of a sequence is that of its parts, joined.
     fn is_byte_level(&self) -> bool {
         matches!(self.inner.get_decoder(), Some(DecoderWrapper::ByteLevel(_)))
     }
 }
 
-/// Text that grows token by token. A character may be made of several tokens: it is given when it
-/// is complete, so that no text ever changes.
+/// Text that grows token by token. A character may need several tokens: it is given when it is
+/// complete, so that text that was given never changes.
 pub struct TextStream {
     tokenizer: Arc<Tokenizer>,
-    /// Tokens whose text may still change; all of them unless tokens are bytes.
+    /// Tokens whose text may still change: all of them, unless the tokenizer is byte-level.
     pending: Vec<u32>,
     /// Bytes of the pending tokens' text that were given.
-    told: usize,
+    given_bytes: usize,
 }
 
 impl TextStream {
     /// An empty text.
     pub fn new(tokenizer: Arc<Tokenizer>) -> TextStream {
-        TextStream { tokenizer, pending: Vec::new(), told: 0 }
+        TextStream { tokenizer, pending: Vec::new(), given_bytes: 0 }
     }
 
     /// Appends tokens; returns the text that is complete now.
@@ -141,22 +140,22 @@ impl TextStream {
         self.pending.extend(ids);
         let text = self.tokenizer.text_from_ids(&self.pending)?;
         let complete = text.trim_end_matches(REPLACEMENT).len();
-        let news = text.get(self.told..complete).unwrap_or_default().to_string();
+        let news = text.get(self.given_bytes..complete).unwrap_or_default().to_string();
         if complete == text.len() && self.tokenizer.is_byte_level() {
             self.pending.clear();
-            self.told = 0;
+            self.given_bytes = 0;
         } else {
-            self.told = self.told.max(complete);
+            self.given_bytes = self.given_bytes.max(complete);
         }
         Ok(news)
     }
 
-    /// Ends the text: bytes that are no whole character are given as U+FFFD.
+    /// Ends the text. A character that is still incomplete gives U+FFFD.
     pub fn finish(&mut self) -> String {
         let text = self.tokenizer.text_from_ids(&self.pending).unwrap_or_default();
-        let rest = text.get(self.told..).unwrap_or_default().to_string();
+        let rest = text.get(self.given_bytes..).unwrap_or_default().to_string();
         self.pending.clear();
-        self.told = 0;
+        self.given_bytes = 0;
         rest
     }
 }

@@ -6,7 +6,7 @@ use crate::source::{File, code, without_tests};
 
 /// From the bottom up. Layers of one line do not know each other.
 const LAYERS: &[&[&str]] = &[
-    &["error"],
+    &["error", "clock"],
     &["event"],
     &["text", "hub"],
     &["gpu"],

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
+use crate::clock::Stopwatch;
 use crate::gpu::{
     CANDIDATE_WORDS, CELL_WORDS, Commands, DrawRows, KernelTime, Plan, Profiler, Readback,
     Recorder, STEP_WORDS, Tensor, Vocabulary,
@@ -178,9 +178,9 @@ impl Denoiser {
         let mut next = from;
         loop {
             let end = to.min(next + self.steps_per_submit());
-            let started = Instant::now();
+            let stopwatch = Stopwatch::start();
             let found = self.submit((next, end), cells, shape_of_step).await?;
-            self.secs_per_step = Some(started.elapsed().as_secs_f64() / (end - next) as f64);
+            self.secs_per_step = Some(stopwatch.secs() / (end - next) as f64);
             next = end;
             if next >= to {
                 return Ok(found);

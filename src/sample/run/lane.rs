@@ -1,8 +1,8 @@
 //! One sample of a batch while it grows: its tokens, its text, its place in the cache. Knows no
 //! GPU object.
 
-use std::time::Instant;
 
+use crate::clock::Stopwatch;
 use crate::event::{Block, Done, Retract, Start, StopReason};
 use crate::model::{Ring, Row};
 use crate::sample::run::cells::NOT_FINITE;
@@ -31,7 +31,7 @@ pub struct Lane {
     /// Blocks whose keys and values are stored.
     pub stored: usize,
     redraws: usize,
-    started: Instant,
+    stopwatch: Stopwatch,
     transcript: Option<Transcript>,
 }
 
@@ -52,7 +52,7 @@ impl Lane {
             nfe: 0,
             stored: 0,
             redraws: 0,
-            started: Instant::now(),
+            stopwatch: Stopwatch::start(),
             transcript,
         })
     }
@@ -72,7 +72,7 @@ impl Lane {
 
     /// Seconds since the sample began.
     pub fn secs(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+        self.stopwatch.secs()
     }
 
     /// Index of the current block.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo};
 
-use crate::hub::{Download, HubOptions};
+use crate::hub::{Download, FileBytes, HubOptions};
 use crate::{Error, Result};
 
 /// Times that a cut download is taken up again at once.
@@ -32,11 +32,16 @@ impl<'a> Repository<'a> {
         Ok(Repository { id: id.into(), cached, remote, progress })
     }
 
-    /// The path of a file, downloaded if it is not cached; none if the repository lacks it.
+    /// A file, downloaded if it is not cached; none if the repository lacks it.
     ///
     /// # Errors
-    /// [`Error::Hub`].
-    pub fn find(&mut self, file: &str) -> Result<Option<PathBuf>> {
+    /// [`Error::Hub`], [`Error::Io`].
+    pub fn open(&mut self, file: &str) -> Result<Option<FileBytes>> {
+        self.find(file)?.map(|path| FileBytes::open(&path)).transpose()
+    }
+
+    /// The path of a file, downloaded if it is not cached; none if the repository lacks it.
+    fn find(&mut self, file: &str) -> Result<Option<PathBuf>> {
         if let Some(path) = self.cached.get(file) {
             return Ok(Some(path));
         }

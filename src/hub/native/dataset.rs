@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::sync::ApiRepo;
 use hf_hub::{CacheRepo, Repo, RepoType};
 
-use crate::hub::remote::{Progress, cache, connect, status};
+use crate::hub::native::remote::{Progress, cache, connect, status};
 use crate::hub::{DatasetSplit, Download, HubOptions};
 use crate::{Error, Result};
 

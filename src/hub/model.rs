@@ -1,0 +1,97 @@
+//! The files of a model, put together from any source: a folder, a hub, the program itself, or a
+//! host program's own bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::hub::bytes::FileBytes;
+use crate::{Error, Result};
+
+/// Name of the embedded default model.
+pub const DEFAULT_MODEL: &str = "tales";
+
+/// The files of a model.
+#[derive(Debug)]
+pub struct ModelFiles {
+    /// The model's name: that of the embedded one, a folder's path or a hub id.
+    pub name: String,
+    /// `config.json`.
+    pub config: FileBytes,
+    /// `model.safetensors`, or its shards.
+    pub weights: Vec<FileBytes>,
+    /// `tokenizer.json`, if the model has one.
+    pub tokenizer: Option<FileBytes>,
+}
+
+impl ModelFiles {
+    /// The embedded default model.
+    pub fn embedded() -> ModelFiles {
+        let file = |name: &str, bytes: &'static [u8]| {
+            FileBytes::new(format!("{DEFAULT_MODEL}/{name} (embedded)"), bytes)
+        };
+        ModelFiles {
+            name: DEFAULT_MODEL.into(),
+            config: file("config.json", include_bytes!("../../assets/tales/config.json")),
+            weights: vec![file(
+                "model.safetensors",
+                include_bytes!("../../assets/tales/model.safetensors"),
+            )],
+            tokenizer: Some(file(
+                "tokenizer.json",
+                include_bytes!("../../assets/tales/tokenizer.json"),
+            )),
+        }
+    }
+
+    /// A model whose files a host program read itself, by their names. Files that a model does not
+    /// need may be among them.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] naming the file that is missing, [`Error::Checkpoint`] if the index
+    /// of the shards is damaged.
+    pub fn from_files(name: &str, mut files: BTreeMap<String, FileBytes>) -> Result<ModelFiles> {
+        let missing = |file: &str| {
+            Error::unknown_model(format!("there is no {file} among the files of {name}"))
+        };
+        ModelFiles::assemble(name, &missing, &mut |file| Ok(files.remove(file)))
+    }
+
+    /// A model from a source that gives a file by its name, or none.
+    pub(in crate::hub) fn assemble(
+        name: &str,
+        missing: &dyn Fn(&str) -> Error,
+        find: &mut dyn FnMut(&str) -> Result<Option<FileBytes>>,
+    ) -> Result<ModelFiles> {
+        let config = find("config.json")?.ok_or_else(|| missing("config.json"))?;
+        let weights = match find("model.safetensors")? {
+            Some(file) => vec![file],
+            None => {
+                let index = find("model.safetensors.index.json")?;
+                let shards = shard_names(&index.ok_or_else(|| missing("model.safetensors"))?)?;
+                let shard = |name: &String| find(name)?.ok_or_else(|| missing(name));
+                shards.iter().map(shard).collect::<Result<_>>()?
+            }
+        };
+        let tokenizer = find("tokenizer.json")?;
+        Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
+    }
+}
+
+/// Names of the shards that a `model.safetensors.index.json` lists.
+fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
+    #[derive(serde::Deserialize)]
+    struct Index {
+        weight_map: BTreeMap<String, String>,
+    }
+    let damaged = |e| Error::checkpoint(index.path(), format!("not an index of shards: {e}"));
+    let listed: Index = serde_json::from_slice(index).map_err(damaged)?;
+    let names: BTreeSet<String> = listed.weight_map.into_values().collect();
+    // A name with a path in it could lead anywhere.
+    match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
+        Some(name) => {
+            let cause = format!("names the shard `{name}`, expected a file beside the index");
+            Err(Error::checkpoint(index.path(), cause))
+        }
+        None => Ok(names),
+    }
+}

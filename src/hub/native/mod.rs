@@ -1,0 +1,134 @@
+//! Models by their names on a computer: folders on the disk, and the Hugging Face hub through its
+//! cache. The only place that reads files, maps them or uses the network.
+
+#[cfg(feature = "hub")]
+mod dataset;
+mod files;
+#[cfg(feature = "hub")]
+mod remote;
+
+use std::path::Path;
+
+#[cfg(feature = "hub")]
+pub use dataset::DatasetFiles;
+
+use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
+use crate::{Advice, Error, Fault, Result};
+
+impl ModelFiles {
+    /// Finds a model by name, with the environment's hub options.
+    ///
+    /// # Errors
+    /// As [`ModelFiles::find_with`].
+    pub fn find(name: &str, progress: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
+        ModelFiles::find_with(name, &HubOptions::from_env(), progress)
+    }
+
+    /// Finds a model: `tales`, a folder, or a hub id `owner/name`. A folder wins over a hub id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::Hub`], [`Error::Io`], [`Error::Checkpoint`].
+    pub fn find_with(
+        name: &str,
+        options: &HubOptions,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<ModelFiles> {
+        let path = Path::new(name);
+        if name == DEFAULT_MODEL {
+            return Ok(ModelFiles::embedded());
+        }
+        if path.is_dir() {
+            return ModelFiles::open(path);
+        }
+        if path.is_file() {
+            return Err(Error::unknown_model(format!(
+                "{name} is a file, expected the folder that holds config.json and \
+                 model.safetensors"
+            )));
+        }
+        if is_hub_id(name) {
+            return fetch(name, options, progress);
+        }
+        Err(Error::unknown_model(format!(
+            "there is no model `{name}`: expected `{DEFAULT_MODEL}`, a folder with config.json \
+             and model.safetensors, or a hub id such as kuleshov-group/bd3lm-owt-block_size16"
+        )))
+    }
+
+    /// The model in a folder.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] naming the file that is missing, [`Error::Io`],
+    /// [`Error::Checkpoint`].
+    pub fn open(folder: &Path) -> Result<ModelFiles> {
+        let missing = |file: &str| {
+            let folder = folder.display();
+            Error::unknown_model(format!("the folder {folder} holds no {file}"))
+        };
+        let mut find = |file: &str| {
+            let path = Some(folder.join(file)).filter(|path| path.is_file());
+            path.map(|path| FileBytes::open(&path)).transpose()
+        };
+        ModelFiles::assemble(&folder.display().to_string(), &missing, &mut find)
+    }
+}
+
+/// True for `owner/name`.
+fn is_hub_id(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let part = |p: &str| !p.is_empty() && !p.starts_with('.') && p.chars().all(allowed);
+    name.split('/').count() == 2 && name.split('/').all(part)
+}
+
+/// GPT-2's tokenizer from the hub, for checkpoints without one.
+///
+/// # Errors
+/// [`Error::Hub`].
+pub fn gpt2_tokenizer(
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download),
+) -> Result<FileBytes> {
+    let why = "this checkpoint has no tokenizer.json, so GPT-2's is needed";
+    let fault = |e| Fault::from(format!("{e} ({why})")).advise(Advice::NameTokenizer);
+    fetch_file("openai-community/gpt2", "tokenizer.json", options, progress)
+        .map_err(|e| Error::Hub(fault(e)))
+}
+
+#[cfg(feature = "hub")]
+fn fetch(
+    id: &str,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download),
+) -> Result<ModelFiles> {
+    let mut repository = remote::Repository::new(id, options, progress)?;
+    let missing = |file: &str| {
+        Error::hub(format!("the hub has no {file} in {id}: it is not a model that bdlm can run"))
+    };
+    ModelFiles::assemble(id, &missing, &mut |file| repository.open(file))
+}
+
+#[cfg(feature = "hub")]
+fn fetch_file(
+    id: &str,
+    file: &str,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download),
+) -> Result<FileBytes> {
+    let found = remote::Repository::new(id, options, progress)?.open(file)?;
+    found.ok_or_else(|| Error::hub(format!("the hub has no {file} in {id}")))
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
+    Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch_file(
+    id: &str,
+    file: &str,
+    _: &HubOptions,
+    _: &mut dyn FnMut(&Download),
+) -> Result<FileBytes> {
+    Err(Error::hub(format!("this build has no hub access (feature `hub`): no {file} of {id}")))
+}
