@@ -7,6 +7,7 @@ mod files;
 #[cfg(feature = "hub")]
 mod remote;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 #[cfg(feature = "hub")]
@@ -53,27 +54,26 @@ pub struct DatasetSplit {
     pub split: String,
 }
 
-/// Where the hub and its cache are, by the variables that all hub clients share.
+/// Where the hub and its cache are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HubOptions {
-    /// `HF_ENDPOINT`: another hub than huggingface.co.
+    /// Another hub than huggingface.co.
     pub endpoint: Option<String>,
-    /// `HF_HOME`: the folder that holds the cache, `~/.cache/huggingface` if absent.
+    /// The folder that holds the cache, `~/.cache/huggingface` if absent.
     pub home: Option<PathBuf>,
-    /// `HF_TOKEN`: for repositories that ask who one is.
+    /// For repositories that only some users may read.
     pub token: Option<String>,
-    /// `HF_HUB_OFFLINE`: use what is cached, ask nobody.
+    /// Use only what is cached.
     pub offline: bool,
 }
 
 impl HubOptions {
-    /// Reads the variables.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "hub clients share these variables; a host program can fill the fields itself"
-    )]
-    pub fn from_env() -> HubOptions {
-        let get = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    /// The options that the variables `HF_ENDPOINT`, `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE`
+    /// ask for, as in all clients of the hub. The library reads no environment: `variable` does, such
+    /// as `|name| std::env::var_os(name)`.
+    pub fn from_vars(variable: impl Fn(&str) -> Option<OsString>) -> HubOptions {
+        let text = |name: &str| variable(name)?.into_string().ok();
+        let get = |name: &str| text(name).filter(|value| !value.is_empty());
         HubOptions {
             endpoint: get("HF_ENDPOINT"),
             home: get("HF_HOME").map(PathBuf::from),
@@ -103,19 +103,11 @@ impl ModelFiles {
         }
     }
 
-    /// Finds a model by name, with the environment's hub options.
-    ///
-    /// # Errors
-    /// As [`ModelFiles::find_with`].
-    pub fn find(name: &str, progress: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
-        ModelFiles::find_with(name, &HubOptions::from_env(), progress)
-    }
-
     /// Finds a model: `tales`, a folder, or a hub id `owner/name`. A folder wins over a hub id.
     ///
     /// # Errors
     /// [`Error::UnknownModel`], [`Error::Hub`], [`Error::Io`], [`Error::Checkpoint`].
-    pub fn find_with(
+    pub fn find(
         name: &str,
         options: &HubOptions,
         progress: &mut dyn FnMut(&Download),

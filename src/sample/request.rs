@@ -162,10 +162,10 @@ impl Request {
         }
         if prompt.len() > self.length {
             let (got, length) = (prompt.len(), self.length);
-            return refuse(format!(
-                "the prompt has {got} tokens with BOS, more than the length of {length}; \
-                 ask for a greater length"
+            let fault = Fault::from(format!(
+                "the prompt has {got} tokens with BOS, more than the length of {length}"
             ));
+            return Err(Error::Request(fault.advise(Advice::LongerText)));
         }
         check_ids(spec, prompt)?;
         if prompt.contains(&spec.mask_id()) {
