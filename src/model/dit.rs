@@ -225,7 +225,7 @@ impl Network {
                 Ok(Modulation { tensor, sequences: conditioning.sequences })
             }
             (Adaln::Live { .. }, None) => {
-                Err(Error::request("this checkpoint needs a noise level for each pass"))
+                Err(Error::internal("a pass has no noise level, which its network needs"))
             }
         }
     }

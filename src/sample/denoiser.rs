@@ -302,7 +302,7 @@ impl Denoiser {
     }
 
     fn encode(&mut self, commands: &mut Commands, shape: Shape) -> Result<()> {
-        let missing = || Error::request("the plan of a pass was not recorded");
+        let missing = || Error::internal("the plan of a pass was not recorded");
         let plan = self.plans.get(&shape).ok_or_else(missing)?;
         commands.run_timed(plan, self.profiler.as_mut());
         Ok(())
@@ -313,7 +313,7 @@ impl Denoiser {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
         }
-        self.plans.get(&shape).ok_or_else(|| Error::request("no plan"))
+        self.plans.get(&shape).ok_or_else(|| Error::internal("the plan of a pass was not kept"))
     }
 
     fn record(&self, Shape { rows, cells, logits }: Shape) -> Result<Plan> {

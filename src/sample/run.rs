@@ -313,7 +313,7 @@ impl Run {
             for (at, cell) in cells.iter().enumerate() {
                 check_finite(lane.sample, first + given + at, cell.state)?;
                 if cell.state == 0 {
-                    return Err(Error::DeviceLost("a masked cell did not open".into()));
+                    return Err(Error::internal("a masked cell did not open"));
                 }
             }
             let steps = opened_at(cells);
