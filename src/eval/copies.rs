@@ -1,18 +1,18 @@
-//! How sequences and their noisy copies lie in rows and cache slots, and what each row sees. The
-//! masks of training and likelihood are written here, as spans: blocks that cannot be seen cost
-//! nothing.
+//! The rows and cache slots of sequences and their noisy copies, and what each row sees. The masks
+//! of training and likelihood are written here, as spans: blocks that cannot be seen cost nothing.
 
 use std::ops::Range;
 
 use crate::eval::estimator::{FirstToken, Pattern};
+use crate::eval::objective::{Scoring, Sight};
 use crate::eval::scorer::Target;
-use crate::model::{Family, Row};
+use crate::model::Row;
 
 /// Sizes of a likelihood pass. Clean sequences have the first slots, copies those behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// What the model was trained for.
-    pub family: Family,
+    /// How the model is scored.
+    pub scoring: Scoring,
     /// Rows and slots of a sequence.
     pub context: usize,
     /// Tokens of a block.
@@ -38,13 +38,13 @@ impl Layout {
 
     /// True if noisy blocks see clean ones before them.
     pub fn has_clean_half(&self) -> bool {
-        self.family == Family::BlockDiffusion
+        self.scoring.sight == Sight::Blocks
     }
 
     /// Positions to predict, by block.
     pub fn blocks(&self, length: usize, first: FirstToken) -> Vec<Range<usize>> {
-        let given = match (self.family, first) {
-            (family, FirstToken::Counted) if !family.predicts_next() => 0,
+        let given = match first {
+            FirstToken::Counted if !self.scoring.predicts_next() => 0,
             _ => 1,
         };
         let block = |at: usize| at.max(given)..(at + self.block_size).min(length);
@@ -77,19 +77,15 @@ impl Layout {
     ) -> Vec<Row> {
         let (clean, begin, length) = (sequence * self.context, self.copy_at(copy), ids.len());
         let row = |(position, &id): (usize, &u32)| {
-            let is_masked = !self.family.predicts_next() && pattern.masks(position);
-            let spans = match self.family {
-                Family::BlockDiffusion => {
+            let is_masked = !self.scoring.predicts_next() && pattern.masks(position);
+            let spans = match self.scoring.sight {
+                Sight::Blocks => {
                     let own = position / self.block_size * self.block_size;
                     let end = self.block_end(position, length);
                     [clean, clean + own, begin + own, begin + end]
                 }
-                Family::MaskedDiffusion | Family::ScoreEntropy => {
-                    [begin, begin + length, begin, begin]
-                }
-                Family::Autoregressive | Family::Gpt2 => {
-                    [begin, begin + position + 1, begin, begin]
-                }
+                Sight::Whole => [begin, begin + length, begin, begin],
+                Sight::Before => [begin, begin + position + 1, begin, begin],
             };
             let id = if is_masked { self.mask_id } else { id };
             Row { id, position, slot: begin + position, spans }
@@ -99,7 +95,7 @@ impl Layout {
 
     /// The targets of copy number `copy`: masked tokens, or each next one.
     pub fn targets(&self, copy: usize, ids: &[u32], pattern: &Pattern) -> Vec<Target> {
-        let before = usize::from(self.family.predicts_next());
+        let before = usize::from(self.scoring.predicts_next());
         let masked = (0..ids.len()).filter(|&position| pattern.masks(position));
         let target = |position: usize| Target {
             row: copy * self.context + position - before,
@@ -123,9 +119,11 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eval::objective::Loss;
 
-    fn layout(family: Family) -> Layout {
-        Layout { family, context: 8, block_size: 4, copies: 2, batch: 3, mask_id: 9 }
+    fn layout(sight: Sight) -> Layout {
+        let scoring = Scoring { sight, loss: Loss::CrossEntropy };
+        Layout { scoring, context: 8, block_size: 4, copies: 2, batch: 3, mask_id: 9 }
     }
 
     fn pattern(weights: &[f64]) -> Pattern {
@@ -134,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_noisy_row_sees_earlier_clean_blocks_and_its_own_noisy_one() {
-        let rows = layout(Family::BlockDiffusion).copy_rows(
+        let rows = layout(Sight::Blocks).copy_rows(
             1,
             2,
             &[5, 5, 5, 5, 6, 6],
@@ -148,15 +146,15 @@ mod tests {
 
     #[test]
     fn blocks_leave_out_what_is_given() {
-        let blocks = layout(Family::BlockDiffusion).blocks(6, FirstToken::Given);
+        let blocks = layout(Sight::Blocks).blocks(6, FirstToken::Given);
         assert_eq!(blocks, [1..4, 4..6]);
-        let single = Layout { block_size: 1, ..layout(Family::Autoregressive) };
+        let single = Layout { block_size: 1, ..layout(Sight::Before) };
         assert_eq!(single.blocks(3, FirstToken::Counted), [1..2, 2..3]);
     }
 
     #[test]
     fn an_autoregressive_row_predicts_the_next_token() {
-        let layout = Layout { block_size: 1, ..layout(Family::Autoregressive) };
+        let layout = Layout { block_size: 1, ..layout(Sight::Before) };
         let (ids, pattern) = ([3, 4, 5], pattern(&[0.0, 1.0, 1.0]));
         let targets = layout.targets(1, &ids, &pattern);
         assert_eq!(targets, [Target { row: 8, token: 4 }, Target { row: 9, token: 5 }]);

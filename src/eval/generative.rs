@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::estimator::{Estimator, FirstToken};
 use crate::eval::likelihood::{Likelihood, LikelihoodOptions};
-use crate::model::{Family, Network};
+use crate::eval::objective::{Scoring, Sight};
+use crate::model::Network;
 use crate::sample::entropy;
 use crate::{Error, Result};
 
@@ -35,7 +36,7 @@ pub fn windows(length: usize, context: usize, stride: usize) -> Vec<Window> {
     (0..strides).map(window).collect()
 }
 
-/// What a scorer says of a sample.
+/// How likely a sample is under the scorer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleScore {
     /// -log p of each token, in nats; 0 for the first, which nothing predicts.
@@ -73,10 +74,10 @@ impl GenerativeScorer {
     /// [`Error::OutOfMemory`].
     pub fn new(network: Arc<Network>, eos: Option<u32>) -> Result<GenerativeScorer> {
         let (family, context) = (network.spec().family(), network.spec().model_length);
-        let block_size = match family {
-            Family::Autoregressive | Family::Gpt2 => None,
-            Family::BlockDiffusion => Some(1),
-            Family::MaskedDiffusion | Family::ScoreEntropy => {
+        let block_size = match Scoring::of(network.spec()).sight {
+            Sight::Before => None,
+            Sight::Blocks => Some(1),
+            Sight::Whole => {
                 return Err(Error::request(format!(
                     "the scorer is {family}, expected a model that predicts token by token: \
                      GPT-2, an autoregressive checkpoint, or block diffusion at block size 1"
@@ -94,8 +95,8 @@ impl GenerativeScorer {
         Ok(GenerativeScorer { likelihood: Likelihood::new(network, options)?, context, eos })
     }
 
-    /// Scores samples, given as the scorer's tokens. `progress` hears the windows done and their
-    /// number; it may break off, then there is no result.
+    /// Scores samples, given as the scorer's tokens. `progress` is called with
+    /// the windows done and their number; if it breaks, there is no result.
     ///
     /// # Errors
     /// [`Error::Request`] for tokens that the scorer does not know, [`Error::NotFinite`],
@@ -188,7 +189,7 @@ impl Summary {
 }
 
 /// Generative perplexity of some samples. Low perplexity with low entropy is repetition: the two
-/// are always told together.
+/// are always reported together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GenerativeReport {
     /// The scorer's name.
