@@ -74,7 +74,7 @@ pub enum Error {
         wanted: Vec<usize>,
     },
 
-    /// `config.json` is missing a key or has a value that cannot be.
+    /// `config.json` lacks a key, or has an impossible value.
     #[error("config.json: {0}")]
     Config(Fault),
 
@@ -111,7 +111,7 @@ pub enum Error {
     #[error("tokenizer: {0}")]
     Tokenizer(Fault),
 
-    /// A model's name leads nowhere.
+    /// There is no model of this name.
     #[error("{0}")]
     UnknownModel(Fault),
 
@@ -123,7 +123,7 @@ pub enum Error {
     #[error("{0}")]
     Request(Fault),
 
-    /// The network gave a number that is not one.
+    /// The network computed a NaN or an infinity.
     #[error(
         "the network's logits are not finite at position {position} of sample {sample}: the checkpoint is damaged, or f16 weights overflow"
     )]
@@ -134,8 +134,8 @@ pub enum Error {
         position: usize,
     },
 
-    /// A fault of this library: please report it.
-    #[error("internal error: {0}")]
+    /// Something that cannot happen, and did: a fault of this library.
+    #[error("internal error: {0}; please report it")]
     Internal(String),
 
     /// A file could not be read or written.
@@ -161,6 +161,7 @@ pub struct Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
+    // The device.
     /// Install a driver.
     InstallDriver,
     /// Choose another adapter.
@@ -169,29 +170,45 @@ pub enum Advice {
     ChooseKernels,
     /// Load the model again.
     LoadAgain,
-    /// Ask for less at once: a smaller batch, a shorter text.
-    AskForLess,
-    /// Ask for less at once, or hold the weights in fewer bits.
-    AskForLessOrFewerBits,
-    /// Hold the weights in f32.
-    HoldF32,
-    /// Name a tokenizer's file.
-    NameTokenizer,
-    /// Download the files again.
-    DownloadAgain,
     /// Do without the times of kernels.
     DoNotProfile,
+
+    // The model's files.
+    /// Check the model's name.
+    CheckName,
+    /// Allow access to the hub, or download the files where it can be reached.
+    GoOnline,
+    /// Check the network and the hub's address.
+    CheckNetwork,
+    /// Give a token that may read the files.
+    GiveToken,
+    /// Give a file or folder on this machine.
+    GiveLocalFile,
+    /// Download the files again.
+    DownloadAgain,
+    /// Give a tokenizer's file.
+    NameTokenizer,
+    /// Hold the weights in f32.
+    HoldF32,
+
+    // A request.
+    /// Ask for less at once: a smaller batch, a shorter text, weights of fewer bits.
+    AskForLess,
+    /// Ask for a longer text.
+    LongerText,
     /// Compare logits: this checkpoint can be run, not sampled.
     ReadLogits,
-    /// Evaluate with smaller blocks, or by reveal orders.
+
+    // An evaluation.
+    /// Take smaller blocks, or reveal orders.
     SmallerBlocksOrOrders,
-    /// Evaluate with a larger context or smaller blocks.
+    /// Take a larger context, or smaller blocks.
     LargerContextOrSmallerBlocks,
-    /// Evaluate with a smaller context.
+    /// Take a smaller context.
     SmallerContext,
-    /// Evaluate by noise draws.
+    /// Take noise draws.
     NoiseDraws,
-    /// Evaluate without tokens between the documents.
+    /// Insert no special tokens.
     NoSpecialTokens,
 }
 
@@ -222,8 +239,8 @@ impl Error {
             Error::NoAdapter => Some(Advice::InstallDriver),
             Error::NoDevice { .. } => Some(Advice::ChooseAdapter),
             Error::DeviceLost(_) => Some(Advice::LoadAgain),
-            Error::TooLarge { .. } => Some(Advice::AskForLess),
-            Error::OutOfMemory(_) => Some(Advice::AskForLessOrFewerBits),
+            Error::Kernel { .. } => Some(Advice::ChooseKernels),
+            Error::TooLarge { .. } | Error::OutOfMemory(_) => Some(Advice::AskForLess),
             Error::NotFinite { .. } => Some(Advice::HoldF32),
             Error::Tensors { advice, .. } => *advice,
             Error::Config(fault)
@@ -242,7 +259,7 @@ impl Error {
         Error::Request(fault.into())
     }
 
-    /// A `config.json` that cannot be.
+    /// An impossible `config.json`.
     pub fn config(fault: impl Into<Fault>) -> Error {
         Error::Config(fault.into())
     }
@@ -252,7 +269,7 @@ impl Error {
         Error::Tokenizer(fault.into())
     }
 
-    /// A name that leads nowhere.
+    /// A name of no model.
     pub fn unknown_model(fault: impl Into<Fault>) -> Error {
         Error::UnknownModel(fault.into())
     }
@@ -262,7 +279,7 @@ impl Error {
         Error::Hub(fault.into())
     }
 
-    /// What cannot happen, and did.
+    /// Something that cannot happen, and did.
     pub fn internal(what: impl Into<String>) -> Error {
         Error::Internal(what.into())
     }

@@ -23,9 +23,16 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) if cli::is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) if e.is::<cli::Interrupted>() => ExitCode::from(130),
-        Err(e) => {
-            cli::complain(&e);
-            ExitCode::FAILURE
-        }
+        Err(e) => match e.downcast_ref::<cli::WrongUsage>() {
+            Some(wrong) => {
+                // A closed stderr is not an error.
+                let _ = cli::parser_error(wrong).print();
+                ExitCode::from(2)
+            }
+            None => {
+                cli::complain(&e);
+                ExitCode::FAILURE
+            }
+        },
     }
 }

@@ -131,7 +131,8 @@ impl EngineBackend {
     /// An engine that keeps what the driver compiled in the user's cache folder, and computes as
     /// `bdlm tune` chose there.
     pub fn with_user_cache() -> EngineBackend {
-        EngineBackend { cache: GpuOptions::user_cache(), ..EngineBackend::default() }
+        let cache = GpuOptions::user_cache(std::env::var_os("BDLM_CACHE"));
+        EngineBackend { cache, ..EngineBackend::default() }
     }
 
     /// The device, requested anew if another adapter is wanted or this one is lost.
@@ -160,10 +161,11 @@ fn files(source: &Source, tell: &mut dyn FnMut(Progress)) -> Result<ModelFiles> 
             part: Some(d.done_bytes as f32 / d.total_bytes.max(1) as f32),
         });
     };
-    let mut files = ModelFiles::find(&source.name, &mut download)?;
+    let options = HubOptions::from_vars(|name| std::env::var_os(name));
+    let mut files = ModelFiles::find(&source.name, &options, &mut download)?;
     let spec = Spec::from_json(&files.config)?;
     if files.tokenizer.is_none() && spec.bos_token_id.is_none() {
-        files.tokenizer = Some(gpt2_tokenizer(&HubOptions::from_env(), &mut download)?);
+        files.tokenizer = Some(gpt2_tokenizer(&options, &mut download)?);
     }
     Ok(files)
 }

@@ -9,11 +9,13 @@ use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Prompt, Request, Run, Watch};
 use clap::{Args, ValueEnum};
 
-use crate::cli::model::{DeviceArgs, ModelArgs};
+use crate::cli::device::DeviceArgs;
+use crate::cli::model::ModelArgs;
 use crate::cli::present::{TextPrinter, kernel_table};
+use crate::cli::print::note;
+use crate::cli::process::check_interrupt;
 use crate::cli::request::RequestArgs;
 use crate::cli::watch::Screen;
-use crate::cli::{check_interrupt, note};
 
 /// Write text, block by block.
 #[derive(Args)]
@@ -80,7 +82,7 @@ impl Generate {
         if self.output.watch && !io::stdout().is_terminal() {
             bail!("--watch draws on a terminal, and stdout is none; try --events");
         }
-        self.request.check(&["generate"]);
+        self.request.check(&["generate"])?;
         let prompt = self.prompt()?;
         let gpu = self.device.request()?;
         let engine = self.model.load(&gpu, self.device.weights)?;

@@ -4,16 +4,17 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Tuning};
+use bdlm::gpu::{Gpu, KernelFamily, MatrixUnits, Tuning};
 use bdlm::model::{Checkpoint, Spec};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
-use crate::cli::model::{DeviceArgs, ModelArgs};
-use crate::cli::present::{bytes, driver};
-use crate::cli::print_json;
+use crate::cli::device::DeviceArgs;
+use crate::cli::model::ModelArgs;
+use crate::cli::print::{TextOrJson, bytes, driver, print_json};
+use crate::cli::process::user_cache;
 
 /// Show the adapters of this machine, a model's shape, and the memory it needs.
 #[derive(Args)]
@@ -28,17 +29,9 @@ pub struct Info {
     batch: usize,
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: InfoFormat,
+    format: TextOrJson,
     #[command(flatten)]
     device: DeviceArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum InfoFormat {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 #[derive(Serialize)]
@@ -84,7 +77,7 @@ impl Info {
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
         Checkpoint::new(&spec, &shards)?;
-        let cache = GpuOptions::user_cache();
+        let cache = user_cache();
         let adapters = Gpu::adapters();
         let adapters: Vec<Adapter> =
             adapters.iter().map(|adapter| describe(adapter, cache.as_deref())).collect();
@@ -107,8 +100,8 @@ impl Info {
         };
         let report = Report { adapters, model, memory };
         match self.format {
-            InfoFormat::Text => report.print(&mut io::stdout().lock(), self.batch),
-            InfoFormat::Json => print_json(&report),
+            TextOrJson::Text => report.print(&mut io::stdout().lock(), self.batch),
+            TextOrJson::Json => print_json(&report),
         }
     }
 }

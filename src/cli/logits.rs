@@ -8,9 +8,10 @@ use bdlm::model::Batch;
 use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
 
-use crate::cli::check_interrupt;
+use crate::cli::device::DeviceArgs;
 use crate::cli::files::{Input, Output, read, shown};
-use crate::cli::model::{DeviceArgs, ModelArgs};
+use crate::cli::model::ModelArgs;
+use crate::cli::process::check_interrupt;
 
 /// Run the network on given tokens and store its raw logits.
 ///

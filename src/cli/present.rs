@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use anyhow::Result;
-use bdlm::Advice;
 use bdlm::event::{Done, Event, StopReason};
 use bdlm::gpu::KernelTime;
 use indicatif::ProgressBar;
 
-use crate::cli::model::progress_bar;
-use crate::cli::note;
+use crate::cli::print::{note, progress_bar};
 
 /// Prints samples in order: while they grow, or each when it is finished.
 pub struct TextPrinter {
@@ -55,7 +53,7 @@ impl TextPrinter {
             }
             Event::Done(done) => {
                 writeln!(out)?;
-                tell_repetition(done);
+                note_repetition(done);
             }
             Event::Step(_) | Event::Steer(_) => {}
         }
@@ -74,7 +72,7 @@ impl TextPrinter {
                         Some(text) => writeln!(out, "{text}")?,
                         None => writeln!(out, "{}", numbers(&done.ids))?,
                     }
-                    tell_repetition(&done);
+                    note_repetition(&done);
                     out.flush()?;
                 }
                 if self.next == self.samples {
@@ -94,7 +92,7 @@ impl TextPrinter {
     }
 }
 
-fn tell_repetition(done: &Done) {
+fn note_repetition(done: &Done) {
     if done.stop == StopReason::LowEntropy {
         let (sample, redraws) = (done.sample, done.redraws);
         note(&format!("note: sample {sample} fell into repetition ({redraws} redraws)"));
@@ -115,40 +113,4 @@ pub fn kernel_table(times: &[KernelTime]) -> String {
             &format!("{:<22}{:>11}{:>12.2}{share:>7.1}%\n", time.kernel, time.dispatches, time.ms);
     }
     table + &format!("{:<22}{:>11}{total:>12.2}", "all", "")
-}
-
-/// The driver of an adapter, with its version.
-pub fn driver(info: &wgpu::AdapterInfo) -> String {
-    format!("{} {}", info.driver, info.driver_info).trim().into()
-}
-
-/// Bytes for people.
-pub fn bytes(count: u64) -> String {
-    indicatif::HumanBytes(count).to_string()
-}
-
-/// What to do about an error, in flags and commands.
-pub fn advice(advice: Advice) -> &'static str {
-    match advice {
-        Advice::InstallDriver => {
-            "install a Vulkan, Metal or DX12 driver (on Debian without a GPU: `apt-get install \
-             mesa-vulkan-drivers`)"
-        }
-        Advice::ChooseAdapter => "try another one with --adapter",
-        Advice::ChooseKernels => "try another --kernels",
-        Advice::LoadAgain => "run the command again",
-        Advice::AskForLess => "try a smaller --batch or --length, or another --adapter",
-        Advice::AskForLessOrFewerBits => "try a smaller --batch, --length or --weights f16",
-        Advice::HoldF32 => "try --weights f32",
-        Advice::NameTokenizer => "give one with --tokenizer FILE",
-        Advice::DownloadAgain => "download or convert the checkpoint again",
-        Advice::DoNotProfile => "run without --profile",
-        Advice::ReadLogits => "`bdlm logits` runs it",
-        Advice::SmallerBlocksOrOrders => "try a smaller --block-size, or --estimator orders",
-        Advice::LargerContextOrSmallerBlocks => "give a larger --context or a smaller --block-size",
-        Advice::SmallerContext => "give a smaller --context",
-        Advice::NoiseDraws => "evaluate with --estimator mc",
-        Advice::NoSpecialTokens => "evaluate without --insert-eos and --insert-special",
-        _ => "see `bdlm help`",
-    }
 }

@@ -1,11 +1,12 @@
 //! What to generate and how to sample, as arguments of every command that generates.
 
+use anyhow::Result;
 use bdlm::model::Spec;
 use bdlm::sample::{Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
-use crate::cli::usage;
+use crate::cli::usage::WrongUsage;
 
 /// What to generate.
 #[derive(Args)]
@@ -62,7 +63,7 @@ struct SamplingArgs {
     min_entropy: f32,
 }
 
-/// Reads the name of a sampler; the help tells what each does.
+/// Reads the name of a sampler; the help says what each does.
 pub fn sampler_kind() -> impl TypedValueParser<Value = SamplerKind> {
     let value = |kind: SamplerKind| PossibleValue::new(kind.name()).help(kind.description());
     PossibleValuesParser::new(SamplerKind::ALL.map(value)).map(|name| {
@@ -71,7 +72,7 @@ pub fn sampler_kind() -> impl TypedValueParser<Value = SamplerKind> {
     })
 }
 
-/// Options that a sampler takes no notice of, among those that are given.
+/// The options among those given that a sampler does not use.
 pub fn ignored(kind: SamplerKind, numbers: SamplerNumbers) -> Vec<&'static str> {
     let given = [
         ("--steps", numbers.steps.is_some(), SamplerNumber::Steps),
@@ -84,13 +85,15 @@ pub fn ignored(kind: SamplerKind, numbers: SamplerNumbers) -> Vec<&'static str> 
 }
 
 impl RequestArgs {
-    /// Ends with a usage error for options that do not go together.
-    pub fn check(&self, command: &[&str]) {
+    /// Refuses options that the sampler does not use.
+    pub fn check(&self, subcommand: &'static [&'static str]) -> Result<()> {
         let sampler = self.sampling.sampler;
         if let Some(option) = ignored(sampler, self.sampling.numbers()).first() {
             let name = sampler.name();
-            usage(command, &format!("{option} is for other samplers than {name}; see --help"));
+            let words = format!("{option} is for other samplers than {name}; see --help");
+            return Err(WrongUsage { subcommand, words }.into());
         }
+        Ok(())
     }
 
     /// The request for so many samples of a model.

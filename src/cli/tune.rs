@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, Tuning};
 use bdlm::sample::{Bench, Engine};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde::Serialize;
 
 use crate::cli::bench::work::likelihood;
+use crate::cli::device::DeviceArgs;
 use crate::cli::files::shown;
-use crate::cli::model::{DeviceArgs, Shape, progress_bar};
-use crate::cli::present::driver;
-use crate::cli::{Interrupted, check_interrupt, print_json};
+use crate::cli::model::Shape;
+use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
+use crate::cli::process::{Interrupted, check_interrupt};
 
 /// Measure which kernels are fastest on this machine, and use them from now on.
 ///
@@ -42,17 +43,9 @@ pub struct Tune {
     forget: bool,
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: TuneFormat,
+    format: TextOrJson,
     #[command(flatten)]
     device: DeviceArgs,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum TuneFormat {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// Passes that are timed by block size: of 4, 8, 16, 32 and 64 rows.
@@ -104,8 +97,8 @@ impl Tune {
         writable.with_context(|| format!("{} cannot be written", shown(&folder)))?;
         let report = self.measure(&options, &folder)?;
         match self.format {
-            TuneFormat::Text => report.print(&mut io::stdout().lock()),
-            TuneFormat::Json => print_json(&report),
+            TextOrJson::Text => report.print(&mut io::stdout().lock()),
+            TextOrJson::Json => print_json(&report),
         }
     }
 
@@ -115,11 +108,11 @@ impl Tune {
         let path = Tuning::forget(folder, gpu.info())?;
         let adapter = &gpu.info().name;
         match self.format {
-            TuneFormat::Text => {
+            TextOrJson::Text => {
                 let path = shown(&path);
                 Ok(writeln!(io::stdout(), "nothing is kept for {adapter} in {path} any more")?)
             }
-            TuneFormat::Json => {
+            TextOrJson::Json => {
                 print_json(&serde_json::json!({ "adapter": adapter, "forgotten_in": path }))
             }
         }

@@ -1,6 +1,5 @@
-//! How sequences and their noisy copies lie in rows and cache slots, and what each row sees. The
-//! masks of training and likelihood are written here, as spans: blocks that cannot be seen cost
-//! nothing.
+//! The rows and cache slots of sequences and their noisy copies, and what each row sees. The masks
+//! of training and likelihood are written here, as spans: blocks that cannot be seen cost nothing.
 
 use std::ops::Range;
 

@@ -89,7 +89,7 @@ impl Estimator {
     /// Fails where it cannot be carried out.
     ///
     /// # Errors
-    /// [`Error::Request`] telling the cost.
+    /// [`Error::Request`] with the cost.
     pub fn check(self, block_size: usize) -> Result<()> {
         if self == Estimator::Exact && block_size > MAX_EXACT {
             let fault = Fault::from(format!(

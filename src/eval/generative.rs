@@ -35,7 +35,7 @@ pub fn windows(length: usize, context: usize, stride: usize) -> Vec<Window> {
     (0..strides).map(window).collect()
 }
 
-/// What a scorer says of a sample.
+/// How likely a sample is under the scorer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SampleScore {
     /// -log p of each token, in nats; 0 for the first, which nothing predicts.
@@ -95,8 +95,8 @@ impl GenerativeScorer {
         Ok(GenerativeScorer { likelihood: Likelihood::new(network, options)?, context, eos })
     }
 
-    /// Scores samples, given as the scorer's tokens. `progress` hears the windows done and their
-    /// number; it may break off, then there is no result.
+    /// Scores samples, given as the scorer's tokens. `progress` is called with
+    /// the windows done and their number; if it breaks, there is no result.
     ///
     /// # Errors
     /// [`Error::Request`] for tokens that the scorer does not know, [`Error::NotFinite`],
@@ -189,7 +189,7 @@ impl Summary {
 }
 
 /// Generative perplexity of some samples. Low perplexity with low entropy is repetition: the two
-/// are always told together.
+/// are always reported together.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GenerativeReport {
     /// The scorer's name.

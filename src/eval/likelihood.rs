@@ -9,6 +9,7 @@ use fastrand::Rng;
 use crate::eval::copies::Layout;
 use crate::eval::estimator::{Estimator, FirstToken, Pattern};
 use crate::eval::scorer::{Score, Scorer};
+use crate::eval::sums::{SequenceNll, Sums};
 use crate::model::{Mask, Network, Objective, Spec};
 use crate::{Advice, Error, Fault, Result};
 
@@ -28,27 +29,6 @@ pub struct LikelihoodOptions {
     /// The same seed gives the same noise.
     pub seed: u64,
 }
-
-/// A sequence's estimate.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SequenceNll {
-    /// Nats, summed over the counted tokens, averaged over the draws.
-    pub nll: f64,
-    /// Squared deviations of the draws from their average, summed.
-    pub squares: f64,
-    /// Draws.
-    pub draws: usize,
-    /// Variance of one noise draw, from the law of the masks, see [`Pattern::mask_variance`]; 0 for
-    /// other estimators.
-    pub mask_variance: f64,
-    /// Tokens that count.
-    pub tokens: usize,
-    /// Nats by block.
-    pub blocks: Vec<f64>,
-}
-
-/// Rows of a pass, unless one sequence has more: half a second of work for a slow GPU.
-const PASS_ROWS: usize = 1024;
 
 /// A network with room for sequences and their noisy copies.
 pub struct Likelihood {
@@ -95,7 +75,7 @@ impl Likelihood {
     }
 
     /// Estimates sequences, each with its index in the corpus, which makes its noise. `progress`
-    /// hears the passes' copies done and their number; it may break off, then there is no result.
+    /// is called with the noisy copies done and their number; if it breaks, there is no result.
     ///
     /// # Errors
     /// [`Error::Request`] for sequences that do not fit, [`Error::NotFinite`],
@@ -234,8 +214,7 @@ impl Likelihood {
         let n_blocks = length.div_ceil(self.layout.block_size);
         let tokens = blocks.iter().map(ExactSizeIterator::len).sum();
         let found = SequenceNll { tokens, blocks: vec![0.0; n_blocks], ..Default::default() };
-        let has_noise = matches!(self.options.estimator, Estimator::MonteCarlo { .. });
-        Sums { found, block_size: self.layout.block_size, has_noise, draw: 0, current: 0.0 }
+        Sums::new(found, self.layout.block_size, self.options.estimator)
     }
 }
 
@@ -243,6 +222,9 @@ impl Likelihood {
 fn sigma(noise: f64) -> f64 {
     -(-noise).ln_1p()
 }
+
+/// Rows of a pass, unless one sequence has more: half a second of work for a slow GPU.
+const PASS_ROWS: usize = 1024;
 
 fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
     let (family, context) = (spec.family(), options.context);
@@ -295,48 +277,4 @@ fn check_sequence(spec: &Spec, layout: &Layout, ids: &[u32]) -> Result<()> {
         return Err(Error::request(format!("a sequence holds the mask token, {mask}")));
     }
     Ok(())
-}
-
-/// Losses of a sequence as they come in, draw by draw.
-struct Sums {
-    found: SequenceNll,
-    block_size: usize,
-    has_noise: bool,
-    draw: usize,
-    /// Losses of the current draw.
-    current: f64,
-}
-
-impl Sums {
-    fn add(&mut self, pattern: &Pattern, losses: &[f64]) {
-        if pattern.draw != self.draw {
-            self.end_draw();
-            self.draw = pattern.draw;
-        }
-        if self.has_noise {
-            self.found.mask_variance += pattern.mask_variance(losses);
-        }
-        self.current += losses.iter().sum::<f64>();
-        for (block, losses) in self.found.blocks.iter_mut().zip(losses.chunks(self.block_size)) {
-            *block += losses.iter().sum::<f64>();
-        }
-    }
-
-    /// Takes the draw into the mean and the squares. Source: Welford, 1962.
-    fn end_draw(&mut self) {
-        let found = &mut self.found;
-        found.draws += 1;
-        let deviation = self.current - found.nll;
-        found.nll += deviation / found.draws as f64;
-        found.squares += deviation * (self.current - found.nll);
-        self.current = 0.0;
-    }
-
-    fn finish(mut self) -> SequenceNll {
-        self.end_draw();
-        let draws = self.found.draws as f64;
-        self.found.blocks.iter_mut().for_each(|block| *block /= draws);
-        self.found.mask_variance /= draws;
-        self.found
-    }
 }

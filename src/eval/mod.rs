@@ -8,11 +8,13 @@ mod generative;
 mod likelihood;
 mod report;
 mod scorer;
+mod sums;
 
 pub use estimator::{Estimator, FirstToken, Pattern};
 pub use generative::{
     GenerativeReport, GenerativeScorer, SampleScore, ScoredSample, Summary, Window, windows,
 };
-pub use likelihood::{Likelihood, LikelihoodOptions, SequenceNll};
+pub use likelihood::{Likelihood, LikelihoodOptions};
 pub use report::{PplReport, SequenceResult, Settings};
 pub use scorer::{Score, Scorer, Target};
+pub use sums::SequenceNll;

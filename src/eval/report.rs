@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::eval::estimator::{Estimator, FirstToken};
-use crate::eval::likelihood::SequenceNll;
+use crate::eval::sums::SequenceNll;
 use crate::{Error, Result};
 
 /// What makes an evaluation: parts that differ in it cannot be put together.

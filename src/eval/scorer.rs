@@ -67,12 +67,12 @@ pub struct Scorer {
     logits: Tensor,  // [R, chunk]
     sums: Tensor,    // [R, 4]
     staging: Readback,
-    plans: HashMap<Shape, Plan>,
+    plans: HashMap<PlanKey, Plan>,
 }
 
 /// What a plan depends on: rows of the pass, and rows whose logits are wanted, padded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Shape {
+struct PlanKey {
     rows: usize,
     wanted: usize,
 }
@@ -135,7 +135,7 @@ impl Scorer {
         self.workspace.write(self.network.gpu(), rows)?;
         let network = self.network.clone();
         let mut commands = Commands::new(network.gpu());
-        commands.run(self.plan(Shape { rows: rows.len(), wanted: 0 })?);
+        commands.run(self.plan(PlanKey { rows: rows.len(), wanted: 0 })?);
         commands.submit();
         network.gpu().check()
     }
@@ -167,7 +167,7 @@ impl Scorer {
         self.targets.write(gpu, &padded(|target| target.token))?;
         self.sums.write(gpu, &vec![Sums::START; wanted])?;
         let mut commands = Commands::new(gpu);
-        commands.run(self.plan(Shape { rows: rows.len(), wanted })?);
+        commands.run(self.plan(PlanKey { rows: rows.len(), wanted })?);
         let sums: Vec<Sums> = commands.read(&self.sums, targets.len(), &self.staging).await?;
         let score = |(sums, target): (&Sums, &Target)| {
             let log_sum = f64::from(sums.highest) + f64::from(sums.sum).ln();
@@ -182,7 +182,7 @@ impl Scorer {
         sums.iter().zip(targets).map(score).collect()
     }
 
-    fn plan(&mut self, shape: Shape) -> Result<&Plan> {
+    fn plan(&mut self, shape: PlanKey) -> Result<&Plan> {
         if !self.plans.contains_key(&shape) {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
@@ -190,7 +190,7 @@ impl Scorer {
         self.plans.get(&shape).ok_or_else(|| Error::internal("the plan of a pass was not recorded"))
     }
 
-    fn record(&self, Shape { rows, wanted }: Shape) -> Result<Plan> {
+    fn record(&self, PlanKey { rows, wanted }: PlanKey) -> Result<Plan> {
         let (network, spec) = (&self.network, self.network.spec());
         let mut r = Recorder::new(network.gpu());
         let conditioning = self.conditioning.as_ref();

@@ -172,6 +172,6 @@ async fn mapped(gpu: &Gpu, slice: &wgpu::BufferSlice<'_>) -> Result<()> {
     match outcome.await {
         Some(Ok(())) => Ok(()),
         Some(Err(e)) => gpu.check().and(Err(Error::DeviceLost(e.to_string()))),
-        None => Err(Error::DeviceLost("a device callback failed".into())),
+        None => Err(Error::internal("a callback of the device panicked")),
     }
 }

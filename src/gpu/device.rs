@@ -1,6 +1,7 @@
 //! A device to compute on: requested here, or adopted from a host program.
 //! The only file that asks wgpu for adapters and devices. Knows nothing of models.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -34,11 +35,10 @@ pub struct GpuOptions {
 }
 
 impl GpuOptions {
-    /// The folder that bdlm's own programs give as [`GpuOptions::cache`]: `BDLM_CACHE`, or `bdlm` in
-    /// the user's cache folder; none if the variable is empty.
-    #[allow(clippy::disallowed_methods, reason = "a host program names a folder of its own")]
-    pub fn user_cache() -> Option<PathBuf> {
-        match std::env::var_os("BDLM_CACHE") {
+    /// The folder that bdlm's own programs give as [`GpuOptions::cache`]: the one that is asked for,
+    /// or `bdlm` in the user's cache folder; none if an empty name is asked for.
+    pub fn user_cache(asked: Option<OsString>) -> Option<PathBuf> {
+        match asked {
             Some(folder) if folder.is_empty() => None,
             Some(folder) => Some(folder.into()),
             None => dirs::cache_dir().map(|folder| folder.join("bdlm")),
@@ -258,7 +258,7 @@ impl Gpu {
                 Some(words) => Err(Error::DeviceLost(words.clone())),
                 None => Ok(()),
             },
-            Err(_) => Err(Error::DeviceLost("a device callback failed".into())),
+            Err(_) => Err(Error::internal("a callback of the device panicked")),
         }
     }
 }

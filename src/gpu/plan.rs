@@ -96,8 +96,8 @@ impl Request {
 
     fn bind(&self, gpu: &Gpu) -> Result<Dispatch> {
         let kernel = self.source.name;
-        let cause = "its pipeline was not compiled".to_string();
-        let pipeline = gpu.pipelines().get(&self.key()).ok_or(Error::Kernel { kernel, cause })?;
+        let missing = || Error::internal(format!("kernel `{kernel}` was not compiled"));
+        let pipeline = gpu.pipelines().get(&self.key()).ok_or_else(missing)?;
         let entries: Vec<_> = (0..).zip(&self.bindings).map(|(i, t)| entry(i, t)).collect();
         let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::Validation);
         let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {

@@ -41,7 +41,7 @@ fn requests_that_cannot_be_met_end_with_one() {
     refuses(
         &["generate", "one two three four", "--length", "3"],
         1,
-        &["length of 3", "ask for a greater length"],
+        &["length of 3", "try a greater --length"],
     );
     let threshold = ["generate", "--sampler", "threshold", "--threshold", "1.5"];
     refuses(&threshold, 1, &["threshold is 1.5, expected 0 to 1"]);
@@ -68,7 +68,7 @@ fn requests_that_cannot_be_met_end_with_one() {
 #[test]
 fn models_that_are_not_there_are_told() {
     refuses(&["generate", "--model", "tails"], 1, &["no model `tails`", "`tales`"]);
-    refuses(&["info", "--model", "some/model"], 1, &["HF_HUB_OFFLINE"]);
+    refuses(&["info", "--model", "some/model"], 1, &["is not cached", "HF_HUB_OFFLINE"]);
     let file = format!("{}/config.json", fixture("ar"));
     refuses(&["info", "--model", &file], 1, &["is a file, expected the folder"]);
     let nowhere = "http://127.0.0.1:9";

@@ -37,9 +37,12 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> TempFile {
     TempFile { _folder: folder, path }
 }
 
-/// The documents, or the first error in place of the rest.
+/// The documents, or the first error in place of the rest, with its advice.
 fn texts(documents: bdlm::Result<Documents>) -> Result<Vec<String>, String> {
-    documents.and_then(Iterator::collect).map_err(|e| e.to_string())
+    documents.and_then(Iterator::collect).map_err(|e| match e.advice() {
+        Some(advice) => format!("{e}; {advice:?}"),
+        None => e.to_string(),
+    })
 }
 
 /// A parquet file of columns of texts, so many rows a group; a column without gaps is required.

@@ -9,8 +9,8 @@ use bdlm::sample::Engine;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::bench::report::Spread;
-use crate::cli::check_interrupt;
-use crate::cli::model::progress_bar;
+use crate::cli::print::progress_bar;
+use crate::cli::process::check_interrupt;
 
 /// How often a plan is timed.
 const SAMPLES: usize = 7;

@@ -17,8 +17,9 @@ use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::bench::report::Report;
-use crate::cli::model::{DeviceArgs, ModelArgs, Shape};
-use crate::cli::print_json;
+use crate::cli::device::DeviceArgs;
+use crate::cli::model::{ModelArgs, Shape};
+use crate::cli::print::{TextOrJson, print_json};
 
 /// Time the model on this machine.
 #[derive(Args)]
@@ -50,7 +51,7 @@ pub struct Bench {
     draws: usize,
     /// How to print it
     #[arg(long, value_enum, default_value = "text")]
-    format: BenchFormat,
+    format: TextOrJson,
     /// Report of an earlier run (--format json), to print how much faster this one is
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
@@ -73,14 +74,6 @@ enum Part {
     Kernels,
     /// All of it
     All,
-}
-
-#[derive(Clone, Copy, PartialEq, ValueEnum)]
-enum BenchFormat {
-    /// For people
-    Text,
-    /// One JSON object
-    Json,
 }
 
 impl Bench {
@@ -124,8 +117,8 @@ impl Bench {
         }
         report.compared = earlier.map(|earlier| compare::Comparison::new(&earlier, &report));
         match self.format {
-            BenchFormat::Text => report.print(&mut io::stdout().lock()),
-            BenchFormat::Json => print_json(&report),
+            TextOrJson::Text => report.print(&mut io::stdout().lock()),
+            TextOrJson::Json => print_json(&report),
         }
     }
 

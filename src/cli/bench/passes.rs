@@ -8,9 +8,9 @@ use bdlm::sample::{Bench, Engine};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::bench::report::{Spread, line};
-use crate::cli::check_interrupt;
-use crate::cli::model::progress_bar;
-use crate::cli::present::{bytes, kernel_table};
+use crate::cli::present::kernel_table;
+use crate::cli::print::{bytes, progress_bar};
+use crate::cli::process::check_interrupt;
 
 /// What was found.
 #[derive(Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use crate::cli::bench::compare::Comparison;
 use crate::cli::bench::kernels::Kernels;
 use crate::cli::bench::passes::Passes;
 use crate::cli::bench::work::{LikelihoodTime, TextTime};
-use crate::cli::present::{bytes, driver};
+use crate::cli::print::{bytes, driver};
 
 /// All of it. Parts that were not measured are absent.
 #[derive(Serialize, Deserialize)]

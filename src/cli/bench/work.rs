@@ -11,8 +11,8 @@ use bdlm::sample::{Engine, Prompt, Request};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::bench::report::line;
-use crate::cli::model::progress_bar;
-use crate::cli::{check_interrupt, since_start};
+use crate::cli::print::progress_bar;
+use crate::cli::process::{check_interrupt, since_start};
 
 /// Tokens of the text that is timed, at least: whole blocks, two or more.
 const TEXT_TOKENS: usize = 128;

@@ -8,14 +8,16 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::cli::device::{DeviceArgs, Weights};
 use crate::cli::eval::data::{DataArgs, Part};
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::table::Table;
 use crate::cli::eval::work::{Estimate, Evaluation};
 use crate::cli::files::Output;
-use crate::cli::model::{DeviceArgs, ModelArgs, Weights};
-use crate::cli::{Interrupted, note};
+use crate::cli::model::ModelArgs;
+use crate::cli::print::note;
+use crate::cli::process::Interrupted;
 
 /// Likelihood at several block sizes: from autoregressive at 1 towards diffusion.
 ///

@@ -6,13 +6,14 @@ use std::str::FromStr;
 use anyhow::{Context, Result, bail};
 use bdlm::eval::FirstToken;
 use bdlm::eval::data::{Corpus, CorpusOptions, Documents, Preset, Wrap};
-use bdlm::hub::{Download, HubOptions};
+use bdlm::hub::Download;
 use bdlm::sample::Engine;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::files::{Input, read};
-use crate::cli::model::DownloadBar;
+use crate::cli::print::DownloadBar;
+use crate::cli::process::hub_options;
 
 /// A sequence with its index in the corpus.
 pub struct Item {
@@ -157,7 +158,7 @@ impl DataArgs {
             let preset: Preset = name.parse()?;
             let mut bar = DownloadBar::default();
             let progress = &mut |d: &Download| bar.update(d);
-            (Documents::fetch(preset, &HubOptions::from_env(), progress)?, Some(preset))
+            (Documents::fetch(preset, &hub_options(), progress)?, Some(preset))
         };
         let paper = match preset {
             Some(preset) => preset.options(context),

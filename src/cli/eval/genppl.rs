@@ -8,13 +8,15 @@ use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::device::{DeviceArgs, Weights};
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::present::{ReportFormat, csv, flat, print, rows};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate, read_samples};
 use crate::cli::files::{Output, shown};
-use crate::cli::model::{DeviceArgs, ModelArgs, Weights};
+use crate::cli::model::ModelArgs;
+use crate::cli::print::note;
+use crate::cli::process::Interrupted;
 use crate::cli::request::RequestArgs;
-use crate::cli::{Interrupted, note};
 
 /// Generative perplexity: how likely samples are under another model, and their entropy.
 ///
@@ -80,7 +82,7 @@ enum Line {
 impl Genppl {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        self.request.check(&["eval", "genppl"]);
+        self.request.check(&["eval", "genppl"])?;
         let read = self.samples.as_deref().map(read_samples).transpose()?;
         let per_sample = self.per_sample.as_deref().map(Output::create).transpose()?;
         let tokens = if self.no_retokenize { Tokens::AsTheyAre } else { Tokens::OfText };

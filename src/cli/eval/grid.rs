@@ -1,11 +1,12 @@
 //! What a sweep combines: every value of each option with every value of the others.
 
+use anyhow::Result;
 use bdlm::model::Spec;
 use bdlm::sample::{SamplerKind, SamplerNumbers, Sampling};
 use clap::Args;
 
 use crate::cli::request::{ignored, sampler_kind};
-use crate::cli::usage;
+use crate::cli::usage::WrongUsage;
 
 /// What is combined.
 #[derive(Args)]
@@ -51,8 +52,8 @@ pub struct Combination {
 }
 
 impl GridArgs {
-    /// Ends with a usage error for options that no sampler takes notice of.
-    pub fn check(&self) {
+    /// Refuses options that none of the samplers uses.
+    pub fn check(&self) -> Result<()> {
         let all = SamplerNumbers {
             steps: self.steps.first().copied(),
             per_pass: self.per_pass.first().copied(),
@@ -65,8 +66,10 @@ impl GridArgs {
             by_all.into_iter().filter(|option| by_one.contains(option)).collect()
         });
         if let Some(option) = by_all.first() {
-            usage(&["eval", "sweep"], &format!("{option} is for other samplers; see --help"));
+            let words = format!("{option} is for other samplers; see --help");
+            return Err(WrongUsage { subcommand: &["eval", "sweep"], words }.into());
         }
+        Ok(())
     }
 
     /// Every combination, the block size changing slowest.

@@ -6,13 +6,15 @@ use anyhow::Result;
 use bdlm::eval::Estimator;
 use clap::{Args, ValueEnum};
 
+use crate::cli::device::DeviceArgs;
 use crate::cli::eval::data::DataArgs;
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::present::{ReportFormat, formatted, print};
 use crate::cli::eval::work::{Estimate, Evaluation};
 use crate::cli::files::Output;
-use crate::cli::model::{DeviceArgs, ModelArgs};
-use crate::cli::{Interrupted, note};
+use crate::cli::model::ModelArgs;
+use crate::cli::print::note;
+use crate::cli::process::Interrupted;
 
 /// Likelihood of a text: exact, or the bound that diffusion models have.
 #[derive(Args)]

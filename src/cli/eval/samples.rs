@@ -10,9 +10,11 @@ use bdlm::gpu::Gpu;
 use bdlm::sample::{Engine, Request};
 use serde::{Deserialize, Serialize};
 
+use crate::cli::device::Weights;
 use crate::cli::files::{read, shown};
-use crate::cli::model::{ModelArgs, Weights, progress_bar};
-use crate::cli::{check_interrupt, take_interrupt};
+use crate::cli::model::ModelArgs;
+use crate::cli::print::progress_bar;
+use crate::cli::process::{check_interrupt, take_interrupt};
 
 /// A sample, as a line of `bdlm generate --format jsonl` has it. Other programs' lines need `text`
 /// or `ids` only.

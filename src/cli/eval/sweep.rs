@@ -10,14 +10,16 @@ use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
+use crate::cli::device::{DeviceArgs, Weights};
 use crate::cli::eval::grid::{Combination, GridArgs};
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate};
 use crate::cli::eval::table::Table;
 use crate::cli::files::Output;
-use crate::cli::model::{DeviceArgs, ModelArgs, Weights};
-use crate::cli::{Interrupted, note};
+use crate::cli::model::ModelArgs;
+use crate::cli::print::note;
+use crate::cli::process::Interrupted;
 
 /// Sample with every combination of options, score, and show quality against cost.
 ///
@@ -89,7 +91,7 @@ struct Settings {
 impl Sweep {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        self.grid.check();
+        self.grid.check()?;
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;

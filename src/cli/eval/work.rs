@@ -15,8 +15,8 @@ use indicatif::ProgressBar;
 
 use crate::cli::eval::data::{DataArgs, Item, Items};
 use crate::cli::eval::journal::Journal;
-use crate::cli::model::progress_bar;
-use crate::cli::{Interrupted, check_interrupt};
+use crate::cli::print::progress_bar;
+use crate::cli::process::{Interrupted, check_interrupt};
 
 /// What to estimate.
 #[derive(Clone, Copy)]

@@ -4,28 +4,11 @@
 use std::io::Read;
 use std::path::Path;
 
+use crate::eval::data::format::Format;
 use crate::eval::data::lines::{self, Lines};
 use crate::eval::data::preset::Preset;
 use crate::eval::data::{csv, json_lines};
 use crate::{Error, Result};
-
-/// How the documents of a file are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// The whole file is one document.
-    Text,
-    /// Each line is a document, as it is with its newline; a blank line is an empty one.
-    Lines,
-    /// Each line is a document, without the space around it.
-    TrimmedLines,
-    /// One JSON object a line.
-    JsonLines,
-    /// CSV of class, title and description.
-    Csv,
-    /// A column of a parquet file, uncompressed or snappy, its texts written plainly or by
-    /// dictionary, as the hub's are.
-    Parquet,
-}
 
 impl Format {
     /// By the file's extension: `.jsonl`, `.ndjson`, `.json`, `.csv`, `.parquet`; for any other,

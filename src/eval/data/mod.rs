@@ -61,14 +61,18 @@ mod csv;
 mod documents;
 #[cfg(all(feature = "hub", feature = "parquet"))]
 mod fetch;
+mod format;
 mod json_lines;
 mod lines;
+mod options;
 #[cfg(feature = "parquet")]
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod preset;
 
-pub use corpus::{Corpus, CorpusOptions, Wrap};
-pub use documents::{Documents, Format};
+pub use corpus::Corpus;
+pub use documents::Documents;
+pub use format::Format;
+pub use options::{CorpusOptions, Wrap};
 pub use preset::Preset;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::eval::data::corpus::{CorpusOptions, Wrap};
-use crate::eval::data::documents::Format;
+use crate::eval::data::format::Format;
+use crate::eval::data::options::{CorpusOptions, Wrap};
 use crate::hub::DatasetSplit;
 use crate::text::Detokenizer;
 use crate::{Error, Result};

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use hf_hub::api::sync::ApiRepo;
 use hf_hub::{CacheRepo, Repo, RepoType};
 
-use crate::hub::native::remote::{Progress, cache, connect, status};
+use crate::hub::native::remote::{Progress, cache, connect, not_fetched, refused, status};
 use crate::hub::{DatasetSplit, Download, HubOptions};
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// Where a data set's parquet files are: its own, else those that the hub made of it.
 const REVISIONS: [&str; 2] = ["main", "refs/convert/parquet"];
@@ -76,17 +76,12 @@ impl<'a> DatasetFiles<'a> {
             return Ok(path);
         }
         let Some(remote) = &self.remote else {
-            return Err(Error::hub(format!(
-                "{name} of the data set {id} is not cached and HF_HUB_OFFLINE is set: unset it, \
-                 or give a local file"
-            )));
+            let fault = Fault::from(format!("{name} of the data set {id} is not cached"));
+            return Err(Error::Hub(fault.advise(Advice::GoOnline)));
         };
         remote.download_with_progress(name, Progress::new(name, self.progress)).map_err(|e| {
-            Error::hub(format!(
-                "{name} of the data set {id} cannot be fetched ({e}): check the network or \
-                 HF_ENDPOINT, or give a local file; what is here already is kept, the next try \
-                 goes on from it"
-            ))
+            let fault = Fault::from(not_fetched(&format!("{name} of the data set {id}"), &e));
+            Error::Hub(fault.advise(Advice::CheckNetwork))
         })
     }
 }
@@ -111,15 +106,14 @@ impl DatasetSplit {
     fn missing(&self, is_partial: bool, options: &HubOptions) -> Error {
         let DatasetSplit { id, config, split } = self;
         let what = format!("the split {split} of {id} ({config})");
-        Error::hub(if options.offline {
-            format!(
-                "{what} is not cached and HF_HUB_OFFLINE is set: unset it, or give a local file"
-            )
+        let (cause, advice) = if options.offline {
+            (format!("{what} is not cached"), Advice::GoOnline)
         } else if is_partial {
-            format!("the hub has only the first part of {what} as parquet: give a local file")
+            (format!("the hub has only the first part of {what} as parquet"), Advice::GiveLocalFile)
         } else {
-            format!("the hub has no parquet files of {what}: give a local file")
-        })
+            (format!("the hub has no parquet files of {what}"), Advice::GiveLocalFile)
+        };
+        Error::Hub(Fault::from(cause).advise(advice))
     }
 }
 
@@ -130,14 +124,14 @@ fn names_on_hub(remote: &ApiRepo, split: &DatasetSplit) -> Result<BTreeSet<Strin
         Ok(info) => Ok(info.siblings.into_iter().map(|file| file.rfilename).collect()),
         Err(e) => match status(&e) {
             Some(404) => Ok(BTreeSet::new()),
-            Some(status @ (401 | 403)) => Err(Error::hub(format!(
-                "the hub refuses the data set {id} (status {status}): it does not exist, or it \
-                 asks who you are: set HF_TOKEN to a token that may read it"
-            ))),
-            _ => Err(Error::hub(format!(
-                "the data set {id} cannot be listed ({e}): check the network or HF_ENDPOINT, or \
-                 give a local file"
-            ))),
+            Some(status @ (401 | 403)) => {
+                let fault = Fault::from(refused(&format!("the data set {id}"), status));
+                Err(Error::Hub(fault.advise(Advice::GiveToken)))
+            }
+            _ => {
+                let fault = Fault::from(format!("the data set {id} cannot be listed ({e})"));
+                Err(Error::Hub(fault.advise(Advice::CheckNetwork)))
+            }
         },
     }
 }
@@ -168,7 +162,7 @@ fn collect(folder: &Path, prefix: &str, names: &mut BTreeSet<String>) {
 }
 
 /// All files of the numbering that a name is part of, of which not every one may be cached:
-/// `train-00000-of-00002.parquet` tells how many there are, `train/0001.parquet` at least two.
+/// `train-00000-of-00002.parquet` says how many there are, `train/0001.parquet` at least two.
 fn siblings(name: &str) -> Vec<String> {
     numbered(name).unwrap_or_else(|| vec![name.into()])
 }

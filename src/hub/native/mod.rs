@@ -16,19 +16,11 @@ use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
 use crate::{Advice, Error, Fault, Result};
 
 impl ModelFiles {
-    /// Finds a model by name, with the environment's hub options.
-    ///
-    /// # Errors
-    /// As [`ModelFiles::find_with`].
-    pub fn find(name: &str, progress: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
-        ModelFiles::find_with(name, &HubOptions::from_env(), progress)
-    }
-
     /// Finds a model: `tales`, a folder, or a hub id `owner/name`. A folder wins over a hub id.
     ///
     /// # Errors
     /// [`Error::UnknownModel`], [`Error::Hub`], [`Error::Io`], [`Error::Checkpoint`].
-    pub fn find_with(
+    pub fn find(
         name: &str,
         options: &HubOptions,
         progress: &mut dyn FnMut(&Download),

@@ -7,7 +7,7 @@ use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo};
 
 use crate::hub::{Download, FileBytes, HubOptions};
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// Times that a cut download is taken up again at once.
 const RETRIES: usize = 2;
@@ -54,11 +54,8 @@ impl<'a> Repository<'a> {
             {
                 return Ok(None);
             }
-            return Err(Error::hub(format!(
-                "{file} of {} is not cached and HF_HUB_OFFLINE is set: unset it, or fetch the \
-                 model where there is a network",
-                self.id
-            )));
+            let fault = Fault::from(format!("{file} of {} is not cached", self.id));
+            return Err(Error::Hub(fault.advise(Advice::GoOnline)));
         };
         match remote.download_with_progress(file, Progress::new(file, self.progress)) {
             Ok(path) => Ok(Some(path)),
@@ -72,22 +69,30 @@ impl<'a> Repository<'a> {
 
     fn explain(&self, file: &str, status: Option<u16>, error: &ApiError) -> Error {
         let id = &self.id;
-        Error::hub(match status {
-            Some(404) => format!(
-                "the hub has no model {id} (or no config.json in it): check the name, or give a \
-                 folder"
-            ),
-            Some(status @ (401 | 403)) => format!(
-                "the hub refuses {id} (status {status}): it does not exist, or it asks who you \
-                 are: set HF_TOKEN to a token that may read it"
-            ),
-            Some(status) => format!("the hub answers {status} for {file} of {id}; try again later"),
-            None => format!(
-                "{file} of {id} cannot be fetched ({error}): check the network or HF_ENDPOINT, or \
-                 give a folder; what is here already is kept, the next try goes on from it"
-            ),
-        })
+        let (cause, advice) = match status {
+            Some(404) => {
+                (format!("the hub has no model {id}, or no config.json in it"), Advice::CheckName)
+            }
+            Some(status @ (401 | 403)) => (refused(id, status), Advice::GiveToken),
+            Some(status) => {
+                (format!("the hub answers {status} for {file} of {id}"), Advice::CheckNetwork)
+            }
+            None => (not_fetched(&format!("{file} of {id}"), error), Advice::CheckNetwork),
+        };
+        Error::Hub(Fault::from(cause).advise(advice))
     }
+}
+
+/// That the hub does not give a repository to everyone.
+pub fn refused(what: &str, status: u16) -> String {
+    format!("the hub refuses {what} (status {status}): it does not exist, or needs a token")
+}
+
+/// That a download failed; the next one begins where it ended.
+pub fn not_fetched(what: &str, error: &ApiError) -> String {
+    format!(
+        "{what} cannot be fetched ({error}); what has arrived is kept, the next try goes on from it"
+    )
 }
 
 /// A repository's cache and, unless one is offline, the hub; nothing is asked yet.
@@ -127,32 +132,32 @@ pub fn status(error: &ApiError) -> Option<u16> {
     }
 }
 
-/// What tells of a download.
+/// Reports a download.
 pub struct Progress<'a> {
     download: Download,
-    tell: &'a mut dyn FnMut(&Download),
+    report: &'a mut dyn FnMut(&Download),
 }
 
 impl<'a> Progress<'a> {
     /// For a file of which nothing is here yet.
-    pub fn new(file: &str, tell: &'a mut dyn FnMut(&Download)) -> Progress<'a> {
-        Progress { download: Download { file: file.into(), done_bytes: 0, total_bytes: 0 }, tell }
+    pub fn new(file: &str, report: &'a mut dyn FnMut(&Download)) -> Progress<'a> {
+        Progress { download: Download { file: file.into(), done_bytes: 0, total_bytes: 0 }, report }
     }
 }
 
 impl hf_hub::api::Progress for Progress<'_> {
     fn init(&mut self, size: usize, _: &str) {
         self.download.total_bytes = size as u64;
-        (self.tell)(&self.download);
+        (self.report)(&self.download);
     }
 
     fn update(&mut self, size: usize) {
         self.download.done_bytes += size as u64;
-        (self.tell)(&self.download);
+        (self.report)(&self.download);
     }
 
     fn finish(&mut self) {
         self.download.done_bytes = self.download.total_bytes;
-        (self.tell)(&self.download);
+        (self.report)(&self.download);
     }
 }

@@ -156,10 +156,10 @@ impl Request {
         }
         if prompt.len() > self.length {
             let (got, length) = (prompt.len(), self.length);
-            return refuse(format!(
-                "the prompt has {got} tokens with BOS, more than the length of {length}; \
-                 ask for a greater length"
+            let fault = Fault::from(format!(
+                "the prompt has {got} tokens with BOS, more than the length of {length}"
             ));
+            return Err(Error::Request(fault.advise(Advice::LongerText)));
         }
         spec.check_ids(prompt)?;
         if let Some(mask) = spec.mask_id.filter(|mask| prompt.contains(mask)) {

@@ -1,0 +1,86 @@
+//! Where to compute, and how weights are held there, as arguments.
+
+use anyhow::Result;
+use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::cli::print::note;
+use crate::cli::process::user_cache;
+
+/// How matrices are held on the device.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Weights {
+    /// Half precision: half the memory, faster.
+    F16,
+    /// As in the checkpoint.
+    F32,
+    /// Eight bits, a scale for 64 inputs each: a quarter of f32's memory, a little less exact.
+    Q8,
+}
+
+impl From<Weights> for DType {
+    fn from(weights: Weights) -> DType {
+        match weights {
+            Weights::F16 => DType::F16,
+            Weights::F32 => DType::F32,
+            Weights::Q8 => DType::Q8,
+        }
+    }
+}
+
+/// Kernels to force.
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Kernels {
+    /// Outer products across subgroups of 8 (software adapters).
+    Outer,
+    /// Workgroup memory (GPUs).
+    Workgroup,
+    /// As workgroup, and matrix units for many rows (GPUs that have them).
+    Cooperative,
+    /// Neither subgroups nor workgroup memory in matrix products.
+    Plain,
+}
+
+/// Where to compute.
+#[derive(Args)]
+pub struct DeviceArgs {
+    /// Adapter, by index or part of its name (see `bdlm info`)
+    #[arg(long, env = "BDLM_ADAPTER", value_name = "NAME|INDEX", help_heading = "Device")]
+    pub adapter: Option<String>,
+    /// Kernels to use instead of those that suit the adapter, or that `bdlm tune` chose
+    #[arg(long, env = "BDLM_KERNELS", value_enum, help_heading = "Device")]
+    pub kernels: Option<Kernels>,
+    /// How weights are held on the device
+    #[arg(long, value_enum, default_value = "f16", help_heading = "Device")]
+    pub weights: Weights,
+}
+
+impl DeviceArgs {
+    /// What the arguments ask for.
+    pub fn options(&self) -> GpuOptions {
+        let kernels = self.kernels.map(|kernels| match kernels {
+            Kernels::Outer => KernelFamily::Outer,
+            Kernels::Workgroup => KernelFamily::Workgroup,
+            Kernels::Cooperative => KernelFamily::Cooperative,
+            Kernels::Plain => KernelFamily::Plain,
+        });
+        GpuOptions {
+            adapter: self.adapter.clone(),
+            kernels,
+            cache: user_cache(),
+            ..GpuOptions::default()
+        }
+    }
+
+    /// Requests the device; says so if it is the CPU.
+    pub fn request(&self) -> Result<Gpu> {
+        let gpu = Gpu::request(&self.options())?;
+        if gpu.is_software() && self.adapter.is_none() {
+            let name = &gpu.info().name;
+            note(&format!("no GPU found: computing on the CPU with {name}"));
+        }
+        Ok(gpu)
+    }
+}
