@@ -206,7 +206,7 @@ impl Workspace {
             hidden: self.hidden.rows(0, rows)?,
             partials: self.partials.clone(),
             heads: self.spec.n_heads,
-            scale: 1.0 / (self.spec.head_width as f32).sqrt(),
+            scale: (1.0 / (self.spec.head_width as f64).sqrt()) as f32,
             cache,
             group,
             conditioning,
