@@ -1,7 +1,7 @@
 //! The network: a diffusion transformer over rows of tokens, or a GPT-2. Records its passes. Knows neither blocks nor samples: which row sees what is written in the rows.
 
 use crate::gpu::{
-    Attended, DType, Epilogue, Gpu, Modulation, Norm, Onto, Recorder, Rows, Sequences, Tensor,
+    Attended, DType, Epilogue, Gpu, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor,
     Weight,
 };
 use crate::model::Spec;
@@ -16,6 +16,8 @@ pub(super) const GATE1: usize = 2;
 const SHIFT2: usize = 3;
 const SCALE2: usize = 4;
 pub(super) const GATE2: usize = 5;
+/// Added to the variance of norms.
+const EPSILON: f32 = 1e-5;
 
 /// A loaded network.
 #[derive(Debug)]
@@ -147,7 +149,16 @@ impl Network {
         for (i, (layer, kv)) in self.layers.iter().zip(pass.cache.layers()).enumerate() {
             let m = self.modulation(r, &layer.adaln, pass, i)?;
             let norm = |weight, at: [usize; 2]| {
-                Rows::Normed(Norm { x, weight, modulation: m, at: at.map(|at| at * c), y })
+                let at = at.map(|at| at * c);
+                Input::Normed(Norm {
+                    x,
+                    channels: c,
+                    epsilon: EPSILON,
+                    weight,
+                    modulation: m,
+                    at,
+                    y,
+                })
             };
             let to = Attended { angles, slots, q, cache: kv };
             r.qkv(norm(&layer.norm1, [SHIFT1, SCALE1]), (&layer.qkv, &layer.qkv_bias), qkv, to)?;
@@ -175,8 +186,9 @@ impl Network {
     ) -> Result<()> {
         let m = self.modulation(r, &self.last.adaln, pass, self.layers.len())?;
         let y = pass.y.rows(0, x.dim(0))?;
-        let at = [0, self.spec.hidden_dim];
-        r.norm(Norm { x, weight: &self.last.norm, modulation: m, at, y: &y })
+        let (weight, channels) = (&self.last.norm, self.spec.hidden_dim);
+        let at = [0, channels];
+        r.norm(Norm { x, channels, epsilon: EPSILON, weight, modulation: m, at, y: &y })
     }
 
     /// Records the head: logits of rows `from ..` of the final norm's output.

@@ -205,7 +205,8 @@ impl Pass<'_> {
     pub(crate) fn attention<'a>(&'a self, cache: [&'a Tensor; 2]) -> Attention<'a> {
         let Pass { q, spans, heads, group, .. } = self;
         let partials = self.partials.as_ref();
-        Attention { q, cache, spans, heads: *heads, group: *group, partials }
+        let scale = (1.0 / ((q.dim(1) / heads) as f64).sqrt()) as f32;
+        Attention { q, cache, spans, heads: *heads, scale, group: *group, partials }
     }
 }
 
