@@ -7,12 +7,13 @@
 // l + 3 * LANES of a chunk, and channels 8l .. 8l + 8 of the head; lane l + 8 owns them too, and adds
 // the values of the keys that the upper lanes own.
 
-override C: u32;             // channels
+override H: u32;             // query heads
+override G: u32;             // key heads: each serves H / G neighbouring query heads
 override D: u32;             // head width, a multiple of 8, at most 64
 override TOP: u32;           // first rows of a tile, at most 8
 override BOTTOM: u32;        // its other rows, at most 8
 override GROUP: u32;         // consecutive rows that share a cache region
-override SCALE: f32;         // 1 / sqrt(D)
+override SCALE: f32;         // of scores: 1 / sqrt(the head width of the network)
 override LANES: u32;         // of a subgroup, 8 or 16
 
 @compute @workgroup_size(LANES)
@@ -40,8 +41,9 @@ fn attention_outer(
     let union_at = vec2(subgroupMin(begin.x), subgroupMin(begin.z));
     let n_first = subgroupMax(end.y) - union_at.x;
     let n_keys = n_first + subgroupMax(end.w) - union_at.y;
-    let width = C / 8u;
+    let width = H * D / 8u;
     let head = group.y;
+    let key_head = head / (H / G);
     let channels = min(lane % 8u, D / 8u - 1u);
     let is_upper = lane >= 8u;
 
@@ -53,10 +55,10 @@ fn attention_outer(
         var top_score: Scores;
         var bottom_score: Scores;
         var place = vec4(
-            cached(head, slot.x),
-            cached(head, slot.y),
-            cached(head, slot.z),
-            cached(head, slot.w),
+            cached(key_head, slot.x),
+            cached(key_head, slot.y),
+            cached(key_head, slot.z),
+            cached(key_head, slot.w),
         );
         for (var d = 0u; d < D / 8u; d++) {
             let i = place + d;

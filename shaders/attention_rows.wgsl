@@ -105,7 +105,7 @@ fn join_halves(rows: ptr<function, Rows>, n: u32) {
 // Stores this lane's channels of the first `count` rows; `at` counts groups of eight.
 fn finish(rows: ptr<function, Rows>, n: u32, at: u32, count: u32) {
     for (var r = 0u; r < min(n, count); r++) {
-        let i = 2u * (at + r * (C / 8u));
+        let i = 2u * (at + r * (H * D / 8u));
         set_y4(i, (*rows).low[r] / (*rows).weight[r]);
         set_y4(i + 1u, (*rows).high[r] / (*rows).weight[r]);
     }

@@ -6,12 +6,13 @@
 // lanes form LANES / (D/8) teams; lane d of a team owns channels 8d .. and the teams share the keys
 // out among them.
 
-override C: u32;             // channels
+override H: u32;             // query heads
+override G: u32;             // key heads: each serves H / G neighbouring query heads
 override D: u32;             // head width, a multiple of 8; D/8 divides LANES
 override GROUP: u32;         // consecutive rows that share a cache region
-override SCALE: f32;         // 1 / sqrt(D)
+override SCALE: f32;         // of scores: 1 / sqrt(the head width of the network)
 override LANES: u32;
-override SHARES: u32;        // of the keys; if 1, y is [T, C] and final
+override SHARES: u32;        // of the keys; if 1, y is [T, H * D] and final
 
 var<workgroup> queries: array<vec4<f32>, D>;         // [4, D]
 var<workgroup> scores: array<vec4<f32>, LANES>;      // of the four rows, then their exponentials
@@ -29,6 +30,7 @@ fn attention_split(
     let t0 = group.x / tiles * GROUP + in_group;
     let rows = min(4u, GROUP - in_group);
     let head = group.y;
+    let key_head = head / (H / G);
     let places = begin_tile(4u, t0, rows, head, lane);
     let share = (places.w + SHARES * LANES - 1u) / (SHARES * LANES) * LANES;
     let end = min(places.w, (group.z + 1u) * share);
@@ -41,7 +43,7 @@ fn attention_split(
     var d = a;
     for (var at = group.z * share; at < end; at += LANES) {
         let key = min(at + lane, end - 1u);
-        let found = products(cached(head, slot(key, places)));
+        let found = products(cached(key_head, slot(key, places)));
         let visible = vec4(
             sees(spans[t0], key, places),
             sees(spans[t0 + min(1u, rows - 1u)], key, places),
@@ -68,7 +70,7 @@ fn attention_split(
         c = scaled(c, fade.z);
         d = scaled(d, fade.w);
         for (var i = lane / (D / 8u); i < LANES; i += LANES / (D / 8u)) {
-            let v = value8(cached(head, slots[i]) + channels);
+            let v = value8(cached(key_head, slots[i]) + channels);
             let by = scores[i];
             a = Eight(a.lo + by.x * v.lo, a.hi + by.x * v.hi);
             b = Eight(b.lo + by.y * v.lo, b.hi + by.y * v.hi);
@@ -121,11 +123,11 @@ fn finish(value: Eight, found: vec2<f32>, lane: u32, place: vec3<u32>, stored: b
             sum = Eight(sum.lo + low[i], sum.hi + high[i]);
         }
         if (SHARES == 1u) {
-            let at = place.x * (C / 4u) + place.y * (D / 4u) + 2u * lane;
+            let at = place.x * (H * D / 4u) + place.y * (D / 4u) + 2u * lane;
             set_y4(at, sum.lo / found.y);
             set_y4(at + 1u, sum.hi / found.y);
         } else {
-            let begin = ((place.x * SHARES + place.z) * (C / D) + place.y) * (D / 4u + 1u);
+            let begin = ((place.x * SHARES + place.z) * H + place.y) * (D / 4u + 1u);
             set_y4(begin + 2u * lane, sum.lo);
             set_y4(begin + 2u * lane + 1u, sum.hi);
             if (lane == 0u) {

@@ -4,10 +4,11 @@
 // Spans as in attention_outer; a tile runs over the union of its rows' spans, so what none of its
 // rows sees is never read. A row belongs to D / 16 lanes, each with 16 of its channels.
 
-override C: u32;             // channels
+override H: u32;             // query heads
+override G: u32;             // key heads: each serves H / G neighbouring query heads
 override D: u32;             // head width: 16, 32, 64 or 128
 override GROUP: u32;         // consecutive rows that share a cache region
-override SCALE: f32;         // 1 / sqrt(D)
+override SCALE: f32;         // of scores: 1 / sqrt(the head width of the network)
 override STAGED: u32;        // vectors of KEYS keys
 override SCORES: u32;        // of a tile's rows, each padded against bank conflicts
 
@@ -33,6 +34,7 @@ fn attention_tiled(
     let row = lane / team;
     let t = t0 + min(row, rows - 1u);
     let head = group.y;
+    let key_head = head / (H / G);
     let places = begin_tile(tile, t0, rows, head, lane);
     let n_keys = places.w;
     var highest = NEVER;
@@ -42,7 +44,7 @@ fn attention_tiled(
     var c = vec4(0.0);
     var d = vec4(0.0);
     for (var at = 0u; at < n_keys; at += KEYS) {
-        stage(head, at, places, lane, true);
+        stage(key_head, at, places, lane, true);
         workgroupBarrier();
         // Two keys and every 16th row.
         let pair = lane % 8u * 2u;
@@ -55,7 +57,7 @@ fn attention_tiled(
             scores[r * ROW_SCORES + pair + 1u] = score.y;
         }
         workgroupBarrier();
-        stage(head, at, places, lane, false);
+        stage(key_head, at, places, lane, false);
         workgroupBarrier();
         var top = highest;
         for (var i = 0u; i < KEYS; i++) {
@@ -81,7 +83,7 @@ fn attention_tiled(
         workgroupBarrier();
     }
     if (row < rows) {
-        let y = t * (C / 4u) + head * (D / 4u) + lane % team * 4u;
+        let y = t * (H * D / 4u) + head * (D / 4u) + lane % team * 4u;
         set_y4(y, a / weight);
         set_y4(y + 1u, b / weight);
         set_y4(y + 2u, c / weight);
@@ -101,9 +103,9 @@ fn products(row: u32, key: u32) -> vec2<f32> {
 }
 
 // Fetches the keys from number `at` on, or their values.
-fn stage(head: u32, at: u32, places: vec4<u32>, lane: u32, is_key: bool) {
+fn stage(key_head: u32, at: u32, places: vec4<u32>, lane: u32, is_key: bool) {
     for (var i = lane; i < KEYS * (D / 8u); i += LANES) {
-        let place = cached(head, slot(at + i / (D / 8u), places)) + i % (D / 8u);
+        let place = cached(key_head, slot(at + i / (D / 8u), places)) + i % (D / 8u);
         var eight = key8(place);
         if (!is_key) {
             eight = value8(place);

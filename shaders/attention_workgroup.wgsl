@@ -4,9 +4,10 @@
 // f32. For the values the lanes form LANES / (D/8) teams; lane d of a team owns channels 8d ..
 // and the teams share the keys out among them.
 
-override C: u32;             // channels
+override H: u32;             // query heads
+override G: u32;             // key heads: each serves H / G neighbouring query heads
 override D: u32;             // head width, a multiple of 8; D/8 divides LANES
-override SCALE: f32;         // 1 / sqrt(D)
+override SCALE: f32;         // of scores: 1 / sqrt(the head width of the network)
 override LANES: u32;
 
 var<workgroup> scores: array<f32, LANES>;
@@ -20,8 +21,9 @@ fn attention_workgroup(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let t = group.x;
-    let width = C / 8u;
+    let width = H * D / 8u;
     let head = group.y;
+    let key_head = head / (H / G);
     let span = spans[t];
     let n_first = span.y - span.x;
     let n_keys = n_first + span.w - span.z;
@@ -36,7 +38,7 @@ fn attention_workgroup(
         let slot = select(key - n_first + span.z, key + span.x, key < n_first);
         var score = NEVER;
         if (key < n_keys) {
-            score = SCALE * product(t * width + head * (D / 8u), cached(head, slot));
+            score = SCALE * product(t * width + head * (D / 8u), cached(key_head, slot));
         }
         workgroupBarrier();
         scores[lane] = score;
@@ -57,7 +59,7 @@ fn attention_workgroup(
         }
         for (var i = team; i < n; i += teams) {
             let p = exp(scores[i] - top);
-            let v = value8(cached(head, slots[i]) + channels);
+            let v = value8(cached(key_head, slots[i]) + channels);
             value.lo += p * v.lo;
             value.hi += p * v.hi;
         }

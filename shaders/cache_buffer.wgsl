@@ -3,11 +3,11 @@
 
 override CACHE_F16: bool;    // the cache is packed f16, else f32
 
-const OUTPUT = 4u;           // y [T, C]
+const OUTPUT = 4u;           // y [T, H * D]
 
-@group(0) @binding(0) var<storage, read> q: array<vec4<u32>>;          // [T, C]
-@group(0) @binding(1) var<storage, read> k_cache: array<vec4<u32>>;    // [S, C]
-@group(0) @binding(2) var<storage, read> v_cache: array<vec4<u32>>;    // [S, C]
+@group(0) @binding(0) var<storage, read> q: array<vec4<u32>>;          // [T, H * D]
+@group(0) @binding(1) var<storage, read> k_cache: array<vec4<u32>>;    // [S, G * D]
+@group(0) @binding(2) var<storage, read> v_cache: array<vec4<u32>>;    // [S, G * D]
 @group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;      // [T, 4]
 
 fn query8(i: u32) -> Eight {

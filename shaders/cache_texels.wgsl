@@ -3,11 +3,11 @@
 
 override CACHE_F16: bool;    // the cache is packed f16, else f32
 
-const OUTPUT = 4u;           // y [T, C]
+const OUTPUT = 4u;           // y [T, H * D]
 
-@group(0) @binding(0) var q: texture_storage_2d<rgba32uint, read>;          // [T, C]
-@group(0) @binding(1) var k_cache: texture_storage_2d<rgba32uint, read>;    // [H, S, D]
-@group(0) @binding(2) var v_cache: texture_storage_2d<rgba32uint, read>;    // [H, S, D]
+@group(0) @binding(0) var q: texture_storage_2d<rgba32uint, read>;          // [T, H * D]
+@group(0) @binding(1) var k_cache: texture_storage_2d<rgba32uint, read>;    // [G, S, D]
+@group(0) @binding(2) var v_cache: texture_storage_2d<rgba32uint, read>;    // [G, S, D]
 @group(0) @binding(3) var<storage, read> spans: array<vec4<u32>>;           // [T, 4]
 
 fn query8(i: u32) -> Eight {

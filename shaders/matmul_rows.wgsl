@@ -26,14 +26,14 @@ fn matmul_rows(
         let row = K / 4u;
         let i = m0 * row + 2u * k8;
         let is_first = k8 == lane;
-        s0 += times(given(0u, i, is_first), w);
-        s1 += times(given(1u, i + row, is_first), w);
-        s2 += times(given(2u, i + 2u * row, is_first), w);
-        s3 += times(given(3u, i + 3u * row, is_first), w);
-        s4 += times(given(4u, i + 4u * row, is_first), w);
-        s5 += times(given(5u, i + 5u * row, is_first), w);
-        s6 += times(given(6u, i + 6u * row, is_first), w);
-        s7 += times(given(7u, i + 7u * row, is_first), w);
+        s0 += times(given(0u, i, k8, is_first), w);
+        s1 += times(given(1u, i + row, k8, is_first), w);
+        s2 += times(given(2u, i + 2u * row, k8, is_first), w);
+        s3 += times(given(3u, i + 3u * row, k8, is_first), w);
+        s4 += times(given(4u, i + 4u * row, k8, is_first), w);
+        s5 += times(given(5u, i + 5u * row, k8, is_first), w);
+        s6 += times(given(6u, i + 6u * row, k8, is_first), w);
+        s7 += times(given(7u, i + 7u * row, k8, is_first), w);
     }
     meet(lane);
     partial[lane] = s0;

@@ -2,7 +2,8 @@
 // channels of a head and the two that turn with them. Does what rotary does, without a trip through
 // memory. Queries and caches are words here: one for two f16 or one f32.
 
-override C: u32;             // channels
+override H: u32;             // query heads
+override G: u32;             // key heads
 override D: u32;             // head width, a multiple of 8
 override CACHE_F16: bool;    // the cache is packed f16, else f32
 override ROWS: u32;          // rows that are there
@@ -12,9 +13,9 @@ const MODULATION = 9u;       // and its shift and scale
 
 @group(0) @binding(3) var<storage, read> angles: array<f32>;                // [T, D]
 @group(0) @binding(4) var<storage, read> slots: array<u32>;                 // [T]
-@group(0) @binding(5) var<storage, read_write> q: array<vec2<f32>>;         // [T, C]
-@group(0) @binding(6) var<storage, read_write> k_cache: array<u32>;         // [S, C]
-@group(0) @binding(7) var<storage, read_write> v_cache: array<u32>;         // [S, C]
+@group(0) @binding(5) var<storage, read_write> q: array<vec2<f32>>;         // [T, H * D]
+@group(0) @binding(6) var<storage, read_write> k_cache: array<u32>;         // [S, G * D]
+@group(0) @binding(7) var<storage, read_write> v_cache: array<u32>;         // [S, G * D]
 
 fn column(tile: u32, i: u32) -> u32 {
     let per_head = D / 4u;
@@ -29,8 +30,8 @@ fn store_columns(m: u32, tile: u32, sum: vec4<f32>) {
     let n = column(tile, 0u);
     var low = sum.xy + bias2(n);
     var high = sum.zw + bias2(n + D / 2u);
-    let part = n / C;        // queries, keys, values
-    if (part < 2u) {
+    let head = n / D;        // of queries, then keys, then values
+    if (head < H + G) {
         let at = m * D + n % D;
         let cosine = vec2(angles[at], angles[at + 1u]);
         let sine = vec2(angles[at + D / 2u], angles[at + D / 2u + 1u]);
@@ -38,15 +39,17 @@ fn store_columns(m: u32, tile: u32, sum: vec4<f32>) {
         high = high * cosine + low * sine;
         low = turned;
     }
-    if (part == 0u) {
-        let i = (m * C + n) / 2u;
+    if (head < H) {
+        let i = (m * H * D + n) / 2u;
         q[i] = low;
         q[i + D / 4u] = high;
         return;
     }
-    let i = (slots[m] * C + n % C) / 2u;
-    hold(part == 1u, i, low);
-    hold(part == 1u, i + D / 4u, high);
+    let is_key = head < H + G;
+    let first = select((H + G) * D, H * D, is_key);
+    let i = (slots[m] * G * D + n - first) / 2u;
+    hold(is_key, i, low);
+    hold(is_key, i + D / 4u, high);
 }
 
 fn bias2(n: u32) -> vec2<f32> {

@@ -2,17 +2,22 @@
 // head's, the halves of a tile of 16 lanes are two heads'. Does what rotary does, without a trip
 // through memory.
 
-override C: u32;             // channels
+override H: u32;             // query heads
+override G: u32;             // key heads
 override D: u32;             // head width, 64
 override CACHE_F16: bool;    // the cache is packed f16, else f32
 
-@group(0) @binding(6) var<storage, read> angles: array<vec4<f32>>;    // [T, D]
-@group(0) @binding(7) var<storage, read> slots: array<u32>;           // [T]
+const QUERIES = 5u;          // [T, H * D]
+const KEYS = 6u;             // the caches: [G, S, D]
+const VALUES = 7u;
+
+@group(0) @binding(3) var<storage, read> angles: array<vec4<f32>>;    // [T, D]
+@group(0) @binding(4) var<storage, read> slots: array<u32>;           // [T]
 
 // Ends the sums of the rows from m on: `left` those of columns n .. n + 4, `right` of
 // n + 4 * LANES ...
 fn store_tile(left: ptr<function, Sums>, right: ptr<function, Sums>, m: u32, n: u32) {
-    let turning = 2u * C / D;        // heads that are rotated, an even number: queries and keys
+    let turning = H + G;     // heads that are rotated: queries and keys
     let left_head = n / D;
     let right_head = (n + 4u * LANES) / D;
     let lane = n % D / 4u;
@@ -21,7 +26,12 @@ fn store_tile(left: ptr<function, Sums>, right: ptr<function, Sums>, m: u32, n: 
         let t = m + r;
         var x = Eight((*left)[r], (*right)[r]);
         if (left_head < turning) {
-            x = turn(x, t * (D / 4u) + lane % 8u, lane);
+            let turned = turn(x, t * (D / 4u) + lane % 8u, lane);
+            x.lo = turned.lo;
+            // Of an odd number of heads the last one stands left of the first value.
+            if (turning % 2u == 0u || right_head < turning) {
+                x.hi = turned.hi;
+            }
         }
         // Even lanes store eight channels of the left, odd ones of the right.
         let got = subgroupShuffleXor(select(x.hi, x.lo, is_odd), 1u);
@@ -46,12 +56,11 @@ fn turn(x: Eight, i: u32, lane: u32) -> Eight {
 
 // Stores the eight channels from 8 * first on. Behind the last head there is nothing.
 fn store_eight(head: u32, first: u32, t: u32, x: Eight) {
-    let heads = C / D;
-    if (head < heads) {
-        store_query(t * (C / 8u) + head * (D / 8u) + first, x);
-    } else if (head < 2u * heads) {
-        store_key(cached(head - heads, slots[t]) + first, x);
-    } else if (head < 3u * heads) {
-        store_value(cached(head - 2u * heads, slots[t]) + first, x);
+    if (head < H) {
+        store_query((t * H + head) * (D / 8u) + first, x);
+    } else if (head < H + G) {
+        store_key(cached(head - H, slots[t]) + first, x);
+    } else if (head < H + 2u * G) {
+        store_value(cached(head - H - G, slots[t]) + first, x);
     }
 }

@@ -1,8 +1,8 @@
 // Joined to rotary where queries and the cache lie in buffers. Indices count groups of eight.
 
-@group(0) @binding(3) var<storage, read_write> q: array<vec4<f32>>;          // [T, C]
-@group(0) @binding(4) var<storage, read_write> k_cache: array<vec4<u32>>;    // [S, C]
-@group(0) @binding(5) var<storage, read_write> v_cache: array<vec4<u32>>;    // [S, C]
+@group(0) @binding(QUERIES) var<storage, read_write> q: array<vec4<f32>>;          // [T, H * D]
+@group(0) @binding(KEYS) var<storage, read_write> k_cache: array<vec4<u32>>;    // [S, G * D]
+@group(0) @binding(VALUES) var<storage, read_write> v_cache: array<vec4<u32>>;    // [S, G * D]
 
 fn store_query(i: u32, x: Eight) {
     q[2u * i] = x.lo;

@@ -1,9 +1,9 @@
 // Joined to rotary where queries and the cache lie in texels, the cache head by head. Indices count
 // groups of eight.
 
-@group(0) @binding(3) var q: texture_storage_2d<rgba32uint, write>;          // [T, C]
-@group(0) @binding(4) var k_cache: texture_storage_2d<rgba32uint, write>;    // [H, S, D]
-@group(0) @binding(5) var v_cache: texture_storage_2d<rgba32uint, write>;    // [H, S, D]
+@group(0) @binding(QUERIES) var q: texture_storage_2d<rgba32uint, write>;          // [T, H * D]
+@group(0) @binding(KEYS) var k_cache: texture_storage_2d<rgba32uint, write>;    // [G, S, D]
+@group(0) @binding(VALUES) var v_cache: texture_storage_2d<rgba32uint, write>;    // [G, S, D]
 
 fn store_query(i: u32, x: Eight) {
     textureStore(q, texel(2u * i), bitcast<vec4<u32>>(x.lo));

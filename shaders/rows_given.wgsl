@@ -6,7 +6,7 @@ fn weighed(n: u32, k8: u32, i: u32) -> Eight {
 }
 
 // Eight numbers of the tile's row r.
-fn given(r: u32, i: u32, is_first: bool) -> Eight {
+fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
     return Eight(x4(i), x4(i + 1u));
 }
 

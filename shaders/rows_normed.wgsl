@@ -1,4 +1,4 @@
-// Joined to matmul_rows where its rows are normalised on the way, as norm does:
+// Joined to matmul_rows: a norm of the rows, fused, as norm computes it:
 // LN(x) * weight * (1 + scale) + shift. With the gain g = weight * (1 + scale) a product is
 //
 //   sum_k w g (x - mean) / deviation + w shift
@@ -8,8 +8,11 @@
 //
 //   sum_k w g (x - mean) = sum_k w g (x - pivot) + (pivot - mean) sum_k w g
 //
-// Pivots are as far from the mean as the row's numbers are, so no digits are lost.
+// Pivots are as far from the mean as the row's numbers are, so no digits are lost. Padding, columns
+// from CHANNELS on, counts nowhere.
 
+override CHANNELS: u32;      // columns but for the padding of K, which is fewer than eight
+override EPSILON: f32;       // added to the variance
 override SHIFT_AT: u32;      // first column of shift
 override SCALE_AT: u32;      // first column of scale
 
@@ -35,13 +38,19 @@ fn weighed(n: u32, k8: u32, i: u32) -> Eight {
     return Eight(lo, hi);
 }
 
-// Eight numbers of the tile's row r, the lane's first of it or later ones.
-fn given(r: u32, i: u32, is_first: bool) -> Eight {
+// Numbers 8 * k8 .. 8 * k8 + 8 of the tile's row r, the lane's first of it or later ones.
+fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
     if (is_first) {
-        pivots[r] = dot(x4(i) + x4(i + 1u), vec4(0.125));
+        let count = select(8u, CHANNELS % 8u, CHANNELS < K && k8 == K / 8u - 1u);
+        pivots[r] = dot(x4(i) + x4(i + 1u), vec4(1.0 / f32(count)));
     }
-    let lo = x4(i) - pivots[r];
-    let hi = x4(i + 1u) - pivots[r];
+    var lo = x4(i) - pivots[r];
+    var hi = x4(i + 1u) - pivots[r];
+    if (CHANNELS < K) {
+        let k = 8u * k8 + vec4(0u, 1u, 2u, 3u);
+        lo = select(vec4(0.0), lo, k < vec4(CHANNELS));
+        hi = select(vec4(0.0), hi, k + 4u < vec4(CHANNELS));
+    }
     sums[r] += vec2(dot(lo + hi, vec4(1.0)), dot(lo, lo) + dot(hi, hi));
     return Eight(lo, hi);
 }
@@ -63,7 +72,7 @@ fn ended(r: u32, sum: vec4<f32>) -> vec4<f32> {
     for (var i = 0u; i < LANES; i++) {
         total += met[2u * LANES + at + i][r % 4u] + numbers_of(i) * met[at + i][r % 4u];
     }
-    let mean = total / f32(K);
+    let mean = total / f32(CHANNELS);
     var squares = 0.0;
     var centred = sum;
     var shift = vec4(0.0);
@@ -74,10 +83,12 @@ fn ended(r: u32, sum: vec4<f32>) -> vec4<f32> {
         centred += away * met[6u * LANES + i];
         shift += met[7u * LANES + i];
     }
-    return centred * inverseSqrt(max(squares, 0.0) / f32(K) + 1e-5) + shift;
+    return centred * inverseSqrt(max(squares, 0.0) / f32(CHANNELS) + EPSILON) + shift;
 }
 
 // How many of a row's numbers a lane reads.
 fn numbers_of(lane: u32) -> f32 {
-    return f32(8u * ((K / 8u + LANES - 1u - lane) / LANES));
+    let count = 8u * ((K / 8u + LANES - 1u - lane) / LANES);
+    let is_last = lane == (K / 8u - 1u) % LANES;
+    return f32(count - select(0u, K - CHANNELS, is_last));
 }

@@ -8,7 +8,7 @@ var<workgroup> joined: vec4<u32>;    // the union of the spans
 fn begin_tile(tile: u32, t0: u32, rows: u32, head: u32, lane: u32) -> vec4<u32> {
     for (var i = lane; i < tile * (D / 8u); i += LANES) {
         let row = t0 + min(i / (D / 8u), rows - 1u);
-        let q = query8(row * (C / 8u) + head * (D / 8u) + i % (D / 8u));
+        let q = query8(row * (H * D / 8u) + head * (D / 8u) + i % (D / 8u));
         queries[2u * i] = SCALE * q.lo;
         queries[2u * i + 1u] = SCALE * q.hi;
     }

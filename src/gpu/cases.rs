@@ -143,7 +143,8 @@ impl Sizes {
         let y = Tensor::multiplied(gpu, "y", &[t, c])?;
         let partials = partial_attention(gpu, t, (self.heads, c / self.heads))?;
         let (spans, heads, partials) = (&table, self.heads, partials.as_ref());
-        let rows = Attention { q: &q, cache: kv, spans, heads, group, partials };
+        let scale = (1.0 / ((c / heads) as f64).sqrt()) as f32;
+        let rows = Attention { q: &q, cache: kv, spans, heads, scale, group, partials };
         let count = if t > ROW_PAD { 1 } else { DISPATCHES };
         let mut r = Recorder::new(gpu);
         for _ in 0..count {
@@ -164,10 +165,12 @@ impl Sizes {
         let weight = Tensor::padded(gpu, "weight", &[c], DType::F32, 1)?;
         let modulation = Tensor::padded(gpu, "modulation", &[1, 2 * c], DType::F32, 1)?;
         let modulation = Modulation { tensor: &modulation, sequences: Sequences::SHARED };
-        let y = Tensor::multiplied(gpu, "y", &[rows, c])?;
+        let y = &Tensor::multiplied(gpu, "y", &[rows, c])?;
+        let (x, weight, at) = (&x, &weight, [0, c]);
+        let norm = Norm { x, channels: c, epsilon: 1e-5, weight, modulation, at, y };
         let mut r = Recorder::new(gpu);
         for _ in 0..DISPATCHES {
-            r.norm(Norm { x: &x, weight: &weight, modulation, at: [0, c], y: &y })?;
+            r.norm(norm)?;
         }
         Case::new(counted(rows), 8 * rows * c, 8 * rows * c, DISPATCHES, r)
     }

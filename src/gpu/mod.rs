@@ -24,8 +24,8 @@ pub use device::{Gpu, GpuOptions};
 pub use family::{KernelFamily, has_512_bits};
 pub use kernels::{KERNELS, attention_memory, product_memory};
 pub use ops::{
-    Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Modulation, Norm, Onto,
-    PARTIAL_WORDS, Rows, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
+    Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Input, Modulation, Norm,
+    Onto, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
     partial_attention, partial_attention_bytes, planned_partials,
 };
 pub use plan::{KernelSource, Plan, Recorder};

@@ -121,3 +121,12 @@ impl Weight {
 pub fn weight_bytes(shape: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
     Planned::weight("", shape, dtype).bytes(kernels)
 }
+}
+impl Weight {
+    /// stub
+    pub fn stream(gpu: &Gpu, label: &str, shape: [usize; 2], dtype: DType, mut rows: impl FnMut(std::ops::Range<usize>, &mut Vec<f32>) -> Result<()>) -> Result<Weight> {
+        let mut all = Vec::new();
+        rows(0..shape[0], &mut all)?;
+        Weight::upload(gpu, label, shape, dtype, &all)
+    }
+}

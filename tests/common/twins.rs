@@ -14,12 +14,19 @@ pub fn q8(rows: &[f32], k: usize) -> Vec<f32> {
     rows.chunks(k).flat_map(|row| row.chunks(64)).flat_map(group).collect()
 }
 
-/// `LN(x) * weight * (1 + scale) + shift` of one row.
-pub fn norm(x: &[f32], weight: &[f32], shift: &[f32], scale: &[f32]) -> Vec<f32> {
-    let n = x.len() as f64;
-    let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / n;
-    let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / n;
-    let deviation = (variance + 1e-5).sqrt();
+/// `LN(x) * weight * (1 + scale) + shift` of one row; mean and variance are those of its first
+/// `channels` numbers.
+pub fn norm(
+    x: &[f32],
+    (channels, epsilon): (usize, f32),
+    weight: &[f32],
+    [shift, scale]: [&[f32]; 2],
+) -> Vec<f32> {
+    let n = channels as f64;
+    let real = || x[..channels].iter().map(|&x| f64::from(x));
+    let mean = real().sum::<f64>() / n;
+    let variance = real().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
+    let deviation = (variance + f64::from(epsilon)).sqrt();
     let modulated = |i: usize| {
         let y = (f64::from(x[i]) - mean) / deviation * f64::from(weight[i]);
         (y * (1.0 + f64::from(scale[i])) + f64::from(shift[i])) as f32
@@ -60,23 +67,32 @@ pub fn rotary(x: &[f32], angles: &[f32], d: usize) -> Vec<f32> {
     y
 }
 
-/// Softmax attention of one row of heads over the cache slots of its spans.
-pub fn attention(q: &[f32], k: &[f32], v: &[f32], spans: [u32; 4], d: usize) -> Vec<f32> {
-    let c = q.len();
+/// Softmax attention of one row of query heads of width `d` over the cache slots of its spans; each of
+/// the `keys` key heads serves as many neighbouring query heads.
+pub fn attention(
+    q: &[f32],
+    [k, v]: [&[f32]; 2],
+    spans: [u32; 4],
+    (keys, d): (usize, usize),
+    scale: f64,
+) -> Vec<f32> {
+    let heads = q.len() / d;
     let slots: Vec<usize> =
         (spans[0]..spans[1]).chain(spans[2]..spans[3]).map(|slot| slot as usize).collect();
-    let mut y = vec![0.0; c];
-    for head in (0..c).step_by(d) {
+    let mut y = vec![0.0; q.len()];
+    for head in 0..heads {
+        let query = &q[head * d..(head + 1) * d];
+        let at = |slot: usize| (slot * keys + head * keys / heads) * d;
         let score = |&slot: &usize| -> f64 {
-            (head..head + d).map(|i| f64::from(q[i]) * f64::from(k[slot * c + i])).sum::<f64>()
-                / (d as f64).sqrt()
+            let key = &k[at(slot)..at(slot) + d];
+            query.iter().zip(key).map(|(q, k)| f64::from(*q) * f64::from(*k)).sum::<f64>() * scale
         };
         let scores: Vec<f64> = slots.iter().map(score).collect();
         let top = scores.iter().copied().fold(f64::MIN, f64::max);
         let total: f64 = scores.iter().map(|s| (s - top).exp()).sum();
-        for i in head..head + d {
-            let value = |(s, slot): (&f64, &usize)| (s - top).exp() * f64::from(v[slot * c + i]);
-            y[i] = (scores.iter().zip(&slots).map(value).sum::<f64>() / total) as f32;
+        for i in 0..d {
+            let value = |(s, slot): (&f64, &usize)| (s - top).exp() * f64::from(v[at(*slot) + i]);
+            y[head * d + i] = (scores.iter().zip(&slots).map(value).sum::<f64>() / total) as f32;
         }
     }
     y

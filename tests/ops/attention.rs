@@ -1,26 +1,21 @@
 //! Attention, in one piece and in shares.
 
 use bdlm::gpu::{
-    Attention, DType, Gpu, GpuOptions, KernelFamily, Recorder, Tensor, Tuning, partial_attention,
+    Attention, Commands, DType, Gpu, GpuOptions, KernelFamily, Readback, Recorder, Tensor, Tuning,
+    partial_attention,
 };
 use half::f16;
 
 use crate::common::{check, gpu, gpus, tolerances::OP, twins};
-use crate::network::{CACHES, as_cached};
+use crate::rotary::{CACHES, Heads, as_cached};
 use crate::{Random, read, run, words};
 
 /// Attention of two groups of rows with random spans of at most 300 slots.
-pub fn check_attention(
-    gpu: &Gpu,
-    (heads, d): (usize, usize),
-    group: usize,
-    dtype: DType,
-    size: f32,
-) {
-    let (c, t, s) = (heads * d, 2 * group, 300);
+pub fn check_attention(gpu: &Gpu, heads: Heads, group: usize, dtype: DType, size: f32) {
+    let (t, s, d, [c, keys, _]) = (2 * group, 300, heads.width, heads.columns());
     let mut random = Random((d + group) as u64);
     let mut scaled = |count| random.numbers(count).iter().map(|x| x * size).collect::<Vec<f32>>();
-    let (q, k, v) = (scaled(t * c), scaled(s * c), scaled(s * c));
+    let (q, k, v) = (scaled(t * c), scaled(s * keys), scaled(s * keys));
     let spans: Vec<[u32; 4]> = (0..t)
         .map(|i| {
             let mut cuts = [0; 4].map(|_| random.below(s) as u32);
@@ -40,8 +35,8 @@ pub fn check_attention(
         }
         x.iter().map(|&x| f32::from(f16::from_f32(x))).collect()
     };
-    let attended = |rows, dtype, x: &[f32]| {
-        let tensor = Tensor::attended(gpu, "test", &[rows, c], dtype, d).unwrap();
+    let attended = |shape: [usize; 2], dtype, x: &[f32]| {
+        let tensor = Tensor::attended(gpu, "test", &shape, dtype, d).unwrap();
         match dtype {
             DType::F32 => tensor.write(gpu, x).unwrap(),
             _ => {
@@ -51,45 +46,78 @@ pub fn check_attention(
         }
         tensor
     };
-    let room = partial_attention(gpu, t, (heads, d)).unwrap();
+    let room = partial_attention(gpu, t, (heads.queries, d)).unwrap();
+    // As if three numbers of each head were padding.
+    let scale = 1.0 / ((d - 3) as f32).sqrt();
     let (held_k, held_v) = (held(&k), held(&v));
-    let row = |i: usize| twins::attention(&q[i * c..(i + 1) * c], &held_k, &held_v, spans[i], d);
+    let row = |i: usize| {
+        let (q, held) = (&q[i * c..(i + 1) * c], [held_k.as_slice(), &held_v]);
+        twins::attention(q, held, spans[i], (heads.keys, d), f64::from(scale))
+    };
     let wanted: Vec<f32> = (0..t).flat_map(row).collect();
     // In one piece, and in shares where there are any.
     for partials in [None, room.as_ref()].into_iter().take(1 + usize::from(room.is_some())) {
         let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
         run(gpu, |r| {
             let spans = &words(gpu, &[t, 4], spans.as_flattened());
-            let q = &attended(t, DType::F32, &q);
-            let cached = |x: &[f32]| as_cached(q.memory(), x, d, c);
-            let cache = [&attended(s, dtype, &cached(&k)), &attended(s, dtype, &cached(&v))];
-            r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
+            let q = &attended([t, c], DType::F32, &q);
+            let cached = |x: &[f32]| attended([s, keys], dtype, &as_cached(q.memory(), x, d, keys));
+            let (k, v, heads) = (&cached(&k), &cached(&v), heads.queries);
+            let rows = Attention { q, cache: [k, v], spans, heads, scale, group, partials };
+            r.attention(rows, &y).unwrap();
         });
-        check(&read(gpu, &y), &wanted, OP * size * size.max(1.0)).unwrap_or_else(|e| {
+        let (got, tolerance) = (read::<f32>(gpu, &y), OP * size * size.max(1.0));
+        check(&got, &wanted, tolerance).unwrap_or_else(|e| {
             let (kernels, split) = (gpu.kernels(), partials.is_some());
-            panic!("{heads} heads of {d}, groups of {group}, {dtype:?}, {kernels:?}, {split}: {e}")
+            panic!("{heads:?}, groups of {group}, {dtype:?}, {kernels:?}, {split}: {e}")
         });
+        let turned: Vec<f32> = wanted.chunks(d).rev().flatten().copied().collect();
+        let is_one = heads.queries * t == 1;
+        assert!(is_one || check(&got, &turned, tolerance).is_err(), "other heads are rejected");
     }
 }
 
 #[test]
 fn attention() {
-    for gpu in gpus() {
-        for dtype in CACHES {
-            for (heads, d) in
-                [(2, 8), (3, 16), (1, 24), (2, 32), (3, 64), (2, 96), (1, 128), (1, 256)]
-            {
-                [1, 3, 4, 8, 16].iter().for_each(|&group| {
-                    check_attention(&gpu, (heads, d), group, dtype, 1.0);
-                });
+    for (gpu, dtype) in gpus().flat_map(|gpu| CACHES.map(|dtype| (gpu.clone(), dtype))) {
+        for (count, d) in [(2, 8), (3, 16), (1, 24), (2, 32), (3, 64), (2, 96), (1, 128), (1, 256)]
+        {
+            [1, 3, 4, 8, 16].iter().for_each(|&group| {
+                check_attention(&gpu, Heads::alike(count, d), group, dtype, 1.0);
+            });
+        }
+        // Whole sequences, which GPUs take tile by tile.
+        for (count, d) in [(2, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
+            let group = if d == 16 { 150 } else { 70 };
+            check_attention(&gpu, Heads::alike(count, d), group, dtype, 1.0);
+        }
+        // Scores of some hundreds: the softmax must not overflow.
+        check_attention(&gpu, Heads::alike(2, 32), 13, dtype, 8.0);
+        check_attention(&gpu, Heads::alike(2, 32), 77, dtype, 8.0);
+    }
+}
+
+#[test]
+fn query_heads_share_key_heads_of_any_width() {
+    for (gpu, dtype) in gpus().flat_map(|gpu| CACHES.map(|dtype| (gpu.clone(), dtype))) {
+        for (queries, keys, d) in [
+            (4, 1, 8),
+            (6, 2, 16),
+            (4, 2, 24),
+            (6, 2, 40),
+            (4, 1, 48),
+            (6, 3, 64),
+            (2, 1, 72),
+            (3, 1, 136),
+            (4, 2, 200),
+            (2, 1, 256),
+        ] {
+            for group in [1, 5, 16] {
+                check_attention(&gpu, Heads::grouped(queries, keys, d), group, dtype, 1.0);
             }
-            // Whole sequences, which GPUs take tile by tile.
-            for (heads, d) in [(2, 16), (1, 24), (2, 32), (3, 64), (1, 128)] {
-                check_attention(&gpu, (heads, d), if d == 16 { 150 } else { 70 }, dtype, 1.0);
-            }
-            // Scores of some hundreds: the softmax must not overflow.
-            check_attention(&gpu, (2, 32), 13, dtype, 8.0);
-            check_attention(&gpu, (2, 32), 77, dtype, 8.0);
+        }
+        for (queries, keys, d) in [(6, 2, 16), (4, 1, 64), (2, 1, 40), (4, 2, 128)] {
+            check_attention(&gpu, Heads::grouped(queries, keys, d), 70, dtype, 1.0);
         }
     }
 }
@@ -110,12 +138,14 @@ fn attention_over_a_long_window_sees_all_of_it() {
             };
             let cache = [&attended(s, &k), &attended(s, &v)];
             let spans = &words(&gpu, &[t, 4], spans.as_flattened());
-            let (q, heads, group) = (&attended(t, &q), 1, t);
+            let (q, heads, scale, group) = (&attended(t, &q), 1, 0.125, t);
             let room = partial_attention(&gpu, t, (heads, d)).unwrap();
             let partials = room.as_ref();
-            r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
+            let rows = Attention { q, cache, spans, heads, scale, group, partials };
+            r.attention(rows, &y).unwrap();
         });
-        let row = |i: usize| twins::attention(&q[i * d..(i + 1) * d], &k, &v, spans[i], d);
+        let row =
+            |i: usize| twins::attention(&q[i * d..(i + 1) * d], [&k, &v], spans[i], (1, d), 0.125);
         let wanted: Vec<f32> = (0..t).flat_map(row).collect();
         check(&read(&gpu, &y), &wanted, OP)
             .unwrap_or_else(|e| panic!("{:?} kernels: {e}", gpu.kernels()));
@@ -130,7 +160,7 @@ fn as_many_shares_as_were_chosen_give_the_same() {
         let options = GpuOptions { tuning, checked_shaders: true, ..GpuOptions::default() };
         let gpu = Gpu::request(&options).unwrap();
         assert_eq!(gpu.tuning().shares, shares);
-        check_attention(&gpu, (3, 64), 6, DType::F16, 1.0);
+        check_attention(&gpu, Heads::alike(3, 64), 6, DType::F16, 1.0);
     }
 }
 
@@ -141,7 +171,8 @@ fn kernels(gpu: &Gpu, (heads, d): (usize, usize), partials: Option<&Tensor>) -> 
     let (spans, group) = (&words(gpu, &[16, 4], &[0; 64]), 16);
     let y = Tensor::multiplied(gpu, "y", &[16, heads * d]).unwrap();
     let mut r = Recorder::new(gpu);
-    r.attention(Attention { q: &q, cache: [&k, &v], spans, heads, group, partials }, &y).unwrap();
+    let (q, cache, scale) = (&q, [&k, &v], 1.0);
+    r.attention(Attention { q, cache, spans, heads, scale, group, partials }, &y).unwrap();
     r.finish().unwrap().kernels().collect()
 }
 
@@ -186,8 +217,9 @@ fn a_key_that_is_no_number_spoils_its_head_in_whichever_share_it_is() {
                 let cache = [&k, &attended(s, &vec![1.0; s * c])];
                 let spans = &words(&gpu, &[t, 4], &[0, s as u32, 0, 0].repeat(t));
                 let room = partial_attention(&gpu, t, (heads, d)).unwrap();
-                let partials = room.as_ref();
-                r.attention(Attention { q, cache, spans, heads, group, partials }, &y).unwrap();
+                let (partials, scale) = (room.as_ref(), 1.0);
+                let rows = Attention { q, cache, spans, heads, scale, group, partials };
+                r.attention(rows, &y).unwrap();
             });
             for row in read::<f32>(&gpu, &y).chunks(c) {
                 let (first, second) = row.split_at(d);
@@ -197,4 +229,23 @@ fn a_key_that_is_no_number_spoils_its_head_in_whichever_share_it_is() {
             }
         }
     }
+}
+
+#[test]
+fn a_view_of_a_cache_is_refused_where_it_would_be_read_from_its_beginning() {
+    let Some(gpu) = gpu(Some(KernelFamily::Outer)) else { return };
+    let cache = Tensor::attended(&gpu, "cache", &[128, 16], DType::F32, 16).unwrap();
+    let (q, spans) = (&cache.rows(0, 1).unwrap(), &words(&gpu, &[1, 4], &[0, 1, 0, 0]));
+    let later = cache.rows(64, 64).unwrap();
+    let y = Tensor::multiplied(&gpu, "y", &[1, 16]).unwrap();
+    let is_recorded = |keys: &Tensor| {
+        let (cache, partials) = ([keys, keys], None);
+        let rows = Attention { q, cache, spans, heads: 1, scale: 1.0, group: 1, partials };
+        Recorder::new(&gpu).attention(rows, &y).is_ok()
+    };
+    assert!(is_recorded(&cache));
+    assert!(!is_recorded(&later));
+    let staging = Readback::new(&gpu, 4);
+    let read = Commands::new(&gpu);
+    assert!(pollster::block_on(read.read::<f32>(&later, 1, &staging)).is_err());
 }

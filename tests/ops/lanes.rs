@@ -8,17 +8,18 @@ use bdlm::gpu::{DType, KernelFamily, has_512_bits};
 
 use crate::attention::check_attention;
 use crate::common::gpu;
-use crate::network::{CACHES, WEIGHTS, check_matmul, check_qkv};
+use crate::matmul::{WEIGHTS, check_matmul};
+use crate::rotary::{CACHES, Heads, check_qkv};
 
 /// Tests that hold for any number of lanes, beside the one below.
 const OTHERS: [&str; 7] = [
     "attention::attention_over_a_long_window_sees_all_of_it",
-    "network::a_chunk_of_a_weight_begins_where_it_is_cut",
-    "network::a_product_goes_where_the_next_one_reads_it",
-    "network::a_view_of_rows_begins_with_its_first_row",
-    "network::a_weight_over_the_binding_limit_is_cut_into_parts",
-    "network::few_rows_need_one_dispatch_for_queries_keys_and_values",
-    "network::what_is_no_number_stays_none_in_products",
+    "matmul::a_chunk_of_a_weight_begins_where_it_is_cut",
+    "matmul::a_product_goes_where_the_next_one_reads_it",
+    "matmul::a_view_of_rows_begins_with_its_first_row",
+    "matmul::a_weight_over_the_binding_limit_is_cut_into_parts",
+    "rotary::few_rows_need_one_dispatch_for_queries_keys_and_values",
+    "matmul::what_is_no_number_stays_none_in_products",
 ];
 
 #[test]
@@ -55,11 +56,19 @@ fn on_sixteen_lanes() {
     }
     // An odd number of heads, of which a tile has two.
     for (t, cached) in [(1, DType::F16), (7, DType::F32), (16, DType::F16), (13, DType::F16)] {
-        check_qkv(&gpu, t, (9, 64), [DType::F16, cached]);
-        check_qkv(&gpu, t, (8, 64), [DType::Q8, cached]);
+        check_qkv(&gpu, (t, 576), Heads::alike(9, 64), [DType::F16, cached]);
+        check_qkv(&gpu, (t, 512), Heads::alike(8, 64), [DType::Q8, cached]);
+        // A tile whose left half is rotated and whose right half is not, and an odd number of all.
+        check_qkv(&gpu, (t, 520), Heads::grouped(6, 1, 64), [DType::F16, cached]);
+        check_qkv(&gpu, (t, 640), Heads::grouped(9, 3, 64), [DType::F16, cached]);
     }
     for (d, group) in [(64, 4), (64, 16), (64, 70), (24, 13), (8, 1)] {
-        CACHES.into_iter().for_each(|dtype| check_attention(&gpu, (3, d), group, dtype, 1.0));
+        CACHES
+            .into_iter()
+            .for_each(|dtype| check_attention(&gpu, Heads::alike(3, d), group, dtype, 1.0));
     }
-    check_attention(&gpu, (2, 32), 13, DType::F16, 8.0);
+    for (queries, keys, d) in [(6, 2, 64), (4, 1, 40)] {
+        check_attention(&gpu, Heads::grouped(queries, keys, d), 13, DType::F16, 1.0);
+    }
+    check_attention(&gpu, Heads::alike(2, 32), 13, DType::F16, 8.0);
 }

@@ -4,9 +4,11 @@
 mod attention;
 #[path = "../common/mod.rs"]
 mod common;
+mod embedding;
 mod lanes;
-mod network;
+mod matmul;
 mod norm;
+mod rotary;
 mod sampling;
 mod scoring;
 

@@ -1,54 +1,65 @@
-//! The norm, in a dispatch of its own and on the way into a product.
+//! The norm, in a dispatch of its own and fused with a product.
 
 use bdlm::gpu::{
-    Attended, DType, Epilogue, Gpu, GpuOptions, KernelFamily, Modulation, Norm, Recorder, Rows,
+    Attended, DType, Epilogue, Gpu, GpuOptions, Input, KernelFamily, Modulation, Norm, Recorder,
     Sequences, Tensor, Tuning,
 };
 
 use crate::common::{check, gpu, gpu_with_limit, gpus, tolerances::OP, twins};
-use crate::network::{WEIGHTS, product, weight};
+use crate::matmul::{WEIGHTS, product, weight};
 use crate::{Random, read, run, upload, words};
 
 /// A norm's numbers: rows of a mean and deviation of their own, `[T, C]`, a weight and modulations
-/// of as many sequences as there are.
+/// of as many sequences as there are. Padding is zero.
+#[derive(Clone)]
 struct Numbers {
     x: Vec<f32>,
     weight: Vec<f32>,
     modulation: Vec<f32>,
+    channels: usize,
     c: usize,
+    epsilon: f32,
     sequences: Sequences,
 }
 
 impl Numbers {
-    fn new((t, c): (usize, usize), sequences: Sequences) -> Numbers {
+    fn new((t, channels): (usize, usize), sequences: Sequences) -> Numbers {
+        let c = channels.next_multiple_of(8);
         let mut random = Random((t * c) as u64);
         let row =
             |(i, x): (usize, f32)| (x + [0.5, 0.5, 5.0][i / c % 3]) * [0.1, 1.0, 30.0][i / c % 3];
-        let x = random.numbers(t * c).into_iter().enumerate().map(row).collect();
+        let padded = |numbers: Vec<f32>| -> Vec<f32> {
+            let kept = |(i, x)| if i % c < channels { x } else { 0.0 };
+            numbers.into_iter().enumerate().map(kept).collect()
+        };
+        let x = padded(random.numbers(t * c).into_iter().enumerate().map(row).collect());
         let (weight, modulation) = (random.numbers(c), random.numbers(sequences.count * 6 * c));
-        Numbers { x, weight, modulation, c, sequences }
+        let (weight, modulation) = (padded(weight), padded(modulation));
+        Numbers { x, weight, modulation, channels, c, epsilon: 1e-5, sequences }
     }
 
     /// What the norm gives.
     fn wanted(&self) -> Vec<f32> {
-        let Numbers { c, sequences, .. } = *self;
+        let Numbers { channels, c, epsilon, sequences, .. } = *self;
         let row = |(i, x): (usize, &[f32])| {
             let m = &self.modulation[i / sequences.rows % sequences.count * 6 * c..];
-            twins::norm(x, &self.weight, &m[3 * c..4 * c], &m[4 * c..5 * c])
+            let shift_and_scale = [&m[3 * c..4 * c], &m[4 * c..5 * c]];
+            twins::norm(x, (channels, epsilon), &self.weight, shift_and_scale)
         };
         self.x.chunks(c).enumerate().flat_map(row).collect()
     }
 
     /// Records with the norm on a device; its `y` is returned.
     fn record(&self, gpu: &Gpu, record: impl FnOnce(&mut Recorder<'_>, Norm<'_>)) -> Tensor {
-        let Numbers { c, sequences, .. } = *self;
+        let Numbers { channels, c, epsilon, sequences, .. } = *self;
         let t = self.x.len() / c;
         let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
         let x = &upload(gpu, &[t, c], &self.x);
         let weight = &upload(gpu, &[c], &self.weight);
         let tensor = &upload(gpu, &[sequences.count, 6 * c], &self.modulation);
-        let modulation = Modulation { tensor, sequences };
-        run(gpu, |r| record(r, Norm { x, weight, modulation, at: [3 * c, 4 * c], y: &y }));
+        let (modulation, at) = (Modulation { tensor, sequences }, [3 * c, 4 * c]);
+        let norm = Norm { x, channels, epsilon, weight, modulation, at, y: &y };
+        run(gpu, |r| record(r, norm));
         y
     }
 }
@@ -58,17 +69,40 @@ const SEQUENCES: [Sequences; 2] = [Sequences::SHARED, Sequences { rows: 2, count
 #[test]
 fn norm() {
     for gpu in gpus() {
-        for size in [(1, 8), (7, 24), (64, 96), (5, 768)] {
-            for sequences in SEQUENCES {
-                let numbers = Numbers::new(size, sequences);
+        let sizes = [(1, 8), (7, 24), (64, 96), (5, 768), (1, 1), (3, 9), (7, 21), (5, 765)];
+        for (size, sequences) in sizes.into_iter().flat_map(|size| SEQUENCES.map(|s| (size, s))) {
+            let mut numbers = Numbers::new(size, sequences);
+            for epsilon in [1e-2, 1e-5] {
+                numbers.epsilon = epsilon;
                 let y = numbers.record(&gpu, |r, norm| r.norm(norm).unwrap());
-                check(&read(&gpu, &y), &numbers.wanted(), OP).unwrap();
+                let got: Vec<f32> = read(&gpu, &y);
+                check(&got, &numbers.wanted(), OP).unwrap_or_else(|e| panic!("{size:?}: {e}"));
+                let mut rows = got.chunks(numbers.c);
+                assert!(rows.all(|row| row[size.1..].iter().all(|&x| x == 0.0)), "padding is zero");
+                let other = Numbers { epsilon: 1e-3, ..numbers.clone() };
+                // A single channel is its own mean.
+                assert!(size.1 == 1 || check(&got, &other.wanted(), OP).is_err(), "{epsilon}");
+                let other = Numbers { channels: numbers.c, ..numbers.clone() };
+                assert_eq!(check(&got, &other.wanted(), OP).is_err(), size.1 < numbers.c);
             }
         }
     }
 }
 
-/// Whether a product of so many rows normalises them on the way.
+#[test]
+fn rows_with_more_padding_than_kernels_leave_out_are_refused() {
+    let Some(gpu) = gpu(None) else { return };
+    let numbers = Numbers::new((2, 24), Sequences::SHARED);
+    numbers.record(&gpu, |r, norm| {
+        for (channels, is_recorded) in
+            [(24, true), (17, true), (16, false), (25, false), (0, false)]
+        {
+            assert_eq!(r.norm(Norm { channels, ..norm }).is_ok(), is_recorded, "{channels}");
+        }
+    });
+}
+
+/// Whether a product of so many rows has the norm fused.
 fn is_fused(gpu: &Gpu, t: usize, sequences: Sequences, buffers: u32) -> bool {
     let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
@@ -77,8 +111,14 @@ fn is_fused(gpu: &Gpu, t: usize, sequences: Sequences, buffers: u32) -> bool {
 }
 
 /// A product of normalised rows against the twin, and whether the norm had a dispatch of its own.
-fn check_product(gpu: &Gpu, (t, n, k): (usize, usize, usize), sequences: Sequences, dtype: DType) {
-    let numbers = Numbers::new((t, k), sequences);
+fn check_product(
+    gpu: &Gpu,
+    (t, n, channels): (usize, usize, usize),
+    sequences: Sequences,
+    dtype: DType,
+) {
+    let numbers = Numbers::new((t, channels), sequences);
+    let k = numbers.c;
     let mut random = Random(n as u64);
     let (w, held) = weight(gpu, [n, k], dtype, &random.numbers(n * k));
     let bias = random.numbers(n);
@@ -87,31 +127,44 @@ fn check_product(gpu: &Gpu, (t, n, k): (usize, usize, usize), sequences: Sequenc
         let y = upload(gpu, &[t, columns], &vec![0.0f32; t * columns]);
         let own = numbers.record(gpu, |r, norm| {
             let bias = upload(gpu, &[n], &bias);
-            r.matmul(Rows::Normed(norm), &w, &bias, epilogue, &y).unwrap();
+            r.matmul(Input::Normed(norm), &w, &bias, epilogue, &y).unwrap();
         });
         let mut rows: Vec<f32> = read(gpu, &own);
         if is_fused(gpu, t, sequences, 7) {
             assert!(rows.iter().all(|&x| x == 0.0), "the norm had a dispatch");
             rows = numbers.wanted();
+        } else {
+            check(&rows, &numbers.wanted(), OP).unwrap();
         }
-        check(&rows, &numbers.wanted(), OP).unwrap();
         let mut wanted = product(gpu, (&rows, &held, &bias), k, dtype);
         if matches!(epilogue, Epilogue::Gelu) {
             wanted.iter_mut().for_each(|x| *x = twins::gelu_tanh(*x));
         }
         let got: Vec<f32> = read(gpu, &y);
         let got: Vec<f32> = got.chunks(columns).flat_map(|row| &row[..n]).copied().collect();
-        check(&got, &wanted, OP * (k as f32).sqrt()).unwrap_or_else(|e| {
+        let tolerance = OP * (k as f32).sqrt();
+        check(&got, &wanted, tolerance).unwrap_or_else(|e| {
             let (size, tuning) = ((t, n, k), gpu.tuning());
             panic!("{size:?} {sequences:?} {dtype:?} {epilogue:?} {tuning}: {e}")
         });
+        wanted[0] += 2.0 * tolerance;
+        assert!(check(&got, &wanted, tolerance).is_err(), "another product is rejected");
     }
 }
 
 #[test]
 fn a_product_of_normalised_rows() {
     for gpu in gpus() {
-        for size in [(1, 4, 8), (5, 31, 24), (16, 64, 768), (33, 40, 96)] {
+        for size in [
+            (1, 4, 8),
+            (5, 31, 24),
+            (16, 64, 768),
+            (33, 40, 96),
+            (1, 3, 1),
+            (3, 8, 35),
+            (9, 5, 257),
+            (17, 7, 763),
+        ] {
             for sequences in SEQUENCES {
                 for dtype in WEIGHTS {
                     check_product(&gpu, size, sequences, dtype);
@@ -169,7 +222,7 @@ fn queries_keys_and_values_of_normalised_rows() {
                 let to = Attended { angles: &angles, slots: &at, q: &q, cache: [&k, &v] };
                 let own = numbers.record(&gpu, |r, norm| {
                     if is_normed {
-                        return r.qkv(Rows::Normed(norm), (&w, &bias), &qkv, to).unwrap();
+                        return r.qkv(Input::Normed(norm), (&w, &bias), &qkv, to).unwrap();
                     }
                     r.norm(norm).unwrap();
                     r.qkv(norm.y, (&w, &bias), &qkv, to).unwrap();
@@ -196,7 +249,7 @@ fn a_norm_that_all_rows_share_needs_no_dispatch_on_gpus() {
                 let bias = upload(&gpu, &[64], &[0.0f32; 64]);
                 let y = Tensor::activation(&gpu, "y", &[16, 64]).unwrap();
                 let mut own = Recorder::new(&gpu);
-                own.matmul(Rows::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
+                own.matmul(Input::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
                 count = own.finish().unwrap().len();
                 r.norm(norm).unwrap();
             });
@@ -208,7 +261,7 @@ fn a_norm_that_all_rows_share_needs_no_dispatch_on_gpus() {
 }
 
 #[test]
-fn a_row_that_is_no_number_stays_none_through_a_norm_on_the_way() {
+fn a_row_that_is_no_number_stays_none_through_a_fused_norm() {
     for gpu in gpus() {
         let mut numbers = Numbers::new((9, 64), Sequences::SHARED);
         numbers.x[3 * 64 + 5] = f32::NAN;
@@ -216,7 +269,7 @@ fn a_row_that_is_no_number_stays_none_through_a_norm_on_the_way() {
         let y = Tensor::activation(&gpu, "y", &[9, 8]).unwrap();
         numbers.record(&gpu, |r, norm| {
             let bias = upload(&gpu, &[8], &[0.0f32; 8]);
-            r.matmul(Rows::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
+            r.matmul(Input::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
         });
         let rows: Vec<f32> = read(&gpu, &y);
         for (i, row) in rows.chunks(8).enumerate() {

@@ -51,11 +51,14 @@ fn file_bindings(file: &File) -> Vec<String> {
 }
 
 /// Bindings that a joined part declares under the number that the kernel gives.
-const NAMED: [&str; 4] = [
+const NAMED: [&str; 7] = [
     "@group(0) @binding(INPUT) var",
     "@group(0) @binding(OUTPUT) var",
     "@group(0) @binding(NORM) var",
     "@group(0) @binding(MODULATION) var",
+    "@group(0) @binding(QUERIES) var",
+    "@group(0) @binding(KEYS) var",
+    "@group(0) @binding(VALUES) var",
 ];
 
 /// Of a line that declares one buffer or storage texture.

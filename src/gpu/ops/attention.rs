@@ -5,9 +5,10 @@ use crate::gpu::kernels::{
     ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
     attention_tile, split_fits,
 };
-use crate::gpu::ops::flag;
-use crate::gpu::ops::network::{expect_whole, head_by_head, skipped};
-use crate::gpu::{DType, Gpu, KernelFamily, Memory, Planned, Recorder, Tensor, Tuning};
+use crate::gpu::ops::layout::{Heads, skipped};
+use crate::gpu::{
+    Gpu, KernelFamily, Memory, Planned, Recorder, Tensor, Tuning,
+};
 
 /// Rows beyond these keep a GPU busy unsplit, and their shares would need much room.
 const MAX_SPLIT_ROWS: usize = 256;
@@ -15,21 +16,24 @@ const MAX_SPLIT_ROWS: usize = 256;
 /// What the rows of a pass attend to.
 #[derive(Clone, Copy, Debug)]
 pub struct Attention<'a> {
-    /// Queries, `[T, C]`.
+    /// Queries, `[T, H * D]`.
     pub q: &'a Tensor,
-    /// Keys and values, `[S, C]`.
+    /// Keys and values, `[S, G * D]`: query head h reads key head h / (H / G).
     pub cache: [&'a Tensor; 2],
     /// Two spans of cache slots a row, `[T, 4]`.
     pub spans: &'a Tensor,
-    /// Heads of C channels in all.
+    /// H, query heads.
     pub heads: usize,
+    /// What scores are multiplied with: 1 / sqrt(D), D without padding.
+    pub scale: f32,
     /// Consecutive rows that share a sequence.
     pub group: usize,
-    /// Room for what shares of the keys give, see [`partial_attention`]; unsplit without.
+    /// Room for the sums over shares of the keys, see [`partial_attention`]; unsplit without.
     pub partials: Option<&'a Tensor>,
 }
 
-/// Room for the shares of the keys of up to `rows` rows, where a device's kernels split them.
+/// Room for the shares of the keys of up to `rows` rows of H query heads, where a device's kernels
+/// split them.
 ///
 /// # Errors
 /// As [`Tensor::padded`].
@@ -58,15 +62,15 @@ pub fn planned_partials(
 }
 
 impl Attention<'_> {
-    /// T, C and D.
-    fn expect(&self) -> Result<(usize, usize, usize)> {
-        let Attention { q, cache: [k_cache, v_cache], spans, heads, .. } = *self;
-        let (t, c) = (q.dim(0), q.dim(1));
-        k_cache.expect(&[k_cache.dim(0), c])?;
-        v_cache.expect(k_cache.shape())?;
+    /// T and the heads.
+    fn expect(&self) -> Result<(usize, Heads)> {
+        let Attention { q, cache, spans, heads, .. } = *self;
+        let t = q.dim(0);
         spans.expect(&[t, 4])?;
-        expect_whole([q, k_cache, v_cache])?;
-        Ok((t, c, c / heads))
+        if heads == 0 || !q.dim(1).is_multiple_of(heads) {
+            return Err(q.misfit(&[t, q.dim(1).next_multiple_of(heads.max(1))]));
+        }
+        Ok((t, Heads::of(q, cache, q.dim(1) / heads)?))
     }
 
     /// Room for the shares of so many rows, if there is room.
@@ -83,19 +87,18 @@ impl Recorder<'_> {
     /// Softmax attention of every row over its two spans of cache slots.
     ///
     /// # Shapes
-    /// Those of [`Attention`], y `[T, C]`.
+    /// Those of [`Attention`], y `[T, H * D]`.
     /// # Errors
     /// [`crate::Error::Shape`].
-    pub fn attention(&mut self, rows: Attention<'_>, y: &Tensor) -> Result<()> {
-        let (t, c, d) = rows.expect()?;
-        y.expect(&[t, c])?;
-        let Attention { q, cache: [k_cache, v_cache], spans, heads, group, .. } = rows;
+    pub fn attention(&mut self, attention: Attention<'_>, y: &Tensor) -> Result<()> {
+        let (t, shape) = attention.expect()?;
+        y.expect(&[t, shape.query_width()])?;
+        let Attention { q, cache: [k_cache, v_cache], spans, heads, group, .. } = attention;
+        let d = shape.width;
         let bindings = [q, k_cache, v_cache, spans, y];
-        let mut overrides =
-            vec![("C", c as f64), ("D", d as f64), ("SCALE", 1.0 / (d as f64).sqrt())];
-        overrides.push(("CACHE_F16", flag(k_cache.dtype() == DType::F16)));
+        let mut overrides = shape.overrides(k_cache);
+        overrides.push(("SCALE", f64::from(attention.scale)));
         overrides.extend(skipped("Y_SKIPPED", y));
-        overrides.extend(head_by_head(k_cache));
         if q.memory() == Memory::Texels {
             let top = group.min(8);
             let bottom = (group - top).min(8);
@@ -122,15 +125,15 @@ impl Recorder<'_> {
         overrides.extend([("GROUP", group as f64), lanes(128)]);
         let tiles = t / group * group.div_ceil(4);
         let shares = self.gpu().tuning().shares;
-        let Some(partials) = rows.partials_of(t, c)?.filter(|_| shares > 1) else {
+        let Some(partials) = attention.partials_of(t, q.dim(1))?.filter(|_| shares > 1) else {
             overrides.push(("SHARES", 1.0));
             return self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, 1]);
         };
         overrides.push(("SHARES", shares as f64));
         let bindings = [q, k_cache, v_cache, spans, partials];
         self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, shares])?;
-        let overrides = [("C", c as f64), ("D", d as f64), ("SHARES", shares as f64)];
-        let workgroups = [(c / 4).div_ceil(64), t, 1];
+        let overrides = [("H", heads as f64), ("D", d as f64), ("SHARES", shares as f64)];
+        let workgroups = [(q.dim(1) / 4).div_ceil(64), t, 1];
         self.dispatch(&ATTENTION_MERGE, &overrides, &[partials, y], workgroups)
     }
 }

@@ -1,18 +1,27 @@
 //! One method per kernel: checks the shapes, chooses the variant, records the dispatch.
 
 mod attention;
-mod network;
+mod embedding;
+mod input;
+mod layout;
 mod norm;
+mod product;
+mod rotary;
 mod sampling;
 mod scoring;
+mod sequences;
 
 pub use attention::{Attention, partial_attention, partial_attention_bytes, planned_partials};
-pub use network::{Attended, Epilogue, Modulation, Onto, Sequences};
-pub use norm::{Norm, Rows};
+pub use embedding::Onto;
+pub use input::Input;
+pub use norm::Norm;
+pub use product::Epilogue;
+pub use rotary::Attended;
 pub use sampling::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
 };
 pub use scoring::SUM_WORDS;
+pub use sequences::{Modulation, Sequences};
 
 use crate::gpu::kernels::row_lanes;
 use crate::gpu::{KernelFamily, Recorder};
@@ -25,8 +34,4 @@ impl Recorder<'_> {
     fn lanes(&self) -> f64 {
         row_lanes(self.gpu()) as f64
     }
-}
-
-fn flag(on: bool) -> f64 {
-    if on { 1.0 } else { 0.0 }
 }

@@ -4,7 +4,7 @@ use crate::Result;
 use crate::gpu::kernels::{
     CANDIDATES, DRAW, MASKED, REVEAL, THRESHOLD, draw_chunk, lanes_for_turns,
 };
-use crate::gpu::ops::flag;
+use crate::gpu::ops::layout::flag;
 use crate::gpu::{KernelFamily, Recorder, Tensor};
 
 /// Numbers of a partial draw, a cell and a candidate, as the shaders lay them out.

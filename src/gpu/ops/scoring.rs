@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::gpu::kernels::{CROSS_ENTROPY, GATHER};
-use crate::gpu::ops::network::skipped;
+use crate::gpu::ops::layout::skipped;
 use crate::gpu::{Recorder, Tensor, Vocabulary};
 
 /// Words of a row's sums: highest logit, sum, the target's logit, first token of the next chunk.

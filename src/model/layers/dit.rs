@@ -2,7 +2,7 @@
 //! (shifts, scales and gates of a conditioning vector). Source: Peebles and Xie, 2023.
 
 use crate::gpu::{
-    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Rows, Sequences, Tensor, Weight,
+    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Input, Sequences, Tensor, Weight,
 };
 use crate::model::checkpoint::NO_BIAS;
 use crate::model::conditioning::{Linear, SigmaMap};
@@ -113,7 +113,7 @@ impl Dit {
         r.embedding(ids, &self.embedding, Onto::Nothing, x)?;
         for (i, (layer, kv)) in self.layers.iter().zip(pass.cache.layers()).enumerate() {
             let m = modulation(r, &layer.adaln, pass, i)?;
-            let norm = |weight, at: [usize; 2]| Rows::Normed(self.norm(x, weight, (m, at), y));
+            let norm = |weight, at: [usize; 2]| Input::Normed(self.norm(x, weight, (m, at), y));
             let to = Attended { angles, slots, q, cache: kv };
             let no_bias = |count: usize| layer.no_bias.rows(0, count);
             let no_qkv_bias = no_bias(qkv.dim(1))?;

@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::gpu::{
-    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Rows, Sequences, Tensor, Weight,
+    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Input, Sequences, Tensor, Weight,
 };
 use crate::model::load::{self, Loader};
 use crate::model::pass::Pass;
@@ -91,11 +91,11 @@ impl Gpt2 {
         for (layer, kv) in self.layers.iter().zip(pass.cache.layers()) {
             let Layer { out, up, down, .. } = layer;
             let to = Attended { angles, slots, q, cache: kv };
-            let rows = Rows::Normed(self.norm(x, &layer.norm1, y));
+            let rows = Input::Normed(self.norm(x, &layer.norm1, y));
             r.qkv(rows, (&layer.qkv.weight, &layer.qkv.bias), qkv, to)?;
             r.attention(pass.attention(kv), found)?;
             r.matmul(found, &out.weight, &out.bias, Epilogue::Residual, x)?;
-            let rows = Rows::Normed(self.norm(x, &layer.norm2, y));
+            let rows = Input::Normed(self.norm(x, &layer.norm2, y));
             r.matmul(rows, &up.weight, &up.bias, Epilogue::Gelu, hidden)?;
             r.matmul(hidden, &down.weight, &down.bias, Epilogue::Residual, x)?;
         }

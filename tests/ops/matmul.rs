@@ -1,8 +1,8 @@
-//! Embedding, matrix products, rotary.
+//! Matrix products.
 
 use bdlm::gpu::{
-    Attended, Attention, DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder,
-    Sequences, Tensor, Weight,
+    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences, Tensor,
+    Weight,
 };
 use half::f16;
 
@@ -32,34 +32,11 @@ pub fn product(
     }
 }
 
-fn rounded(numbers: &[f32]) -> Vec<f32> {
+pub fn rounded(numbers: &[f32]) -> Vec<f32> {
     numbers.iter().map(|&x| f16::from_f32(x).into()).collect()
 }
 
-pub const CACHES: [DType; 2] = [DType::F32, DType::F16];
 pub const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
-
-#[test]
-fn embedding() {
-    for gpu in gpus() {
-        for (v, c, format) in
-            [(5, 8, DType::F32), (98, 64, DType::F16), (300, 768, DType::F16), (98, 72, DType::Q8)]
-        {
-            let mut random = Random(v as u64);
-            let (table, held) = weight(&gpu, [v, c], format, &random.numbers(v * c));
-            let ids: Vec<u32> = (0..19).map(|_| random.below(v) as u32).collect();
-            let x = Tensor::activation(&gpu, "x", &[19, c]).unwrap();
-            run(&gpu, |r| {
-                r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Nothing, &x).unwrap();
-            });
-            let wanted = twins::embedding(&ids, &held, c);
-            assert_eq!(read::<f32>(&gpu, &x), wanted, "{format:?}");
-            run(&gpu, |r| r.embedding(&words(&gpu, &[19], &ids), &table, Onto::Rows, &x).unwrap());
-            let twice: Vec<f32> = wanted.iter().map(|x| 2.0 * x).collect();
-            assert_eq!(read::<f32>(&gpu, &x), twice, "added to what is there");
-        }
-    }
-}
 
 /// A product with each epilogue, against the twin.
 pub fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
@@ -115,6 +92,14 @@ fn matmul() {
         (130, 70, 32),
         (3, 520, 512),
         (18, 520, 512),
+        // Every multiple of eight inputs will do, and every number of outputs.
+        (1, 3, 8),
+        (3, 2, 40),
+        (7, 5, 104),
+        (10, 7, 136),
+        (35, 1, 104),
+        (40, 3, 136),
+        (65, 9, 8),
     ];
     for gpu in gpus() {
         for size in sizes {
@@ -165,7 +150,7 @@ fn a_product_goes_where_the_next_one_reads_it() {
 }
 
 #[test]
-fn tensors_that_a_kernel_would_misread_are_refused_in_words() {
+fn rows_in_another_memory_than_the_product_reads_are_refused() {
     let Some(gpu) = gpu(Some(KernelFamily::Outer)) else { return };
     let mut recorder = Recorder::new(&gpu);
     let (w, _) = weight(&gpu, [16, 8], DType::F32, &[0.0; 128]);
@@ -173,24 +158,6 @@ fn tensors_that_a_kernel_would_misread_are_refused_in_words() {
     let (bias, y) = (upload(&gpu, &[16], &[0.0; 16]), upload(&gpu, &[2, 16], &[0.0; 32]));
     let error = recorder.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap_err().to_string();
     assert!(error.contains("x lies in Buffer, expected Texels"), "{error}");
-    // A view of a cache would be read from its beginning.
-    let cache = Tensor::attended(&gpu, "cache", &[128, 16], DType::F32, 16).unwrap();
-    let (q, spans) = (cache.rows(0, 1).unwrap(), words(&gpu, &[1, 4], &[0, 1, 0, 0]));
-    let later = cache.rows(64, 64).unwrap();
-    let y = Tensor::multiplied(&gpu, "y", &[1, 16]).unwrap();
-    let rows = Attention {
-        q: &q,
-        cache: [&later, &cache],
-        spans: &spans,
-        heads: 1,
-        group: 1,
-        partials: None,
-    };
-    let refused = recorder.attention(rows, &y);
-    assert!(refused.is_err());
-    let staging = bdlm::gpu::Readback::new(&gpu, 4);
-    let read = bdlm::gpu::Commands::new(&gpu);
-    assert!(pollster::block_on(read.read::<f32>(&later, 1, &staging)).is_err());
 }
 
 #[test]
@@ -247,143 +214,6 @@ fn a_chunk_of_a_weight_begins_where_it_is_cut() {
                 check(got, &wanted[first..first + n], 10.0 * OP).unwrap();
             }
         }
-    }
-}
-
-#[test]
-fn rotary() {
-    for gpu in gpus() {
-        for (t, heads, d, dtype) in [(1, 1, 8, DType::F32), (9, 3, 32, DType::F16)] {
-            let c = heads * d;
-            let mut random = Random(d as u64);
-            let (qkv, angles) = (random.numbers(t * 3 * c), random.numbers(t * d));
-            let slots: Vec<u32> = (0..t).map(|i| (t - 1 - i) as u32 * 2).collect();
-            let q = Tensor::attended(&gpu, "q", &[t, c], DType::F32, d).unwrap();
-            let cache = || Tensor::attended(&gpu, "cache", &[2 * t, c], dtype, d).unwrap();
-            let (k, v) = (cache(), cache());
-            run(&gpu, |r| {
-                let (qkv, angles) =
-                    (upload(&gpu, &[t, 3 * c], &qkv), upload(&gpu, &[t, d], &angles));
-                let slots = &words(&gpu, &[t], &slots);
-                let to = Attended { angles: &angles, slots, q: &q, cache: [&k, &v] };
-                r.rotary(&qkv, to).unwrap();
-            });
-            check_attended(&gpu, (&qkv, &angles, &slots), &q, [&k, &v]);
-        }
-    }
-}
-
-/// Queries, keys and values are where they belong, rotated.
-fn check_attended(
-    gpu: &Gpu,
-    (qkv, angles, slots): (&[f32], &[f32], &[u32]),
-    q: &Tensor,
-    [k, v]: [&Tensor; 2],
-) {
-    let (t, c) = (q.dim(0), q.dim(1));
-    let d = angles.len() / t;
-    let got_q: Vec<f32> = read(gpu, q);
-    let got_k = slot_by_slot(k.memory(), &numbers(gpu, k), d, c);
-    let got_v = slot_by_slot(v.memory(), &numbers(gpu, v), d, c);
-    let most = qkv.iter().fold(1.0f32, |most, x| most.max(x.abs()));
-    let tolerance = if k.dtype() == DType::F16 { 1e-3 * most } else { OP * most };
-    for i in 0..t {
-        let row = |at: usize| &qkv[(3 * i + at) * c..(3 * i + at + 1) * c];
-        let angles = &angles[i * d..(i + 1) * d];
-        let slot = slots[i] as usize * c..(slots[i] as usize + 1) * c;
-        check(&got_q[i * c..(i + 1) * c], &twins::rotary(row(0), angles, d), OP * most).unwrap();
-        check(&got_k[slot.clone()], &twins::rotary(row(1), angles, d), tolerance).unwrap();
-        check(&got_v[slot], row(2), tolerance).unwrap();
-    }
-}
-
-/// Queries, keys and values of t rows.
-pub fn check_qkv(gpu: &Gpu, t: usize, (heads, d): (usize, usize), [format, cached]: [DType; 2]) {
-    let c = heads * d;
-    let mut random = Random((d + t) as u64);
-    let (w, held) = weight(gpu, [3 * c, c], format, &random.numbers(3 * c * c));
-    let (x, bias) = (random.numbers(t * c), random.numbers(3 * c));
-    let angles = random.numbers(t * d);
-    let slots: Vec<u32> = (0..t).map(|i| (t - 1 - i) as u32 * 2).collect();
-    let q = Tensor::attended(gpu, "q", &[t, c], DType::F32, d).unwrap();
-    let cache = || Tensor::attended(gpu, "cache", &[2 * t, c], cached, d).unwrap();
-    let (k, v) = (cache(), cache());
-    run(gpu, |r| {
-        let (x, bias) = (multiplied(gpu, &[t, c], &x), upload(gpu, &[3 * c], &bias));
-        let scratch = Tensor::activation(gpu, "qkv", &[t, 3 * c]).unwrap();
-        let (angles, slots) = (upload(gpu, &[t, d], &angles), words(gpu, &[t], &slots));
-        let to = Attended { angles: &angles, slots: &slots, q: &q, cache: [&k, &v] };
-        r.qkv(&x, (&w, &bias), &scratch, to).unwrap();
-    });
-    let units = gpu.units().is_some() && t > 32 && format != DType::F32;
-    let (x, held) = if units { (rounded(&x), rounded(&held)) } else { (x, held) };
-    let qkv = twins::matmul(&x, &held, &bias, c);
-    check_attended(gpu, (&qkv, &angles, &slots), &q, [&k, &v]);
-    // What no row has for its slot stays as it was.
-    for cache in [&k, &v] {
-        let slots = slot_by_slot(cache.memory(), &numbers(gpu, cache), d, c);
-        assert!(slots.chunks(c).skip(1).step_by(2).flatten().all(|&x| x == 0.0));
-    }
-}
-
-#[test]
-fn queries_keys_and_values_go_where_attention_reads_them() {
-    let sizes = [1, 3, 4, 5, 8, 13, 16, 32, 40, 70];
-    for (gpu, t) in gpus().flat_map(|gpu| sizes.map(|t| (gpu.clone(), t))) {
-        check_qkv(&gpu, t, (8, 64), [DType::F16; 2]);
-        check_qkv(&gpu, t, (8, 64), [DType::F32; 2]);
-        check_qkv(&gpu, t, (8, 64), [DType::Q8, DType::F16]);
-        check_qkv(&gpu, t, (3, 24), [DType::F16; 2]);
-    }
-}
-
-#[test]
-fn few_rows_need_one_dispatch_for_queries_keys_and_values() {
-    for gpu in gpus() {
-        let (w, _) = weight(&gpu, [1536, 512], DType::F16, &vec![0.0; 1536 * 512]);
-        let dispatches = |t: usize| {
-            let tensor = |shape: &[usize]| Tensor::activation(&gpu, "x", shape).unwrap();
-            let attended = || Tensor::attended(&gpu, "q", &[t, 512], DType::F32, 64).unwrap();
-            let (q, k, v) = (attended(), attended(), attended());
-            let (angles, slots) = (tensor(&[t, 64]), words(&gpu, &[t], &vec![0; t]));
-            let to = Attended { angles: &angles, slots: &slots, q: &q, cache: [&k, &v] };
-            let x = multiplied(&gpu, &[t, 512], &vec![0.0; t * 512]);
-            let mut r = Recorder::new(&gpu);
-            r.qkv(&x, (&w, &tensor(&[1536])), &tensor(&[t, 1536]), to).unwrap();
-            r.finish().unwrap().len()
-        };
-        let one_for_few = usize::from(gpu.kernels() == KernelFamily::Plain) + 1;
-        assert_eq!([4, 8, 16].map(dispatches), [one_for_few; 3], "{:?}", gpu.kernels());
-    }
-}
-
-/// Keys or values `[S, C]` of a cache, which in texels lies head by head, `[H, S, D]`.
-fn slot_by_slot(memory: Memory, cache: &[f32], d: usize, c: usize) -> Vec<f32> {
-    let (slots, heads) = (cache.len() / c, c / d);
-    let row = |(slot, head): (usize, usize)| &cache[(head * slots + slot) * d..][..d];
-    let places = (0..slots).flat_map(|slot| (0..heads).map(move |head| (slot, head)));
-    match memory {
-        Memory::Buffer => cache.to_vec(),
-        Memory::Texels => places.flat_map(row).copied().collect(),
-    }
-}
-
-/// The other way round.
-pub fn as_cached(memory: Memory, rows: &[f32], d: usize, c: usize) -> Vec<f32> {
-    let (slots, heads) = (rows.len() / c, c / d);
-    let places = (0..heads).flat_map(|head| (0..slots).map(move |slot| (slot, head)));
-    let part = |(slot, head): (usize, usize)| &rows[slot * c + head * d..][..d];
-    match memory {
-        Memory::Buffer => rows.to_vec(),
-        Memory::Texels => places.flat_map(part).copied().collect(),
-    }
-}
-
-/// A tensor's numbers in either format.
-fn numbers(gpu: &Gpu, tensor: &Tensor) -> Vec<f32> {
-    match tensor.dtype() {
-        DType::F16 => read::<f16>(gpu, tensor).into_iter().map(f32::from).collect(),
-        _ => read(gpu, tensor),
     }
 }
 
