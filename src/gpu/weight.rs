@@ -121,7 +121,7 @@ impl Weight {
 pub fn weight_bytes(shape: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
     Planned::weight("", shape, dtype).bytes(kernels)
 }
-}
+
 impl Weight {
     /// stub
     pub fn stream(gpu: &Gpu, label: &str, shape: [usize; 2], dtype: DType, mut rows: impl FnMut(std::ops::Range<usize>, &mut Vec<f32>) -> Result<()>) -> Result<Weight> {
