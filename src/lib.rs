@@ -11,9 +11,9 @@
 //! programs.
 //!
 //! # Invariants
-//! - Only `gpu/device.rs` asks for a device; a host program can hand over its own with
-//!   [`gpu::Gpu::adopt`]. Only `gpu/pipelines.rs` creates pipelines, and only
-//!   `gpu/plan.rs` bind groups.
+//! - Only `gpu/device` asks for a device; a host program can hand over its own with
+//!   [`gpu::Gpu::adopt`]. Only `gpu/plan` creates pipelines and bind groups, and only `gpu/wait.rs`
+//!   waits for the GPU; in a browser it never blocks.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
 //! - The library never prints, never panics on input, and no thread of its own outlives a call:
 //!   pipelines are compiled side by side.

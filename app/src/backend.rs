@@ -131,7 +131,8 @@ impl EngineBackend {
     /// An engine that keeps what the driver compiled in the user's cache folder, and computes as
     /// `bdlm tune` chose there.
     pub fn with_user_cache() -> EngineBackend {
-        EngineBackend { cache: GpuOptions::user_cache(), ..EngineBackend::default() }
+        let cache = GpuOptions::cache_folder(std::env::var_os("BDLM_CACHE"));
+        EngineBackend { cache, ..EngineBackend::default() }
     }
 
     /// The device, requested anew if another adapter is wanted or this one is lost.

@@ -6,12 +6,20 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use bdlm::gpu::GpuOptions;
 use safetensors::tensor::{Dtype, SafeTensors};
 use tempfile::NamedTempFile;
 
 /// A path for messages.
 pub fn shown(path: &Path) -> String {
     path.display().to_string()
+}
+
+/// The folder that keeps compiled pipelines and tunings: `BDLM_CACHE`, or `bdlm` in the user's cache
+/// folder; none if the variable is empty.
+#[allow(clippy::disallowed_methods, reason = "this program's own variable")]
+pub fn cache_folder() -> Option<PathBuf> {
+    GpuOptions::cache_folder(std::env::var_os("BDLM_CACHE"))
 }
 
 /// A file's bytes.

@@ -4,13 +4,14 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use bdlm::gpu::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Tuning};
+use bdlm::gpu::{Gpu, KernelFamily, MatrixUnits, Tuning};
 use bdlm::model::{Checkpoint, Family, Spec};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use crate::cli::files;
 use crate::cli::model::{DeviceArgs, ModelArgs};
 use crate::cli::present::{bytes, driver};
 use crate::cli::print_json;
@@ -83,7 +84,7 @@ impl Info {
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
         Checkpoint::new(&spec, &shards)?;
-        let cache = GpuOptions::user_cache();
+        let cache = files::cache_folder();
         let adapters = Gpu::adapters();
         let adapters: Vec<Adapter> =
             adapters.iter().map(|adapter| describe(adapter, cache.as_deref())).collect();

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use bdlm::gpu::{GpuOptions, has_512_bits};
+use bdlm::gpu::has_512_bits;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
@@ -183,7 +183,7 @@ pub fn prepare_drivers() {
     let asked = std::env::var_os("LP_NATIVE_VECTOR_WIDTH");
     let is_wide = asked.map_or_else(has_512_bits, |bits| bits == "512");
     let is_free = is_wide && !is_set("MESA_SHADER_CACHE_DIR");
-    let cache = GpuOptions::user_cache().filter(|_| is_free);
+    let cache = files::cache_folder().filter(|_| is_free);
     // Mesa makes but the last folder of a path.
     let made = |cache: &PathBuf| std::fs::create_dir_all(cache).is_ok();
     if let Some(cache) = cache.map(|cache| cache.join("mesa-512")).filter(made) {

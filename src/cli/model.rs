@@ -11,7 +11,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::note;
+use crate::cli::{files, note};
 
 /// How matrices are held on the device.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -95,7 +95,7 @@ impl DeviceArgs {
         GpuOptions {
             adapter: self.adapter.clone(),
             kernels,
-            cache: GpuOptions::user_cache(),
+            cache: files::cache_folder(),
             ..GpuOptions::default()
         }
     }

@@ -3,7 +3,6 @@
 use crate::gpu::kernels::{EMBEDDING, ROTARY, matmul_tiling, qkv_tiling};
 use crate::gpu::ops::flag;
 use crate::gpu::ops::norm::Rows;
-use crate::gpu::panels::Q8_GROUP;
 use crate::gpu::{DType, Memory, Part, Recorder, Tensor, Weight};
 use crate::{Error, Result};
 
@@ -262,23 +261,10 @@ pub(super) fn head_by_head(cache: &Tensor) -> Option<(&'static str, f64)> {
     (cache.memory() == Memory::Texels).then(|| ("S", cache.dim(0) as f64))
 }
 
-/// How the numbers of a part of a weight lie, as `weights.wgsl` asks.
+/// The overrides with which `weights.wgsl` reads a part of a weight.
 fn weights_overrides(
     weight: &Weight,
     part: &Part,
 ) -> impl Iterator<Item = (&'static str, f64)> + use<> {
-    let k = weight.shape()[1];
-    let (format, group) = match weight.dtype() {
-        DType::F16 => (1, k),
-        DType::Q8 => (2, Q8_GROUP),
-        DType::F32 | DType::U32 => (0, k),
-    };
-    [
-        ("K", k as f64),
-        ("FORMAT", f64::from(format)),
-        ("GROUP", group as f64),
-        ("PANEL", weight.panel() as f64),
-    ]
-    .into_iter()
-    .chain(skipped("SKIPPED", &part.table))
+    weight.overrides().chain(skipped("SKIPPED", &part.table))
 }
