@@ -29,8 +29,8 @@ pub enum Error {
     NoDevice {
         /// Adapter's name.
         adapter: String,
-        /// The driver's words.
-        cause: String,
+        /// The driver's words, or what the adapter lacks.
+        cause: Fault,
     },
 
     /// The device went away, or reported an error of its own, during work.
@@ -237,7 +237,7 @@ impl Error {
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Error::NoAdapter => Some(Advice::InstallDriver),
-            Error::NoDevice { .. } => Some(Advice::ChooseAdapter),
+            Error::NoDevice { cause, .. } => cause.advice.or(Some(Advice::ChooseAdapter)),
             Error::DeviceLost(_) => Some(Advice::LoadAgain),
             Error::Kernel { .. } => Some(Advice::ChooseKernels),
             Error::TooLarge { .. } | Error::OutOfMemory(_) => Some(Advice::AskForLess),

@@ -20,8 +20,9 @@
 //! The programs `bdlm` and `bdlm-app` use only what this crate exports.
 //!
 //! # Invariants
-//! - Only `gpu` asks for a device; a host program can hand over its own with [`gpu::Gpu::adopt`].
-//!   Only `gpu` makes pipelines and bind groups, and waits.
+//! - Only `gpu/device` asks for a device; a host program can hand over its own with
+//!   [`gpu::Gpu::adopt`]. Only `gpu/plan` creates pipelines and bind groups, and only `gpu/wait.rs`
+//!   waits for the GPU; in a browser it never blocks.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
 //! - The library never prints, spawns no thread that outlives a call, reads no environment, names
 //!   no flag or button, and never panics on input.

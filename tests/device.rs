@@ -1,9 +1,13 @@
-//! Devices: a host program's own, with whatever limits and features it has, and lost ones.
+//! Devices: a host program's own, with whatever limits and features it has, and lost ones; and what
+//! tensors and weights take of their memory.
 
 mod common;
 
 use bdlm::event::Event;
-use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily, Memory, Tuning};
+use bdlm::gpu::{
+    Commands, DType, Gpu, GpuOptions, KernelFamily, Memory, Onto, Planned, Readback, Recorder,
+    Tensor, Tuning, Weight, weight_bytes,
+};
 use bdlm::hub::ModelFiles;
 use bdlm::sample::{Engine, Prompt, Request, Watch};
 use bdlm::{Error, wgpu};
@@ -155,4 +159,80 @@ fn a_lost_device_is_an_error_and_no_hang() {
         assert!(matches!(run.next(), Ok(None)), "after an error the run is over");
         assert!(engine.run(request()).is_err() || own.check().is_err());
     }
+}
+
+#[test]
+fn a_plan_of_memory_counts_what_is_allocated() {
+    for gpu in common::gpus() {
+        let family = gpu.kernels();
+        for planned in [
+            Planned::plain("plain", &[3, 5], DType::F16, 8),
+            Planned::words("words", &[65, 7]),
+            Planned::activation("activation", &[1, 8]),
+            Planned::multiplied("multiplied", &[65, 24]),
+            Planned::attended("attended", &[33, 48], DType::F16, 16),
+            Planned::attended("attended", &[33, 512], DType::F32, 256),
+            Planned::weight("weight", [129, 72], DType::Q8),
+        ] {
+            let made = planned.make(&gpu).unwrap();
+            assert_eq!(planned.bytes(family), made.size_bytes(), "{family:?}, {planned:?}");
+        }
+        for dtype in [DType::F32, DType::F16, DType::Q8] {
+            let weight = Weight::upload(&gpu, "w", [129, 72], dtype, &[0.5; 129 * 72]).unwrap();
+            assert_eq!(weight_bytes([129, 72], dtype, family), weight.size_bytes(), "{dtype:?}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_is_read_in_pieces_is_whole() {
+    /// Larger than a piece, with rows that end within a line of texels.
+    const SHAPE: [usize; 2] = [300, 16_392];
+    // A group of 8-bit integers has the scale 1 if its largest number is 127.
+    let number = |row: usize, column: usize| match column % 64 {
+        0 => 127.0,
+        _ => ((row * 31 + column * 37) % 255) as f32 - 127.0,
+    };
+    let ids = [0, 127, 128, 255, 256, 299];
+    let wanted: Vec<f32> =
+        ids.iter().flat_map(|&row| (0..SHAPE[1]).map(move |c| number(row, c))).collect();
+    for (kernels, limit) in [(KernelFamily::Outer, None), (KernelFamily::Workgroup, Some(12 << 20))]
+    {
+        let options =
+            GpuOptions { kernels: Some(kernels), max_binding_bytes: limit, ..Default::default() };
+        let Some(_) = gpu(Some(kernels)) else { continue };
+        let gpu = Gpu::request(&options).unwrap();
+        for dtype in [DType::F32, DType::F16, DType::Q8] {
+            let mut pieces = Vec::new();
+            let weight = Weight::stream(&gpu, "w", SHAPE, dtype, |rows, numbers| {
+                pieces.push(rows.clone());
+                numbers.extend(rows.flat_map(|row| (0..SHAPE[1]).map(move |c| number(row, c))));
+                Ok(())
+            });
+            assert_eq!(pieces, [0..128, 128..256, 256..300], "each row is asked for once");
+            assert_eq!(embedded(&gpu, &weight.unwrap(), &ids), wanted, "{kernels}, {dtype:?}");
+        }
+        let short = |rows: std::ops::Range<usize>, numbers: &mut Vec<f32>| {
+            numbers.resize(rows.len() * SHAPE[1] - 1, 0.0);
+            Ok(())
+        };
+        let refused = Weight::stream(&gpu, "w", SHAPE, DType::F16, short);
+        assert!(matches!(refused, Err(Error::Shape { .. })), "{refused:?}");
+    }
+}
+
+/// Rows of a weight, as the embedding reads them.
+fn embedded(gpu: &Gpu, weight: &Weight, ids: &[usize]) -> Vec<f32> {
+    let words: Vec<u32> = ids.iter().map(|&id| id as u32).collect();
+    let rows = Tensor::padded(gpu, "ids", &[ids.len()], DType::U32, 64).unwrap();
+    rows.write(gpu, &words).unwrap();
+    let x = Tensor::activation(gpu, "x", &[ids.len(), weight.shape()[1]]).unwrap();
+    let mut recorder = Recorder::new(gpu);
+    recorder.embedding(&rows, weight, Onto::Nothing, &x).unwrap();
+    let plan = pollster::block_on(recorder.finish_async()).unwrap();
+    let mut commands = Commands::new(gpu);
+    commands.run(&plan);
+    let count = ids.len() * weight.shape()[1];
+    let staging = Readback::new(gpu, 4 * count as u64);
+    pollster::block_on(commands.read(&x, count, &staging)).unwrap()
 }

@@ -131,7 +131,7 @@ impl EngineBackend {
     /// An engine that keeps what the driver compiled in the user's cache folder, and computes as
     /// `bdlm tune` chose there.
     pub fn with_user_cache() -> EngineBackend {
-        let cache = GpuOptions::user_cache(std::env::var_os("BDLM_CACHE"));
+        let cache = GpuOptions::cache_folder(std::env::var_os("BDLM_CACHE"));
         EngineBackend { cache, ..EngineBackend::default() }
     }
 

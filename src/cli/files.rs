@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use bdlm::gpu::GpuOptions;
 use safetensors::tensor::{Dtype, SafeTensors};
 use tempfile::NamedTempFile;
 

@@ -58,7 +58,7 @@ pub fn hub_options() -> HubOptions {
 
 /// Where kernels and measured choices are kept, if anywhere.
 pub fn user_cache() -> Option<PathBuf> {
-    GpuOptions::user_cache(variable("BDLM_CACHE"))
+    GpuOptions::cache_folder(variable("BDLM_CACHE"))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the process's own environment")]

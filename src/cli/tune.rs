@@ -211,7 +211,7 @@ impl Search<'_> {
             Err(e) => {
                 let error = Some(match e.downcast_ref() {
                     // Another adapter would be no help.
-                    Some(bdlm::Error::NoDevice { cause, .. }) => cause.clone(),
+                    Some(bdlm::Error::NoDevice { cause, .. }) => cause.to_string(),
                     _ => format!("{e:#}"),
                 });
                 Candidate { tuning, pass_ms: Vec::new(), likelihood_secs: None, error }

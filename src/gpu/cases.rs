@@ -3,11 +3,10 @@
 use half::f16;
 
 use crate::Result;
-use crate::gpu::panels::row_bytes;
 use crate::gpu::{
     Attended, Attention, DType, DrawRows, Epilogue, Gpu, Modulation, Norm, Onto, PARTIAL_WORDS,
     Plan, ROW_PAD, Recorder, STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks,
-    partial_attention,
+    partial_attention, row_bytes,
 };
 
 /// The sizes of a network that its kernels depend on.

@@ -2,7 +2,7 @@
 //! number of rows and the shape, by rules that were measured.
 
 use crate::gpu::plan::KernelSource;
-use crate::gpu::{COLUMN_PAD, DType, Gpu, KernelFamily, Memory};
+use crate::gpu::{DType, Gpu, KernelFamily, Memory};
 
 /// `kernel!("stem", "joined", ..)`: the shader of that stem, with the parts it needs.
 macro_rules! kernel {
@@ -280,40 +280,6 @@ pub(crate) fn normed_kernel(gpu: &Gpu, tiling: &Tiling) -> Option<&'static Kerne
         _ => return None,
     };
     (gpu.tuning().fused_norms && buffers <= limit).then_some(kernel)
-}
-
-/// Rows of a weight that lie together, see [`crate::gpu::Weight`]: outer products read one stream for
-/// each panel of a tile, other kernels go along a row.
-///
-/// A row a panel made passes of 4 rows a twentieth longer. With f16 on 16 lanes four streams save a
-/// tenth at 4 rows and a twentieth at 16, two lose as much; why is a guess, see docs/performance.md.
-pub(crate) fn weight_panel(gpu: &Gpu, dtype: DType) -> usize {
-    match (gpu.kernels(), dtype) {
-        (KernelFamily::Outer, DType::F16) if gpu.subgroup_lanes() >= 16 => COLUMN_PAD / 4,
-        (KernelFamily::Outer, _) => COLUMN_PAD,
-        // Sixteen bytes hold the scales of four rows.
-        (_, DType::Q8) => 4,
-        (_, _) => 1,
-    }
-}
-
-/// What weights lie in, and the rows that they are multiplied with.
-pub fn product_memory(family: KernelFamily) -> Memory {
-    match family {
-        KernelFamily::Outer => Memory::Texels,
-        _ => Memory::Buffer,
-    }
-}
-
-/// Widest head that the outer-product attention holds in registers.
-const OUTER_HEAD_WIDTH: usize = 64;
-
-/// What queries, keys and values lie in: texels where attention runs as an outer product.
-pub fn attention_memory(family: KernelFamily, head_width: usize) -> Memory {
-    match family {
-        KernelFamily::Outer if head_width <= OUTER_HEAD_WIDTH => Memory::Texels,
-        _ => Memory::Buffer,
-    }
 }
 
 /// A tile of `attention_tiled`: rows of one head, and what its workgroup holds of them.

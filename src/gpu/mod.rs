@@ -1,38 +1,29 @@
-//! wgpu, wrapped: devices, tensors, plans and one method per kernel. Knows nothing of models.
+//! wgpu, wrapped: devices, memory, plans and one method per kernel. Knows nothing of models. Inside,
+//! each knows only those before it: wait → device → memory → plan → kernels → ops → request.
 
 mod cases;
-mod commands;
 mod device;
-mod family;
-mod kept;
 mod kernels;
+mod memory;
 mod ops;
-mod panels;
-mod pipelines;
 mod plan;
-mod planned;
-mod profile;
-mod tensor;
-mod texels;
-mod tuning;
-mod units;
-mod weight;
+mod request;
+mod wait;
 
 pub use cases::{Case, Sizes};
-pub use commands::{Commands, Readback, Sent};
-pub use device::{Gpu, GpuOptions};
-pub use family::{KernelFamily, has_512_bits};
-pub use kernels::{KERNELS, attention_memory, product_memory};
+pub use device::{
+    Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, TEXTURE_WIDTH, Tuning, has_512_bits,
+};
+pub use kernels::KERNELS;
+pub use memory::{
+    COLUMN_PAD, DType, Part, Place, Planned, ROW_PAD, Readback, Tensor, Weight, memory_bytes,
+    row_bytes, weight_bytes,
+};
 pub use ops::{
     Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Input, Modulation, Norm,
     Onto, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
     partial_attention, partial_attention_bytes, planned_partials,
 };
-pub use plan::{KernelSource, Plan, Recorder};
-pub use planned::{Place, Planned};
-pub use profile::{KernelTime, Profiler};
-pub use tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};
-pub use texels::TEXTURE_WIDTH;
-pub use tuning::Tuning;
-pub use units::MatrixUnits;
-pub use weight::{Part, Weight, weight_bytes};
+pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
+#[cfg(not(target_arch = "wasm32"))]
+pub use wait::block_on;

@@ -1,6 +1,8 @@
 //! Whole-sequence passes for comparing with other implementations: block-causal, bidirectional
 //! or causal over given tokens, and the training pass over `[x_t ; x_0]`.
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::gpu::{Commands, Plan, ROW_PAD, Readback, Recorder, Sequences, Tensor};
 use crate::model::{Conditioning, KvCache, Mask, Network, Pass, Row, Spec, Workspace};
 use crate::{Error, Result};
@@ -31,7 +33,11 @@ impl Network {
     /// `[B, n, V]`.
     /// # Errors
     /// [`Error::Request`] if lengths do not fit, [`Error::DeviceLost`].
-    pub fn logits(&self, batch: &Batch, block_size: Option<usize>) -> Result<Vec<f32>> {
+    pub async fn logits_async(
+        &self,
+        batch: &Batch,
+        block_size: Option<usize>,
+    ) -> Result<Vec<f32>> {
         batch.check(self)?;
         let n = batch.length;
         let halves = if batch.noisy.is_some() { 2 } else { 1 };
@@ -40,9 +46,18 @@ impl Network {
         let count = batch.ids.len() / n;
         for first in (0..count).step_by(per_pass) {
             let part = batch.part(first, per_pass.min(count - first));
-            pollster::block_on(self.part_logits(&part, block_size, &mut logits))?;
+            self.part_logits(&part, block_size, &mut logits).await?;
         }
         Ok(logits)
+    }
+
+    /// As [`Network::logits_async`], for programs that may block.
+    ///
+    /// # Errors
+    /// As [`Network::logits_async`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn logits(&self, batch: &Batch, block_size: Option<usize>) -> Result<Vec<f32>> {
+        block_on(self.logits_async(batch, block_size))
     }
 
     async fn part_logits(

@@ -1,7 +1,9 @@
 //! A network on the device: records its passes. Knows neither blocks nor samples: what a row sees is
 //! written in the rows.
 
-use crate::gpu::{DType, Gpu, Recorder, Tensor, Weight};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
+use crate::gpu::{DType, Epilogue, Gpu, Recorder, Tensor, Weight};
 use crate::model::layers::{Dit, Gpt2};
 use crate::model::load::Loader;
 use crate::model::pass::Pass;
@@ -57,13 +59,14 @@ impl Network {
     ///
     /// # Errors
     /// As [`Network::load_async`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn load(
         gpu: &Gpu,
         checkpoint: &Checkpoint<'_>,
         weights: DType,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Network> {
-        pollster::block_on(Network::load_async(gpu, checkpoint, weights, progress))
+        block_on(Network::load_async(gpu, checkpoint, weights, progress))
     }
 
     /// The device that the weights are on.
@@ -171,7 +174,7 @@ impl Network {
         logits: &Tensor,
     ) -> Result<()> {
         let (y, (weight, bias)) = (pass.y.rows(from, logits.dim(0))?, self.head());
-        r.matmul(&y, weight, bias, crate::gpu::Epilogue::Store, logits)
+        r.matmul(&y, weight, bias, Epilogue::Store, logits)
     }
 
     /// The head cut into chunks of at most `columns` tokens, a multiple of

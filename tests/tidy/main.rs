@@ -99,14 +99,15 @@ fn gpu_objects_are_made_in_one_place() {
             (
                 0,
                 &[
-                    ("src/gpu/device.rs", "wgpu::Instance::new(x)"),
+                    ("src/gpu/device/open.rs", "wgpu::Instance::new(x)"),
                     ("src/gpu/a.rs", "// request_device"),
                 ],
             ),
-            (0, &[("src/gpu/plan.rs", "device.create_bind_group(x)")]),
-            (1, &[("src/gpu/plan.rs", "adapter.request_device(x)")]),
-            (1, &[("src/gpu/device.rs", "device.create_compute_pipeline(x)")]),
-            (1, &[("src/gpu/plan.rs", "device.create_pipeline_cache(x)")]),
+            (0, &[("src/gpu/plan/replay.rs", "device.create_bind_group(x)")]),
+            (1, &[("src/gpu/plan/replay.rs", "adapter.request_device(x)")]),
+            (1, &[("src/gpu/device/open.rs", "device.create_compute_pipeline(x)")]),
+            (1, &[("src/gpu/plan/replay.rs", "device.create_pipeline_cache(x)")]),
+            (1, &[("src/gpu/plan/replay.rs", "device.push_error_scope(x)")]),
             (1, &[("src/cli/a.rs", "wgpu::Instance::new(x)")]),
         ],
     );

@@ -20,17 +20,16 @@ pub fn sizes(files: &[File]) -> Vec<String> {
     found
 }
 
-/// GPU objects are made in one place each.
-const MADE_IN: [(&str, &[&str]); 3] = [
+/// GPU objects are made, and waited for, in one place each.
+const MADE_IN: [(&str, &[&str]); 5] = [
     (
-        "src/gpu/device.rs",
+        "src/gpu/device/open.rs",
         &["Instance::new", "enumerate_adapters", "request_adapter", "request_device"],
     ),
-    (
-        "src/gpu/pipelines.rs",
-        &["create_shader_module", "create_compute_pipeline", "create_pipeline_cache"],
-    ),
-    ("src/gpu/plan.rs", &["create_bind_group"]),
+    ("src/gpu/device/compiled.rs", &["create_pipeline_cache"]),
+    ("src/gpu/plan/pipelines.rs", &["create_shader_module", "create_compute_pipeline"]),
+    ("src/gpu/plan/replay.rs", &["create_bind_group"]),
+    ("src/gpu/wait.rs", &["push_error_scope", "map_async", "wait_indefinitely"]),
 ];
 
 pub fn gpu_objects(files: &[File]) -> Vec<String> {

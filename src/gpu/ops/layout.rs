@@ -1,6 +1,5 @@
 //! Memory layout of tensors, as kernels take it in their overrides, and what they cannot read.
 
-use crate::gpu::panels::Q8_GROUP;
 use crate::gpu::{DType, Memory, Part, Tensor, Weight};
 use crate::{Error, Result};
 
@@ -93,18 +92,5 @@ pub(super) fn weights_overrides(
     weight: &Weight,
     part: &Part,
 ) -> impl Iterator<Item = Override> + use<> {
-    let k = weight.shape()[1];
-    let (format, group) = match weight.dtype() {
-        DType::F16 => (1, k),
-        DType::Q8 => (2, Q8_GROUP),
-        DType::F32 | DType::U32 => (0, k),
-    };
-    [
-        ("K", k as f64),
-        ("FORMAT", f64::from(format)),
-        ("GROUP", group as f64),
-        ("PANEL", weight.panel() as f64),
-    ]
-    .into_iter()
-    .chain(skipped("SKIPPED", &part.table))
+    weight.overrides().chain(skipped("SKIPPED", &part.table))
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
 use crate::model::{Checkpoint, Network, Spec};
@@ -51,13 +53,14 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::load_async`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn load(
         gpu: &Gpu,
         files: &ModelFiles,
         weights: DType,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        pollster::block_on(Engine::load_async(gpu, files, weights, progress))
+        block_on(Engine::load_async(gpu, files, weights, progress))
     }
 
     /// The network.

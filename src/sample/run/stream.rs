@@ -8,6 +8,8 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 
 use crate::event::{Event, StopReason};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::{Network, Row};
 use crate::sample::run::capacity::Capacity;
@@ -80,8 +82,9 @@ impl Run {
         clippy::should_implement_trait,
         reason = "an Iterator cannot return a Result of an Option"
     )]
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn next(&mut self) -> Result<Option<Event>> {
-        pollster::block_on(self.next_async())
+        block_on(self.next_async())
     }
 
     /// As [`Run::next`], for programs that must not block.
@@ -130,8 +133,9 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn kernel_times(&mut self) -> Result<Vec<KernelTime>> {
-        pollster::block_on(self.denoiser.times())
+        block_on(self.denoiser.times())
     }
 
     /// One piece of work; false when there is none left.

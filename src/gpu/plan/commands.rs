@@ -1,32 +1,11 @@
 //! One submit: plans and copies encoded in order, then sent and, if wanted, waited for.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
-
-use crate::gpu::plan::Plan;
-use crate::gpu::profile::{KernelTime, Profiler};
-use crate::gpu::{Gpu, Tensor};
+use crate::gpu::device::Gpu;
+use crate::gpu::memory::{Readback, Tensor};
+use crate::gpu::plan::profile::{KernelTime, Profiler};
+use crate::gpu::plan::replay::Plan;
+use crate::gpu::wait::mapped;
 use crate::{Error, Result};
-
-/// A buffer that the CPU can map, made once and used for every readback of its size or less.
-#[derive(Debug)]
-pub struct Readback {
-    buffer: wgpu::Buffer,
-}
-
-impl Readback {
-    /// A staging buffer of `size` bytes.
-    pub fn new(gpu: &Gpu, size: u64) -> Readback {
-        let buffer = gpu.device().create_buffer(&wgpu::BufferDescriptor {
-            label: Some("readback"),
-            size: size.next_multiple_of(4).max(4),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Readback { buffer }
-    }
-}
 
 /// Commands of one submit.
 pub struct Commands {
@@ -55,15 +34,15 @@ impl Commands {
     /// Appends a copy of `bytes` from byte `at` of a buffer on to the beginning of a tensor.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the first one is no buffer, or the second one texels that the copy does
-    /// not fit into: from the first line on, at most a line.
+    /// [`Error::Shape`] if the first tensor is no buffer, or the second one is in texels and the copy
+    /// is longer than a line or does not begin at the first.
     pub fn copy(&mut self, (from, at): (&Tensor, u64), to: &Tensor, bytes: u64) -> Result<()> {
         let (buffer, offset) = from.buffer().ok_or_else(|| from.misfit(to.shape()))?;
         to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
     }
 
-    /// Translates what was appended for the driver now, which is most of the work, instead of when
-    /// it is sent.
+    /// Translates the commands so far for the driver now, which is most of the work, instead of when
+    /// they are sent.
     pub fn seal(&mut self) {
         let next = self.gpu.device().create_command_encoder(&Default::default());
         self.sealed.push(std::mem::replace(&mut self.encoder, next).finish());
@@ -89,14 +68,14 @@ impl Commands {
         self.send(tensor, bytes, staging)?.numbers().await
     }
 
-    /// Sends the commands, and a copy of the first `bytes` bytes of a tensor to be waited for.
+    /// Sends the commands, and a copy of the first `bytes` bytes of a tensor to wait for.
     ///
     /// # Errors
     /// [`Error::Shape`] for a view of texels from the middle of a line.
     pub fn send(mut self, tensor: &Tensor, bytes: u64, staging: &Readback) -> Result<Sent> {
         let copied = tensor.copied_bytes(bytes);
         let larger = (copied > bytes).then(|| Readback::new(&self.gpu, copied));
-        let Readback { buffer } = larger.as_ref().unwrap_or(staging);
+        let buffer = larger.as_ref().unwrap_or(staging).buffer();
         tensor.encode_copy(&mut self.encoder, (0, bytes), (buffer, 0))?;
         let sent = Sent { gpu: self.gpu.clone(), bytes, buffer: buffer.clone() };
         self.submit();
@@ -110,15 +89,15 @@ impl Commands {
     pub async fn read_times(mut self, profiler: &mut Profiler) -> Result<Vec<KernelTime>> {
         let (gpu, (resolved, bytes)) = (self.gpu.clone(), profiler.resolve(&mut self.encoder));
         let staging = Readback::new(&gpu, bytes);
-        self.encoder.copy_buffer_to_buffer(resolved, 0, &staging.buffer, 0, bytes);
+        self.encoder.copy_buffer_to_buffer(resolved, 0, staging.buffer(), 0, bytes);
         self.submit();
-        let sent = Sent { gpu: gpu.clone(), bytes, buffer: staging.buffer };
+        let sent = Sent { gpu: gpu.clone(), bytes, buffer: staging.buffer().clone() };
         let ticks = sent.numbers().await?;
         Ok(profiler.take(&ticks, f64::from(gpu.queue().get_timestamp_period())))
     }
 }
 
-/// Commands that run, and the numbers that they will leave.
+/// Commands that were sent, and the numbers to read when they are done.
 pub struct Sent {
     gpu: Gpu,
     bytes: u64,
@@ -133,45 +112,13 @@ impl Sent {
     pub async fn numbers<T: bytemuck::Pod>(self) -> Result<Vec<T>> {
         self.gpu.check()?;
         let slice = self.buffer.slice(..self.bytes);
-        mapped(&self.gpu, &slice).await?;
+        if let Err(e) = mapped(self.gpu.device(), &slice).await {
+            return self.gpu.check().and(Err(e));
+        }
         let lost = |e: wgpu::MapRangeError| Error::DeviceLost(e.to_string());
         let numbers = bytemuck::pod_collect_to_vec(&slice.get_mapped_range().map_err(lost)?);
         self.buffer.unmap();
         self.gpu.check()?;
         Ok(numbers)
-    }
-}
-
-type Mapping = Arc<Mutex<(Option<Result<(), wgpu::BufferAsyncError>>, Option<Waker>)>>;
-
-/// Waits until the slice is mapped: natively by blocking on the device, in a browser by yielding.
-async fn mapped(gpu: &Gpu, slice: &wgpu::BufferSlice<'_>) -> Result<()> {
-    let state = Mapping::default();
-    let told = state.clone();
-    slice.map_async(wgpu::MapMode::Read, move |outcome| {
-        if let Ok(mut state) = told.lock() {
-            state.0 = Some(outcome);
-            if let Some(waker) = state.1.take() {
-                waker.wake();
-            }
-        }
-    });
-    gpu.device()
-        .poll(wgpu::PollType::wait_indefinitely())
-        .map_err(|e| Error::DeviceLost(e.to_string()))?;
-    let outcome = poll_fn(|context| match state.lock() {
-        Ok(mut state) => match state.0.take() {
-            Some(outcome) => Poll::Ready(Some(outcome)),
-            None => {
-                state.1 = Some(context.waker().clone());
-                Poll::Pending
-            }
-        },
-        Err(_) => Poll::Ready(None),
-    });
-    match outcome.await {
-        Some(Ok(())) => Ok(()),
-        Some(Err(e)) => gpu.check().and(Err(Error::DeviceLost(e.to_string()))),
-        None => Err(Error::internal("a callback of the device panicked")),
     }
 }

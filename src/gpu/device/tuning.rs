@@ -1,4 +1,4 @@
-//! Which kernels suit a device: by rules, or as measured on its adapter and kept in a file.
+//! Which kernels a device uses: a choice that can be measured on its adapter and kept in a file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::{fmt, fs, io};
 
 use serde::{Deserialize, Serialize};
 
-use crate::gpu::family::Traits;
-use crate::gpu::{KernelFamily, kept};
+use crate::gpu::device::family::KernelFamily;
+use crate::gpu::device::kept;
 use crate::{Error, Result};
 
-/// What was chosen for an adapter.
+/// The kernels chosen for an adapter, and their parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuning {
@@ -21,35 +21,30 @@ pub struct Tuning {
     pub few_rows: usize,
     /// On GPUs, shares that the keys of a block's rows are split into: 1 to [`Tuning::MAX_SHARES`].
     pub shares: usize,
-    /// On GPUs, whether products of few rows normalise them on the way.
+    /// On GPUs, whether products of few rows fuse the norm.
     pub fused_norms: bool,
 }
 
 impl Tuning {
-    /// Shares that there is room for.
+    /// Most shares.
     pub const MAX_SHARES: usize = 8;
-    /// Rows that are few at most.
+    /// Most rows that count as few.
     pub const MAX_FEW_ROWS: usize = 64;
 
-    /// What these kernels are believed to do best with.
+    /// The choices that suit these kernels by the rules.
     pub fn of(kernels: KernelFamily) -> Tuning {
         Tuning { kernels, few_rows: 32, shares: Tuning::MAX_SHARES, fused_norms: true }
     }
 
-    /// Kernels that rules say suit an adapter, and what a folder keeps that is used instead.
-    pub fn for_adapter(adapter: &wgpu::Adapter, folder: Option<&Path>) -> (Tuning, Option<Tuning>) {
-        let traits = Traits::of_adapter(adapter);
-        (Tuning::of(traits.suited()), folder.and_then(|folder| traits.kept(folder)))
-    }
-
-    /// What a folder keeps for an adapter; None if that makes no sense, or the file cannot be read.
+    /// The tuning that a folder keeps for an adapter; None if it is out of range, or the file cannot be
+    /// read.
     pub fn kept(folder: &Path, info: &wgpu::AdapterInfo) -> Option<Tuning> {
         let entry = read(&file(folder)).ok()?.remove(&key(info))?;
         let kept: Tuning = serde_json::from_value(entry).ok()?;
         kept.faults().is_none().then_some(kept)
     }
 
-    /// Keeps it for an adapter, in place of what was kept; the path of the file.
+    /// Keeps it for an adapter, in place of the last one; the path of the file.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -57,7 +52,7 @@ impl Tuning {
         write(folder, info, Some(self))
     }
 
-    /// Keeps nothing for an adapter any more; the path of the file.
+    /// Removes the tuning kept for an adapter; the path of the file.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -65,7 +60,7 @@ impl Tuning {
         write(folder, info, None)
     }
 
-    /// What makes no sense in it, if anything.
+    /// The first number that is out of range, if any.
     pub(crate) fn faults(&self) -> Option<String> {
         let numbers = [
             ("shares", self.shares, Tuning::MAX_SHARES),
@@ -89,8 +84,8 @@ impl fmt::Display for Tuning {
     }
 }
 
-/// Entries by adapter and driver: another driver may do best with other kernels. Those of other
-/// adapters are kept as they are, whoever wrote them.
+/// Entries by adapter and driver: another driver may be fastest with other kernels. Those of other
+/// adapters stay as they are, whichever version wrote them.
 type Entries = BTreeMap<String, serde_json::Value>;
 
 fn file(folder: &Path) -> PathBuf {
@@ -102,7 +97,7 @@ fn key(info: &wgpu::AdapterInfo) -> String {
     [name, backend.to_str(), driver, driver_info].join(", ")
 }
 
-/// No entries where there is no file, or where it cannot be understood: it is worth nothing to anyone.
+/// No entries if there is no file, or if it is damaged: nobody can use it.
 fn read(path: &Path) -> io::Result<Entries> {
     match fs::read(path) {
         Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),

@@ -1,17 +1,10 @@
-//! The textures that tensors lie in where loads from them are cheap: texels of 16 bytes in lines of
-//! one width, so that kernels find texel i without asking how large a texture is.
+//! Storage textures as memory of tensors, where loads from them are cheap: texels of 16 bytes in lines
+//! of one width, so that kernels find texel i without the size of the texture.
 
-use crate::gpu::Gpu;
+use crate::gpu::device::{Gpu, LINE_BYTES, TEXEL_BYTES, TEXTURE_WIDTH};
 
-/// Bytes of a texel.
-pub const TEXEL_BYTES: u64 = 16;
-/// Texels of a line of every texture, as in the shaders' prelude.
-pub const TEXTURE_WIDTH: u32 = 4096;
-/// Bytes of a line.
-pub const LINE_BYTES: u64 = TEXTURE_WIDTH as u64 * TEXEL_BYTES;
-
-/// A zeroed texture of so many bytes, whole lines.
-pub fn create(gpu: &Gpu, label: &str, size: u64) -> wgpu::Texture {
+/// A zeroed texture of `size` bytes, whole lines.
+pub(super) fn create(gpu: &Gpu, label: &str, size: u64) -> wgpu::Texture {
     gpu.device().create_texture(&wgpu::TextureDescriptor {
         label: Some(label),
         size: extent(TEXTURE_WIDTH, size / LINE_BYTES),
@@ -26,8 +19,8 @@ pub fn create(gpu: &Gpu, label: &str, size: u64) -> wgpu::Texture {
     })
 }
 
-/// Overwrites texels from byte `at` on, the beginning of a line: whole lines, then what is left.
-pub fn write(gpu: &Gpu, texture: &wgpu::Texture, at: u64, bytes: &[u8]) {
+/// Overwrites texels from byte `at` on, the beginning of a line: whole lines, then the rest.
+pub(super) fn write(gpu: &Gpu, texture: &wgpu::Texture, at: u64, bytes: &[u8]) {
     let (lines, rest) = bytes.split_at(bytes.len() - bytes.len() % LINE_BYTES as usize);
     let (line, count) = (at / LINE_BYTES, lines.len() as u64 / LINE_BYTES);
     if count > 0 {
@@ -44,7 +37,7 @@ pub fn write(gpu: &Gpu, texture: &wgpu::Texture, at: u64, bytes: &[u8]) {
 }
 
 /// Encodes a copy of whole lines, `bytes` in all, from byte `at` of a texture to a place in a buffer.
-pub fn encode_copy(
+pub(super) fn encode_copy(
     encoder: &mut wgpu::CommandEncoder,
     (from, at): (&wgpu::Texture, u64),
     (buffer, to_at): (&wgpu::Buffer, u64),
@@ -58,7 +51,7 @@ pub fn encode_copy(
 }
 
 /// Encodes a copy from a buffer to the first texels, at most a line of them.
-pub fn encode_fill(
+pub(super) fn encode_fill(
     encoder: &mut wgpu::CommandEncoder,
     (buffer, at): (&wgpu::Buffer, u64),
     texture: &wgpu::Texture,

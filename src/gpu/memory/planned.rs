@@ -4,10 +4,10 @@
 use bytemuck::Pod;
 
 use crate::Result;
-use crate::gpu::kernels::{attention_memory, product_memory};
-use crate::gpu::panels::row_bytes;
-use crate::gpu::tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};
-use crate::gpu::{Gpu, KernelFamily};
+use crate::gpu::device::{Gpu, KernelFamily, Memory};
+use crate::gpu::memory::dtype::DType;
+use crate::gpu::memory::format::{COLUMN_PAD, row_bytes};
+use crate::gpu::memory::tensor::{ROW_PAD, Tensor, memory_bytes};
 
 /// A tensor to make: a row of a memory table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ impl Place {
     fn memory(self, family: KernelFamily) -> Memory {
         match self {
             Place::Plain { .. } | Place::Activation => Memory::Buffer,
-            Place::Multiplied | Place::Weight => product_memory(family),
-            Place::Attended { head_width } => attention_memory(family, head_width),
+            Place::Multiplied | Place::Weight => family.product_memory(),
+            Place::Attended { head_width } => family.attention_memory(head_width),
         }
     }
 

@@ -1,50 +1,15 @@
-//! Families of kernels, and which of them a device can run and is believed to run best.
+//! What a device can run, and the choice of its kernels: as asked for, as kept, or by rules.
 
-use std::fmt;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use crate::gpu::device::family::KernelFamily;
+use crate::gpu::device::limits::TEXTURE_WIDTH;
+use crate::gpu::device::options::GpuOptions;
+use crate::gpu::device::tuning::Tuning;
+use crate::gpu::device::units::MatrixUnits;
+use crate::{Advice, Error, Fault, Result};
 
-use crate::gpu::texels::TEXTURE_WIDTH;
-use crate::gpu::units::MatrixUnits;
-use crate::gpu::{GpuOptions, Tuning};
-use crate::{Error, Result};
-
-/// Which implementation of the hot kernels runs; chosen from the adapter, or forced for tests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KernelFamily {
-    /// Outer products across a subgroup of 8 or 16 lanes: software adapters (lavapipe, which has 16
-    /// where `LP_NATIVE_VECTOR_WIDTH` is 512).
-    Outer,
-    /// Workgroup memory, no subgroups: real GPUs.
-    Workgroup,
-    /// As workgroup, and matrix units for products of many rows with f16 or q8 weights, whose
-    /// activations they round to f16: a text may depend on the batch.
-    Cooperative,
-    /// Registers only, neither subgroups nor workgroup memory: any other software adapter.
-    Plain,
-}
-
-impl KernelFamily {
-    /// True for the families that use workgroup memory.
-    pub fn is_for_gpus(self) -> bool {
-        matches!(self, KernelFamily::Workgroup | KernelFamily::Cooperative)
-    }
-}
-
-impl fmt::Display for KernelFamily {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            KernelFamily::Outer => "outer",
-            KernelFamily::Workgroup => "workgroup",
-            KernelFamily::Cooperative => "cooperative",
-            KernelFamily::Plain => "plain",
-        })
-    }
-}
-
-/// What kernels are chosen by: of an adapter, or of a device.
+/// The traits of an adapter, or of a device, that its kernels are chosen by.
 pub(crate) struct Traits {
     pub(crate) info: wgpu::AdapterInfo,
     pub(crate) features: wgpu::Features,
@@ -64,10 +29,10 @@ impl Traits {
         Traits { info, features: device.features(), limits: device.limits(), units }
     }
 
-    /// What to compute with.
+    /// The kernels to use.
     ///
     /// # Errors
-    /// [`Error::NoDevice`] if what is asked for cannot run, [`Error::Request`] if it makes no sense.
+    /// [`Error::NoDevice`] if what is asked for cannot run, [`Error::Request`] if it is out of range.
     pub(crate) fn choose(&self, options: &GpuOptions) -> Result<Tuning> {
         let tuning = self.tuning(options);
         if let Some(faults) = tuning.faults() {
@@ -76,18 +41,19 @@ impl Traits {
         match self.lacks(tuning.kernels) {
             None => Ok(tuning),
             Some(cause) => {
-                let (adapter, cause) = (self.info.name.clone(), cause.into());
+                let cause = Fault::from(cause).advise(Advice::ChooseKernels);
+                let adapter = self.info.name.clone();
                 Err(Error::NoDevice { adapter, cause })
             }
         }
     }
 
-    /// What a folder keeps for the adapter, if it can run.
+    /// The tuning that a folder keeps for the adapter, if the adapter can run it.
     pub(crate) fn kept(&self, folder: &Path) -> Option<Tuning> {
         Tuning::kept(folder, &self.info).filter(|kept| self.lacks(kept.kernels).is_none())
     }
 
-    /// What is asked for, else what was kept for the adapter, else what rules say of it.
+    /// The tuning that is asked for, else the one kept for the adapter, else that of the rules.
     fn tuning(&self, options: &GpuOptions) -> Tuning {
         let kept = || self.kept(options.cache.as_deref()?);
         let measured = options.tuning.or_else(kept);
@@ -99,7 +65,7 @@ impl Traits {
         }
     }
 
-    /// The kernels that rules say suit it.
+    /// The kernels that suit it by the rules.
     pub(crate) fn suited(&self) -> KernelFamily {
         let is_software = self.info.device_type == wgpu::DeviceType::Cpu;
         match (is_software, self.lacks(KernelFamily::Outer)) {
@@ -111,7 +77,7 @@ impl Traits {
 
     /// Why kernels cannot run, if they cannot.
     fn lacks(&self, kernels: KernelFamily) -> Option<&'static str> {
-        /// Of attention; no kernel that is needed has more.
+        /// Those of attention, more than any other kernel that is needed.
         const STORAGE_TEXTURES: u32 = 4;
         let Traits { info, features, limits, units } = self;
         let lanes = (info.subgroup_min_size, info.subgroup_max_size);
@@ -133,16 +99,11 @@ impl Traits {
     }
 }
 
-/// Whether the processor has vectors of 512 bits. Mesa's software adapter computes with them if, before
-/// it is asked for adapters, `LP_NATIVE_VECTOR_WIDTH` is 512, and `MESA_SHADER_CACHE_DIR` a folder of
-/// its own: its cache takes what was compiled for 256 bits for the same. Not for programs that draw,
-/// which it then crashes.
-pub fn has_512_bits() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
+impl Tuning {
+    /// The tuning that suits an adapter by the rules, and the one that a folder keeps, which is used
+    /// instead.
+    pub fn for_adapter(adapter: &wgpu::Adapter, folder: Option<&Path>) -> (Tuning, Option<Tuning>) {
+        let traits = Traits::of_adapter(adapter);
+        (Tuning::of(traits.suited()), folder.and_then(|folder| traits.kept(folder)))
+    }
 }

@@ -1,9 +1,9 @@
 //! Times kernels with GPU timestamps. Two timestamps per dispatch, summed per kernel.
 
-use crate::gpu::Gpu;
+use crate::gpu::device::Gpu;
 use crate::{Advice, Error, Fault, Result};
 
-/// Dispatches that one profile can hold; later ones go untimed.
+/// Most dispatches of a profile; later ones are not timed.
 const MAX_DISPATCHES: u32 = 2048;
 
 /// Collects timestamps while plans are encoded.
@@ -18,9 +18,9 @@ pub struct Profiler {
 pub struct KernelTime {
     /// The kernel's name.
     pub kernel: &'static str,
-    /// How often it ran.
+    /// Number of dispatches.
     pub dispatches: usize,
-    /// Its time in all, in milliseconds.
+    /// Its total time, in milliseconds.
     pub ms: f64,
 }
 
@@ -65,7 +65,7 @@ impl Profiler {
         })
     }
 
-    /// Encodes the resolution of what was timed; returns the buffer to read and its bytes in use.
+    /// Encodes the resolution of the timestamps; returns the buffer to read and its bytes in use.
     pub(crate) fn resolve(&self, encoder: &mut wgpu::CommandEncoder) -> (&wgpu::Buffer, u64) {
         let count = 2 * self.kernels.len() as u32;
         encoder.resolve_query_set(&self.queries, 0..count, &self.resolved, 0);

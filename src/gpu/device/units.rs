@@ -1,9 +1,6 @@
-//! Matrix units (cooperative matrices): which an adapter has, and whether they compute right.
+//! Matrix units (cooperative matrices): which ones an adapter has.
 
-use crate::gpu::{Commands, DType, Epilogue, Gpu, Readback, Recorder, Tensor, Weight};
-use crate::{Error, Result};
-
-/// What devices must be able to do for them.
+/// Features that a device needs for them.
 pub(crate) const FEATURES: wgpu::Features =
     wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
 
@@ -48,42 +45,5 @@ impl MatrixUnits {
     fn workgroup_bytes(self) -> u32 {
         let tile = 4 * self.size;
         2 * 2 * tile * (2 * self.size) + 4 * tile * tile
-    }
-}
-
-/// Multiplies numbers whose products are exact, and compares: some drivers are known to list units
-/// whose results are wrong.
-///
-/// # Errors
-/// [`Error::NoDevice`] if a sum differs, [`Error::DeviceLost`], [`Error::Kernel`].
-pub(crate) async fn check(gpu: &Gpu) -> Result<()> {
-    let [m, n, k] = [70, 96, 72];
-    let number = |i: usize| (i * 37 % 23) as f32 - 11.0;
-    let numbers = |count: usize| (0..count).map(number).collect::<Vec<f32>>();
-    let (x, w) = (numbers(m * k), numbers(n * k));
-    let weight = Weight::upload(gpu, "check", [n, k], DType::F16, &w)?;
-    let rows = Tensor::multiplied(gpu, "check", &[m, k])?;
-    rows.write(gpu, &x)?;
-    let bias = Tensor::padded(gpu, "check", &[n], DType::F32, 1)?;
-    let y = Tensor::activation(gpu, "check", &[m, n])?;
-    let mut r = Recorder::new(gpu);
-    r.matmul(&rows, &weight, &bias, Epilogue::Store, &y)?;
-    let mut commands = Commands::new(gpu);
-    commands.run(&r.finish()?);
-    let staging = Readback::new(gpu, (m * n * size_of::<f32>()) as u64);
-    let got = commands.read::<f32>(&y, m * n, &staging).await?;
-    let dot = |i: usize| -> f32 {
-        let (x, w) = (&x[i / n * k..][..k], &w[i % n * k..][..k]);
-        x.iter().zip(w).map(|(x, w)| x * w).sum()
-    };
-    match got.iter().enumerate().find(|&(i, got)| *got != dot(i)) {
-        None => Ok(()),
-        Some((i, got)) => Err(Error::NoDevice {
-            adapter: gpu.info().name.clone(),
-            cause: format!(
-                "its matrix units compute wrongly ({got} where {} is right): use other kernels",
-                dot(i)
-            ),
-        }),
     }
 }

@@ -1,59 +1,14 @@
 //! Numbers on the device, with a shape. A tensor's memory may be longer than its shape: activations
 //! are padded to whole tiles so that kernels need no bounds checks on rows.
 
-use bytemuck::Pod;
-
-use crate::gpu::Gpu;
-use crate::gpu::texels::{self, LINE_BYTES, TEXEL_BYTES};
+use crate::gpu::device::{Gpu, LINE_BYTES, Memory, TEXEL_BYTES};
+use crate::gpu::memory::dtype::DType;
+use crate::gpu::memory::texels;
+use crate::gpu::wait::scoped;
 use crate::{Error, Result};
 
 /// Rows of activations are padded to a multiple of this, the tallest tile of any kernel.
 pub const ROW_PAD: usize = 64;
-/// Rows of weights (outputs of a matrix product) are padded to a multiple of this.
-pub const COLUMN_PAD: usize = 128;
-
-/// How a tensor's numbers lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DType {
-    /// 32-bit floats.
-    F32,
-    /// 16-bit floats, two to a 32-bit word.
-    F16,
-    /// 8-bit integers with scales, weights only: see [`crate::gpu::Weight`].
-    Q8,
-    /// 32-bit unsigned integers.
-    U32,
-}
-
-impl DType {
-    /// How keys and values are held beside weights of this format.
-    pub fn cached(self) -> DType {
-        match self {
-            DType::F32 => DType::F32,
-            DType::F16 | DType::Q8 | DType::U32 => DType::F16,
-        }
-    }
-
-    /// Bytes of one number.
-    pub fn bytes(self) -> usize {
-        match self {
-            DType::F32 | DType::U32 => 4,
-            DType::F16 => 2,
-            DType::Q8 => 1,
-        }
-    }
-}
-
-/// What a tensor's numbers lie in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Memory {
-    /// A buffer.
-    Buffer,
-    /// The texels of a storage texture, 16 bytes each, line after line. Software adapters load a
-    /// texel three times as fast as as many bytes of a buffer.
-    Texels,
-}
 
 #[derive(Clone, Debug)]
 enum Store {
@@ -88,45 +43,39 @@ impl Tensor {
             let what = label.to_string();
             return Err(Error::TooLarge { what, got: bytes, unit: "bytes", limit });
         }
-        let scope = gpu.device().push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let store = match memory {
-            Memory::Buffer => buffer(gpu, label, bytes),
+        let make = || match memory {
+            Memory::Buffer => Store::Buffer(buffer(gpu, label, bytes)),
             Memory::Texels => {
                 let texture = texels::create(gpu, label, bytes);
                 let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
                 Store::Texels(texture, view)
             }
         };
-        if pollster::block_on(scope.pop()).is_some() {
+        let (store, error) = scoped(gpu.device(), wgpu::ErrorFilter::OutOfMemory, make);
+        if error.is_some() {
             return Err(Error::OutOfMemory(format!("{label} needs {bytes} bytes")));
         }
         Ok(Tensor { label: label.into(), store, offset: 0, shape: shape.to_vec(), dtype })
     }
 
-    /// Overwrites the tensor from its beginning. Takes effect before the next submit.
+    /// Writes bytes from byte `at` on, before the next submit: in texels from the beginning of a line.
+    pub(super) fn write_at(&self, gpu: &Gpu, at: u64, bytes: &[u8]) {
+        let at = self.offset + at;
+        match &self.store {
+            Store::Buffer(buffer) => gpu.queue().write_buffer(buffer, at, bytes),
+            Store::Texels(texture, _) => texels::write(gpu, texture, at, bytes),
+        }
+    }
+
+    /// Fails unless `bytes` bytes can be written from the beginning on.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there are more numbers than it has room for; in texels also if they are
-    /// no multiple of 16 bytes, or the tensor is a view from the middle of a line.
-    pub fn write<T: Pod>(&self, gpu: &Gpu, data: &[T]) -> Result<()> {
-        let bytes: &[u8] = bytemuck::cast_slice(data);
-        if self.offset + bytes.len() as u64 > self.size_bytes() {
-            return Err(self.misfit(&[data.len()]));
-        }
-        let is_whole = bytes.len().is_multiple_of(TEXEL_BYTES as usize);
-        if self.memory() == Memory::Texels && !(self.begins_a_line() && is_whole) {
-            return Err(self.misfit(&[data.len()]));
-        }
-        // One large write stages the whole of it at once: chunks with a submit each are faster.
-        for (i, chunk) in bytes.chunks(UPLOAD_CHUNK_BYTES).enumerate() {
-            if i > 0 {
-                gpu.queue().submit([]);
-            }
-            let at = self.offset + (i * UPLOAD_CHUNK_BYTES) as u64;
-            match &self.store {
-                Store::Buffer(buffer) => gpu.queue().write_buffer(buffer, at, chunk),
-                Store::Texels(texture, _) => texels::write(gpu, texture, at, chunk),
-            }
+    /// [`Error::Shape`].
+    pub(super) fn expect_room(&self, bytes: u64) -> Result<()> {
+        let is_whole = bytes.is_multiple_of(TEXEL_BYTES);
+        let begins = self.memory() == Memory::Buffer || self.begins_a_line() && is_whole;
+        if self.offset + bytes > self.size_bytes() || !begins {
+            return Err(self.misfit(&[bytes as usize / self.dtype.bytes()]));
         }
         Ok(())
     }
@@ -182,7 +131,7 @@ impl Tensor {
         self.dtype
     }
 
-    /// What its numbers lie in.
+    /// The memory that it is in.
     pub fn memory(&self) -> Memory {
         match self.store {
             Store::Buffer(_) => Memory::Buffer,
@@ -190,7 +139,7 @@ impl Tensor {
         }
     }
 
-    /// What a bind group entry points at: a buffer from this tensor's first row on, or a whole
+    /// The resource of a bind group entry: a buffer from this tensor's first row on, or a whole
     /// texture.
     pub fn binding(&self) -> wgpu::BindingResource<'_> {
         let offset = self.offset;
@@ -257,7 +206,7 @@ impl Tensor {
         Ok(())
     }
 
-    /// Bytes that [`Tensor::encode_copy`] copies for so many wanted ones.
+    /// Bytes that [`Tensor::encode_copy`] copies to give `bytes` bytes.
     pub(crate) fn copied_bytes(&self, bytes: u64) -> u64 {
         match self.memory() {
             Memory::Buffer => bytes,
@@ -273,7 +222,7 @@ impl Tensor {
         }
     }
 
-    /// Whether there are so many rows from the first on, padding included.
+    /// Whether there is room for `rows` rows from the first on, padding included.
     pub(crate) fn holds_rows(&self, rows: usize) -> bool {
         let row: usize = self.shape.iter().skip(1).product();
         self.offset + (rows * row * self.dtype.bytes()) as u64 <= self.size_bytes()
@@ -288,7 +237,7 @@ impl Tensor {
     }
 }
 
-/// Bytes that so many numbers take in a memory.
+/// Bytes that `numbers` numbers take in a memory.
 pub fn memory_bytes(memory: Memory, numbers: usize, dtype: DType) -> u64 {
     let bytes = ((numbers * dtype.bytes()) as u64).next_multiple_of(16).max(16);
     match memory {
@@ -297,12 +246,12 @@ pub fn memory_bytes(memory: Memory, numbers: usize, dtype: DType) -> u64 {
     }
 }
 
-fn buffer(gpu: &Gpu, label: &str, size: u64) -> Store {
+fn buffer(gpu: &Gpu, label: &str, size: u64) -> wgpu::Buffer {
     let uniform = match size <= UNIFORM_BYTES {
         true => wgpu::BufferUsages::UNIFORM,
         false => wgpu::BufferUsages::empty(),
     };
-    Store::Buffer(gpu.device().create_buffer(&wgpu::BufferDescriptor {
+    gpu.device().create_buffer(&wgpu::BufferDescriptor {
         label: Some(label),
         size,
         usage: wgpu::BufferUsages::STORAGE
@@ -310,12 +259,10 @@ fn buffer(gpu: &Gpu, label: &str, size: u64) -> Store {
             | wgpu::BufferUsages::COPY_DST
             | uniform,
         mapped_at_creation: false,
-    }))
+    })
 }
 
-/// The strictest alignment of storage bindings that WebGPU allows an adapter to ask for.
+/// The strictest alignment of storage bindings that WebGPU allows an adapter.
 const BINDING_ALIGN: u64 = 256;
-/// Whole lines of textures.
-const UPLOAD_CHUNK_BYTES: usize = 8 << 20;
 /// Buffers up to this size can be bound as uniforms too.
 const UNIFORM_BYTES: u64 = 256;

@@ -1,0 +1,34 @@
+//! Number formats of tensors.
+
+/// The format of a tensor's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DType {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats, two to a 32-bit word.
+    F16,
+    /// 8-bit integers with scales, weights only: see [`crate::gpu::Weight`].
+    Q8,
+    /// 32-bit unsigned integers.
+    U32,
+}
+
+impl DType {
+    /// The format of keys and values beside weights of this format.
+    pub fn cached(self) -> DType {
+        match self {
+            DType::F32 => DType::F32,
+            DType::F16 | DType::Q8 | DType::U32 => DType::F16,
+        }
+    }
+
+    /// Bytes of one number. Tensors of weights count in bytes where a format has scales.
+    pub fn bytes(self) -> usize {
+        match self {
+            DType::F32 | DType::U32 => 4,
+            DType::F16 => 2,
+            DType::Q8 => 1,
+        }
+    }
+}

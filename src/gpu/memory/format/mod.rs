@@ -1,0 +1,29 @@
+//! The table of weight formats. A new format is a file here, a row of [`FORMATS`], a [`DType`], and
+//! its branch in `weights.wgsl`.
+
+mod f16;
+mod f32;
+mod panels;
+mod q8;
+
+use crate::gpu::memory::dtype::DType;
+use crate::{Error, Result};
+
+pub use panels::COLUMN_PAD;
+pub(crate) use panels::Format;
+
+static FORMATS: [&dyn Format; 3] = [&f32::F32, &f16::F16, &q8::Q8];
+
+/// The format of weights of a type.
+///
+/// # Errors
+/// [`Error::Internal`] if there is none.
+pub(crate) fn format_of(dtype: DType) -> Result<&'static dyn Format> {
+    let format = FORMATS.into_iter().find(|format| format.dtype() == dtype);
+    format.ok_or_else(|| Error::internal(format!("weights have no format {dtype:?}")))
+}
+
+/// Bytes of a row of `k` numbers of a weight, scales included.
+pub fn row_bytes(k: usize, dtype: DType) -> usize {
+    format_of(dtype).map_or(k * dtype.bytes(), |format| format.row_bytes(k))
+}

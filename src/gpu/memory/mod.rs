@@ -1,0 +1,17 @@
+//! Numbers on the device: tensors, their memory, weights in each format, and the way back to the CPU.
+
+mod dtype;
+mod format;
+mod planned;
+mod readback;
+mod tensor;
+mod texels;
+mod upload;
+mod weight;
+
+pub use dtype::DType;
+pub use format::{COLUMN_PAD, row_bytes};
+pub use planned::{Place, Planned};
+pub use readback::Readback;
+pub use tensor::{ROW_PAD, Tensor, memory_bytes};
+pub use weight::{Part, Weight, weight_bytes};

@@ -1,0 +1,156 @@
+//! Weights of linear layers and embedding tables, in the format they are held in on the device
+//! and in parts that the adapter can bind.
+
+use std::ops::Range;
+
+use crate::gpu::device::{Gpu, KernelFamily};
+use crate::gpu::memory::dtype::DType;
+use crate::gpu::memory::format::{COLUMN_PAD, Format, format_of};
+use crate::gpu::memory::planned::Planned;
+use crate::gpu::memory::tensor::Tensor;
+use crate::gpu::memory::upload::Upload;
+use crate::{Error, Result};
+
+/// Bytes of f32 that are read at a time.
+const READ_BYTES: usize = 8 << 20;
+
+/// A matrix `[N, K]`, cut by rows into parts below the adapter's binding limit.
+#[derive(Clone, Debug)]
+pub struct Weight {
+    shape: [usize; 2],
+    format: &'static dyn Format,
+    panel: usize,
+    parts: Vec<Part>,
+}
+
+/// Rows `first ..` of a weight.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Index of the first row.
+    pub first: usize,
+    /// The rows.
+    pub table: Tensor,
+}
+
+impl Weight {
+    /// Uploads a matrix from rows that are read a few MiB at a time, so that the CPU never holds all
+    /// of it: `read` appends the rows of a range, n in all, in order.
+    ///
+    /// # Shapes
+    /// Rows of `k` numbers, a multiple of 8.
+    /// # Errors
+    /// Those of `read`; [`Error::Shape`] if it appends another count of numbers,
+    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    pub fn stream(
+        gpu: &Gpu,
+        label: &str,
+        shape: [usize; 2],
+        dtype: DType,
+        mut read: impl FnMut(Range<usize>, &mut Vec<f32>) -> Result<()>,
+    ) -> Result<Weight> {
+        let ([n, k], format) = (shape, format_of(dtype)?);
+        let panel = format.panel(gpu.kernels(), gpu.subgroup_lanes());
+        let whole_panels = |rows: usize| (rows / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD);
+        let limit = gpu.max_bytes(gpu.kernels().product_memory());
+        let per_part = whole_panels(limit as usize / format.row_bytes(k).max(1));
+        let at_once = whole_panels(READ_BYTES / (k * size_of::<f32>()).max(1));
+        let (mut parts, mut numbers) = (Vec::new(), Vec::new());
+        for first in (0..n).step_by(per_part) {
+            let end = n.min(first + per_part);
+            let table = Planned::weight(label, [end - first, k], dtype).make(gpu)?;
+            let mut upload = Upload::new(gpu, &table);
+            for from in (first..end).step_by(at_once) {
+                let rows = from..end.min(from + at_once);
+                let count = rows.len();
+                numbers.clear();
+                read(rows, &mut numbers)?;
+                if numbers.len() != count * k {
+                    let (what, got) = (label.into(), vec![numbers.len()]);
+                    return Err(Error::Shape { what, got, wanted: vec![count * k] });
+                }
+                upload.push(|bytes| format.pack(&numbers, k, panel, bytes))?;
+            }
+            upload.finish();
+            parts.push(Part { first, table });
+        }
+        Ok(Weight { shape, format, panel, parts })
+    }
+
+    /// Uploads a matrix that the CPU holds.
+    ///
+    /// # Shapes
+    /// `data` `[n, k]`, row-major; k a multiple of 8.
+    /// # Errors
+    /// As [`Weight::stream`].
+    pub fn upload(
+        gpu: &Gpu,
+        label: &str,
+        shape: [usize; 2],
+        dtype: DType,
+        data: &[f32],
+    ) -> Result<Weight> {
+        let k = shape[1];
+        Weight::stream(gpu, label, shape, dtype, |rows, numbers| {
+            numbers.extend_from_slice(data.get(rows.start * k..rows.end * k).unwrap_or_default());
+            Ok(())
+        })
+    }
+
+    /// The matrix cut by rows into matrices of at most `rows` rows, a multiple of [`COLUMN_PAD`], with
+    /// the index of each one's first row. They share its memory.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `rows` is no multiple of [`COLUMN_PAD`].
+    pub fn chunks(&self, rows: usize) -> Result<Vec<(usize, Weight)>> {
+        if !rows.is_multiple_of(COLUMN_PAD) {
+            let (what, got) = ("rows of a chunk".to_string(), vec![rows]);
+            return Err(Error::Shape {
+                what,
+                got,
+                wanted: vec![rows.next_multiple_of(COLUMN_PAD)],
+            });
+        }
+        let mut chunks = Vec::new();
+        for part in &self.parts {
+            let n = part.table.dim(0);
+            for from in (0..n).step_by(rows) {
+                let table = part.table.rows(from, rows.min(n - from))?;
+                let shape = [table.dim(0), self.shape[1]];
+                let parts = vec![Part { first: 0, table }];
+                chunks.push((part.first + from, Weight { shape, parts, ..*self }));
+            }
+        }
+        Ok(chunks)
+    }
+
+    /// Rows and columns, `[N, K]`.
+    pub fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// The format of the numbers.
+    pub fn dtype(&self) -> DType {
+        self.format.dtype()
+    }
+
+    /// The overrides with which `weights.wgsl` reads it.
+    pub(crate) fn overrides(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
+        let panel = ("PANEL", self.panel as f64);
+        self.format.overrides(self.shape[1]).into_iter().chain([panel])
+    }
+
+    /// The parts, in order.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Bytes on the device, padding included.
+    pub fn size_bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.table.size_bytes()).sum()
+    }
+}
+
+/// Bytes of a matrix on the device, see [`Planned::weight`].
+pub fn weight_bytes(shape: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
+    Planned::weight("", shape, dtype).bytes(kernels)
+}

@@ -1,0 +1,15 @@
+//! Plans: recorded once, compiled, bound, replayed, timed. Knows tensors, and no kernel by name.
+
+mod commands;
+mod pipelines;
+mod profile;
+mod record;
+mod recorded;
+mod replay;
+mod source;
+
+pub use commands::{Commands, Sent};
+pub use profile::{KernelTime, Profiler};
+pub use record::Recorder;
+pub use replay::Plan;
+pub use source::KernelSource;

@@ -1,0 +1,113 @@
+//! Plans: dispatches bound once and replayed. The only file that creates bind groups. Knows no kernel
+//! by name.
+
+use crate::gpu::device::Gpu;
+use crate::gpu::memory::Tensor;
+use crate::gpu::plan::pipelines::valid;
+use crate::gpu::plan::profile::Profiler;
+use crate::gpu::plan::recorded::Recorded;
+use crate::gpu::wait::{scoped, scoped_async};
+use crate::{Error, Result};
+
+#[derive(Debug)]
+struct Dispatch {
+    kernel: &'static str,
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroup,
+    workgroups: [u32; 3],
+}
+
+/// A sequence of dispatches, ready to be encoded any number of times without making GPU objects.
+#[derive(Debug)]
+pub struct Plan {
+    dispatches: Vec<Dispatch>,
+}
+
+impl Plan {
+    /// Binds the tensors of recorded dispatches, whose pipelines are compiled.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`] if a shader does not fit its bindings, [`Error::DeviceLost`].
+    pub(super) fn bind(gpu: &Gpu, recorded: &[Recorded]) -> Result<Plan> {
+        let mut dispatches = Vec::with_capacity(recorded.len());
+        for recorded in recorded {
+            let (kernel, filter) = (recorded.source.name, wgpu::ErrorFilter::Validation);
+            let pipeline = compiled(gpu, recorded)?;
+            let bind = || Dispatch::bind(gpu, recorded, pipeline);
+            dispatches.push(valid(gpu, kernel, scoped(gpu.device(), filter, bind))?);
+        }
+        Ok(Plan { dispatches })
+    }
+
+    /// As [`Plan::bind`], in a browser too.
+    ///
+    /// # Errors
+    /// As [`Plan::bind`].
+    pub(super) async fn bind_async(gpu: &Gpu, recorded: &[Recorded]) -> Result<Plan> {
+        let mut dispatches = Vec::with_capacity(recorded.len());
+        for recorded in recorded {
+            let (kernel, filter) = (recorded.source.name, wgpu::ErrorFilter::Validation);
+            let pipeline = compiled(gpu, recorded)?;
+            let bind = || Dispatch::bind(gpu, recorded, pipeline);
+            dispatches.push(valid(gpu, kernel, scoped_async(gpu.device(), filter, bind).await)?);
+        }
+        Ok(Plan { dispatches })
+    }
+
+    /// Number of dispatches.
+    pub fn len(&self) -> usize {
+        self.dispatches.len()
+    }
+
+    /// True if the plan does nothing.
+    pub fn is_empty(&self) -> bool {
+        self.dispatches.is_empty()
+    }
+
+    /// Names of the kernels in order.
+    pub fn kernels(&self) -> impl Iterator<Item = &'static str> + '_ {
+        self.dispatches.iter().map(|dispatch| dispatch.kernel)
+    }
+
+    /// Encodes the plan as one compute pass, or as a timed pass per dispatch for a profiler.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, profiler: Option<&mut Profiler>) {
+        let Some(profiler) = profiler else {
+            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            return self.dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+        };
+        for dispatch in &self.dispatches {
+            let timestamp_writes = profiler.next(dispatch.kernel);
+            let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
+            dispatch.encode(&mut encoder.begin_compute_pass(&descriptor));
+        }
+    }
+}
+
+impl Dispatch {
+    fn bind(gpu: &Gpu, recorded: &Recorded, pipeline: wgpu::ComputePipeline) -> Dispatch {
+        let kernel = recorded.source.name;
+        let entries: Vec<_> = (0..).zip(&recorded.bindings).map(|(i, t)| entry(i, t)).collect();
+        let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(kernel),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        Dispatch { kernel, pipeline, bindings, workgroups: recorded.workgroups }
+    }
+
+    fn encode(&self, pass: &mut wgpu::ComputePass) {
+        let [x, y, z] = self.workgroups;
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bindings, &[]);
+        pass.dispatch_workgroups(x, y, z);
+    }
+}
+
+fn compiled(gpu: &Gpu, recorded: &Recorded) -> Result<wgpu::ComputePipeline> {
+    let missing = || format!("the pipeline of kernel `{}` was not compiled", recorded.source.name);
+    gpu.compiled().get(&recorded.key()).ok_or_else(|| Error::internal(missing()))
+}
+
+fn entry(binding: u32, tensor: &Tensor) -> wgpu::BindGroupEntry<'_> {
+    wgpu::BindGroupEntry { binding, resource: tensor.binding() }
+}
