@@ -6,9 +6,9 @@
 //! # The map
 //! `text` turns a prompt into ids, `hub` finds a model's files, `gpu` wraps wgpu (devices,
 //! tensors, plans, one method per kernel), `model` is the network as a list of kernels, `sample`
-//! draws, reveals and pulls the stream of `event`s, `eval` measures how likely texts are. Each
-//! knows only those before it: error, event → text, hub → gpu → model → sample → eval → the
-//! programs.
+//! draws, reveals and pulls the stream of `event`s, `eval` measures how likely texts are, `measure`
+//! times all of it. Each knows only those before it: error, event → text, hub → gpu → model →
+//! sample → eval → measure → the programs.
 //!
 //! # Invariants
 //! - Only `gpu/device.rs` asks for a device; a host program can hand over its own with
@@ -55,6 +55,7 @@ pub mod eval;
 pub mod event;
 pub mod gpu;
 pub mod hub;
+pub mod measure;
 pub mod model;
 pub mod sample;
 pub mod text;

@@ -1,6 +1,5 @@
 //! wgpu, wrapped: devices, tensors, plans and one method per kernel. Knows nothing of models.
 
-mod cases;
 mod commands;
 mod device;
 mod family;
@@ -17,7 +16,6 @@ mod tuning;
 mod units;
 mod weight;
 
-pub use cases::{Case, Sizes};
 pub use commands::{Commands, Readback, Sent};
 pub use device::{Gpu, GpuOptions};
 pub use family::{KernelFamily, has_512_bits};
@@ -27,6 +25,7 @@ pub use ops::{
     PARTIAL_WORDS, Rows, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
     partial_attention, partial_attention_bytes,
 };
+pub(crate) use panels::row_bytes;
 pub use plan::{KernelSource, Plan, Recorder};
 pub use profile::{KernelTime, Profiler};
 pub use tensor::{COLUMN_PAD, DType, Memory, ROW_PAD, Tensor, memory_bytes};

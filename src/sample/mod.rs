@@ -1,6 +1,5 @@
 //! Sampling: what to draw and reveal, when to stop, and the run that pulls it all.
 
-mod bench;
 mod capacity;
 mod cells;
 mod denoiser;
@@ -8,6 +7,7 @@ mod engine;
 mod geometry;
 mod kind;
 mod lane;
+mod masked_block;
 mod noise;
 mod random;
 mod request;
@@ -17,10 +17,10 @@ mod steer;
 mod stop;
 mod tell;
 
-pub use bench::{Bench, PassTimes};
 pub use capacity::MemoryPlan;
 pub use engine::Engine;
 pub use kind::{SamplerKind, SamplerNumber, SamplerNumbers};
+pub(crate) use masked_block::MaskedBlock;
 pub use request::{CachePolicy, Prompt, Request, Watch};
 pub use run::Run;
 pub use sampler::{Sampler, Sampling, StepUniform};
