@@ -4,12 +4,21 @@
 
 use std::hint::black_box;
 
-use bdlm::gpu::{Case, Commands, DType, Gpu, GpuOptions, Readback, Sizes, Tensor};
+use bdlm::gpu::{Commands, DType, Gpu, GpuOptions, Readback, Tensor};
+use bdlm::measure::{Case, Product, Sizes};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gemm::Parallelism;
 
-const SMALL: Sizes =
-    Sizes { channels: 768, heads: 12, vocabulary: 50258, weights: DType::F16, cache: DType::F16 };
+const SMALL: Sizes = Sizes {
+    channels: 768,
+    heads: 12,
+    key_heads: 12,
+    head_width: 64,
+    mlp: 3072,
+    vocabulary: 50258,
+    weights: DType::F16,
+    cache: DType::F16,
+};
 
 fn kernels(criterion: &mut Criterion) {
     let gpu = match Gpu::request(&GpuOptions::default()) {
@@ -17,8 +26,8 @@ fn kernels(criterion: &mut Criterion) {
         Err(e) => return eprintln!("SKIPPED, kernels are not timed: {e}"),
     };
     for rows in [1, 4, 8, 16, 32, 256] {
-        for part in ["qkv", "down"] {
-            time(criterion, &gpu, SMALL.matmul(&gpu, part, rows).unwrap());
+        for product in [Product::Qkv, Product::Down] {
+            time(criterion, &gpu, SMALL.matmul(&gpu, product, rows).unwrap());
         }
     }
     for (rows, context) in [(4, 512), (4, 1020), (16, 512), (16, 1008)] {

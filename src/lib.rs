@@ -68,6 +68,7 @@ pub mod eval;
 pub mod event;
 pub mod gpu;
 pub mod hub;
+pub mod measure;
 pub mod model;
 pub mod sample;
 pub mod text;

@@ -230,19 +230,19 @@ fn an_estimate_does_not_depend_on_what_else_is_estimated() {
 }
 
 #[test]
-fn an_estimate_can_be_broken_off_and_tells_how_far_it_is() {
+fn an_estimate_can_be_broken_off_and_reports_its_progress() {
     let Some(gpu) = gpu(None) else { return };
     let f = Fixture::open("bd3lm-block4");
     let (ids, n) = (f.ids("exact.x0"), f.shape("exact.x0")[1]);
     let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Orders { draws: 40 }));
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     let mut stop = |done, all| {
-        told.push((done, all));
+        reported.push((done, all));
         if done < 64 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
     let found = pollster::block_on(likelihood.estimate(&[(0, &ids[..n])], &mut stop)).unwrap();
     assert!(found.is_none());
-    assert_eq!(told, [(0, 160), (32, 160), (64, 160)]);
+    assert_eq!(reported, [(0, 160), (32, 160), (64, 160)]);
 }
 
 #[test]

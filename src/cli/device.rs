@@ -16,7 +16,7 @@ pub enum Weights {
     F16,
     /// As in the checkpoint.
     F32,
-    /// Eight bits, a scale for 64 inputs each: a quarter of f32's memory, a little less exact.
+    /// Eight bits, one scale for 64 weights: a quarter of f32's memory, slightly less exact.
     Q8,
 }
 
@@ -49,7 +49,7 @@ pub struct DeviceArgs {
     /// Adapter, by index or part of its name (see `bdlm info`)
     #[arg(long, env = "BDLM_ADAPTER", value_name = "NAME|INDEX", help_heading = "Device")]
     pub adapter: Option<String>,
-    /// Kernels to use instead of those that suit the adapter, or that `bdlm tune` chose
+    /// Kernels to use instead of the adapter's default or the choice of `bdlm tune`
     #[arg(long, env = "BDLM_KERNELS", value_enum, help_heading = "Device")]
     pub kernels: Option<Kernels>,
     /// How weights are held on the device

@@ -6,7 +6,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use bdlm::gpu::GpuOptions;
 use safetensors::tensor::{Dtype, SafeTensors};
 use tempfile::NamedTempFile;
 
@@ -85,7 +84,7 @@ impl<'a> Input<'a> {
         let id = |bytes: &[u8; 8]| u32::try_from(i64::from_le_bytes(*bytes));
         let ids = view.data().as_chunks::<8>().0.iter().map(id).collect::<Result<_, _>>();
         let ids = ids.with_context(|| {
-            format!("{}: {name} holds a number that is no token", shown(self.path))
+            format!("{}: {name} holds a number that is not a token", shown(self.path))
         })?;
         Ok(Some((ids, [b, n])))
     }

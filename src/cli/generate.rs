@@ -31,19 +31,19 @@ pub struct Generate {
     prompt: Option<String>,
     #[command(flatten)]
     model: ModelArgs,
-    /// Samples to write
+    /// Samples to generate
     #[arg(long, value_name = "N", default_value_t = 1)]
     samples: usize,
     /// End a text before this string; may be given more than once
     #[arg(long, value_name = "TEXT")]
     stop: Vec<String>,
+    /// Recompute the whole sequence in every pass: slow, with the same result
+    #[arg(long)]
+    no_cache: bool,
     #[command(flatten)]
     request: RequestArgs,
     #[command(flatten)]
     output: OutputArgs,
-    /// Recompute the whole sequence in every pass: slow, gives the same text
-    #[arg(long)]
-    no_cache: bool,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -60,7 +60,7 @@ struct OutputArgs {
     /// Print every event as a JSON line
     #[arg(long, conflicts_with = "format")]
     events: bool,
-    /// Likeliest tokens to tell of each masked cell in events
+    /// Likeliest tokens that events list for each masked cell
     #[arg(long, value_name = "K", default_value_t = 0, requires = "events")]
     candidates: usize,
     /// Print the time of each kernel on stderr at the end
@@ -80,7 +80,7 @@ impl Generate {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         if self.output.watch && !io::stdout().is_terminal() {
-            bail!("--watch draws on a terminal, and stdout is none; try --events");
+            bail!("--watch needs a terminal on stdout; try --events");
         }
         self.request.check(&["generate"])?;
         let prompt = self.prompt()?;

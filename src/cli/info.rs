@@ -24,10 +24,10 @@ use crate::cli::process::user_cache;
 pub struct Info {
     #[command(flatten)]
     model: ModelArgs,
-    /// Samples at a time, for the memory plan
+    /// Samples generated at the same time, for the memory plan
     #[arg(long, value_name = "B", default_value_t = 1)]
     batch: usize,
-    /// How to print it
+    /// How to print the report
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
     #[command(flatten)]

@@ -15,20 +15,20 @@ use crate::cli::process::check_interrupt;
 
 /// Run the network on given tokens and store its raw logits.
 ///
-/// The input holds `ids` [B, n] int64 for a plain pass (block-causal, bidirectional or causal, as
-/// the config says); with `noisy` [B, n] int64 the pass over [noisy ; ids], whose noisy half gives
-/// the logits; `sigma` [B] float32 for checkpoints that are conditioned on the noise level. The
-/// output holds `logits` [B, n, V] float32.
+/// The input holds `ids` [B, n] int64. The pass over them is block-causal, bidirectional or causal,
+/// as the config says. If the input also holds `noisy` [B, n] int64, the pass is over [noisy ; ids]
+/// and the logits are those of the noisy half. Checkpoints that are conditioned on the noise level
+/// need `sigma` [B] float32. The output holds `logits` [B, n, V] float32.
 #[derive(Args)]
 #[command(after_help = "Example:
   bdlm logits --model my-checkpoint --input ids.safetensors --output logits.safetensors")]
 pub struct Logits {
     #[command(flatten)]
     model: ModelArgs,
-    /// Tokens, a safetensors file
+    /// Safetensors file of the tokens
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
-    /// Where the logits go
+    /// File to write the logits to
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     /// Tokens in a block [default: the checkpoint's]
@@ -42,7 +42,7 @@ impl Logits {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let (batch, count) = read_batch(&self.input)?;
-        // Told before the work, not after it.
+        // Fails before the work, not after it.
         let output = Output::create(&self.output)?;
         let gpu = self.device.request()?;
         let engine = self.model.load_network(&gpu, self.device.weights)?;
@@ -64,7 +64,7 @@ fn read_batch(path: &Path) -> Result<(Batch, usize)> {
     let (ids, shape) = input.expect_ids()?;
     let noisy = match input.ids("noisy")? {
         Some((_, other)) if other != shape => {
-            bail!("{}: noisy has shape {other:?}, ids {shape:?}", shown(path))
+            bail!("{}: noisy has shape {other:?}, expected that of ids, {shape:?}", shown(path))
         }
         noisy => noisy.map(|(noisy, _)| noisy),
     };

@@ -13,12 +13,12 @@ use crate::cli::device::Weights;
 use crate::cli::print::{DownloadBar, progress_bar};
 use crate::cli::process::hub_options;
 
-/// A network of generated weights, to be timed: time does not depend on them.
+/// Shape of a network with random weights, to be timed: time does not depend on them.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
-pub enum Shape {
-    /// The published shape: 12 layers, 768 channels, vocabulary 50,258, block 16
+pub enum RandomShape {
+    /// Shape of the published models: 12 layers, 768 channels, vocabulary 50,258, block 16
     Small,
-    /// The paper's tiny shape: 8 layers, 256 channels
+    /// Shape of the paper's tiny models: 8 layers, 256 channels
     Tiny,
 }
 
@@ -78,11 +78,12 @@ impl ModelArgs {
     }
 }
 
-impl Shape {
-    fn spec(self) -> Result<Spec> {
+impl RandomShape {
+    /// What it is a shape of.
+    pub fn spec(self) -> Result<Spec> {
         let (layers, channels, heads) = match self {
-            Shape::Small => (12, 768, 12),
-            Shape::Tiny => (8, 256, 8),
+            RandomShape::Small => (12, 768, 12),
+            RandomShape::Tiny => (8, 256, 8),
         };
         let json = serde_json::json!({
             "model_type": "bd3lm", "block_size": 16, "vocab_size": 50258, "model_length": 1024,

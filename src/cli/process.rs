@@ -1,10 +1,11 @@
 //! The process: when it began, whether it was interrupted, and its environment.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use bdlm::gpu::{GpuOptions, has_512_bits};
@@ -19,14 +20,14 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 static START: OnceLock<Instant> = OnceLock::new();
 
-/// Starts the clock of [`since_start`].
+/// Remembers when the program began.
 pub fn start_clock() {
     START.get_or_init(Instant::now);
 }
 
-/// Time since the program began.
-pub fn since_start() -> Duration {
-    START.get().map_or(Duration::ZERO, Instant::elapsed)
+/// When the program began.
+pub fn start() -> Option<Instant> {
+    START.get().copied()
 }
 
 /// Takes Ctrl-C as a request to stop; the second one ends the process.
@@ -46,9 +47,25 @@ pub fn check_interrupt() -> Result<()> {
     if INTERRUPTED.load(Ordering::SeqCst) { Err(Interrupted.into()) } else { Ok(()) }
 }
 
+/// Breaks after Ctrl-C.
+pub fn go_on() -> ControlFlow<()> {
+    match INTERRUPTED.load(Ordering::SeqCst) {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
+}
+
 /// True after Ctrl-C; what follows can be interrupted again.
 pub fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::SeqCst)
+}
+
+/// The most memory that this process had so far, where the system reports it.
+pub fn peak_host_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kilobytes << 10)
 }
 
 /// Where the hub and its cache are.

@@ -17,7 +17,7 @@ pub struct RequestArgs {
     /// Tokens in a block [default: the checkpoint's]
     #[arg(long, value_name = "K")]
     pub block_size: Option<usize>,
-    /// Samples that are written at the same time
+    /// Samples that are generated at the same time
     #[arg(long, value_name = "B", default_value_t = 1)]
     pub batch: usize,
     /// The same seed gives the same text
@@ -52,10 +52,11 @@ struct SamplingArgs {
     /// [default: 1]
     #[arg(long, value_name = "K")]
     per_pass: Option<usize>,
-    /// Probability from which cells open, for threshold [default: 0.9]
+    /// Least probability of a token for its cell to open, for threshold [default: 0.9]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     threshold: Option<f32>,
-    /// Nats that the cells of a pass can depend on each other, for entropy-bounded [default: 0.1]
+    /// Bound in nats on how much the cells of a pass depend on each other, for entropy-bounded
+    /// [default: 0.1]
     #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
     entropy_bound: Option<f32>,
     /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
@@ -96,7 +97,7 @@ impl RequestArgs {
         Ok(())
     }
 
-    /// The request for so many samples of a model.
+    /// The request for this number of samples of a model.
     pub fn request(&self, samples: usize, spec: &Spec) -> Request {
         let request = Request {
             length: self.length,

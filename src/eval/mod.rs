@@ -5,15 +5,15 @@ mod copies;
 pub mod data;
 mod estimator;
 mod generative;
+mod generative_report;
 mod likelihood;
 mod report;
 mod scorer;
 mod sums;
 
 pub use estimator::{Estimator, FirstToken, Pattern};
-pub use generative::{
-    GenerativeReport, GenerativeScorer, SampleScore, ScoredSample, Summary, Window, windows,
-};
+pub use generative::{GenerativeScorer, SampleScore, Window, windows};
+pub use generative_report::{GenerativeReport, ScoredSample, Summary};
 pub use likelihood::{Likelihood, LikelihoodOptions};
 pub use report::{PplReport, SequenceResult, Settings};
 pub use scorer::{Score, Scorer, Target};

@@ -92,13 +92,13 @@ impl PplReport {
     /// Puts results together.
     ///
     /// # Errors
-    /// [`Error::Request`] if there are none, or a sequence is there twice.
+    /// [`Error::Request`] if there are none, or a sequence appears twice.
     pub fn new(settings: Settings, results: &[SequenceResult]) -> Result<PplReport> {
         let mut indices: Vec<usize> = results.iter().map(|r| r.index).collect();
         indices.sort_unstable();
         if let Some(twice) = indices.windows(2).find(|pair| pair[0] == pair[1]) {
             let index = twice[0];
-            return Err(Error::request(format!("sequence {index} is there twice")));
+            return Err(Error::request(format!("sequence {index} appears twice")));
         }
         let tokens: usize = results.iter().map(|r| r.tokens).sum();
         if tokens == 0 {
@@ -209,10 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn a_sequence_that_is_there_twice_is_refused() {
+    fn a_sequence_that_appears_twice_is_refused() {
         let twice = [result(3, 1.0, 4), result(3, 1.0, 4)];
         let error = PplReport::new(settings(Estimator::Exact), &twice).unwrap_err().to_string();
-        assert!(error.contains("sequence 3 is there twice"), "{error}");
+        assert!(error.contains("sequence 3 appears twice"), "{error}");
         assert!(PplReport::new(settings(Estimator::Exact), &[]).is_err());
     }
 }

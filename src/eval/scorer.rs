@@ -54,7 +54,7 @@ impl Sums {
     const START: Sums = Sums { highest: -1e30, sum: 0.0, target_logit: -1e30, next: 0 };
 }
 
-/// Buffers and plans for passes of up to so many rows.
+/// Buffers and plans for passes of up to a number of rows.
 pub struct Scorer {
     network: Arc<Network>,
     group: usize,

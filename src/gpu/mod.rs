@@ -1,7 +1,6 @@
 //! wgpu, wrapped: devices, memory, plans and one method per kernel. Knows nothing of models. Inside,
 //! each knows only those before it: wait → device → memory → plan → kernels → ops → request.
 
-mod cases;
 mod device;
 mod kernels;
 mod memory;
@@ -10,7 +9,6 @@ mod plan;
 mod request;
 mod wait;
 
-pub use cases::{Case, Sizes};
 pub use device::{
     Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, TEXTURE_WIDTH, Tuning, has_512_bits,
 };

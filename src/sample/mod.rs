@@ -1,10 +1,9 @@
 //! Sampling: which cells open when (`steps`), and the run that pulls it all (`run`).
 
-mod bench;
 mod run;
 mod steps;
 
-pub use bench::{Bench, PassTimes};
+pub(crate) use run::MaskedBlock;
 pub use run::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Run, Steer, Watch};
 pub use steps::{
     Sampler, SamplerKind, SamplerNumber, SamplerNumbers, Sampling, StepUniform, entropy,

@@ -97,7 +97,7 @@ fn info_knows_the_model_the_adapters_and_the_memory() {
 }
 
 #[test]
-fn a_software_adapter_computes_with_512_bits_where_the_processor_can_unless_told_otherwise() {
+fn a_software_adapter_computes_with_512_bits_where_the_processor_can_unless_asked_otherwise() {
     let Some(_) = bdlm() else { return };
     let lanes = |variables: &[(&str, &str)]| {
         let mut command = bdlm().unwrap();

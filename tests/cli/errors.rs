@@ -58,15 +58,15 @@ fn requests_that_cannot_be_met_end_with_one() {
             refuses(&args, 1, &["does not divide the model's window of 128 tokens"]);
         }
     }
-    refuses(&["bench", "--compare", "nowhere.json"], 1, &["cannot read nowhere.json"]);
-    refuses(&["bench", "--compare", "Cargo.toml"], 1, &["Cargo.toml is no report"]);
+    refuses(&["bench", "--compare", "nowhere.json"], 1, &["nowhere.json cannot be read"]);
+    refuses(&["bench", "--compare", "Cargo.toml"], 1, &["Cargo.toml is not a report"]);
     let ar = with_config("ar", "bos_token_id", json!(0));
     let model = ar.path().display().to_string();
     refuses(&["generate", "--model", &model, "--block-size", "4"], 1, &["no blocks of size 4"]);
 }
 
 #[test]
-fn models_that_are_not_there_are_told() {
+fn models_that_are_not_there_are_reported() {
     refuses(&["generate", "--model", "tails"], 1, &["no model `tails`", "`tales`"]);
     refuses(&["info", "--model", "some/model"], 1, &["is not cached", "HF_HUB_OFFLINE"]);
     let file = format!("{}/config.json", fixture("ar"));
@@ -84,7 +84,7 @@ fn models_that_are_not_there_are_told() {
 }
 
 #[test]
-fn a_prompt_that_is_not_utf_8_is_told() {
+fn a_prompt_that_is_not_utf_8_is_reported() {
     let Some(mut command) = bdlm() else { return };
     let output = command.args(["generate", "-"]).write_stdin(&b"\xff\xfe"[..]).output().unwrap();
     check_failure(&output, 1, &["stdin", "UTF-8"]).unwrap();
@@ -92,7 +92,7 @@ fn a_prompt_that_is_not_utf_8_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn an_argument_that_is_not_utf_8_is_told() {
+fn an_argument_that_is_not_utf_8_is_reported() {
     use std::os::unix::ffi::OsStrExt;
     let Some(mut command) = bdlm() else { return };
     let bytes = std::ffi::OsStr::from_bytes(b"\xff\xfe");
@@ -101,7 +101,7 @@ fn an_argument_that_is_not_utf_8_is_told() {
 }
 
 #[test]
-fn adapters_that_are_not_there_are_told() {
+fn adapters_that_are_not_there_are_reported() {
     refuses(&["generate", "--adapter", "99"], 1, &["no adapter matches `99`", "0: "]);
     refuses(&["bench", "--adapter", "abacus"], 1, &["no adapter matches `abacus`"]);
     if cfg!(target_os = "linux") {
@@ -136,7 +136,7 @@ fn configs_out_of_range_name_the_key() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_told_before_the_work() {
+fn an_output_that_cannot_be_written_is_reported_before_the_work() {
     let f = crate::common::fixtures::Fixture::open("ar");
     let folder = tempfile::tempdir().unwrap();
     let view = f.tensor("x0");
@@ -157,7 +157,7 @@ fn an_output_that_cannot_be_written_is_told_before_the_work() {
 }
 
 #[test]
-fn inputs_of_logits_that_do_not_fit_are_told() {
+fn inputs_of_logits_that_do_not_fit_are_reported() {
     let (model, folder) = (fixture("ar"), tempfile::tempdir().unwrap());
     let cases = format!("{model}/cases.safetensors");
     let output = folder.path().join("out").display().to_string();
@@ -173,7 +173,7 @@ fn inputs_of_logits_that_do_not_fit_are_told() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
+fn a_full_disk_is_reported() {
     let Some(_) = bdlm() else { return };
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = process()

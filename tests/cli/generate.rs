@@ -126,11 +126,11 @@ fn a_reader_that_leaves_is_no_error() {
 fn profiling_prints_a_table_of_kernels_on_stderr() {
     let Some(mut command) = bdlm() else { return };
     let output = command.args(["generate", "--length", "16", "--profile"]).output().unwrap();
-    let told = stderr(&output);
-    if told.contains("no timestamps") {
+    let message = stderr(&output);
+    if message.contains("no timestamps") {
         return;
     }
-    let row = |name: &str| told.lines().any(|line| line.starts_with(name));
-    assert!(row("kernel") && row("norm") && row("draw") && row("all"), "{told}");
+    let row = |name: &str| message.lines().any(|line| line.starts_with(name));
+    assert!(row("kernel") && row("norm") && row("draw") && row("all"), "{message}");
     assert!(!stdout(&output).contains("dispatches"));
 }

@@ -6,6 +6,7 @@ mod common;
 mod errors;
 mod eval;
 mod generate;
+mod genppl;
 mod resume;
 
 use std::path::Path;
@@ -59,20 +60,20 @@ fn stderr(output: &Output) -> String {
 
 /// Fails with this code and one error that holds the words, and prints nothing else.
 fn check_failure(output: &Output, code: i32, words: &[&str]) -> Result<(), String> {
-    let (got, told) = (output.status.code(), stderr(output));
+    let (got, message) = (output.status.code(), stderr(output));
     if got != Some(code) {
-        return Err(format!("ends with {got:?}, expected {code}: {told}"));
+        return Err(format!("ends with {got:?}, expected {code}: {message}"));
     }
     if !output.stdout.is_empty() {
         return Err(format!("prints {:?} on stdout", stdout(output)));
     }
-    if told.lines().filter(|line| line.starts_with("error: ")).count() != 1
-        || told.contains("panicked")
+    if message.lines().filter(|line| line.starts_with("error: ")).count() != 1
+        || message.contains("panicked")
     {
-        return Err(format!("does not tell one error: {told}"));
+        return Err(format!("does not print one error: {message}"));
     }
-    match words.iter().find(|words| !told.contains(**words)) {
-        Some(words) => Err(format!("does not say {words:?}: {told}")),
+    match words.iter().find(|words| !message.contains(**words)) {
+        Some(words) => Err(format!("does not say {words:?}: {message}")),
         None => Ok(()),
     }
 }

@@ -5,7 +5,8 @@ use std::process::Output;
 
 use serde_json::Value;
 
-use crate::eval::{EXACT, genppl, ids_file, ppl, report};
+use crate::eval::{EXACT, ids_file, ppl, report};
+use crate::genppl::genppl;
 use crate::{bdlm, check_failure, fixture, process, stderr, stdout};
 
 #[test]
@@ -16,8 +17,8 @@ fn a_cut_evaluation_goes_on_from_its_journal() {
     let journal = path.display().to_string();
     let with = |more: &[&str]| ppl(&ids, &[&EXACT[..], &["--journal", &journal], more].concat());
     assert_eq!(report(&with(&["--limit", "2"]))["sequences"], 2);
-    let told = with(&[]);
-    check_failure(&told, 1, &["is there already", "--resume"]).unwrap();
+    let message = with(&[]);
+    check_failure(&message, 1, &["exists already", "--resume"]).unwrap();
     // The machine stopped in the middle of a line.
     let mut text = std::fs::read_to_string(&path).unwrap();
     text.push_str("{\"index\":2,\"nll\":1");
@@ -64,15 +65,15 @@ fn generated_samples_and_their_scores_are_kept() {
     let lines: Vec<&str> = all.lines().collect();
     std::fs::write(&path, [lines[0], lines[1], lines[4], ""].join("\n")).unwrap();
     assert_eq!(report(&with(&["--resume"])), whole);
-    check_failure(&with(&[]), 1, &["is there already", "--resume"]).unwrap();
+    check_failure(&with(&[]), 1, &["exists already", "--resume"]).unwrap();
     let other = with(&["--resume", "--seed", "2"]);
     check_failure(&other, 1, &["another evaluation", "its seed is 1, expected 2"]).unwrap();
     let (_folder, ids) = ids_file();
     let wrong = ppl(&ids, &["--journal", &journal, "--resume"]);
-    check_failure(&wrong, 1, &["line 1 is no line of a journal of this command"]).unwrap();
+    check_failure(&wrong, 1, &["line 1 is not a line of a journal of this command"]).unwrap();
 }
 
-/// The cells of a CSV, without those that tell the time.
+/// The cells of a CSV, without those of time.
 fn untimed(output: &Output) -> Vec<Vec<String>> {
     assert!(output.status.success(), "{}", stderr(output));
     let text = stdout(output);
@@ -103,7 +104,7 @@ fn rows_that_are_known_are_not_computed_again() {
         };
         let whole = untimed(&with(&[]));
         assert_eq!(whole.len(), 1 + 3);
-        // The first row in the journal tells another number than would be computed.
+        // The first row in the journal has another number than would be computed.
         let text = std::fs::read_to_string(&path).unwrap();
         let mut lines: Vec<Value> =
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

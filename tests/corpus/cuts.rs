@@ -150,18 +150,18 @@ fn an_error_of_the_documents_ends_the_sequences() {
     let corpus = Corpus::new(documents, tales(), CorpusOptions::new(3)).unwrap();
     let got: Vec<_> = corpus.collect();
     assert!(got[0].is_ok(), "what was whole before is given");
-    let told = got.last().unwrap().as_ref().unwrap_err().to_string();
-    assert!(told.contains("line 2"), "{told}");
+    let message = got.last().unwrap().as_ref().unwrap_err().to_string();
+    assert!(message.contains("line 2"), "{message}");
     assert_eq!(got.iter().filter(|sequence| sequence.is_err()).count(), 1);
 }
 
 #[test]
-fn data_without_a_sequence_is_told_once() {
+fn data_without_a_sequence_is_reported_once() {
     let error = |texts: &[&str], options| sequences(texts, options).unwrap_err();
     let n = ids(&STORY).concat().len() + STORY.len();
-    let told = error(&STORY, CorpusOptions::new(128));
+    let message = error(&STORY, CorpusOptions::new(128));
     let wanted = format!("the text has {n} tokens, a sequence needs 128: give a smaller --context");
-    assert_eq!(told, wanted);
+    assert_eq!(message, wanted);
     let special = CorpusOptions { insert_special: true, ..CorpusOptions::new(128) };
     assert!(error(&STORY, special).contains("a sequence needs 126"));
     let apart = CorpusOptions { wrap: Wrap::OnePerDocument, ..CorpusOptions::new(128) };
@@ -175,10 +175,16 @@ fn data_without_a_sequence_is_told_once() {
 
 #[test]
 fn a_context_that_holds_no_text_is_refused() {
-    let told = sequences(&STORY, CorpusOptions::new(0)).unwrap_err();
-    assert!(told.contains("a context of 0 tokens") && told.contains("at least 1"), "{told}");
+    let message = sequences(&STORY, CorpusOptions::new(0)).unwrap_err();
+    assert!(
+        message.contains("a context of 0 tokens") && message.contains("at least 1"),
+        "{message}"
+    );
     let special = CorpusOptions { insert_special: true, ..CorpusOptions::new(2) };
-    let told = sequences(&STORY, special).unwrap_err();
-    assert!(told.contains("a context of 2 tokens") && told.contains("at least 3"), "{told}");
+    let message = sequences(&STORY, special).unwrap_err();
+    assert!(
+        message.contains("a context of 2 tokens") && message.contains("at least 3"),
+        "{message}"
+    );
     assert!(sequences(&STORY, CorpusOptions { context: 3, ..special }).is_ok());
 }

@@ -21,8 +21,8 @@ fn check_refused(
 ) -> Result<(), String> {
     match read(name, bytes, preset) {
         Ok(texts) => Err(format!("{name} was read as {texts:?}")),
-        Err(told) => match words.iter().find(|words| !told.contains(**words)) {
-            Some(words) => Err(format!("does not say {words:?}: {told}")),
+        Err(message) => match words.iter().find(|words| !message.contains(**words)) {
+            Some(words) => Err(format!("does not say {words:?}: {message}")),
             None => Ok(()),
         },
     }
@@ -137,20 +137,20 @@ fn the_format_is_that_of_the_extension_and_else_of_the_set() {
 }
 
 #[test]
-fn what_is_no_file_of_texts_is_told() {
+fn what_is_no_file_of_texts_is_reported() {
     refuses("a.txt", b"", None, &["a.txt", "is empty"]);
     refuses("a.jsonl", b"", None, &["is empty"]);
     refuses("a.csv", b"", None, &["is empty"]);
     refuses("a.parquet", b"", None, &["is empty"]);
     let folder = tempfile::tempdir().unwrap();
-    let told = texts(Documents::open(folder.path(), None)).unwrap_err();
-    assert!(told.contains("is a folder, expected a file"), "{told}");
-    let told = texts(Documents::open(&folder.path().join("none.txt"), None)).unwrap_err();
-    assert!(told.contains("none.txt: "), "{told}");
+    let message = texts(Documents::open(folder.path(), None)).unwrap_err();
+    assert!(message.contains("is a folder, expected a file"), "{message}");
+    let message = texts(Documents::open(&folder.path().join("none.txt"), None)).unwrap_err();
+    assert!(message.contains("none.txt: "), "{message}");
 }
 
 #[test]
-fn bytes_that_are_no_text_are_told_with_their_place() {
+fn bytes_that_are_not_text_are_reported_with_their_place() {
     refuses("a.txt", b"ab\xffc", None, &["byte 2 is not UTF-8"]);
     refuses("a.raw", b"ab\ncd\xff\n", Some(Preset::Wikitext2), &["byte 5 is not UTF-8"]);
     refuses("a.jsonl", b"{\"text\":\"\"}\n\xff", None, &["byte 12 is not UTF-8"]);
@@ -161,7 +161,7 @@ fn bytes_that_are_no_text_are_told_with_their_place() {
 }
 
 #[test]
-fn broken_lines_are_told_with_their_number() {
+fn broken_lines_are_reported_with_their_number() {
     let good = "{\"text\": \"a\"}\n";
     let after = |bad: &str| format!("{good}\n{bad}").into_bytes();
     refuses("a.jsonl", &after("{\"text\": \"a"), None, &["line 3 is not a JSON object", "column"]);
@@ -175,7 +175,7 @@ fn broken_lines_are_told_with_their_number() {
 }
 
 #[test]
-fn parquet_that_cannot_be_read_is_told() {
+fn parquet_that_cannot_be_read_is_reported() {
     refuses("a.parquet", b"no parquet at all", None, &["cannot be read as parquet"]);
     let bytes = parquet(&[("title", &[Some("a")]), ("body", &[Some("b")])], 9, snappy());
     let words = ["has the columns `title`, `body`, expected one of texts called `text`"];

@@ -55,10 +55,11 @@ fn a_set_is_fetched_once_and_then_found_without_the_hub() {
     ];
     let hub = hub("Salesforce/wikitext", &files);
     let options = hub.options(home.path());
-    let mut told = Vec::new();
-    let documents = Documents::fetch(Preset::Wikitext2, &options, &mut |d| told.push(d.clone()));
+    let mut downloads = Vec::new();
+    let documents =
+        Documents::fetch(Preset::Wikitext2, &options, &mut |d| downloads.push(d.clone()));
     assert_eq!(texts(documents).unwrap(), ["", " = A = \n"]);
-    let last = told.last().unwrap();
+    let last = downloads.last().unwrap();
     assert_eq!((last.file.as_str(), last.done_bytes), (name, files[0].2.len() as u64));
     let downloads =
         |hub: &Open| hub.asked().iter().filter(|a| a.path.contains("/resolve/")).count();
@@ -117,8 +118,8 @@ fn of_openwebtext_only_the_files_of_the_last_documents_are_fetched() {
     let mut progress = |_: &_| {};
     let mut files = DatasetFiles::list(&split, &options, &mut progress).unwrap();
     assert_eq!(files.n_files(), 3);
-    let told = files.fetch(0).unwrap_err().to_string();
-    assert!(told.contains("not cached") && told.contains(&names[0]), "{told}");
+    let message = files.fetch(0).unwrap_err().to_string();
+    assert!(message.contains("not cached") && message.contains(&names[0]), "{message}");
     assert!(files.fetch(3).unwrap_err().to_string().contains("3 files"));
     assert_eq!(fetch(Preset::Openwebtext, &options).unwrap().len(), 100_000);
 }
@@ -134,27 +135,30 @@ fn a_part_of_a_set_is_not_taken_for_the_whole() {
     let home = tempfile::tempdir().unwrap();
     let files = [(CONVERTED, "arxiv/partial-validation/0000.parquet", column("article", &["a"]))];
     let hub = hub("armanc/scientific_papers", &files);
-    let told = fetch(Preset::Arxiv, &hub.options(home.path())).unwrap_err();
-    assert!(told.contains("only the first part") && told.contains("GiveLocalFile"), "{told}");
+    let message = fetch(Preset::Arxiv, &hub.options(home.path())).unwrap_err();
+    assert!(
+        message.contains("only the first part") && message.contains("GiveLocalFile"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_set_that_cannot_be_had_is_told() {
+fn a_set_that_cannot_be_had_is_reported() {
     let home = tempfile::tempdir().unwrap();
-    let told = fetch(Preset::Lambada, &offline(home.path())).unwrap_err();
-    assert!(told.contains("GoOnline") && told.contains("lambada_openai"), "{told}");
+    let message = fetch(Preset::Lambada, &offline(home.path())).unwrap_err();
+    assert!(message.contains("GoOnline") && message.contains("lambada_openai"), "{message}");
     let hub = hub("someone/else", &[]);
-    let told = fetch(Preset::Lambada, &hub.options(home.path())).unwrap_err();
-    assert!(told.contains("no parquet files of the split test"), "{told}");
+    let message = fetch(Preset::Lambada, &hub.options(home.path())).unwrap_err();
+    assert!(message.contains("no parquet files of the split test"), "{message}");
     let nowhere =
         HubOptions { endpoint: Some("http://127.0.0.1:9".into()), ..hub.options(home.path()) };
-    let told = fetch(Preset::Lambada, &nowhere).unwrap_err();
-    assert!(told.contains("CheckNetwork"), "{told}");
+    let message = fetch(Preset::Lambada, &nowhere).unwrap_err();
+    assert!(message.contains("CheckNetwork"), "{message}");
     let closed = Hub::open("/", &[], ("", 0), Some("secret"));
-    let told = fetch(Preset::Lambada, &closed.options(home.path())).unwrap_err();
-    assert!(told.contains("GiveToken") && told.contains("401"), "{told}");
+    let message = fetch(Preset::Lambada, &closed.options(home.path())).unwrap_err();
+    assert!(message.contains("GiveToken") && message.contains("401"), "{message}");
     let split = DatasetSplit { id: "a/b".into(), config: "c".into(), split: "d".into() };
     let mut progress = |_: &_| {};
-    let told = DatasetFiles::list(&split, &offline(home.path()), &mut progress).err().unwrap();
-    assert!(told.to_string().contains("the split d of a/b (c)"), "{told}");
+    let message = DatasetFiles::list(&split, &offline(home.path()), &mut progress).err().unwrap();
+    assert!(message.to_string().contains("the split d of a/b (c)"), "{message}");
 }

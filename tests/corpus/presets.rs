@@ -73,6 +73,9 @@ fn names_are_read_and_a_wrong_one_lists_all() {
     for preset in Preset::ALL {
         assert_eq!(preset.to_string().parse::<Preset>().unwrap(), preset);
     }
-    let told = "wikitext3".parse::<Preset>().unwrap_err().to_string();
-    assert!(told.contains("`wikitext3`") && told.contains("wikitext2, wikitext103, ptb"), "{told}");
+    let message = "wikitext3".parse::<Preset>().unwrap_err().to_string();
+    assert!(
+        message.contains("`wikitext3`") && message.contains("wikitext2, wikitext103, ptb"),
+        "{message}"
+    );
 }

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["sample"],
     &["eval"],
     &["train"],
+    &["measure"],
 ];
 
 pub fn violations(files: &[File]) -> Vec<String> {

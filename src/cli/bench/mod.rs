@@ -1,25 +1,23 @@
 //! `bdlm bench`.
 
-mod compare;
-mod kernels;
-mod passes;
-mod report;
-pub mod work;
+mod text;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use bdlm::gpu::Gpu;
+use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime};
 use bdlm::model::Spec;
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
-use crate::cli::bench::report::Report;
 use crate::cli::device::DeviceArgs;
-use crate::cli::model::{ModelArgs, Shape};
-use crate::cli::print::{TextOrJson, print_json};
+use crate::cli::files::{read, shown};
+use crate::cli::model::{ModelArgs, RandomShape};
+use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
+use crate::cli::process::{Interrupted, check_interrupt, go_on, peak_host_bytes, start};
 
 /// Time the model on this machine.
 #[derive(Args)]
@@ -31,9 +29,9 @@ use crate::cli::print::{TextOrJson, print_json};
 pub struct Bench {
     #[command(flatten)]
     model: ModelArgs,
-    /// Generated weights instead of a model
+    /// Time a network of this shape with random weights, instead of a model
     #[arg(long, value_enum, conflicts_with = "model")]
-    random: Option<Shape>,
+    random: Option<RandomShape>,
     /// What to time
     #[arg(long, value_enum, value_delimiter = ',', default_value = "passes", value_name = "PART")]
     measure: Vec<Part>,
@@ -43,16 +41,16 @@ pub struct Bench {
     /// Cached positions that the block attends to, one number or several [default: half the window]
     #[arg(long, value_delimiter = ',', value_name = "N")]
     context: Vec<usize>,
-    /// Passes to time; many even out what else the machine does
+    /// Passes to time; more of them give steadier times
     #[arg(long, value_name = "N", default_value_t = 60)]
     passes: usize,
-    /// Noise draws of the likelihood that is timed
+    /// Noise draws of the timed likelihood
     #[arg(long, value_name = "N", default_value_t = 8)]
     draws: usize,
-    /// How to print it
+    /// How to print the report
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
-    /// Report of an earlier run (--format json), to print how much faster this one is
+    /// Compare with the report of an earlier run (made with --format json)
     #[arg(long, value_name = "FILE")]
     compare: Option<PathBuf>,
     /// Print the time of each kernel in a pass too
@@ -72,52 +70,48 @@ enum Part {
     Likelihood,
     /// Each kernel alone, beside the fastest copy and product
     Kernels,
-    /// All of it
+    /// All of them
     All,
 }
 
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        if self.passes == 0 || self.draws == 0 {
-            bail!(
-                "--passes and --draws are {} and {}, expected at least 1",
-                self.passes,
-                self.draws
-            );
+        for (flag, count) in [("--passes", self.passes), ("--draws", self.draws)] {
+            if count == 0 {
+                bail!("{flag} is 0, expected at least 1");
+            }
         }
-        let earlier = self.compare.as_deref().map(compare::read).transpose()?;
+        let earlier = self.compare.as_deref().map(earlier).transpose()?;
         let gpu = self.device.request()?;
         let begun = Instant::now();
         let engine = self.engine(&gpu)?;
         let spec = engine.network().spec();
         if spec.block_size().is_none() {
-            bail!("this checkpoint is {}; block diffusion is timed", spec.family());
+            bail!("this checkpoint is {}, expected block diffusion", spec.family());
         }
         self.block_sizes(spec).into_iter().try_for_each(|size| spec.check_block_size(size))?;
-        let mut report = Report::new(&engine, self.model_name(), begun.elapsed());
-        // The text first: its first block tells how long a user waits, compilers included.
+        let (name, driver) = (self.model_name(), driver(gpu.info()));
+        let mut report = BenchReport::new(engine.network(), name, driver, begun.elapsed());
+        // The text first: its first block shows how long a user waits, compilers included.
         for size in self.block_sizes_of(Part::Text, spec) {
-            let mut text = work::text(&engine, size)?;
-            if !report.texts.is_empty() {
-                // The program was busy with the texts before.
-                text.cold_first_block_ms = None;
-            }
-            report.texts.push(text);
+            // Only the first text shows that: before the others the program was busy.
+            let start = start().filter(|_| report.texts.is_empty());
+            report.texts.push(time_text(&engine, size, start)?);
         }
         if self.measures(Part::Passes) {
             self.time_passes(&engine, &mut report)?;
         }
         for size in self.block_sizes_of(Part::Likelihood, spec) {
-            report.likelihoods.push(work::likelihood(&engine, size, self.draws)?);
+            report.likelihoods.push(time_likelihood(&engine, size, self.draws)?);
         }
-        report.peak_host_bytes = report::peak_host_bytes();
+        report.peak_host_bytes = peak_host_bytes();
         if self.measures(Part::Kernels) {
-            report.kernels = Some(kernels::measure(&engine)?);
+            report.kernels = Some(time_kernels(&engine)?);
         }
-        report.compared = earlier.map(|earlier| compare::Comparison::new(&earlier, &report));
+        report.compared = earlier.map(|earlier| report.compared_with(&earlier));
         match self.format {
-            TextOrJson::Text => report.print(&mut io::stdout().lock()),
+            TextOrJson::Text => text::print(&mut io::stdout().lock(), &report),
             TextOrJson::Json => print_json(&report),
         }
     }
@@ -138,7 +132,7 @@ impl Bench {
         }
     }
 
-    fn time_passes(&self, engine: &Engine, report: &mut Report) -> Result<()> {
+    fn time_passes(&self, engine: &Engine, report: &mut BenchReport) -> Result<()> {
         let spec = engine.network().spec();
         for block_size in self.block_sizes(spec) {
             let room = spec.window.saturating_sub(block_size);
@@ -147,8 +141,8 @@ impl Bench {
                 false => self.context.clone(),
             };
             for context in contexts {
-                let bench = bdlm::sample::Bench { block_size, context, passes: self.passes };
-                report.passes.push(passes::time(engine, &bench, self.profile)?);
+                let bench = measure::Bench { block_size, context, passes: self.passes };
+                report.passes.push(time_passes(engine, &bench, self.profile)?);
             }
         }
         Ok(())
@@ -163,9 +157,70 @@ impl Bench {
 
     fn model_name(&self) -> String {
         match self.random {
-            Some(Shape::Small) => "random small".into(),
-            Some(Shape::Tiny) => "random tiny".into(),
+            Some(RandomShape::Small) => "random small".into(),
+            Some(RandomShape::Tiny) => "random tiny".into(),
             None => self.model.model.clone(),
         }
     }
+}
+
+/// Reads the report of an earlier run.
+fn earlier(path: &Path) -> Result<BenchReport> {
+    let bytes = read(path)?;
+    serde_json::from_slice(&bytes).with_context(|| {
+        let path = shown(path);
+        format!("{path} is not a report of this version; make it with `bdlm bench --format json`")
+    })
+}
+
+fn time_text(engine: &Engine, block_size: usize, start: Option<Instant>) -> Result<TextTime> {
+    let bar = progress_bar("{pos}/{len} tokens [{bar:30}]");
+    let time = TextTime::measure(engine, block_size, start, &mut |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        go_on()
+    })?;
+    bar.finish_and_clear();
+    Ok(time.ok_or(Interrupted)?)
+}
+
+fn time_passes(engine: &Engine, bench: &measure::Bench, profile: bool) -> Result<Passes> {
+    let bar = progress_bar("{spinner} {msg}");
+    let measure::Bench { block_size, context, passes } = *bench;
+    bar.set_message(format!("timing {passes} passes, block {block_size}, context {context}"));
+    bar.tick();
+    let mut times = pollster::block_on(bench.run(engine.network()))?;
+    check_interrupt()?;
+    if profile {
+        times.kernels_ms = Some(pollster::block_on(bench.profile(engine.network()))?);
+    }
+    bar.finish_and_clear();
+    Ok(times)
+}
+
+fn time_likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<LikelihoodTime> {
+    let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
+    bar.set_message("likelihood, noise draws");
+    let mut progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        go_on()
+    };
+    let time = LikelihoodTime::measure(engine.network(), block_size, draws, &mut progress);
+    let time = pollster::block_on(time)?;
+    bar.finish_and_clear();
+    Ok(time.ok_or(Interrupted)?)
+}
+
+fn time_kernels(engine: &Engine) -> Result<Kernels> {
+    let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
+    let mut progress = |kernel: &str, done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+        bar.set_message(kernel.to_string());
+        go_on()
+    };
+    let found = pollster::block_on(Kernels::measure(engine.network(), &mut progress))?;
+    bar.finish_and_clear();
+    Ok(found.ok_or(Interrupted)?)
 }

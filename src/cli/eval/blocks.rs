@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::device::{DeviceArgs, Weights};
-use crate::cli::eval::data::{DataArgs, Part};
+use crate::cli::eval::data::{DataArgs, Selection};
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::table::Table;
@@ -21,8 +21,8 @@ use crate::cli::process::Interrupted;
 
 /// Likelihood at several block sizes: from autoregressive at 1 towards diffusion.
 ///
-/// Blocks of up to 4 tokens are evaluated exactly, larger ones by random reveal orders. A row of
-/// CSV goes to stdout as soon as it is known.
+/// Blocks of up to 4 tokens are evaluated exactly, larger ones by random reveal orders. Each row
+/// of CSV is printed as soon as it is known.
 #[derive(Args)]
 #[command(after_help = "Example:
   bdlm eval blocks --data story.txt --limit 40 --block-size 1,2,4,8,16,32 --plot blocks.png")]
@@ -89,7 +89,7 @@ impl Blocks {
             model: self.model.model.clone(),
             weights: self.device.weights,
             data: self.data.name(),
-            part: self.data.part(),
+            part: self.data.selection(),
             block_sizes: self.block_size.clone(),
             draws: self.draws,
             seed: self.seed,
@@ -103,7 +103,7 @@ struct Settings {
     model: String,
     weights: Weights,
     data: String,
-    part: Part,
+    part: Selection,
     block_sizes: Vec<usize>,
     draws: usize,
     seed: u64,

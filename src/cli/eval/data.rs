@@ -1,4 +1,4 @@
-//! Where sequences come from, and which of them are ours.
+//! Where sequences come from, and which of them are evaluated.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -17,7 +17,7 @@ use crate::cli::process::hub_options;
 
 /// A sequence with its index in the corpus.
 pub struct Item {
-    /// Counted before shards are dealt out.
+    /// Counted over all shards.
     pub index: usize,
     /// Its tokens.
     pub ids: Vec<u32>,
@@ -35,9 +35,9 @@ pub struct Items {
     pub first: FirstToken,
 }
 
-/// Which sequences of the data.
+/// Which sequences of the data are evaluated.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Part {
+pub struct Selection {
     /// Tokens of a sequence, if not the model's window.
     context: Option<usize>,
     limit: Option<usize>,
@@ -53,40 +53,39 @@ pub struct DataArgs {
     /// wikitext2, wikitext103, ptb, lambada, lm1b, ag_news, pubmed, arxiv, openwebtext
     #[arg(long, value_name = "FILE|SET", required_unless_present = "ids", conflicts_with = "ids")]
     data: Option<String>,
-    /// Read and cut the file as this data set is
+    /// Read and cut the file like this data set
     #[arg(long, value_name = "SET", requires = "data", value_parser = preset)]
     preset: Option<Preset>,
-    /// Tokens as they are, a safetensors file with `ids` [B, n] int64: nothing is inserted, every
-    /// token is counted
+    /// Tokens: a safetensors file with `ids` [B, n] int64; nothing is inserted, every token counts
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
     /// Tokens of a sequence [default: the model's window]
     #[arg(long, value_name = "N", conflicts_with = "ids")]
     context: Option<usize>,
-    /// Only the first sequences
+    /// Evaluate only the first N sequences
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Only every N-th sequence, beginning with number I: a part of the evaluation
+    /// Evaluate one part of N: every N-th sequence, from number I on
     #[arg(long, value_name = "I/N", default_value = "0/1", hide_default_value = true)]
     shard: Shard,
     #[command(flatten)]
     cut: CutArgs,
 }
 
-/// How text is cut, where it is not as the paper does.
+/// How text is cut, where it differs from the paper.
 #[derive(Args)]
 struct CutArgs {
-    /// Join the documents and cut them into sequences of the same length (all sets do)
+    /// Join the documents and cut them into sequences of the same length (the default)
     #[arg(long, overrides_with = "no_wrap", conflicts_with = "ids")]
     wrap: bool,
     /// Make each document a sequence of its own
     #[arg(long, conflicts_with = "ids")]
     no_wrap: bool,
-    /// End each document with the end-of-text token (plain files and openwebtext do)
+    /// End each document with the end-of-text token (the default for plain files and openwebtext)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", conflicts_with = "ids")]
     insert_eos: Option<bool>,
     /// Put the beginning-of-text token before and the end-of-text token after each sequence (the
-    /// other sets do)
+    /// default for the other sets)
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", conflicts_with = "ids")]
     insert_special: Option<bool>,
 }
@@ -140,7 +139,7 @@ impl DataArgs {
                 let sequences = (0..count).map(move |i| Ok(ids[i * context..][..context].to_vec()));
                 (Box::new(sequences) as Sequences, Some(count), context, FirstToken::Counted)
             }
-            (None, None) => bail!("there is no data: give --data or --ids"),
+            (None, None) => bail!("there is no data, expected --data or --ids"),
         };
         let (limit, shard) = (self.limit.unwrap_or(usize::MAX), self.shard);
         let items = sequences.take(limit).enumerate().filter(move |(i, _)| shard.holds(*i));
@@ -165,11 +164,13 @@ impl DataArgs {
             None => CorpusOptions::new(context),
         };
         let options = self.cut.applied_to(paper);
-        let tokenizer = engine.tokenizer().context("this model has no tokenizer for text")?;
+        let tokenizer = engine
+            .tokenizer()
+            .context("this model has no tokenizer, which text needs; try --tokenizer FILE")?;
         Ok(Box::new(Corpus::new(documents, tokenizer.clone(), options)?.map(|ids| Ok(ids?))))
     }
 
-    /// The data's name, with what was said of its cut.
+    /// The data's name, with the options of its cut.
     pub fn name(&self) -> String {
         let as_preset = self.preset.map(|preset| format!(" as {preset}"));
         let cut = &self.cut;
@@ -183,9 +184,9 @@ impl DataArgs {
     }
 
     /// Which of its sequences are evaluated.
-    pub fn part(&self) -> Part {
+    pub fn selection(&self) -> Selection {
         let Shard { index, count } = self.shard;
-        Part {
+        Selection {
             context: self.context,
             limit: self.limit,
             shard: (count > 1).then_some([index, count]),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::device::{DeviceArgs, Weights};
 use crate::cli::eval::journal::{Journal, JournalArgs};
-use crate::cli::eval::present::{ReportFormat, csv, flat, print, rows};
+use crate::cli::eval::present::{ReportFormat, csv, flat, lines, print};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate, read_samples};
 use crate::cli::files::{Output, shown};
 use crate::cli::model::ModelArgs;
@@ -31,14 +31,13 @@ pub struct Genppl {
     /// diffusion model scores at block size 1
     #[arg(long, value_name = "NAME|DIR|HUB_ID", default_value = "gpt2-large")]
     scorer: String,
-    /// Samples, lines of `bdlm generate --format jsonl`
+    /// Samples: a file of lines of `bdlm generate --format jsonl`
     #[arg(long, value_name = "FILE", required_unless_present = "generate")]
     samples: Option<PathBuf>,
-    /// Generate so many samples with --model and score them
+    /// Generate N samples with --model, and score them
     #[arg(long, value_name = "N", conflicts_with = "samples")]
     generate: Option<usize>,
-    /// Score the samples' ids as they are, instead of what the scorer's tokenizer makes of their
-    /// text
+    /// Score the samples' own ids, not the ids that the scorer's tokenizer makes of their text
     #[arg(long)]
     no_retokenize: bool,
     #[command(flatten)]
@@ -126,7 +125,7 @@ impl Genppl {
             return Ok(());
         }
         let (done, advice) = (scored.len(), self.journal.advice());
-        note(&format!("interrupted: the report is of {done} samples; {advice}"));
+        note(&format!("interrupted: the report covers {done} samples; {advice}"));
         Err(Interrupted.into())
     }
 
@@ -215,7 +214,7 @@ fn text(report: &GenerativeReport) -> String {
         (Some(mean), Some(std)) => format!("{mean:.1} ± {std:.1}"),
         _ => "unknown".into(),
     };
-    rows(&[
+    lines(&[
         ("scorer", report.scorer.clone()),
         ("samples", report.samples.to_string()),
         ("gen-perplexity", format!("{:.2} ± {:.2}", report.gen_ppl, report.gen_ppl_std)),

@@ -18,22 +18,22 @@ pub struct GridArgs {
     /// How masked cells open
     #[arg(long, value_parser = sampler_kind(), value_delimiter = ',', default_value = "first-hitting")]
     sampler: Vec<SamplerKind>,
-    /// Steps per block, for ancestral
+    /// Steps per block, for ancestral and analytic
     #[arg(long, value_name = "T", value_delimiter = ',')]
     steps: Vec<usize>,
-    /// Cells that open in a pass, for samplers that count them
+    /// Cells that open in a pass, for confidence, entropy, margin, left-to-right and random
     #[arg(long, value_name = "K", value_delimiter = ',')]
     per_pass: Vec<usize>,
-    /// Probabilities, for threshold
+    /// Least probabilities of a token for its cell to open, for threshold
     #[arg(long, value_name = "P", value_delimiter = ',')]
     threshold: Vec<f32>,
-    /// Nats, for entropy-bounded
+    /// Bounds in nats on how much the cells of a pass depend on each other, for entropy-bounded
     #[arg(long, value_name = "NATS", value_delimiter = ',')]
     entropy_bound: Vec<f32>,
     /// Divides the logits
     #[arg(long, value_name = "T", value_delimiter = ',', default_value = "1")]
     temperature: Vec<f64>,
-    /// Nucleus
+    /// Draw from the likeliest tokens whose probabilities sum to at most P
     #[arg(long, value_name = "P", value_delimiter = ',', default_value = "1")]
     top_p: Vec<f64>,
 }
@@ -116,7 +116,7 @@ impl GridArgs {
 }
 
 impl Combination {
-    /// How to sample a model of so many cells.
+    /// How to sample a model of this number of cells.
     pub fn sampling(&self, n_cells: usize) -> Sampling {
         let Combination { kind, numbers, temperature, top_p, .. } = *self;
         let sampler = kind.sampler(numbers, n_cells);

@@ -1,5 +1,5 @@
 //! Journals: one JSON line with the settings, then one per finished piece of work, written as they
-//! are finished. An evaluation that was cut goes on from its journal; journals of parts are merged.
+//! are finished. An interrupted evaluation continues from its journal; journals of parts are merged.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -16,10 +16,10 @@ use crate::cli::files::{Output, read, shown};
 #[derive(Args)]
 #[command(next_help_heading = "Output")]
 pub struct JournalArgs {
-    /// Write what is finished to this file as it comes
+    /// Write each result to this file as soon as it is finished
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
-    /// Go on from the journal
+    /// Continue the evaluation in the journal
     #[arg(long, requires = "journal")]
     resume: bool,
 }
@@ -41,8 +41,8 @@ impl JournalArgs {
     /// What to do after an interruption.
     pub fn advice(&self) -> String {
         match &self.journal {
-            Some(path) => format!("go on with --journal {} --resume", path.display()),
-            None => "with --journal FILE it could go on".into(),
+            Some(path) => format!("continue with --journal {} --resume", path.display()),
+            None => "with --journal FILE it could be continued".into(),
         }
     }
 }
@@ -65,7 +65,7 @@ impl<S: DeserializeOwned, R: DeserializeOwned> Contents<S, R> {
         let mut lines = bytes[..whole_bytes].split(|&byte| byte == b'\n').enumerate();
         let mut next = || lines.next().filter(|(_, line)| !line.is_empty());
         let damaged = |line: usize| {
-            format!("{}: line {line} is no line of a journal of this command", shown(path))
+            format!("{}: line {line} is not a line of a journal of this command", shown(path))
         };
         let Some((_, first)) = next() else {
             bail!("{} is empty, expected a journal of `bdlm eval`", shown(path));
@@ -100,14 +100,14 @@ impl Journal {
         if path.exists() {
             if !resume {
                 bail!(
-                    "{} is there already: give --resume to go on from it, or another name",
+                    "{} exists already; continue it with --resume, or give another name",
                     shown(path)
                 );
             }
             let contents = Contents::<S, R>::read(path)?;
             if contents.settings != *settings {
                 let differs = difference(&contents.settings, settings)?;
-                bail!("{} is of another evaluation: {differs}", shown(path));
+                bail!("{} is the journal of another evaluation: {differs}", shown(path));
             }
             let file = OpenOptions::new().write(true).open(path).with_context(failed)?;
             file.set_len(contents.whole_bytes as u64).with_context(failed)?;

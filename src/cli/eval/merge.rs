@@ -10,7 +10,9 @@ use crate::cli::eval::journal::{Contents, difference};
 use crate::cli::eval::present::{ReportFormat, formatted, print};
 use crate::cli::files::shown;
 
-/// Put the parts of an evaluation together, exactly: sums of their journals.
+/// Merge the parts of an evaluation from their journals.
+///
+/// The result is exact: sums are added, not averages.
 #[derive(Args)]
 #[command(after_help = "Example:
   bdlm eval ppl --data wiki.test.raw --shard 0/2 --journal part-0.jsonl
@@ -37,7 +39,7 @@ impl Merge {
             if part.settings != whole {
                 let differs = difference(&part.settings, &whole)?;
                 let (path, first) = (shown(path), shown(&self.journals[0]));
-                bail!("{path} is of another evaluation than {first}: {differs}");
+                bail!("{path} is the journal of another evaluation than {first}: {differs}");
             }
         }
         let results: Vec<_> = parts.into_iter().flat_map(|part| part.results).collect();

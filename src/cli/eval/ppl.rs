@@ -44,7 +44,7 @@ pub struct Ppl {
 #[derive(Args)]
 #[command(next_help_heading = "Estimate")]
 struct EstimateArgs {
-    /// How the expectation over masks is taken
+    /// How the average over masks is computed
     #[arg(long, value_enum, default_value = "mc")]
     estimator: EstimatorName,
     /// Draws per sequence, for mc and orders
@@ -56,14 +56,14 @@ struct EstimateArgs {
     /// The same seed gives the same noise
     #[arg(long, value_name = "S", default_value_t = 1)]
     seed: u64,
-    /// Sequences whose clean halves are held at a time [default: as many as fit a pass]
+    /// Sequences that are evaluated together [default: as many as fit a pass]
     #[arg(long, value_name = "B")]
     batch: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 enum EstimatorName {
-    /// Noise levels drawn at random, the paper's estimator
+    /// Random noise levels: the paper's estimator
     Mc,
     /// All 2^K - 1 mask patterns of a block of K: no noise, K up to 8
     Exact,
@@ -99,7 +99,7 @@ impl Ppl {
 
     fn interrupted(&self, done: usize) -> anyhow::Error {
         let advice = self.journal.advice();
-        note(&format!("interrupted: the report is of {done} sequences; {advice}"));
+        note(&format!("interrupted: the report covers {done} sequences; {advice}"));
         Interrupted.into()
     }
 }

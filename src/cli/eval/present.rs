@@ -45,7 +45,7 @@ fn text(report: &PplReport) -> String {
         error => format!(" ± {error:.4}"),
     };
     let bits = report.bits_per_byte.map_or("unknown".into(), |bits| format!("{bits:.4}"));
-    let rows = [
+    lines(&[
         ("model", format!("{}, {} weights", settings.model, settings.weights)),
         ("data", format!("{}, sequences of {}", settings.data, settings.context)),
         ("estimator", format!("{estimator}{block}")),
@@ -54,13 +54,12 @@ fn text(report: &PplReport) -> String {
         ("bits per byte", bits),
         ("tokens", format!("{} in {} sequences", report.tokens, report.sequences)),
         ("passes", format!("{} in {:.1} s", report.passes, report.secs)),
-    ];
-    self::rows(&rows)
+    ])
 }
 
 /// Names and values, a line each.
-pub fn rows(rows: &[(&str, String)]) -> String {
-    rows.iter().map(|(name, value)| format!("{name:<16}{value}\n")).collect()
+pub fn lines(values: &[(&str, String)]) -> String {
+    values.iter().map(|(name, value)| format!("{name:<16}{value}\n")).collect()
 }
 
 /// An object whose inner objects are spread out: `lengths.min` becomes `lengths_min`.

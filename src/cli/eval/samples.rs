@@ -1,6 +1,5 @@
 //! Samples to score: read from a file, or generated here; and the model that scores them.
 
-use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -14,7 +13,7 @@ use crate::cli::device::Weights;
 use crate::cli::files::{read, shown};
 use crate::cli::model::ModelArgs;
 use crate::cli::print::progress_bar;
-use crate::cli::process::{check_interrupt, take_interrupt};
+use crate::cli::process::{go_on, take_interrupt};
 
 /// A sample, as a line of `bdlm generate --format jsonl` has it. Other programs' lines need `text`
 /// or `ids` only.
@@ -55,7 +54,7 @@ pub fn read_samples(path: &Path) -> Result<Vec<Sample>> {
     let text = text.with_context(|| format!("{} is not UTF-8", shown(path)))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let sample = |(i, line): (usize, &str)| -> Result<Sample> {
-        let wrong = || format!("{}: line {} is no sample", shown(path), i + 1);
+        let wrong = || format!("{}: line {} is not a sample", shown(path), i + 1);
         serde_json::from_str(line).with_context(wrong)
     };
     let samples: Vec<Sample> = lines.map(sample).collect::<Result<_>>()?;
@@ -143,13 +142,7 @@ impl Judge {
         for some in numbered.chunks(SCORED_AT_ONCE) {
             let ids = some.iter().map(|(i, sample)| self.ids(*i, sample));
             let ids: Vec<Vec<u32>> = ids.collect::<Result<_>>()?;
-            let mut progress = |_: usize, _: usize| {
-                if check_interrupt().is_err() {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            };
+            let mut progress = |_: usize, _: usize| go_on();
             let Some(scores) = pollster::block_on(self.scorer.score(&ids, &mut progress))? else {
                 bar.finish_and_clear();
                 return Ok(false);
@@ -178,14 +171,15 @@ impl Judge {
     fn ids(&self, i: usize, sample: &Sample) -> Result<Vec<u32>> {
         if self.tokens == Tokens::AsTheyAre {
             let ids = sample.ids.clone();
-            return ids.with_context(|| format!("sample {i} has no ids to be scored as they are"));
+            return ids
+                .with_context(|| format!("sample {i} has no ids, which --no-retokenize scores"));
         }
         let text = sample.text.as_deref().with_context(|| {
-            format!("sample {i} has no text: give --no-retokenize to score its ids as they are")
+            format!("sample {i} has no text; try --no-retokenize, which scores its ids")
         })?;
         let tokenizer = self.engine.tokenizer();
         let tokenizer = tokenizer.with_context(|| {
-            format!("the scorer {} has no tokenizer: give --no-retokenize", self.name)
+            format!("the scorer {} has no tokenizer; try --no-retokenize", self.name)
         })?;
         let begin = self.engine.eos().or(self.engine.network().spec().bos_token_id);
         let mut ids: Vec<u32> = begin.into_iter().collect();

@@ -23,7 +23,7 @@ use crate::cli::process::Interrupted;
 
 /// Sample with every combination of options, score, and show quality against cost.
 ///
-/// Options take lists, such as `--block-size 4,8,16`. A row of CSV goes to stdout as soon as it is
+/// Options take lists, such as `--block-size 4,8,16`. Each row of CSV is printed as soon as it is
 /// known.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -41,7 +41,7 @@ pub struct Sweep {
     /// Tokens in the finished sequence, BOS included
     #[arg(long, value_name = "N", default_value_t = 256)]
     length: usize,
-    /// Samples that are written at the same time
+    /// Samples that are generated at the same time
     #[arg(long, value_name = "B", default_value_t = 1)]
     batch: usize,
     /// The same seed gives the same samples
@@ -49,7 +49,7 @@ pub struct Sweep {
     seed: u64,
     #[command(flatten)]
     grid: GridArgs,
-    /// Draw gen-perplexity and entropy against evaluations and seconds
+    /// Draw generative perplexity and entropy against evaluations and seconds
     #[arg(long, value_name = "PNG", help_heading = "Output")]
     plot: Option<PathBuf>,
     #[command(flatten)]

@@ -1,7 +1,6 @@
 //! An evaluation of likelihood, from its arguments to its report: what `ppl` and `blocks` share.
 
 use std::collections::HashSet;
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use indicatif::ProgressBar;
 use crate::cli::eval::data::{DataArgs, Item, Items};
 use crate::cli::eval::journal::Journal;
 use crate::cli::print::progress_bar;
-use crate::cli::process::{Interrupted, check_interrupt};
+use crate::cli::process::{Interrupted, go_on};
 
 /// What to estimate.
 #[derive(Clone, Copy)]
@@ -145,11 +144,7 @@ impl Work {
         let mut progress = |done: usize, all: usize| {
             let part = count * BAR_STEPS * done as u64 / all.max(1) as u64;
             bar.set_position(before * BAR_STEPS + part);
-            if check_interrupt().is_err() {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            go_on()
         };
         let found = pollster::block_on(self.likelihood.estimate(&sequences, &mut progress))?;
         let Some(found) = found else { return Ok(false) };

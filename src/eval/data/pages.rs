@@ -1,4 +1,4 @@
-//! The texts in the pages of a parquet column. Nothing that a page says of itself is relied on: a
+//! The texts in the pages of a parquet column. A page's claims about itself are not trusted: a
 //! damaged one gives an error, where the decoders of the parquet crate may end the program.
 //!
 //! Source: the specification of the Parquet format, "Data Pages" and "Encodings".
@@ -6,7 +6,7 @@
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 
-/// More rows than any writer puts in a page: memory is not given away on a page's word.
+/// More rows than any writer puts in a page: a claim of more is not allocated.
 const MOST_ROWS: usize = 1 << 24;
 
 /// What is wrong with a page.
@@ -25,7 +25,7 @@ impl Pages {
     pub fn read(&mut self, page: &Page) -> Result<Vec<Vec<u8>>, Fault> {
         let n_rows = page.num_values() as usize;
         if n_rows > MOST_ROWS {
-            return Err(format!("a page says it has {n_rows} rows"));
+            return Err(format!("a page claims {n_rows} rows, expected at most {MOST_ROWS}"));
         }
         let (levels, values) = match page {
             Page::DictionaryPage { buf, .. } => {
@@ -64,7 +64,9 @@ impl Pages {
                 let (bits, bytes) = take(bytes, 1)?;
                 let indices = runs(bytes, number(bits), n)?.into_iter();
                 let texts = indices.map(|idx| dictionary.get(idx as usize).cloned());
-                texts.collect::<Option<_>>().ok_or("a page names what its dictionary lacks".into())
+                texts
+                    .collect::<Option<_>>()
+                    .ok_or("a page refers to an entry that its dictionary lacks".into())
             }
             other => Err(format!("its texts are written as {other}, expected plain or dictionary")),
         }
@@ -82,11 +84,11 @@ fn plain(mut bytes: &[u8], n: usize) -> Result<Vec<Vec<u8>>, Fault> {
     (0..n).map(text).collect()
 }
 
-/// Numbers of so many bits, in runs of one number and groups of eight. A run begins with twice its
+/// Numbers of `bits` bits, in runs of one number and groups of eight. A run begins with twice its
 /// length, groups with twice their count plus one.
 fn runs(mut bytes: &[u8], bits: usize, n: usize) -> Result<Vec<u32>, Fault> {
     if bits > 32 {
-        return Err(format!("a page has numbers of {bits} bits"));
+        return Err(format!("a page has numbers of {bits} bits, expected at most 32"));
     }
     let mut numbers = Vec::new();
     while numbers.len() < n {
@@ -145,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_and_groups_are_told_apart() {
+    fn runs_and_groups_are_both_read() {
         // The specification's example: 0 to 7 in three bits each.
         assert_eq!(runs(&[3, 0x88, 0xc6, 0xfa], 3, 8).unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
         // Three nines in five bits, then a group of which two are wanted.

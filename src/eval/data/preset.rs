@@ -105,7 +105,7 @@ impl Preset {
         }
     }
 
-    /// Where the hub has it.
+    /// Its place on the hub.
     pub fn split(self) -> DatasetSplit {
         let (id, config, split) = match self {
             Preset::Wikitext2 => ("Salesforce/wikitext", "wikitext-2-raw-v1", "validation"),

@@ -6,6 +6,7 @@ mod cells;
 mod denoiser;
 mod engine;
 mod lane;
+mod masked_block;
 mod memory;
 mod noise;
 mod request;
@@ -15,9 +16,8 @@ mod stream;
 mod task;
 mod transcript;
 
-pub use capacity::Capacity;
-pub use denoiser::{Denoiser, PassShape};
 pub use engine::Engine;
+pub(crate) use masked_block::MaskedBlock;
 pub use memory::MemoryPlan;
 pub use request::{CachePolicy, Prompt, Request, Watch};
 pub use steer::Steer;

@@ -152,7 +152,10 @@ impl Request {
         self.check_model(spec)?;
         self.sampling.check()?;
         if self.samples == 0 || self.batch == 0 {
-            return refuse("samples and batch must be at least 1".into());
+            let (samples, batch) = (self.samples, self.batch);
+            return refuse(format!(
+                "samples is {samples} and batch is {batch}, expected at least 1"
+            ));
         }
         if prompt.len() > self.length {
             let (got, length) = (prompt.len(), self.length);

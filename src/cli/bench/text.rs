@@ -1,0 +1,107 @@
+//! The report of `bdlm bench` for people.
+
+use std::io::Write;
+
+use anyhow::Result;
+use bdlm::measure::{
+    BenchReport, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes, Ratio, TextTime,
+};
+
+use crate::cli::present::kernel_table;
+use crate::cli::print::bytes;
+
+/// Prints all of it.
+pub fn print(out: &mut impl Write, report: &BenchReport) -> Result<()> {
+    let BenchReport { adapter, backend, driver, kernel_family, model, .. } = report;
+    let weights = format!("{:?}", report.weights).to_lowercase();
+    line(out, "adapter", &format!("{adapter}, {backend}"))?;
+    line(out, "driver", driver)?;
+    line(out, "kernels", kernel_family)?;
+    let load = report.load_ms / 1e3;
+    line(out, "model", &format!("{model}, {weights} weights, loaded in {load:.2} s"))?;
+    report.texts.iter().try_for_each(|text| print_text(out, text))?;
+    report.passes.iter().try_for_each(|passes| print_passes(out, passes))?;
+    report.likelihoods.iter().try_for_each(|time| print_likelihood(out, time))?;
+    if let Some(peak) = report.peak_host_bytes {
+        line(out, "peak memory", &bytes(peak))?;
+    }
+    if let Some(kernels) = &report.kernels {
+        print_kernels(out, kernels)?;
+    }
+    match &report.compared {
+        Some(compared) => print_comparison(out, compared),
+        None => Ok(()),
+    }
+}
+
+/// A name and a value, in two columns.
+fn line(out: &mut impl Write, name: &str, words: &str) -> Result<()> {
+    Ok(writeln!(out, "{name:<24}{words}")?)
+}
+
+fn print_text(out: &mut impl Write, time: &TextTime) -> Result<()> {
+    let TextTime { block_size, tokens, tokens_per_sec, secs, .. } = time;
+    writeln!(out)?;
+    let words = format!("{tokens} tokens in blocks of {block_size}: {secs:.2} s");
+    line(out, "text", &format!("{words}, {tokens_per_sec:.1} tokens a second"))?;
+    let mut words = format!("after {:.2} s", time.first_block_ms / 1e3);
+    if let Some(cold) = time.cold_first_block_ms {
+        words += &format!(", {:.2} s from the start of the program", cold / 1e3);
+    }
+    line(out, "first block", &words)
+}
+
+fn print_passes(out: &mut impl Write, passes: &Passes) -> Result<()> {
+    let Passes { block_size, context, .. } = passes;
+    writeln!(out)?;
+    line(out, "block", &format!("{block_size} after {context} cached positions"))?;
+    line(out, "denoising pass", &format!("{}, the first {:.0}", passes.pass_ms, passes.first_ms))?;
+    line(out, "first pass of a block", &format!("{:.2} ms (median)", passes.fused_ms.median))?;
+    let (pass, layer) = (passes.dispatches_per_pass, passes.dispatches_per_layer);
+    line(out, "dispatches", &format!("{pass} a pass, {layer} a layer"))?;
+    let rate = passes.tokens_per_sec;
+    line(out, "tokens", &format!("{rate:.1} a second, first-hitting, batch 1"))?;
+    let (weights, rate) = (bytes(passes.weights_bytes), bytes(passes.weights_bytes_per_sec as u64));
+    line(out, "weights read", &format!("{weights} a pass, {rate} a second"))?;
+    if let Some(times) = &passes.kernels_ms {
+        writeln!(out, "\n{}", kernel_table(times))?;
+    }
+    Ok(())
+}
+
+fn print_likelihood(out: &mut impl Write, time: &LikelihoodTime) -> Result<()> {
+    let LikelihoodTime { block_size, tokens, draws, secs, tokens_per_sec } = time;
+    writeln!(out)?;
+    let words = format!("{tokens} tokens in blocks of {block_size}, {draws} draws: {secs:.2} s");
+    line(out, "likelihood", &format!("{words}, {tokens_per_sec:.1} tokens a second"))
+}
+
+fn print_kernels(out: &mut impl Write, found: &Kernels) -> Result<()> {
+    let (copy, product) = (found.copy_bytes_per_sec / 1e9, found.product_flops_per_sec / 1e9);
+    writeln!(out, "\nlarge copy {copy:.1} GB/s, large product {product:.1} GFLOP/s\n")?;
+    let heads = ["kernel", "shape", "ms", "GFLOP/s", "GB/s", "of the ceiling"];
+    let [kernel, shape, ms, flops, bytes, share] = heads;
+    writeln!(out, "{kernel:<20}{shape:<30}{ms:>9}{flops:>9}{bytes:>8}{share:>16}")?;
+    for speed in &found.kernels {
+        let KernelSpeed { kernel, shape, ms, .. } = speed;
+        let (flops, bytes) = (speed.flops_per_sec / 1e9, speed.bytes_per_sec / 1e9);
+        let (ms, share) = (ms.median, 100.0 * speed.share_of_ceiling);
+        writeln!(out, "{kernel:<20}{shape:<30}{ms:>9.3}{flops:>9.1}{bytes:>8.1}{share:>14.0} %")?;
+    }
+    Ok(())
+}
+
+fn print_comparison(out: &mut impl Write, comparison: &Comparison) -> Result<()> {
+    let (before, now, faster) = ("before, ms", "now, ms", "times faster");
+    writeln!(out, "\n{:<46}{before:>12}{now:>12}{faster:>15}", "compared")?;
+    for Ratio { what, before_ms, now_ms, times_faster } in &comparison.ratios {
+        writeln!(out, "{what:<46}{before_ms:>12.3}{now_ms:>12.3}{times_faster:>15.2}")?;
+    }
+    if comparison.ratios.is_empty() {
+        writeln!(out, "nothing: the reports have no measurement in common")?;
+    }
+    for difference in &comparison.differences {
+        writeln!(out, "another run before: {difference}")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! How fast a machine is: passes, texts, likelihoods and single kernels, and which kernels are the
+//! fastest on an adapter.
+
+mod attention_cases;
+mod cases;
+mod compare;
+mod kernels;
+mod likelihood;
+mod passes;
+mod report;
+mod spread;
+mod text;
+mod tune;
+
+pub use cases::{Case, Product, Sizes};
+pub use compare::{Comparison, Ratio};
+pub use kernels::{KernelSpeed, Kernels};
+pub use likelihood::LikelihoodTime;
+pub use passes::{Bench, Passes};
+pub use report::BenchReport;
+pub use spread::Spread;
+pub use text::TextTime;
+pub use tune::{Candidate, Tuned, Tuner};

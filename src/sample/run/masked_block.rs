@@ -1,0 +1,101 @@
+//! A block that stays masked: the passes that a text takes, without the text. For timing them.
+
+use std::sync::Arc;
+
+use crate::gpu::{KernelTime, Profiler};
+use crate::model::{Network, Row};
+use crate::sample::run::capacity::Capacity;
+use crate::sample::run::denoiser::{Denoiser, PassShape};
+use crate::sample::run::request::Request;
+use crate::sample::steps::{SampleKey, StepUniform};
+use crate::{Error, Result};
+
+/// A block after a context. No cell opens: every step does the work of a fully masked block, the
+/// most that a step can be.
+pub(crate) struct MaskedBlock {
+    denoiser: Denoiser,
+    cells: usize,
+}
+
+impl MaskedBlock {
+    /// Allocates for a block after `context` cached positions, cut to whole blocks, and for `steps`
+    /// steps.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if block and context do not fit the model's window.
+    pub(crate) fn new(
+        network: &Arc<Network>,
+        block_size: usize,
+        context: usize,
+        steps: usize,
+    ) -> Result<MaskedBlock> {
+        let spec = network.spec();
+        let length = context + block_size;
+        let request = Request { length, block_size: Some(block_size), ..Request::default() };
+        spec.check_block_size(block_size)?;
+        let most = spec.window - block_size;
+        if context > most {
+            return Err(Error::request(format!(
+                "a context of {context} does not fit: the model's window leaves {most} tokens \
+                 before a block of {block_size}"
+            )));
+        }
+        let block = context / block_size;
+        let capacity = Capacity { steps, ..Capacity::new(&request, spec) };
+        let (ring, key) = (capacity.ring, SampleKey::new(request.seed, 0, 0));
+        let rows_of = |block: usize| {
+            (block * block_size..(block + 1) * block_size).map(move |position| Row {
+                id: spec.masked_id(),
+                position,
+                slot: ring.slot(position),
+                spans: ring.spans(block),
+            })
+        };
+        let rows: Vec<Row> = rows_of(block).chain(rows_of(block.saturating_sub(1))).collect();
+        let keys: Vec<_> = rows_of(block).map(|row| key.row(row.position)).collect();
+        let mut denoiser = Denoiser::new(network.clone(), capacity)?;
+        let step = |i| {
+            let uniform = request.sampling.uniform(i);
+            (StepUniform { open_count: 0, ..uniform }, 0.0)
+        };
+        let steps: Vec<_> = (0..steps).map(step).collect();
+        denoiser.begin(&rows, &keys, &steps)?;
+        Ok(MaskedBlock { denoiser, cells: block_size })
+    }
+
+    /// Dispatches of a pass, and of one layer of it.
+    pub(crate) fn dispatches(&mut self) -> Result<[usize; 2]> {
+        let (cells, n_layers) = (self.cells, self.denoiser.network().spec().n_layers);
+        // Without cells to draw there are the embedding and the layers.
+        let layers = self.denoiser.dispatches(cells, 0)? - 1;
+        Ok([self.denoiser.dispatches(cells, cells)?, layers / n_layers])
+    }
+
+    /// Runs a denoising step.
+    pub(crate) async fn denoise(&mut self, step: usize) -> Result<()> {
+        self.run(step, self.cells).await
+    }
+
+    /// Runs a denoising step whose pass stores the block before as well.
+    pub(crate) async fn denoise_and_store(&mut self, step: usize) -> Result<()> {
+        self.run(step, 2 * self.cells).await
+    }
+
+    async fn run(&mut self, step: usize, rows: usize) -> Result<()> {
+        let cells = self.cells;
+        let shape = |_| PassShape::new(rows, cells, cells);
+        self.denoiser.run((step, step + 1), cells, &shape).await.map(drop)
+    }
+
+    /// Runs two denoising steps; the times of the second one's kernels, slowest first.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if the adapter has no timestamps.
+    pub(crate) async fn kernel_times(&mut self) -> Result<Vec<KernelTime>> {
+        self.denoise(0).await?;
+        let profiler = Profiler::new(self.denoiser.network().gpu())?;
+        self.denoiser.set_profiler(Some(profiler));
+        self.denoise(1).await?;
+        self.denoiser.times().await
+    }
+}
