@@ -16,7 +16,8 @@
 //!   `gpu/plan.rs` bind groups.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
 //! - The library never prints, never panics on input, and no thread of its own outlives a call:
-//!   pipelines are compiled side by side.
+//!   pipelines are compiled side by side. The one thread that a host program asks for,
+//!   `sample::worker`, is joined on drop.
 //! - Opened cells and emitted text never change; a sample that falls into repetition is taken
 //!   back by an event that says so ([`event::Event::Retract`]).
 //! - The same seed gives the same text whatever the batch, and whether anyone watches. Kernels for

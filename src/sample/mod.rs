@@ -16,6 +16,8 @@ mod sampler;
 mod steer;
 mod stop;
 mod tell;
+#[cfg(feature = "threads")]
+pub mod worker;
 
 pub use bench::{Bench, PassTimes};
 pub use capacity::MemoryPlan;
