@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bdlm::event::{Block, Cell, CellState, Done, Event, Retract, Start, Step, StopReason};
 use bdlm_app::Recording;
-use bdlm_app::export::{read_events, text};
 use bdlm_app::recording::CellAt;
+use bdlm_app::recording::{read_events, text};
 
 fn recorded() -> Vec<Event> {
     read_events(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run.jsonl")).unwrap()

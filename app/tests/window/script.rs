@@ -4,10 +4,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use bdlm::event::{CellState, Event, Step};
+use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
-use bdlm_app::backend::{Backend, Found, Loaded, Progress, Source, Stream};
-use bdlm_app::export::read_events;
+use bdlm_app::engine::{Backend, Found, Loaded, Progress, Source};
+use bdlm_app::recording::read_events;
 
 /// The run in `tests/run.jsonl`.
 pub fn recorded() -> Vec<Event> {
