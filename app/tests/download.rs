@@ -10,7 +10,7 @@ use bdlm_app::engine::{EngineBackend, EngineThread, Notice, Source};
 /// Bytes that the weights are said to have; they never all come.
 const SIZE: usize = 50_000_000;
 
-/// Answers as a hub does, but the weights come slowly. Tells when a client has hung up.
+/// Answers as a hub does, but the weights come slowly. Reports when a client has hung up.
 fn serve(mut stream: TcpStream, hung_up: &Sender<()>) {
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let head: Vec<String> =
@@ -80,7 +80,7 @@ fn a_cancelled_download_hangs_up_and_can_be_taken_up_again() {
     });
     let home = tempfile::tempdir().unwrap();
     // SAFETY: the only test of this program; what was started reads no variables.
-    #[allow(unsafe_code, reason = "the hub's client is told by variables")]
+    #[allow(unsafe_code, reason = "the hub's client reads variables")]
     unsafe {
         std::env::set_var("HF_ENDPOINT", &endpoint);
         std::env::set_var("HF_HOME", home.path());

@@ -164,7 +164,7 @@ fn a_long_run_loses_candidates_first_then_cells_and_stays_bounded() {
 }
 
 #[test]
-fn numbers_of_no_sense_are_borne() {
+fn absurd_numbers_do_no_harm() {
     let mut recording = Recording::default();
     recording.push(step(usize::MAX, 0, drawn(1..3)));
     recording.push(block(usize::MAX, vec![1, 2], None));

@@ -6,7 +6,7 @@ use crate::app::base::App;
 use crate::state::Pane;
 
 impl App {
-    /// Goes on with what plays.
+    /// Shows the next step when it is due.
     pub(super) fn play(&mut self, ctx: &Context, now: f64) {
         let state = &mut self.state;
         if state.panes.iter().all(Pane::is_finished) {

@@ -61,7 +61,7 @@ impl App {
         }
     }
 
-    /// Goes on from the end of a block in the other pane.
+    /// Begins a run in the other pane, from the end of a block.
     pub(super) fn branch(&mut self, pane: usize, block_idx: usize) {
         let shown = &self.state.panes[pane];
         let ids = shown.recording.ids_to(shown.position, block_idx);

@@ -14,7 +14,7 @@ const NOTICE_SECS: f64 = 0.008;
 const SIDE_WIDTH: f32 = 292.0;
 
 impl App {
-    /// Takes notices and goes on with what plays: before each frame.
+    /// Takes notices, and shows the next step if it is due: before each frame.
     pub fn advance(&mut self, ctx: &Context) {
         let now = ctx.input(|i| i.time);
         self.take_notices(now);

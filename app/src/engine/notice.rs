@@ -10,7 +10,7 @@ use crate::engine::backend::{Found, Loaded, Progress, Source};
 pub enum Notice {
     /// Something happened in a run.
     Run(Report),
-    /// A download or a load goes on.
+    /// How far a download or a load has come.
     Progress(Progress),
     /// A model's files are here.
     Found(Box<Found>),

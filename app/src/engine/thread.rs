@@ -100,7 +100,7 @@ impl EngineThread {
     /// The next notice, if there is one.
     ///
     /// # Errors
-    /// [`Gone`] if the thread has ended, which only a fault of ours makes it do.
+    /// [`Gone`] if the thread has panicked.
     pub fn try_recv(&self) -> Result<Option<Notice>, Gone> {
         if let Some(notice) = self.notices.as_ref().and_then(|notices| notices.try_recv().ok()) {
             return Ok(Some(notice));

@@ -98,7 +98,7 @@ fn starts_with(state: &State, prompt: &str) -> bool {
 }
 
 #[test]
-fn a_model_that_is_not_there_is_told_and_the_old_one_stays() {
+fn a_model_that_is_not_there_is_reported_and_the_old_one_stays() {
     let Some(mut window) = window() else { return };
     state(&mut window).models.source.name = "no-such-folder".into();
     let ctx = window.ctx.clone();

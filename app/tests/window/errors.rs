@@ -116,7 +116,7 @@ fn a_run_that_is_refused_leaves_the_text_that_was_there() {
 }
 
 #[test]
-fn a_thread_that_has_ended_is_told() {
+fn a_thread_that_has_ended_is_reported() {
     let (mut window, _) = window(Trouble::Panic);
     wait(&mut window, |state| state.models.loaded.is_some());
     click(&mut window, "▶ Generate");

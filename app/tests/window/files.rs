@@ -46,7 +46,7 @@ fn a_run_is_written_and_replayed_without_a_model() {
 }
 
 #[test]
-fn files_that_hold_no_run_are_told() {
+fn files_that_hold_no_run_are_reported() {
     let mut window = replay();
     let folder = tempfile::tempdir().unwrap();
     let before = moments(&mut window);
@@ -96,7 +96,7 @@ fn pictures_and_animations_are_whole_files() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_told() {
+fn a_folder_that_cannot_be_written_is_reported() {
     let mut window = replay();
     files(&mut window, Path::new("/nowhere/at/all"));
     click(&mut window, "Text");

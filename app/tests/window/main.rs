@@ -96,7 +96,7 @@ pub fn state(window: &mut Window) -> &mut State {
     &mut app(window).state
 }
 
-/// Runs frames until something is so.
+/// Runs frames until a condition holds.
 pub fn wait(window: &mut Window, is_so: impl Fn(&State) -> bool) {
     for _ in 0..2000 {
         window.step();
@@ -169,11 +169,11 @@ fn every_control_has_a_label() {
 }
 
 #[test]
-fn a_wish_that_is_not_granted_leaves_everything_as_it_was() {
+fn an_action_that_cannot_be_done_leaves_everything_as_it_was() {
     let mut window = replay();
     let (before, at) = (moments(&mut window), position(&mut window));
     let ctx = window.ctx.clone();
-    // Wishes for a side that the same frame has closed are among them.
+    // Some are about a side that an earlier action of the same frame has closed.
     for action in [
         Action::Compare(true),
         Action::Compare(false),

@@ -17,7 +17,7 @@ pub fn canvas() -> Option<Canvas> {
         Ok(gpu) => Some(Canvas::new(&gpu)),
         Err(e) if std::env::var_os("BDLM_TEST_GPU").is_some() => panic!("no adapter: {e}"),
         Err(e) => {
-            eprintln!("SKIPPED for want of an adapter: {e}");
+            eprintln!("SKIPPED, no adapter: {e}");
             None
         }
     }
@@ -58,7 +58,7 @@ fn before_the_first_run() {
     compare(&mut window, "empty");
 }
 
-/// A cell of a half open block, looked into.
+/// A cell of a half open block, inspected.
 fn inspected(theme: ThemeChoice, name: &str) {
     let Some(mut window) = drawn(theme) else { return };
     moment(&mut window, 9);

@@ -23,8 +23,8 @@ fn a_recorded_run_is_stepped_through_and_played() {
     state(&mut window).prefs.speed = Speed::Fourfold;
     window.get_by_label("Play").click();
     window.run_steps(8);
-    let on_the_way = position(&mut window);
-    assert!(on_the_way > 1 && on_the_way < last, "{on_the_way} of {last}");
+    let halfway = position(&mut window);
+    assert!(halfway > 1 && halfway < last, "{halfway} of {last}");
     click(&mut window, "Pause");
     let paused = position(&mut window);
     window.run_steps(20);

@@ -53,7 +53,7 @@ fn is_masked(state: &CellState) -> bool {
 }
 
 #[test]
-fn a_cell_tells_what_it_could_have_been() {
+fn a_cell_shows_what_it_could_have_been() {
     let (mut window, _) = half_open();
     let cell = choose(&mut window, is_open);
     let block = state(&mut window).pane().selected.unwrap().block_idx;
@@ -62,13 +62,13 @@ fn a_cell_tells_what_it_could_have_been() {
     assert_eq!(candidates, 4);
     window.get_by_label_contains("· entropy");
     let CellState::Open { step } = states(&mut window)[cell] else { panic!("it is masked") };
-    let told = crate::script::recorded().into_iter().find_map(|event| match event {
+    let reported = crate::script::recorded().into_iter().find_map(|event| match event {
         Event::Step(s) if (s.block_idx, s.step) == (block, step) => Some(s.passes),
         _ => None,
     });
-    let pass = told.unwrap();
+    let pass = reported.unwrap();
     window.get_by_label_contains(&format!(", pass {pass}"));
-    // Another click lets go of it; while the mouse points at it, it is still told of.
+    // Another click deselects it; it is still described while the mouse points at it.
     choose(&mut window, is_open);
     assert_eq!(state(&mut window).pane().selected, None);
     window.get_by_label_contains("Click to keep it selected");
