@@ -16,6 +16,7 @@
 //! | [`model`] | a checkpoint → a network as a list of kernels |
 //! | [`sample`] | a request → the stream of events: draws and opens cells, block by block |
 //! | [`eval`] | how likely a network finds texts |
+//! | [`measure`] | how long kernels, passes, texts and likelihoods take |
 //!
 //! The programs `bdlm` and `bdlm-app` use only what this crate exports.
 //!
@@ -24,8 +25,9 @@
 //!   [`gpu::Gpu::adopt`]. Only `gpu/plan` creates pipelines and bind groups, and only `gpu/wait.rs`
 //!   waits for the GPU; in a browser it never blocks.
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
-//! - The library never prints, spawns no thread that outlives a call, reads no environment, names
-//!   no flag or button, and never panics on input.
+//! - The library never prints, reads no environment, names no flag or button, and never panics on
+//!   input. It spawns no thread that outlives a call; the one that a host program asks for,
+//!   `sample::worker`, is joined on drop.
 //! - Only `hub::native` uses files and the network. A browser has neither: there the library runs
 //!   on bytes that the host program hands over, see [`hub::ModelFiles::from_files`].
 //! - Opened cells and emitted text never change; a sample that repeats itself is taken back by an

@@ -7,11 +7,9 @@ use bdlm::gpu::{Gpu, GpuOptions};
 
 use egui::{ColorImage, RawInput, Rect, Vec2};
 
-use crate::action::Action;
 use crate::app::App;
-use crate::export::{png, write_beside};
-use crate::offscreen::{Canvas, PictureError, picture};
-use crate::pane::{Pane, Stage};
+use crate::export::{Canvas, PictureError, picture, png, write_beside};
+use crate::state::{Action, Pane, Stage};
 
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -54,27 +52,28 @@ impl Headless {
             };
             let mut output = self.ctx.run_ui(input, |ui| app.advance(ui.ctx()));
             self.canvas.update(&mut output.textures_delta);
-            if let Some(banner) = &app.banner {
+            if let Some(banner) = &app.state.banner {
                 let words = format!("{} {}", banner.sentence, banner.cause);
                 return Err(PictureError::App(words));
             }
-            if app.can_generate() && !asked {
+            if app.state.can_generate() && !asked {
                 app.act(&self.ctx, Action::Generate, now);
-                (app.playing, asked) = (false, true);
+                (app.state.playing, asked) = (false, true);
             }
-            let is_over = asked && app.panes.iter().all(|pane| pane.stage != Stage::Live);
-            if app.pane().recording.moments().len() >= steps || is_over {
+            let is_over = asked && app.state.panes.iter().all(|pane| pane.stage != Stage::Live);
+            if app.state.pane().recording.moments().len() >= steps || is_over {
                 return Ok(());
             }
-            if asked && !app.panes.iter().any(Pane::is_pulling) {
+            if asked && !app.state.panes.iter().any(Pane::is_pulling) {
                 app.act(&self.ctx, Action::StepOn, now);
             }
-            let now_seen = (app.pane().recording.moments().len(), app.busy.clone());
+            let now_seen =
+                (app.state.pane().recording.moments().len(), app.state.models.busy.clone());
             if now_seen != seen {
                 (seen, since) = (now_seen, Instant::now());
             }
             if since.elapsed() > PATIENCE {
-                return Err(PictureError::App("the engine did not get so far in time".into()));
+                return Err(PictureError::App("the engine has not come this far in time".into()));
             }
             std::thread::sleep(FRAME);
         }

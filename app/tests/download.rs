@@ -5,13 +5,12 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use bdlm_app::backend::{EngineBackend, Source};
-use bdlm_app::worker::{Command, Report, Worker};
+use bdlm_app::engine::{EngineBackend, EngineThread, Notice, Source};
 
 /// Bytes that the weights are said to have; they never all come.
 const SIZE: usize = 50_000_000;
 
-/// Answers as a hub does, but the weights come slowly. Tells when a client has hung up.
+/// Answers as a hub does, but the weights come slowly. Reports when a client has hung up.
 fn serve(mut stream: TcpStream, hung_up: &Sender<()>) {
     let lines = BufReader::new(stream.try_clone().unwrap()).lines();
     let head: Vec<String> =
@@ -55,13 +54,13 @@ fn serve(mut stream: TcpStream, hung_up: &Sender<()>) {
     }
 }
 
-/// Waits for a report of this kind.
-fn wait_for(worker: &Worker, is_it: impl Fn(&Report) -> bool) {
+/// Waits for a notice of this kind.
+fn wait_for(engine: &EngineThread, is_it: impl Fn(&Notice) -> bool) {
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(30) {
-        match worker.try_recv().unwrap() {
-            Some(report) if is_it(&report) => return,
-            Some(Report::Failed { error, .. }) => panic!("{error}"),
+        match engine.try_recv().unwrap() {
+            Some(notice) if is_it(&notice) => return,
+            Some(Notice::Failed { error, .. }) => panic!("{error}"),
             _ => std::thread::sleep(Duration::from_millis(2)),
         }
     }
@@ -81,27 +80,27 @@ fn a_cancelled_download_hangs_up_and_can_be_taken_up_again() {
     });
     let home = tempfile::tempdir().unwrap();
     // SAFETY: the only test of this program; what was started reads no variables.
-    #[allow(unsafe_code, reason = "the hub's client is told by variables")]
+    #[allow(unsafe_code, reason = "the hub's client reads variables")]
     unsafe {
         std::env::set_var("HF_ENDPOINT", &endpoint);
         std::env::set_var("HF_HOME", home.path());
         std::env::remove_var("HF_HUB_OFFLINE");
     }
-    let worker = Worker::spawn(EngineBackend::default(), || {}).unwrap();
+    let engine = EngineThread::spawn(EngineBackend::default(), || {}).unwrap();
     let source = Source { name: "owner/model".into(), adapter: None };
-    let is_under_way = |report: &Report| {
-        matches!(report, Report::Progress(p)
+    let is_under_way = |notice: &Notice| {
+        matches!(notice, Notice::Progress(p)
             if p.what.contains("model.safetensors") && p.part.is_some_and(|part| part > 0.001))
     };
     for _ in 0..2 {
-        assert!(worker.send(Command::Find(source.clone(), Box::default())));
-        wait_for(&worker, is_under_way);
-        worker.cancel();
-        wait_for(&worker, |report| matches!(report, Report::Cancelled));
+        assert!(engine.find(source.clone(), Box::default()));
+        wait_for(&engine, is_under_way);
+        engine.cancel();
+        wait_for(&engine, |notice| matches!(notice, Notice::Cancelled));
         hangs_up.recv_timeout(Duration::from_secs(10)).expect("bytes still flow");
     }
     // The thread lives, and the embedded model needs no hub.
     let tales = Source { name: bdlm::hub::DEFAULT_MODEL.into(), adapter: None };
-    assert!(worker.send(Command::Find(tales, Box::default())));
-    wait_for(&worker, |report| matches!(report, Report::Found(_)));
+    assert!(engine.find(tales, Box::default()));
+    wait_for(&engine, |notice| matches!(notice, Notice::Found(_)));
 }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use bdlm::event::{Block, Cell, CellState, Done, Event, Retract, Start, Step, StopReason};
 use bdlm_app::Recording;
-use bdlm_app::export::{read_events, text};
 use bdlm_app::recording::CellAt;
+use bdlm_app::recording::{read_events, text};
 
 fn recorded() -> Vec<Event> {
     read_events(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run.jsonl")).unwrap()
@@ -164,7 +164,7 @@ fn a_long_run_loses_candidates_first_then_cells_and_stays_bounded() {
 }
 
 #[test]
-fn numbers_of_no_sense_are_borne() {
+fn absurd_numbers_do_no_harm() {
     let mut recording = Recording::default();
     recording.push(step(usize::MAX, 0, drawn(1..3)));
     recording.push(block(usize::MAX, vec![1, 2], None));

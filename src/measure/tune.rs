@@ -170,7 +170,7 @@ impl Search<'_> {
                 Err(e) => {
                     let error = Some(match e {
                         // Another adapter would be no help.
-                        Error::NoDevice { cause, .. } => cause,
+                        Error::NoDevice { cause, .. } => cause.to_string(),
                         e => e.to_string(),
                     });
                     Candidate { tuning, pass_ms: Vec::new(), likelihood_secs: None, error }
@@ -214,7 +214,7 @@ impl Search<'_> {
         }
         if work == Work::PassesAndLikelihood {
             let own = &mut |_: usize, _: usize| progress(tuning);
-            let size = network.spec().block_size;
+            let size = network.spec().block_size().unwrap_or(1);
             let Some(time) = LikelihoodTime::measure(&network, size, 1, own).await? else {
                 return Ok(None);
             };

@@ -2,6 +2,8 @@
 
 mod run;
 mod steps;
+#[cfg(feature = "threads")]
+pub mod worker;
 
 pub(crate) use run::MaskedBlock;
 pub use run::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Run, Steer, Watch};

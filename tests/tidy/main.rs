@@ -186,6 +186,9 @@ fn the_library_neither_prints_nor_panics() {
             (1, &[("src/a.rs", "#[cfg(test)]\nuse a::b;\nfn f() { todo!() }")]),
             (1, &[("src/a.rs", "#[cfg(test)]\nmod tests { fn f() {} }\nfn g() { panic!() }")]),
             (1, &[("src/a.rs", "std::process::exit(1)")]),
+            (0, &[("src/sample/worker/handle.rs", "std::thread::Builder::new()")]),
+            (1, &[("src/sample/worker/handle.rs", "std::thread::spawn(f)")]),
+            (1, &[("src/sample/run.rs", "std::thread::Builder::new()")]),
         ],
     );
 }

@@ -49,18 +49,22 @@ pub fn gpu_objects(files: &[File]) -> Vec<String> {
 pub fn library_manners(files: &[File]) -> Vec<String> {
     let prints = ["print!(", "println!(", "eprint!(", "eprintln!(", "dbg!("];
     let panics = ["panic!(", "todo!(", "unimplemented!(", ".unwrap()", ".expect(\""];
-    let hosts = ["process::exit", "thread::spawn", "catch_unwind"];
+    let hosts = ["process::exit", "thread::spawn", "thread::Builder", "catch_unwind"];
     let mut found = Vec::new();
     for file in files.iter().filter(|file| file.is_library()) {
         let code = without_tests(&code(&file.text));
         for (i, line) in code.lines().enumerate() {
             let words = prints.iter().chain(&panics).chain(&hosts);
-            let bad = words.filter(|word| contains_name(line, word));
+            let is_allowed = |word: &str| (file.path.as_str(), word) == JOINED_ON_DROP;
+            let bad = words.filter(|word| contains_name(line, word) && !is_allowed(word));
             found.extend(bad.map(|word| format!("{}:{}: `{word}`", file.path, i + 1)));
         }
     }
     found
 }
+
+/// The one thread of the library that outlives a call.
+const JOINED_ON_DROP: (&str, &str) = ("src/sample/worker/handle.rs", "thread::Builder");
 
 /// The lints that hold in the library and the binary only are switched on there.
 pub fn lints_are_on(files: &[File]) -> Vec<String> {

@@ -3,22 +3,22 @@
 use std::path::Path;
 
 use bdlm_app::Recording;
-use bdlm_app::export::read_events;
+use bdlm_app::recording::read_events;
 use egui_kittest::kittest::Queryable;
 
 use crate::script::recorded;
-use crate::{Window, app, click, moments, replay, wait};
+use crate::{Window, app, click, moments, replay, state, wait};
 
 fn files(window: &mut Window, folder: &Path) {
     click(window, "Files: save, export, open");
-    app(window).writing.path = folder.join("run").display().to_string();
+    state(window).files.path = folder.join("run").display().to_string();
     window.run_steps(2);
 }
 
 fn export(window: &mut Window, label: &str) {
     click(window, label);
-    wait(window, |app| app.writing.export.is_none());
-    assert_eq!(app(window).banner, None);
+    wait(window, |state| state.files.writing.is_none());
+    assert_eq!(state(window).banner, None);
 }
 
 #[test]
@@ -38,22 +38,22 @@ fn a_run_is_written_and_replayed_without_a_model() {
     assert_eq!(read_events(&path).unwrap(), recorded());
     let before = moments(&mut window);
     app(&mut window).open(Recording::default());
-    app(&mut window).model = None;
-    app(&mut window).writing.open = path.display().to_string();
+    state(&mut window).models.loaded = None;
+    state(&mut window).files.open = path.display().to_string();
     window.run_steps(2);
     click(&mut window, "Open");
-    wait(&mut window, move |app| app.pane().recording.moments().len() == before);
+    wait(&mut window, move |state| state.pane().recording.moments().len() == before);
 }
 
 #[test]
-fn files_that_hold_no_run_are_told() {
+fn files_that_hold_no_run_are_reported() {
     let mut window = replay();
     let folder = tempfile::tempdir().unwrap();
     let before = moments(&mut window);
     files(&mut window, folder.path());
     for (name, bytes, words) in [
         ("none.jsonl", None, "cannot be read"),
-        ("text.jsonl", Some(&b"once upon a time\n"[..]), "line 1 is no event"),
+        ("text.jsonl", Some(&b"once upon a time\n"[..]), "line 1 is not an event"),
         ("empty.jsonl", Some(&b""[..]), "holds no run"),
         ("binary.jsonl", Some(&b"\xff\xfe"[..]), "not UTF-8"),
     ] {
@@ -61,11 +61,11 @@ fn files_that_hold_no_run_are_told() {
         if let Some(bytes) = bytes {
             std::fs::write(&path, bytes).unwrap();
         }
-        app(&mut window).writing.open = path.display().to_string();
+        state(&mut window).files.open = path.display().to_string();
         window.run_steps(2);
         click(&mut window, "Open");
-        wait(&mut window, |app| app.banner.is_some());
-        let banner = app(&mut window).banner.clone().unwrap();
+        wait(&mut window, |state| state.banner.is_some());
+        let banner = state(&mut window).banner.clone().unwrap();
         assert!(banner.cause.contains(words), "{}", banner.cause);
         click(&mut window, "Dismiss");
     }
@@ -96,11 +96,11 @@ fn pictures_and_animations_are_whole_files() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_told() {
+fn a_folder_that_cannot_be_written_is_reported() {
     let mut window = replay();
     files(&mut window, Path::new("/nowhere/at/all"));
     click(&mut window, "Text");
-    wait(&mut window, |app| app.banner.is_some());
+    wait(&mut window, |state| state.banner.is_some());
     window.get_by_label_contains("cannot be written");
 }
 

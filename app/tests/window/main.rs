@@ -8,11 +8,11 @@ mod play;
 mod script;
 mod steer;
 
+use bdlm_app::Recording;
 use bdlm_app::app::App;
-use bdlm_app::backend::Backend;
-use bdlm_app::offscreen::Canvas;
-use bdlm_app::settings::{Preferences, Speed, ThemeChoice};
-use bdlm_app::{Recording, action::Action};
+use bdlm_app::engine::Backend;
+use bdlm_app::export::Canvas;
+use bdlm_app::state::{Action, Preferences, Speed, State, SteerBy, ThemeChoice};
 use egui::Vec2;
 use egui_kittest::kittest::{NodeT, Queryable};
 use egui_kittest::{Harness, Node, TestRenderer};
@@ -54,8 +54,8 @@ fn preferences() -> Preferences {
 
 fn window_of(size: Vec2, prefs: Preferences, backend: impl Backend, painter: Painter) -> Window {
     let mut backend = Some(backend);
-    let ui = move |ui: &mut egui::Ui, state: &mut Option<App>| {
-        let app = state.get_or_insert_with(|| {
+    let ui = move |ui: &mut egui::Ui, app: &mut Option<App>| {
+        let app = app.get_or_insert_with(|| {
             let mut app = App::new(ui.ctx(), prefs.clone(), backend.take().unwrap()).unwrap();
             app.load();
             app
@@ -80,7 +80,7 @@ pub fn window(trouble: Trouble) -> (Window, Watched) {
 /// A window that shows the recorded run at its end.
 pub fn replay() -> Window {
     let (mut window, _) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     app(&mut window).open(Recording::of(recorded()));
     window.run_steps(2);
     window
@@ -91,18 +91,23 @@ pub fn app(window: &mut Window) -> &mut App {
     window.state_mut().as_mut().unwrap()
 }
 
-/// Runs frames until something is so.
-pub fn wait(window: &mut Window, is_so: impl Fn(&App) -> bool) {
+/// What a window shows.
+pub fn state(window: &mut Window) -> &mut State {
+    &mut app(window).state
+}
+
+/// Runs frames until a condition holds.
+pub fn wait(window: &mut Window, is_so: impl Fn(&State) -> bool) {
     for _ in 0..2000 {
         window.step();
-        if window.state().as_ref().is_some_and(&is_so) {
+        if window.state().as_ref().is_some_and(|app| is_so(&app.state)) {
             window.run_steps(2);
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(2));
     }
-    let app = app(window);
-    let (pane, banner) = (app.pane(), &app.banner);
+    let state = state(window);
+    let (pane, banner) = (state.pane(), &state.banner);
     let (moments, position) = (pane.recording.moments().len(), pane.position);
     let (stage, pulls) = (pane.stage, pane.is_pulling());
     panic!(
@@ -118,14 +123,14 @@ pub fn click(window: &mut Window, label: &str) {
 
 /// Runs frames until there are more moments than `before` and the engine is at rest.
 pub fn wait_for_moment(window: &mut Window, before: usize) {
-    wait(window, move |app| {
-        app.pane().recording.moments().len() > before && !app.pane().is_pulling()
+    wait(window, move |state| {
+        state.pane().recording.moments().len() > before && !state.pane().is_pulling()
     });
 }
 
 /// One step on, drawn from the engine.
 pub fn step_on(window: &mut Window) {
-    wait(window, |app| !app.pane().is_pulling());
+    wait(window, |state| !state.pane().is_pulling());
     let before = moments(window);
     click(window, "Step on");
     wait_for_moment(window, before);
@@ -133,12 +138,12 @@ pub fn step_on(window: &mut Window) {
 
 /// The moment that is shown.
 pub fn position(window: &mut Window) -> usize {
-    app(window).pane().position
+    state(window).pane().position
 }
 
 /// Moments that were recorded.
 pub fn moments(window: &mut Window) -> usize {
-    app(window).pane().recording.moments().len()
+    state(window).pane().recording.moments().len()
 }
 
 #[test]
@@ -164,11 +169,11 @@ fn every_control_has_a_label() {
 }
 
 #[test]
-fn a_wish_that_is_not_granted_leaves_everything_as_it_was() {
+fn an_action_that_cannot_be_done_leaves_everything_as_it_was() {
     let mut window = replay();
     let (before, at) = (moments(&mut window), position(&mut window));
     let ctx = window.ctx.clone();
-    // Wishes for a side that the same frame has closed are among them.
+    // Some are about a side that an earlier action of the same frame has closed.
     for action in [
         Action::Compare(true),
         Action::Compare(false),
@@ -178,7 +183,7 @@ fn a_wish_that_is_not_granted_leaves_everything_as_it_was() {
         Action::Show(1, 3),
         Action::Branch(1, 0),
         Action::StepOn,
-        Action::Steer(0, 0, bdlm_app::worker::SteerBy::Mask),
+        Action::Steer(0, 0, SteerBy::Mask),
         Action::CancelLoad,
         Action::CancelExport,
         Action::Remedy,
@@ -187,5 +192,5 @@ fn a_wish_that_is_not_granted_leaves_everything_as_it_was() {
         window.run_steps(2);
     }
     assert_eq!((moments(&mut window), position(&mut window)), (before, at));
-    assert_eq!(app(&mut window).banner, None);
+    assert_eq!(state(&mut window).banner, None);
 }

@@ -2,15 +2,14 @@
 
 use bdlm::gpu::{Gpu, GpuOptions};
 use bdlm_app::Recording;
-use bdlm_app::offscreen::Canvas;
+use bdlm_app::export::Canvas;
 use bdlm_app::recording::CellAt;
-use bdlm_app::reports::{Banner, Remedy};
-use bdlm_app::settings::{Preferences, ThemeChoice};
+use bdlm_app::state::{Banner, Preferences, Remedy, ThemeChoice};
 use egui::vec2;
 use egui_kittest::SnapshotOptions;
 
 use crate::script::{Script, Trouble, recorded};
-use crate::{Painter, Window, app, preferences, wait, window_of};
+use crate::{Painter, Window, app, preferences, state, wait, window_of};
 
 /// A canvas; none, loudly, where there is no adapter and none is required.
 pub fn canvas() -> Option<Canvas> {
@@ -18,7 +17,7 @@ pub fn canvas() -> Option<Canvas> {
         Ok(gpu) => Some(Canvas::new(&gpu)),
         Err(e) if std::env::var_os("BDLM_TEST_GPU").is_some() => panic!("no adapter: {e}"),
         Err(e) => {
-            eprintln!("SKIPPED for want of an adapter: {e}");
+            eprintln!("SKIPPED, no adapter: {e}");
             None
         }
     }
@@ -29,7 +28,7 @@ fn drawn(theme: ThemeChoice) -> Option<Window> {
     let prefs = Preferences { theme, prompt: "The king said to his".into(), ..preferences() };
     let (script, _) = Script::new(Trouble::None);
     let mut window = window_of(vec2(900.0, 600.0), prefs, script, Painter(Some(canvas)));
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     Some(window)
 }
 
@@ -50,7 +49,7 @@ fn options() -> SnapshotOptions {
 
 fn moment(window: &mut Window, position: usize) {
     app(window).open(recording());
-    app(window).panes[0].show(position, 0.0);
+    state(window).panes[0].show(position, 0.0);
 }
 
 #[test]
@@ -59,12 +58,12 @@ fn before_the_first_run() {
     compare(&mut window, "empty");
 }
 
-/// A cell of a half open block, looked into.
+/// A cell of a half open block, inspected.
 fn inspected(theme: ThemeChoice, name: &str) {
     let Some(mut window) = drawn(theme) else { return };
     moment(&mut window, 9);
-    let block_idx = app(&mut window).pane().recording.step(9).unwrap().block_idx;
-    app(&mut window).panes[0].selected = Some(CellAt { block_idx, cell: 2 });
+    let block_idx = state(&mut window).pane().recording.step(9).unwrap().block_idx;
+    state(&mut window).panes[0].selected = Some(CellAt { block_idx, cell: 2 });
     compare(&mut window, name);
 }
 
@@ -82,7 +81,7 @@ fn in_the_middle_of_a_block_by_day() {
 fn an_error_above_a_finished_text() {
     let Some(mut window) = drawn(ThemeChoice::Light) else { return };
     moment(&mut window, usize::MAX);
-    app(&mut window).banner = Some(Banner {
+    state(&mut window).banner = Some(Banner {
         sentence: "The device was lost; the text so far is kept.".into(),
         cause: "the GPU was lost: it fell off the bus; run again, or choose another adapter".into(),
         remedy: Some(("Load the model again".into(), Remedy::ShowModel)),
@@ -94,7 +93,7 @@ fn an_error_above_a_finished_text() {
 fn two_runs_side_by_side() {
     let Some(mut window) = drawn(ThemeChoice::Dark) else { return };
     moment(&mut window, 12);
-    app(&mut window).panes.push(bdlm_app::pane::Pane::of(recording()));
+    state(&mut window).panes.push(bdlm_app::state::Pane::of(recording()));
     compare(&mut window, "compare");
 }
 

@@ -1,13 +1,12 @@
 //! Playing, pausing, stepping, scrubbing, comparing, and the keyboard.
 
-use bdlm_app::pane::Stage;
-use bdlm_app::settings::Speed;
+use bdlm_app::state::{Speed, Stage, State};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
 use crate::script::{Script, Trouble, recorded};
 use crate::{
-    Painter, Window, app, click, moments, position, preferences, replay, wait, window, window_of,
+    Painter, Window, click, moments, position, preferences, replay, state, wait, window, window_of,
 };
 
 #[test]
@@ -21,11 +20,11 @@ fn a_recorded_run_is_stepped_through_and_played() {
     click(&mut window, "Step on");
     click(&mut window, "Step back");
     assert_eq!(position(&mut window), 1);
-    app(&mut window).prefs.speed = Speed::Fourfold;
+    state(&mut window).prefs.speed = Speed::Fourfold;
     window.get_by_label("Play").click();
     window.run_steps(8);
-    let on_the_way = position(&mut window);
-    assert!(on_the_way > 1 && on_the_way < last, "{on_the_way} of {last}");
+    let halfway = position(&mut window);
+    assert!(halfway > 1 && halfway < last, "{halfway} of {last}");
     click(&mut window, "Pause");
     let paused = position(&mut window);
     window.run_steps(20);
@@ -36,7 +35,7 @@ fn a_recorded_run_is_stepped_through_and_played() {
     window.get_by_label("Play").click();
     window.run_steps(2);
     assert!(position(&mut window) < 3);
-    wait(&mut window, |app| !app.playing);
+    wait(&mut window, |state| !state.playing);
     assert_eq!(position(&mut window), last);
 }
 
@@ -61,14 +60,14 @@ fn dragging_along_the_timeline_scrubs() {
 #[test]
 fn a_run_is_begun_watched_and_ends_with_the_engines_text() {
     let (mut window, watched) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     window.get_by_label("Prompt").focus();
     window.run_steps(2);
     window.get_by_label("Prompt").type_text("The king");
     window.run_steps(2);
     click(&mut window, "▶ Generate");
-    wait(&mut window, |app| app.pane().stage == Stage::Over);
-    assert_eq!(app(&mut window).pane().recording.events().len(), recorded().len());
+    wait(&mut window, |state| state.pane().stage == Stage::Over);
+    assert_eq!(state(&mut window).pane().recording.events().len(), recorded().len());
     let requests = watched.requests.lock().unwrap();
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].prompt, bdlm::sample::Prompt::Text("The king".into()));
@@ -78,30 +77,30 @@ fn a_run_is_begun_watched_and_ends_with_the_engines_text() {
 #[test]
 fn steps_are_drawn_from_the_engine_only_as_they_are_shown() {
     let (mut window, _) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
-    app(&mut window).prefs.speed = Speed::Quarter;
+    wait(&mut window, |state| state.models.loaded.is_some());
+    state(&mut window).prefs.speed = Speed::Quarter;
     click(&mut window, "▶ Generate");
-    wait(&mut window, |app| !app.pane().recording.moments().is_empty());
+    wait(&mut window, |state| !state.pane().recording.moments().is_empty());
     click(&mut window, "Pause");
     let shown = moments(&mut window);
     window.run_steps(60);
     assert_eq!(moments(&mut window), shown, "a paused engine goes on");
     window.get_by_label("Step on").click();
-    wait(&mut window, move |app| app.pane().recording.moments().len() > shown);
+    wait(&mut window, move |state| state.pane().recording.moments().len() > shown);
     window.run_steps(30);
     assert_eq!(moments(&mut window), shown + 1);
     assert_eq!(position(&mut window), shown);
     click(&mut window, "⏹ Stop");
     assert_eq!(moments(&mut window), shown + 1, "what was written stays");
-    assert!(app(&mut window).can_generate());
+    assert!(state(&mut window).can_generate());
 }
 
 #[test]
 fn everything_can_be_done_with_the_keyboard_alone() {
     let (mut window, _) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     window.key_press_modifiers(Modifiers::COMMAND, Key::Enter);
-    wait(&mut window, |app| app.pane().stage == Stage::Over);
+    wait(&mut window, |state| state.pane().stage == Stage::Over);
     let last = moments(&mut window) - 1;
     let mut press = |key: Key| {
         window.key_press(key);
@@ -116,11 +115,11 @@ fn everything_can_be_done_with_the_keyboard_alone() {
     press(Key::Home);
     window.key_press(Key::Space);
     window.step();
-    assert!(app(&mut window).playing);
-    wait(&mut window, |app| !app.playing);
+    assert!(state(&mut window).playing);
+    wait(&mut window, |state| !state.playing);
     window.key_press(Key::ArrowDown);
     window.run_steps(2);
-    assert_eq!(app(&mut window).prefs.speed, Speed::Fourfold);
+    assert_eq!(state(&mut window).prefs.speed, Speed::Fourfold);
 }
 
 /// Presses Tab until what has such a label has the focus.
@@ -153,7 +152,7 @@ fn blocks_and_cells_are_reached_by_tab_and_left_by_escape() {
     tab_to(&mut window, "Cell ");
     window.key_press(Key::Enter);
     window.run_steps(2);
-    assert!(app(&mut window).pane().selected.is_some());
+    assert!(state(&mut window).pane().selected.is_some());
     // The timeline is a slider of its own.
     tab_to(&mut window, "Timeline");
     window.key_press(Key::ArrowRight);
@@ -164,13 +163,13 @@ fn blocks_and_cells_are_reached_by_tab_and_left_by_escape() {
 #[test]
 fn two_runs_go_side_by_side_in_step_or_free() {
     let (mut window, watched) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     click(&mut window, "Compare");
-    app(&mut window).prefs.speed = Speed::Fourfold;
+    state(&mut window).prefs.speed = Speed::Fourfold;
     click(&mut window, "▶ Generate");
-    wait(&mut window, |app| app.panes.iter().all(|pane| pane.position > 3));
-    let positions = |app: &bdlm_app::app::App| [app.panes[0].position, app.panes[1].position];
-    let [left, right] = positions(app(&mut window));
+    wait(&mut window, |state| state.panes.iter().all(|pane| pane.position > 3));
+    let positions = |state: &State| [state.panes[0].position, state.panes[1].position];
+    let [left, right] = positions(state(&mut window));
     assert!(left.abs_diff(right) <= 1, "{left} and {right} in step");
     {
         let requests = watched.requests.lock().unwrap();
@@ -179,14 +178,14 @@ fn two_runs_go_side_by_side_in_step_or_free() {
     }
     click(&mut window, "Pause");
     click(&mut window, "First step");
-    assert_eq!(positions(app(&mut window)), [0, 0]);
+    assert_eq!(positions(state(&mut window)), [0, 0]);
     window.get_by_label("in step").click();
     window.run_steps(2);
     click(&mut window, "Right");
     click(&mut window, "Step on");
-    assert_eq!(positions(app(&mut window)), [0, 1]);
+    assert_eq!(positions(state(&mut window)), [0, 1]);
     click(&mut window, "Compare");
-    assert_eq!(app(&mut window).panes.len(), 1);
+    assert_eq!(state(&mut window).panes.len(), 1);
 }
 
 #[test]
@@ -194,9 +193,9 @@ fn the_window_answers_while_the_engine_does_not() {
     let (script, watched, gate) = Script::gated();
     let size = egui::vec2(1000.0, 700.0);
     let mut window = window_of(size, preferences(), script, Painter(None));
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     click(&mut window, "▶ Generate");
-    wait(&mut window, |app| app.pane().is_pulling());
+    wait(&mut window, |state| state.pane().is_pulling());
     // The engine's thread now waits inside a pass. Were the window to wait for it, this would hang.
     for _ in 0..50 {
         window.step();
@@ -205,14 +204,14 @@ fn the_window_answers_while_the_engine_does_not() {
     window.run_steps(2);
     window.get_by_label("Prompt").type_text("still here");
     window.run_steps(2);
-    assert_eq!(app(&mut window).prefs.prompt, "still here");
+    assert_eq!(state(&mut window).prefs.prompt, "still here");
     click(&mut window, "Pause");
-    assert!(!app(&mut window).playing);
-    assert!(app(&mut window).pane().recording.events().is_empty());
+    assert!(!state(&mut window).playing);
+    assert!(state(&mut window).pane().recording.events().is_empty());
     // Two events: the beginning and a step.
     gate.send(()).unwrap();
     gate.send(()).unwrap();
-    wait(&mut window, |app| app.pane().recording.moments().len() == 1);
+    wait(&mut window, |state| state.pane().recording.moments().len() == 1);
     drop(gate);
     drop(window);
     assert!(*watched.dropped.lock().unwrap(), "closing the window ends the engine's thread");
@@ -221,7 +220,7 @@ fn the_window_answers_while_the_engine_does_not() {
 #[test]
 fn closing_the_window_during_a_run_ends_the_thread() {
     let (mut window, watched) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     click(&mut window, "▶ Generate");
     window.run_steps(2);
     drop(window);

@@ -1,13 +1,14 @@
-//! An engine for tests: it plays a recorded run, steers by the book, and waits where it is told to.
+//! An engine for tests: it plays a recorded run, steers as the library does, and waits at a gate.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use bdlm::event::{CellState, Event, Step};
+use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
-use bdlm_app::backend::{Backend, Found, Loaded, Progress, Source, Stream};
-use bdlm_app::export::read_events;
+use bdlm_app::engine::{Backend, Found, Loaded, Progress, Source};
+use bdlm_app::recording::read_events;
 
 /// The run in `tests/run.jsonl`.
 pub fn recorded() -> Vec<Event> {
@@ -26,7 +27,7 @@ pub enum Trouble {
     Device,
     /// A download that never ends by itself.
     Endless,
-    /// A fault of ours.
+    /// The backend panics.
     Panic,
     /// The model has no blocks and a sampler of its own.
     Autoregressive,
@@ -68,21 +69,21 @@ impl Backend for Script {
         &mut self,
         source: &Source,
         _request: &Request,
-        tell: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(Progress),
     ) -> Result<Found> {
         let is_endless = self.trouble == Trouble::Endless;
         loop {
             if !is_endless {
                 break;
             }
-            tell(Progress { what: "Downloading model.safetensors".into(), part: Some(0.4) });
+            progress(Progress { what: "Downloading model.safetensors".into(), part: Some(0.4) });
         }
         let memory =
             MemoryPlan { weights_bytes: 250_000_000, cache_bytes: 3_000_000, activations_bytes: 5 };
         Ok(Found { name: source.name.clone(), shape: "a scripted model".into(), memory })
     }
 
-    fn load(&mut self, source: &Source, _tell: &mut dyn FnMut(Progress)) -> Result<Loaded> {
+    fn load(&mut self, source: &Source, _progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
         if self.trouble == Trouble::Load {
             return Err(Error::unknown_model("there is no model `nowhere`"));
         }
@@ -111,7 +112,7 @@ impl Backend for Script {
             events,
             last: None,
             trouble: self.trouble,
-            told: 0,
+            count: 0,
             gate: self.gate.take(),
         }))
     }
@@ -133,7 +134,7 @@ struct Playing {
     events: Vec<Event>,
     last: Option<Step>,
     trouble: Trouble,
-    told: usize,
+    count: usize,
     gate: Option<Receiver<()>>,
 }
 
@@ -143,8 +144,8 @@ impl Stream for Playing {
             // Closed for good when the test ends.
             gate.recv().map_err(|_| Error::DeviceLost("the gate is closed".into()))?;
         }
-        self.told += 1;
-        if self.trouble == Trouble::Device && self.told > 5 {
+        self.count += 1;
+        if self.trouble == Trouble::Device && self.count > 5 {
             return Err(Error::DeviceLost("it fell off the bus".into()));
         }
         let event = self.events.pop();
@@ -167,14 +168,14 @@ impl Stream for Playing {
             }
             Steer::Mask => own.state = CellState::Masked,
         }
-        // As the library tells it: without a pass there are no candidates.
+        // As in the library: without a pass there are no candidates.
         step.cells.iter_mut().for_each(|cell| cell.candidates = Vec::new());
         self.events.push(Event::Steer(step));
         Ok(())
     }
 }
 
-/// Tells that the thread has let go of the engine.
+/// Reports that the thread has dropped the engine.
 impl Drop for Script {
     fn drop(&mut self) {
         *self.watched.dropped.lock().unwrap() = true;

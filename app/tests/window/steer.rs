@@ -7,31 +7,31 @@ use egui_kittest::kittest::{NodeT, Queryable};
 
 use crate::script::{Trouble, Watched};
 use crate::{
-    Window, app, click, moments, position, replay, step_on, wait, wait_for_moment, window,
+    Window, click, moments, position, replay, state, step_on, wait, wait_for_moment, window,
 };
 
 /// A live run, paused where some cells of a block are open and some masked.
 fn half_open() -> (Window, Watched) {
     let (mut window, watched) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
-    app(&mut window).prefs.speed = bdlm_app::settings::Speed::Quarter;
+    wait(&mut window, |state| state.models.loaded.is_some());
+    state(&mut window).prefs.speed = bdlm_app::state::Speed::Quarter;
     click(&mut window, "▶ Generate");
-    wait(&mut window, |app| !app.pane().recording.moments().is_empty());
+    wait(&mut window, |state| !state.pane().recording.moments().is_empty());
     click(&mut window, "Pause");
-    wait(&mut window, |app| !app.pane().is_pulling());
-    while !app(&mut window).pane().can_steer() || steps_of_block(&mut window) < 2 {
+    wait(&mut window, |state| !state.pane().is_pulling());
+    while !state(&mut window).pane().can_steer() || steps_of_block(&mut window) < 2 {
         step_on(&mut window);
     }
     (window, watched)
 }
 
 fn steps_of_block(window: &mut Window) -> usize {
-    let pane = app(window).pane();
+    let pane = state(window).pane();
     pane.recording.step(pane.position).map_or(0, |step| step.step + 1)
 }
 
 fn states(window: &mut Window) -> Vec<CellState> {
-    let pane = app(window).pane();
+    let pane = state(window).pane();
     pane.recording.step(pane.position).unwrap().cells.iter().map(|cell| cell.state).collect()
 }
 
@@ -53,25 +53,25 @@ fn is_masked(state: &CellState) -> bool {
 }
 
 #[test]
-fn a_cell_tells_what_it_could_have_been() {
+fn a_cell_shows_what_it_could_have_been() {
     let (mut window, _) = half_open();
     let cell = choose(&mut window, is_open);
-    let block = app(&mut window).pane().selected.unwrap().block_idx;
+    let block = state(&mut window).pane().selected.unwrap().block_idx;
     window.get_by_label(&format!("Cell {} · block {}", cell + 1, block + 1));
     let candidates = window.query_all_by_label_contains(", probability").count();
     assert_eq!(candidates, 4);
     window.get_by_label_contains("· entropy");
     let CellState::Open { step } = states(&mut window)[cell] else { panic!("it is masked") };
-    let told = crate::script::recorded().into_iter().find_map(|event| match event {
+    let reported = crate::script::recorded().into_iter().find_map(|event| match event {
         Event::Step(s) if (s.block_idx, s.step) == (block, step) => Some(s.passes),
         _ => None,
     });
-    let pass = told.unwrap();
+    let pass = reported.unwrap();
     window.get_by_label_contains(&format!(", pass {pass}"));
-    // Another click lets go of it; while the mouse points at it, it is still told of.
+    // Another click deselects it; it is still described while the mouse points at it.
     choose(&mut window, is_open);
-    assert_eq!(app(&mut window).pane().selected, None);
-    window.get_by_label_contains("Click to hold on to it");
+    assert_eq!(state(&mut window).pane().selected, None);
+    window.get_by_label_contains("Click to keep it selected");
     window.get_by_label_contains("· entropy");
     window.hover_at(egui::pos2(300.0, 500.0));
     window.run_steps(3);
@@ -91,7 +91,7 @@ fn a_candidate_or_a_typed_token_is_pinned() {
     click(&mut window, &pins[1]);
     wait_for_moment(&mut window, before);
     assert_eq!(states(&mut window)[cell], CellState::Pinned);
-    assert!(app(&mut window).pane().recording.moments()[before].is_steered);
+    assert!(state(&mut window).pane().recording.moments()[before].is_steered);
     // The same cell again, with a word.
     click(&mut window, "Mask again");
     wait_for_moment(&mut window, before + 1);
@@ -101,7 +101,7 @@ fn a_candidate_or_a_typed_token_is_pinned() {
     window.run_steps(2);
     click(&mut window, "Pin it");
     wait_for_moment(&mut window, before + 2);
-    let pane = app(&mut window).pane();
+    let pane = state(&mut window).pane();
     let at = pane.selected.unwrap();
     assert_eq!(pane.recording.cell(pane.position, at).unwrap().0.token, 4242);
 }
@@ -124,10 +124,10 @@ fn a_text_that_is_no_token_is_refused_with_words() {
     window.get_by_label("Token to pin").type_text("elephants");
     window.run_steps(2);
     click(&mut window, "Pin it");
-    wait(&mut window, |app| app.banner.is_some());
+    wait(&mut window, |state| state.banner.is_some());
     window.get_by_label_contains("is 3 tokens, expected 1");
     click(&mut window, "Dismiss");
-    assert!(app(&mut window).pane().can_steer(), "the run goes on");
+    assert!(state(&mut window).pane().can_steer(), "the run goes on");
 }
 
 #[test]
@@ -142,32 +142,36 @@ fn steps_before_the_newest_cannot_be_steered() {
 #[test]
 fn a_finished_block_says_so_and_branches() {
     let (mut window, watched) = window(Trouble::None);
-    wait(&mut window, |app| app.model.is_some());
+    wait(&mut window, |state| state.models.loaded.is_some());
     click(&mut window, "▶ Generate");
-    wait(&mut window, |app| app.pane().recording.done().is_some());
+    wait(&mut window, |state| state.pane().recording.done().is_some());
     let last = moments(&mut window) - 1;
-    let at = app(&mut window).pane().recording.finished_blocks().nth(1).unwrap().block_idx;
-    let ids = app(&mut window).pane().recording.ids_to(last, at);
-    app(&mut window).panes[0].selected = Some(CellAt { block_idx: at, cell: 2 });
+    let at = state(&mut window).pane().recording.finished_blocks().nth(1).unwrap().block_idx;
+    let ids = state(&mut window).pane().recording.ids_to(last, at);
+    state(&mut window).panes[0].selected = Some(CellAt { block_idx: at, cell: 2 });
     window.run_steps(2);
     window.get_by_label_contains("A finished block does not change");
     click(&mut window, &format!("Branch after block {}", at + 1));
-    wait(&mut window, |app| app.panes.len() == 2 && app.panes[1].recording.done().is_some());
+    wait(&mut window, |state| state.panes.len() == 2 && state.panes[1].recording.done().is_some());
     let requests = watched.requests.lock().unwrap();
     assert_eq!(requests[1].prompt, Prompt::Ids(ids[1..].to_vec()));
     assert_eq!(ids.len(), (at + 1) * 4);
     assert_eq!(requests[1].seed, requests[0].seed + 1);
-    assert_eq!(app(&mut window).panes[0].recording.moments().len(), last + 1, "the old run stays");
+    assert_eq!(
+        state(&mut window).panes[0].recording.moments().len(),
+        last + 1,
+        "the old run stays"
+    );
 }
 
 #[test]
 fn a_replay_shows_finished_words_but_needs_a_model_to_branch() {
     let mut window = replay();
-    app(&mut window).model = None;
-    let block_idx = app(&mut window).pane().recording.finished_blocks().next().unwrap().block_idx;
-    app(&mut window).panes[0].selected = Some(CellAt { block_idx, cell: 3 });
+    state(&mut window).models.loaded = None;
+    let block_idx = state(&mut window).pane().recording.finished_blocks().next().unwrap().block_idx;
+    state(&mut window).panes[0].selected = Some(CellAt { block_idx, cell: 3 });
     window.run_steps(2);
     assert!(position(&mut window) > 0);
     click(&mut window, &format!("Branch after block {}", block_idx + 1));
-    assert_eq!(app(&mut window).panes.len(), 1);
+    assert_eq!(state(&mut window).panes.len(), 1);
 }

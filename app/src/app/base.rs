@@ -1,0 +1,70 @@
+//! The app's own things: the state that is shown, and the threads behind it.
+
+use std::sync::mpsc::Receiver;
+
+use bdlm::sample::worker::Command;
+use egui::Context;
+
+use crate::engine::{Backend, EngineThread};
+use crate::export::Export;
+use crate::recording::Recording;
+use crate::state::{Banner, Pane, Preferences, State};
+use crate::views::theme;
+
+/// The app.
+pub struct App {
+    /// What is shown.
+    pub state: State,
+    pub(super) engine: EngineThread,
+    /// A file that is being written.
+    pub(super) export: Option<Export>,
+    /// A run that is being read.
+    pub(super) opening: Option<Receiver<Result<Recording, String>>>,
+    /// How many runs and branches have begun.
+    pub(super) runs: u64,
+    pub(super) branches: u64,
+}
+
+impl App {
+    /// An app with this backend, and the preferences of the last time.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn new(ctx: &Context, prefs: Preferences, backend: impl Backend) -> std::io::Result<App> {
+        theme::install(ctx);
+        let wake = ctx.clone();
+        let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;
+        let state = State::new(prefs);
+        Ok(App { state, engine, export: None, opening: None, runs: 0, branches: 0 })
+    }
+
+    /// Sends a pane's command, if there is one.
+    pub(super) fn send(&mut self, pane: usize, command: Option<Command>) {
+        if command.is_some_and(|command| !self.engine.send(command)) {
+            self.state.panes[pane].unsent();
+        }
+    }
+
+    /// Ends the runs; what they wrote stays.
+    pub fn stop(&mut self) {
+        for command in self.state.panes.iter_mut().filter_map(Pane::end) {
+            self.engine.send(command);
+        }
+        self.state.playing = false;
+    }
+
+    /// Shows a recorded run.
+    pub fn open(&mut self, recording: Recording) {
+        self.stop();
+        self.state.open(recording);
+    }
+
+    /// The engine's thread takes no commands, or has ended.
+    pub(super) fn fail_engine(&mut self) {
+        let state = &mut self.state;
+        (state.models.busy, state.models.loaded, state.playing) = (None, None, false);
+        state.panes.iter_mut().for_each(Pane::fail);
+        let cause = "Its thread has ended or hangs: close the window and open it again.";
+        state.banner = Some(Banner::of("The engine does not answer.", cause));
+    }
+}

@@ -1,0 +1,12 @@
+//! The app: it reads notices and actions, changes the state, and commands the engine's thread.
+
+mod act;
+mod base;
+mod files;
+mod models;
+mod play;
+mod reports;
+mod runs;
+mod window;
+
+pub use base::App;

@@ -1,0 +1,56 @@
+//! Models: finding, loading, and the banner's button.
+
+use bdlm::sample::Prompt;
+
+use crate::app::base::App;
+use crate::engine::{Attempt, Source};
+use crate::state::{Banner, Remedy, Sheet};
+
+impl App {
+    /// Loads the model that the sheet names; at the start of the app, that of the preferences.
+    pub fn load(&mut self) {
+        self.load_from(self.state.models.source.clone());
+    }
+
+    /// Loads a model, and ends the runs: they belong to the model before.
+    fn load_from(&mut self, source: Source) {
+        self.stop();
+        self.state.models.begin(&Attempt::Load(source.clone()));
+        if !self.engine.load(source) {
+            self.fail_engine();
+        }
+    }
+
+    /// Finds a model, to say how much memory it needs.
+    pub(super) fn find(&mut self, source: Source) {
+        self.state.models.begin(&Attempt::Find(source.clone()));
+        let request = self.state.prefs.panes[0].request(Prompt::Ids(Vec::new()));
+        if !self.engine.find(source, Box::new(request)) {
+            self.fail_engine();
+        }
+    }
+
+    /// Shows a sheet.
+    pub(super) fn show_sheet(&mut self, sheet: Sheet) {
+        if sheet == Sheet::Model && self.state.models.adapters.is_none() {
+            self.engine.adapters();
+        }
+        self.state.sheet = sheet;
+    }
+
+    /// Does what the banner's button says.
+    pub(super) fn remedy(&mut self, now: f64) {
+        let banner = self.state.banner.take();
+        let Some(Banner { remedy: Some((_, remedy)), .. }) = banner else { return };
+        match remedy {
+            Remedy::Find(source) => self.find(source),
+            Remedy::Load(source) => {
+                self.state.models.source = source.clone();
+                self.load_from(source);
+            }
+            Remedy::ShowModel => self.show_sheet(Sheet::Model),
+            Remedy::ShowSettings => self.show_sheet(Sheet::Settings),
+            Remedy::Generate => self.generate(now),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What becomes of the engine's notices.
+
+use bdlm::Error;
+use bdlm::sample::Steer;
+use bdlm::sample::worker::Report;
+
+use crate::app::base::App;
+use crate::engine::{Attempt, Notice, SteerAt};
+use crate::state::{Banner, remedy_of_load, remedy_of_run};
+
+impl App {
+    /// Takes a notice.
+    pub(super) fn take(&mut self, notice: Notice, now: f64) {
+        let models = &mut self.state.models;
+        match notice {
+            Notice::Run(report) => self.take_report(report, now),
+            Notice::Progress(progress) => {
+                if let Some(busy) = &mut models.busy {
+                    *busy = progress;
+                }
+            }
+            Notice::Found(found) => (models.found, models.busy) = (Some(*found), None),
+            Notice::Loaded { source, loaded } => {
+                self.state.prefs.model = loaded.name.clone();
+                self.state.prefs.adapter = models.source.adapter.clone();
+                (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
+                models.loaded_from = source;
+            }
+            Notice::Cancelled => models.busy = None,
+            Notice::Failed { what, error } => self.fail_load(&what, &error),
+            Notice::Adapters(names) => models.adapters = Some(names),
+            Notice::Token { at, token: Ok(token) } => self.pin(at, token),
+            Notice::Token { at, token: Err(error) } => self.refuse(at.run, &error),
+        }
+    }
+
+    /// Takes a report of a run; none of one that is not shown any more.
+    fn take_report(&mut self, report: Report, now: f64) {
+        match report {
+            Report::Event { run, event } => {
+                if let Some(pane) = self.pane_of(run) {
+                    self.state.panes[pane].push(*event, now);
+                }
+            }
+            Report::Pulled { run, is_over } => {
+                if let Some(pane) = self.pane_of(run) {
+                    let more = self.state.panes[pane].pulled(is_over);
+                    self.send(pane, more);
+                }
+            }
+            Report::Refused { run, error } => self.refuse(run, &error),
+            Report::Failed { run, error } => self.fail_run(run, &error),
+        }
+    }
+
+    fn pane_of(&self, run: u64) -> Option<usize> {
+        self.state.panes.iter().position(|pane| pane.is_of(run))
+    }
+
+    fn pin(&mut self, at: SteerAt, token: u32) {
+        let Some(pane) = self.pane_of(at.run) else { return };
+        self.send(pane, Some(at.command(Steer::Pin(token))));
+    }
+
+    fn refuse(&mut self, run: u64, error: &Error) {
+        let Some(pane) = self.pane_of(run) else { return };
+        let more = self.state.panes[pane].pulled(false);
+        self.send(pane, more);
+        self.state.banner = Some(Banner::of("The cell stays as it is.", error.to_string()));
+    }
+
+    fn fail_load(&mut self, what: &Attempt, error: &Error) {
+        let models = &mut self.state.models;
+        models.busy = None;
+        let (Attempt::Find(source) | Attempt::Load(source)) = what;
+        let sentence = format!("{} could not be loaded.", source.name);
+        let remedy = Some(remedy_of_load(error, what, models));
+        self.state.banner = Some(Banner { sentence, cause: error.to_string(), remedy });
+    }
+
+    fn fail_run(&mut self, run: u64, error: &Error) {
+        let Some(pane) = self.pane_of(run) else { return };
+        let pane = &mut self.state.panes[pane];
+        let sentence = match error {
+            Error::DeviceLost(_) => "The device was lost; the text so far is kept.",
+            _ if pane.is_awaited() => "This run cannot begin.",
+            _ => "The run has failed; the text so far is kept.",
+        };
+        pane.fail();
+        self.state.playing = false;
+        if matches!(error, Error::DeviceLost(_)) {
+            // All runs were on it.
+            self.stop();
+            self.state.models.loaded = None;
+        }
+        let remedy = Some(remedy_of_run(error, &self.state.models));
+        let (sentence, cause) = (sentence.into(), error.to_string());
+        self.state.banner = Some(Banner { sentence, cause, remedy });
+    }
+}

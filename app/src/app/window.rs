@@ -1,0 +1,112 @@
+//! A frame of the window: notices in, views drawn, actions done.
+
+use egui::{CentralPanel, Context, Frame, Panel, ThemePreference, Ui};
+
+use bdlm::sample::worker::Gone;
+
+use crate::app::base::App;
+use crate::state::{Action, Sheet, ThemeChoice};
+use crate::views::{self, theme};
+
+/// Seconds of a frame that notices may take.
+const NOTICE_SECS: f64 = 0.008;
+/// Width of what is beside the text, in points.
+const SIDE_WIDTH: f32 = 292.0;
+
+impl App {
+    /// Takes notices, and shows the next step if it is due: before each frame.
+    pub fn advance(&mut self, ctx: &Context) {
+        let now = ctx.input(|i| i.time);
+        self.take_notices(now);
+        self.take_export();
+        self.take_opened();
+        let dropped = |i: &egui::InputState| {
+            i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
+        };
+        if let Some(file) = ctx.input(dropped) {
+            self.open_file(ctx, file);
+        }
+        ctx.set_theme(match self.state.prefs.theme {
+            ThemeChoice::System => ThemePreference::System,
+            ThemeChoice::Light => ThemePreference::Light,
+            ThemeChoice::Dark => ThemePreference::Dark,
+        });
+        if self.state.playing {
+            self.play(ctx, now);
+        }
+    }
+
+    fn take_notices(&mut self, now: f64) {
+        let began = std::time::Instant::now();
+        while began.elapsed().as_secs_f64() < NOTICE_SECS {
+            let models = &self.state.models;
+            match self.engine.try_recv() {
+                Ok(Some(notice)) => self.take(notice, now),
+                Ok(None) => break,
+                Err(Gone) if models.loaded.is_none() && models.busy.is_none() => break,
+                Err(Gone) => self.fail_engine(),
+            }
+        }
+    }
+
+    /// Draws the window, and does what the user wants.
+    pub fn show(&mut self, ui: &mut Ui) {
+        let mut actions = Vec::new();
+        self.draw(ui, &mut actions);
+        if !actions.is_empty() {
+            // What they change is seen in the next frame.
+            ui.ctx().request_repaint();
+        }
+        let now = ui.input(|i| i.time);
+        for action in actions {
+            self.act(ui.ctx(), action, now);
+        }
+    }
+
+    fn draw(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
+        views::keys(ui, &views::Keys::of(state), actions);
+        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        Panel::top("prompt").frame(bar).show(ui, |ui| {
+            views::prompt_ui(ui, &views::PromptBar::of(state), actions);
+        });
+        if let Some(banner) = &state.banner {
+            let ground = bar.fill(theme::palette(ui).error);
+            Panel::top("banner").frame(ground).show(ui, |ui| {
+                views::banner_ui(ui, banner, actions);
+            });
+        }
+        Panel::bottom("timeline").frame(bar).show(ui, |ui| {
+            views::timeline_ui(ui, &views::Timeline::of(state), actions);
+        });
+        let side = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(14, 10));
+        Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
+            egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
+                Sheet::Inspector => {
+                    views::inspector_ui(ui, &views::Inspector::of(state), actions);
+                }
+                Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
+                Sheet::Model => views::model_ui(ui, &state.models, actions),
+                Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
+            });
+        });
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            views::page_ui(ui, &views::Page::of(state), actions);
+        });
+    }
+}
+
+impl eframe::App for App {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.advance(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.show(ui);
+    }
+
+    fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        eframe::set_value(storage, eframe::APP_KEY, &self.state.prefs);
+    }
+}

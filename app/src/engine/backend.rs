@@ -1,0 +1,90 @@
+//! What the engine's thread drives: the engine of the library, or what a test puts in its place.
+
+use bdlm::Result;
+use bdlm::sample::worker::Stream;
+use bdlm::sample::{MemoryPlan, Request};
+
+/// A model and where to run it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    /// `tales`, a folder, or a hub id.
+    pub name: String,
+    /// Part of an adapter's name; the best one if absent.
+    pub adapter: Option<String>,
+}
+
+/// How far a download or a load has come.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// What it is, in words.
+    pub what: String,
+    /// Part that is done, 0 to 1, if it is known.
+    pub part: Option<f32>,
+}
+
+/// A model that was found but not loaded.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// Its name.
+    pub name: String,
+    /// Its family and shape, in words.
+    pub shape: String,
+    /// The memory that it needs on the device.
+    pub memory: MemoryPlan,
+}
+
+/// A model that is ready.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// Its name.
+    pub name: String,
+    /// Its family and shape, in words.
+    pub shape: String,
+    /// Tokens of a block in training; none for models without blocks.
+    pub block_size: Option<usize>,
+    /// Positions that the network sees at once.
+    pub window: usize,
+    /// The adapter's name.
+    pub adapter: String,
+    /// True if the adapter is the CPU.
+    pub is_software: bool,
+    /// True if cells can be steered: they begin masked.
+    pub is_steerable: bool,
+    /// True if samplers can be chosen.
+    pub has_samplers: bool,
+}
+
+/// Something that loads models and begins runs.
+pub trait Backend: Send + 'static {
+    /// Finds a model's files.
+    ///
+    /// # Errors
+    /// Those of the library.
+    fn find(
+        &mut self,
+        source: &Source,
+        request: &Request,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Found>;
+
+    /// Loads a model.
+    ///
+    /// # Errors
+    /// Those of the library.
+    fn load(&mut self, source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<Loaded>;
+
+    /// Begins a run.
+    ///
+    /// # Errors
+    /// Those of the library.
+    fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
+
+    /// Names of the adapters.
+    fn adapters(&self) -> Vec<String>;
+
+    /// The token of a text.
+    ///
+    /// # Errors
+    /// If the text is not exactly one token.
+    fn token(&self, text: &str) -> Result<u32>;
+}

@@ -1,0 +1,151 @@
+//! The engine's thread as the window sees it: the library's worker for runs, with jobs on top that
+//! find and load models. The window never waits for it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use bdlm::Result;
+use bdlm::sample::Request;
+use bdlm::sample::worker::{self, Command, Gone, Stream, Worker};
+
+use crate::engine::backend::{Backend, Progress, Source};
+use crate::engine::job::Outbox;
+use crate::engine::notice::{Attempt, Notice, SteerAt};
+
+/// Notices that can wait for the window, before the thread waits for it.
+const NOTICES: usize = 64;
+/// How long closing the window waits for the thread.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// Any backend, as the library's worker drives it.
+struct AnyBackend(Box<dyn Backend>);
+
+impl worker::Backend for AnyBackend {
+    type Run = Box<dyn Stream>;
+
+    fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
+        self.0.begin(request)
+    }
+}
+
+/// The window's end of the channels.
+pub struct EngineThread {
+    worker: Option<Worker<AnyBackend>>,
+    outbox: Outbox,
+    notices: Option<Receiver<Notice>>,
+}
+
+impl EngineThread {
+    /// Starts the thread; `wake` is called after each notice.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn spawn(
+        backend: impl Backend,
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> std::io::Result<EngineThread> {
+        let (sender, notices) = sync_channel(NOTICES);
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
+        let cancel = Arc::new(AtomicBool::new(false));
+        let outbox = Outbox { notices: sender, cancel, wake: wake.clone() };
+        let worker = Worker::spawn(AnyBackend(Box::new(backend)), move || wake())?;
+        Ok(EngineThread { worker: Some(worker), outbox, notices: Some(notices) })
+    }
+
+    /// Sends a command to a run; false if the thread has ended or hangs.
+    pub fn send(&self, command: Command) -> bool {
+        self.worker.as_ref().is_some_and(|worker| worker.send(command))
+    }
+
+    /// Finds a model's files and says how much memory the model needs; false as for
+    /// [`EngineThread::send`].
+    pub fn find(&self, source: Source, request: Box<Request>) -> bool {
+        let what = Attempt::Find(source.clone());
+        let find = move |backend: &mut dyn Backend, progress: &mut dyn FnMut(Progress)| {
+            Ok(Notice::Found(Box::new(backend.find(&source, &request, progress)?)))
+        };
+        self.attempt(what, find)
+    }
+
+    /// Loads a model; false as for [`EngineThread::send`].
+    pub fn load(&self, source: Source) -> bool {
+        let what = Attempt::Load(source.clone());
+        let load = move |backend: &mut dyn Backend, progress: &mut dyn FnMut(Progress)| {
+            let loaded = Box::new(backend.load(&source, progress)?);
+            Ok(Notice::Loaded { source, loaded })
+        };
+        self.attempt(what, load)
+    }
+
+    /// Asks for the names of the adapters; false as for [`EngineThread::send`].
+    pub fn adapters(&self) -> bool {
+        self.call(|backend, outbox| outbox.send(Notice::Adapters(backend.adapters())))
+    }
+
+    /// Asks for the token of a text that is to be pinned; false as for [`EngineThread::send`].
+    pub fn token(&self, at: SteerAt, text: String) -> bool {
+        self.call(move |backend, outbox| {
+            outbox.send(Notice::Token { at, token: backend.token(&text) });
+        })
+    }
+
+    /// Ends a download or a load as soon as it reports its progress.
+    pub fn cancel(&self) {
+        self.outbox.cancel.store(true, Ordering::SeqCst);
+    }
+
+    /// The next notice, if there is one.
+    ///
+    /// # Errors
+    /// [`Gone`] if the thread has panicked.
+    pub fn try_recv(&self) -> Result<Option<Notice>, Gone> {
+        if let Some(notice) = self.notices.as_ref().and_then(|notices| notices.try_recv().ok()) {
+            return Ok(Some(notice));
+        }
+        let worker = self.worker.as_ref().ok_or(Gone)?;
+        Ok(worker.try_recv()?.map(Notice::Run))
+    }
+
+    /// Does something that can be cancelled and can fail.
+    fn attempt(
+        &self,
+        what: Attempt,
+        work: impl FnOnce(&mut dyn Backend, &mut dyn FnMut(Progress)) -> Result<Notice> + Send + 'static,
+    ) -> bool {
+        self.outbox.cancel.store(false, Ordering::SeqCst);
+        self.call(move |backend, outbox| {
+            let outcome = outbox.cancellable(|progress| work(backend, progress));
+            outbox.send(match outcome {
+                None => Notice::Cancelled,
+                Some(Ok(notice)) => notice,
+                Some(Err(error)) => Notice::Failed { what, error },
+            });
+        })
+    }
+
+    fn call(&self, job: impl FnOnce(&mut dyn Backend, &Outbox) + Send + 'static) -> bool {
+        let outbox = self.outbox.clone();
+        let job = move |backend: &mut AnyBackend| job(&mut *backend.0, &outbox);
+        self.worker.as_ref().is_some_and(|worker| worker.call(job))
+    }
+}
+
+impl Drop for EngineThread {
+    /// Ends the thread between two events; one that takes longer ends with the process.
+    fn drop(&mut self) {
+        self.cancel();
+        self.notices = None;
+        let (farewell, ended) = sync_channel(1);
+        let worker = self.worker.take();
+        let join = move || {
+            drop(worker);
+            let _ = farewell.send(());
+        };
+        if thread::Builder::new().name("bdlm-farewell".into()).spawn(join).is_ok() {
+            let _ = ended.recv_timeout(FAREWELL);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! A user interface drawn without a window.
+
+use egui::ColorImage;
+
+use crate::export::canvas::Canvas;
+use crate::export::error::PictureError;
+
+/// Frames until sizes have settled.
+const FRAMES: u32 = 3;
+
+/// Runs some frames of a user interface without a window, and draws the last.
+///
+/// # Errors
+/// [`PictureError::Draw`].
+pub fn picture(
+    canvas: &mut Canvas,
+    ctx: &egui::Context,
+    size: egui::Vec2,
+    mut ui: impl FnMut(&mut egui::Ui),
+) -> Result<ColorImage, PictureError> {
+    let mut last = None;
+    for i in 0..FRAMES {
+        let input = egui::RawInput {
+            screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, size)),
+            time: Some(f64::from(i)),
+            ..Default::default()
+        };
+        let mut output = ctx.run_ui(input, &mut ui);
+        canvas.update(&mut output.textures_delta);
+        if i + 1 == FRAMES {
+            last = Some(canvas.paint(ctx, &output)?);
+        }
+    }
+    last.ok_or_else(|| PictureError::Draw("no frame".into()))
+}

@@ -1,0 +1,18 @@
+//! A run as files: its text, its events, a picture of a moment, an animation of all of them; and egui
+//! drawn into pictures without a window.
+
+mod canvas;
+mod error;
+mod file;
+mod frames;
+mod image;
+mod job;
+mod scene;
+
+pub use canvas::Canvas;
+pub use error::PictureError;
+pub use file::write_beside;
+pub use frames::picture;
+pub use image::png;
+pub use job::{Export, ExportReport};
+pub use scene::Scene;

@@ -1,0 +1,24 @@
+//! What the window shows, as plain data: no widget, no thread. Views read it and answer with actions;
+//! only the app changes it.
+
+mod action;
+mod advice;
+mod banner;
+mod edit;
+mod files;
+mod models;
+mod pane;
+mod playback;
+mod preferences;
+mod settings;
+mod shown;
+
+pub use action::{Action, Edit, Sheet, SteerBy};
+pub use advice::{remedy_of_load, remedy_of_run};
+pub use banner::{Banner, Remedy};
+pub use files::{Files, Format};
+pub use models::Models;
+pub use pane::{Origin, Pane, Stage};
+pub use preferences::{ColorBy, Preferences, Speed, ThemeChoice};
+pub use settings::SampleSettings;
+pub use shown::State;

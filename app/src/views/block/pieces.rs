@@ -1,0 +1,45 @@
+//! The text at a moment, as pieces that flow.
+
+use bdlm::event::{Cell, CellState};
+
+use crate::recording::CellAt;
+use crate::views::block::kind::Kind;
+use crate::views::block::view::BlockView;
+use crate::views::block::words::{quoted, shown, whole};
+use crate::views::flow::Piece;
+
+/// Width of a cell whose text is short, in points.
+const CELL_WIDTH: f32 = 34.0;
+
+impl BlockView<'_> {
+    /// The prompt, the finished blocks, and the cells of the current one.
+    pub(super) fn pieces(&self, cells: &[Cell]) -> Vec<Piece<Kind>> {
+        let mut pieces = Vec::new();
+        let mut push = |text: String, kind, min_width| {
+            pieces.push(Piece { text, kind, min_width });
+        };
+        push(whole(self.recording.prefix(self.moment)), Kind::Prompt, 0.0);
+        let place = self.recording.place(self.moment);
+        let seen_from = place.map_or(0, |place| place.seen_from);
+        for block in self.recording.blocks(self.moment) {
+            let is_seen = block.end > seen_from;
+            let spelled: String = block.cells.iter().map(shown).collect();
+            if spelled != block.text {
+                push(whole(&block.text), Kind::Text { is_seen }, 0.0);
+                continue;
+            }
+            for (i, cell) in block.cells.iter().enumerate() {
+                let at = CellAt { block_idx: block.block_idx, cell: block.given + i };
+                push(shown(cell), Kind::Token { at, is_first: i == 0, is_seen }, 0.0);
+            }
+        }
+        for (i, cell) in cells.iter().enumerate().filter(|(_, c)| c.state != CellState::Given) {
+            // What a cell shows must be one piece on one line.
+            let text = shown(cell).trim().replace([' ', '\n'], "·");
+            let text =
+                if text.is_empty() { quoted(cell.text.as_deref(), cell.token) } else { text };
+            push(whole(&text), Kind::Live(i), CELL_WIDTH);
+        }
+        pieces
+    }
+}

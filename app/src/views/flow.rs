@@ -1,0 +1,205 @@
+//! Text that flows: pieces of a line, broken where words end, each with its place.
+
+use egui::{FontId, Pos2, Rect, Vec2, vec2};
+
+use crate::views::theme::{LINE_HEIGHT, TEXT_SIZE};
+
+/// What is set in one go: a token, or the text between tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece<K> {
+    /// Its text, blanks and line breaks included.
+    pub text: String,
+    /// What it is.
+    pub kind: K,
+    /// Least width, for cells whose text is not known yet; 0 for text.
+    pub min_width: f32,
+}
+
+/// Room around the text of a cell, left and right together.
+pub const CELL_PADDING: f32 = 10.0;
+
+/// A piece, or the part of it that is on one line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placed<K> {
+    /// Where it is, relative to the text's corner; as high as a line.
+    pub rect: Rect,
+    /// What is drawn there, blanks at its ends included.
+    pub text: String,
+    /// Width of the blanks that it begins with.
+    pub indent: f32,
+    /// What it is.
+    pub kind: K,
+}
+
+/// Sets pieces in lines of a width; returns their places and the height.
+///
+/// `measure` gives the width of a text.
+pub fn flow<K: Copy>(
+    pieces: &[Piece<K>],
+    width: f32,
+    measure: &mut dyn FnMut(&str) -> f32,
+) -> (Vec<Placed<K>>, f32) {
+    let mut lines = Lines { placed: Vec::new(), word: Vec::new(), at: Vec2::ZERO, width };
+    for piece in pieces {
+        for (i, line) in piece.text.split('\n').enumerate() {
+            if i > 0 {
+                lines.end_word();
+                lines.at = vec2(0.0, lines.at.y + LINE_HEIGHT);
+            }
+            let mut rest = line;
+            loop {
+                let cut = word_end(rest);
+                let (part, after) = rest.split_at(cut);
+                let is_last = after.is_empty();
+                if !part.is_empty() || (piece.min_width > 0.0 && i == 0 && is_last) {
+                    if part.starts_with(' ') || piece.min_width > 0.0 {
+                        lines.end_word();
+                    }
+                    let text_width = measure(part);
+                    let blanks = part.len() - part.trim_start().len();
+                    let indent = if blanks > 0 { measure(&part[..blanks]) } else { 0.0 };
+                    let width = match piece.min_width > 0.0 {
+                        true => (text_width + CELL_PADDING).max(piece.min_width),
+                        false => text_width,
+                    };
+                    lines.word.push((part.to_string(), width, indent, piece.kind));
+                    if piece.min_width > 0.0 {
+                        lines.end_word();
+                    }
+                }
+                if is_last {
+                    break;
+                }
+                rest = after;
+            }
+        }
+    }
+    lines.end_word();
+    (lines.placed, lines.at.y + LINE_HEIGHT)
+}
+
+/// Bytes up to the next word: blanks belong to the word behind them.
+fn word_end(text: &str) -> usize {
+    let mut seen_word = false;
+    for (i, c) in text.char_indices() {
+        match (c == ' ', seen_word) {
+            (true, true) => return i,
+            (false, _) => seen_word = true,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+struct Lines<K> {
+    placed: Vec<Placed<K>>,
+    /// Text, width, indent and kind of the pieces of the word that is not placed yet.
+    word: Vec<(String, f32, f32, K)>,
+    at: Vec2,
+    width: f32,
+}
+
+impl<K: Copy> Lines<K> {
+    fn end_word(&mut self) {
+        let width: f32 = self.word.iter().map(|(_, width, ..)| width).sum();
+        if self.at.x > 0.0 && self.at.x + width > self.width {
+            self.at = vec2(0.0, self.at.y + LINE_HEIGHT);
+        }
+        for (text, width, indent, kind) in std::mem::take(&mut self.word) {
+            // A line does not begin with a blank.
+            let is_first = self.at.x == 0.0 && indent > 0.0;
+            let (text, width, indent) = match is_first {
+                true => (text.trim_start().to_string(), width - indent, 0.0),
+                false => (text, width, indent),
+            };
+            let rect = Rect::from_min_size(self.at.to_pos2(), vec2(width.max(0.0), LINE_HEIGHT));
+            self.at.x += width.max(0.0);
+            self.placed.push(Placed { rect, text, indent, kind });
+        }
+    }
+}
+
+/// The font of the text.
+pub fn font() -> FontId {
+    FontId::proportional(TEXT_SIZE)
+}
+
+/// Width of a text in that font.
+pub fn width(ui: &egui::Ui, text: &str) -> f32 {
+    if text.is_empty() {
+        return 0.0;
+    }
+    ui.painter().layout_no_wrap(text.into(), font(), egui::Color32::WHITE).size().x
+}
+
+/// The place of a piece on the screen.
+pub fn moved<K>(placed: &Placed<K>, origin: Pos2) -> Rect {
+    placed.rect.translate(origin.to_vec2())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every character is ten wide.
+    fn set(pieces: &[(&str, f32)], width: f32) -> (Vec<(String, f32, f32)>, f32) {
+        let pieces: Vec<Piece<usize>> = pieces
+            .iter()
+            .enumerate()
+            .map(|(kind, (text, min_width))| Piece {
+                text: (*text).into(),
+                kind,
+                min_width: *min_width,
+            })
+            .collect();
+        let measure = &mut |text: &str| 10.0 * text.chars().count() as f32;
+        let (placed, height) = flow(&pieces, width, measure);
+        let shown = |p: Placed<usize>| (p.text, p.rect.min.x, p.rect.min.y / LINE_HEIGHT);
+        (placed.into_iter().map(shown).collect(), height / LINE_HEIGHT)
+    }
+
+    fn at(text: &str, x: f32, line: f32) -> (String, f32, f32) {
+        (text.into(), x, line)
+    }
+
+    #[test]
+    fn lines_break_between_words_and_drop_the_blank() {
+        let (placed, height) = set(&[("one two", 0.0), (" three", 0.0)], 80.0);
+        assert_eq!(placed, [at("one", 0.0, 0.0), at(" two", 30.0, 0.0), at("three", 0.0, 1.0)]);
+        assert_eq!(height, 2.0);
+    }
+
+    #[test]
+    fn tokens_of_a_word_stay_together() {
+        let (placed, _) = set(&[("a", 0.0), (" dau", 0.0), ("ghter", 0.0)], 80.0);
+        assert_eq!(placed, [at("a", 0.0, 0.0), at("dau", 0.0, 1.0), at("ghter", 30.0, 1.0)]);
+    }
+
+    #[test]
+    fn line_breaks_of_the_text_are_kept() {
+        let (placed, height) = set(&[("a\n\nb", 0.0), ("\n", 0.0)], 80.0);
+        assert_eq!(placed, [at("a", 0.0, 0.0), at("b", 0.0, 2.0)]);
+        assert_eq!(height, 4.0);
+    }
+
+    #[test]
+    fn cells_keep_their_least_width_and_break_anywhere() {
+        let (placed, _) =
+            set(&[("ab", 0.0), ("", 40.0), ("", 40.0), ("wider", 40.0), ("", 40.0)], 100.0);
+        let wanted = [
+            at("ab", 0.0, 0.0),
+            at("", 20.0, 0.0),
+            at("", 60.0, 0.0),
+            at("wider", 0.0, 1.0),
+            at("", 50.0 + CELL_PADDING, 1.0),
+        ];
+        assert_eq!(placed, wanted);
+    }
+
+    #[test]
+    fn a_word_longer_than_a_line_is_set_all_the_same() {
+        let (placed, _) = set(&[("a loooooooooong b", 0.0)], 50.0);
+        assert_eq!(placed[1], at("loooooooooong", 0.0, 1.0));
+        assert_eq!(placed[2], at("b", 0.0, 2.0));
+    }
+}

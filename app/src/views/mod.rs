@@ -1,0 +1,37 @@
+//! What draws the window. Each view takes a small read-only view of the state, and pushes what the
+//! user wants as actions.
+
+mod banner;
+mod block;
+mod candidates;
+mod empty;
+mod files;
+mod flow;
+mod inspector;
+mod keys;
+mod legend;
+mod model;
+mod page;
+mod pane;
+mod plots;
+mod prompt;
+mod randomness;
+mod sampler;
+mod settings;
+mod slider;
+mod steer;
+mod strip;
+pub mod theme;
+mod timeline;
+
+pub use block::{BlockView, ViewResponse};
+
+pub(crate) use banner::banner_ui;
+pub(crate) use files::{FilesSheet, files_ui};
+pub(crate) use inspector::{Inspector, inspector_ui};
+pub(crate) use keys::{Keys, keys};
+pub(crate) use model::model_ui;
+pub(crate) use page::{Page, page_ui};
+pub(crate) use prompt::{PromptBar, prompt_ui};
+pub(crate) use settings::{Settings, settings_ui};
+pub(crate) use timeline::{Timeline, timeline_ui};

@@ -1,0 +1,129 @@
+//! The sheet with the model: which one, on which adapter, and how much memory it needs.
+
+use egui::{Button, ComboBox, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
+
+use crate::engine::{Found, Loaded, Source};
+use crate::state::{Action, Edit, Models};
+use crate::views::theme::{note, primary};
+
+/// Checkpoints of the paper.
+const PUBLISHED: [&str; 3] = [
+    "kuleshov-group/bd3lm-owt-block_size4",
+    "kuleshov-group/bd3lm-owt-block_size8",
+    "kuleshov-group/bd3lm-owt-block_size16",
+];
+
+/// The model that is loaded, and another one to load.
+pub fn model_ui(ui: &mut Ui, models: &Models, actions: &mut Vec<Action>) {
+    ui.label(RichText::new("Model").strong());
+    ui.separator();
+    if let Some(loaded) = &models.loaded {
+        loaded_ui(ui, loaded);
+    }
+    ui.add_space(10.0);
+    ui.label(RichText::new("Choose another").strong());
+    ui.separator();
+    name_ui(ui, &models.source, actions);
+    adapter_ui(ui, &models.source, models.adapters.as_deref(), actions);
+    ui.add_space(6.0);
+    if let Some(busy) = &models.busy {
+        ui.add(ProgressBar::new(busy.part.unwrap_or(0.0)).text(busy.what.clone()));
+        let hint = "What was downloaded is kept for the next try";
+        if ui.button("Cancel").on_hover_text(hint).clicked() {
+            actions.push(Action::CancelLoad);
+        }
+        return;
+    }
+    if let Some(found) = &models.found {
+        plan_ui(ui, found);
+    }
+    ui.horizontal(|ui| {
+        let is_named = !models.source.name.trim().is_empty();
+        if ui.add_enabled(is_named, primary(ui, "Load")).clicked() {
+            actions.push(Action::LoadModel);
+        }
+        let hint = "Find its files, download them if they are not here, and show the memory it \
+                    needs";
+        let response = ui.add_enabled(is_named, Button::new("Memory plan"));
+        if response.on_hover_text(hint).clicked() {
+            actions.push(Action::FindModel);
+        }
+    });
+}
+
+fn loaded_ui(ui: &mut Ui, loaded: &Loaded) {
+    ui.label(RichText::new(&loaded.name).strong());
+    note(ui, &loaded.shape);
+    let block = loaded.block_size.map(|size| format!("blocks of {size}, "));
+    let (block, window) = (block.unwrap_or_default(), loaded.window);
+    note(ui, &format!("{block}a window of {window} tokens"));
+    let place = if loaded.is_software { "no GPU: on the CPU with" } else { "on" };
+    note(ui, &format!("{place} {}", loaded.adapter));
+}
+
+fn name_ui(ui: &mut Ui, source: &Source, actions: &mut Vec<Action>) {
+    let mut typed = source.name.clone();
+    let edit = TextEdit::singleline(&mut typed)
+        .hint_text("tales, a folder, or a hub id")
+        .desired_width(f32::INFINITY);
+    let response = ui.add(edit);
+    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Model name"));
+    let mut chosen = response.changed().then_some(typed);
+    let names = std::iter::once(bdlm::hub::DEFAULT_MODEL).chain(PUBLISHED);
+    for name in names {
+        let short = name.rsplit('/').next().unwrap_or(name);
+        if ui.add(Button::selectable(source.name == name, short)).on_hover_text(name).clicked() {
+            chosen = Some(name.into());
+        }
+    }
+    actions.extend(chosen.map(|name| Action::Edit(Edit::ModelName(name))));
+    note(ui, "A folder holds config.json and model.safetensors; hub models are downloaded once.");
+}
+
+fn adapter_ui(
+    ui: &mut Ui,
+    source: &Source,
+    adapters: Option<&[String]>,
+    actions: &mut Vec<Action>,
+) {
+    let mut adapter = source.adapter.clone();
+    let shown = adapter.clone().unwrap_or_else(|| "the best one".into());
+    ui.horizontal(|ui| {
+        ui.label("Adapter");
+        let response =
+            ComboBox::from_id_salt("adapter").width(180.0).truncate().selected_text(shown);
+        let response = response.show_ui(ui, |ui| {
+            ui.selectable_value(&mut adapter, None, "the best one");
+            for name in adapters.into_iter().flatten() {
+                ui.selectable_value(&mut adapter, Some(name.clone()), name);
+            }
+        });
+        response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Adapter"));
+    });
+    if adapter != source.adapter {
+        actions.push(Action::Edit(Edit::Adapter(adapter)));
+    }
+    if adapters.is_some_and(<[String]>::is_empty) {
+        note(ui, "There is no adapter: install a Vulkan, Metal or DX12 driver.");
+    }
+}
+
+fn plan_ui(ui: &mut Ui, found: &Found) {
+    ui.label(RichText::new(&found.name).strong());
+    note(ui, &found.shape);
+    let mb = |bytes: u64| format!("{:.0} MB", (bytes as f64 / 1e6).max(1.0));
+    let memory = &found.memory;
+    egui::Grid::new("memory").num_columns(2).spacing(egui::vec2(16.0, 3.0)).show(ui, |ui| {
+        for (name, bytes) in [
+            ("weights, f16", memory.weights_bytes),
+            ("keys and values", memory.cache_bytes),
+            ("activations", memory.activations_bytes),
+            ("in all", memory.total_bytes()),
+        ] {
+            ui.label(name);
+            ui.label(mb(bytes));
+            ui.end_row();
+        }
+    });
+    ui.add_space(4.0);
+}

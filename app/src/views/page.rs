@@ -1,0 +1,72 @@
+//! The middle of the window: one run or two, or what is shown before there is one.
+
+use egui::{Align, Layout, Sense, Ui, vec2};
+
+use crate::state::{Action, Pane, Preferences, Stage, State};
+use crate::views::empty::{Beginning, empty_ui};
+use crate::views::legend::legend_ui;
+use crate::views::pane::{MARGIN, Side, side_ui};
+use crate::views::theme::palette;
+
+/// What the page shows.
+pub struct Page<'a> {
+    panes: &'a [Pane],
+    active: usize,
+    playing: bool,
+    prefs: &'a Preferences,
+    beginning: Beginning<'a>,
+}
+
+impl Page<'_> {
+    /// What is shown of the state.
+    pub fn of(state: &State) -> Page<'_> {
+        Page {
+            panes: &state.panes,
+            active: state.active,
+            playing: state.playing,
+            prefs: &state.prefs,
+            beginning: Beginning::of(&state.models),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        let [pane] = self.panes else { return false };
+        pane.stage == Stage::Still && pane.recording.events().is_empty()
+    }
+}
+
+/// The page.
+pub fn page_ui(ui: &mut Ui, page: &Page<'_>, actions: &mut Vec<Action>) {
+    if page.is_empty() {
+        return empty_ui(ui, &page.beginning, actions);
+    }
+    egui::Panel::bottom("legend").show_separator_line(false).frame(legend_frame()).show(ui, |ui| {
+        legend_ui(ui, page.prefs.color_by, actions);
+    });
+    let count = page.panes.len();
+    let width = (ui.available_width() - 1.0) / count as f32;
+    let height = ui.available_height();
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        for (index, pane) in page.panes.iter().enumerate() {
+            let side = Side {
+                pane,
+                index,
+                is_active: (count == 2).then_some(page.active == index),
+                playing: page.playing,
+                prefs: page.prefs,
+            };
+            ui.allocate_ui_with_layout(vec2(width, height), Layout::top_down(Align::Min), |ui| {
+                side_ui(ui, &side, actions);
+            });
+            if index + 1 < count {
+                let (line, _) = ui.allocate_exact_size(vec2(1.0, height), Sense::hover());
+                ui.painter().rect_filled(line, 0, palette(ui).boundary);
+            }
+        }
+    });
+}
+
+fn legend_frame() -> egui::Frame {
+    egui::Frame::new().inner_margin(egui::Margin::symmetric(MARGIN as i8, 9))
+}

@@ -1,0 +1,143 @@
+//! The bar with the prompt, and what begins from it.
+
+use egui::{Align, Button, Layout, RichText, TextEdit, Ui, vec2};
+
+use crate::state::{Action, Edit, Sheet, State, ThemeChoice};
+use crate::views::theme::primary;
+
+/// What the bar shows.
+pub struct PromptBar<'a> {
+    prompt: &'a str,
+    /// The model's name, or what stands for it.
+    model: String,
+    sheet: Sheet,
+    theme: ThemeChoice,
+    is_comparing: bool,
+    run: RunButton,
+}
+
+/// What the large button does.
+#[derive(Clone, Copy)]
+enum RunButton {
+    Generate { is_ready: bool },
+    Stop { can_restart: bool },
+}
+
+impl PromptBar<'_> {
+    /// What is shown of the state.
+    pub fn of(state: &State) -> PromptBar<'_> {
+        let model = match (&state.models.busy, &state.models.loaded) {
+            (Some(_), _) => "loading …".into(),
+            (None, Some(loaded)) => short(&loaded.name),
+            (None, None) => "no model".into(),
+        };
+        let run = match state.is_live() {
+            true => RunButton::Stop { can_restart: state.can_restart() },
+            false => RunButton::Generate { is_ready: state.can_generate() },
+        };
+        PromptBar {
+            prompt: &state.prefs.prompt,
+            model,
+            sheet: state.sheet,
+            theme: state.prefs.theme,
+            is_comparing: state.panes.len() == 2,
+            run,
+        }
+    }
+}
+
+/// The bar.
+pub fn prompt_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            menu_ui(ui, bar, actions);
+            ui.add_space(4.0);
+            run_ui(ui, bar.run, actions);
+            let label = ui.label("").id;
+            let mut prompt = bar.prompt.to_string();
+            let edit = TextEdit::singleline(&mut prompt)
+                .hint_text("Begin a text, or leave it empty")
+                .margin(vec2(10.0, 6.0))
+                .desired_width(f32::INFINITY);
+            let response = ui.add(edit).labelled_by(label);
+            response
+                .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Prompt"));
+            let entered = ui.input(|i| i.key_pressed(egui::Key::Enter));
+            if response.lost_focus() && entered {
+                actions.push(match bar.run {
+                    RunButton::Stop { can_restart: true } => Action::Restart,
+                    _ => Action::Generate,
+                });
+            }
+            if response.changed() {
+                // First of all, so that a run that begins in this frame has it.
+                actions.insert(0, Action::Edit(Edit::Prompt(prompt)));
+            }
+        });
+    });
+}
+
+fn run_ui(ui: &mut Ui, run: RunButton, actions: &mut Vec<Action>) {
+    let size = vec2(98.0, 30.0);
+    match run {
+        RunButton::Generate { is_ready } => {
+            let response = ui.add_enabled(is_ready, primary(ui, "▶ Generate").min_size(size));
+            let response = response.on_disabled_hover_text("The model is not ready yet");
+            if response.clicked() {
+                actions.push(Action::Generate);
+            }
+        }
+        RunButton::Stop { can_restart } => {
+            let stop = Button::new(RichText::new("⏹ Stop").strong()).corner_radius(6);
+            let response = ui.add(stop.min_size(size));
+            if response.on_hover_text("End the run; its text stays").clicked() {
+                actions.push(Action::Stop);
+            }
+            if can_restart {
+                let button = primary(ui, "▶ Restart with new prompt").min_size(size);
+                let hint = "Put this prompt before the finished blocks, and draw the current one \
+                            anew";
+                if ui.add(button).on_hover_text(hint).clicked() {
+                    actions.push(Action::Restart);
+                }
+            }
+        }
+    }
+}
+
+fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
+    let theme = bar.theme;
+    let response = ui.add(Button::new("◑").frame(false));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, theme.name()));
+    if response.on_hover_text(theme.name()).clicked() {
+        actions.push(Action::Edit(Edit::Theme(theme.next())));
+    }
+    let sheets = [
+        ("⚙", "Settings", Sheet::Settings),
+        ("🗁", "Files: save, export, open", Sheet::Files),
+        (bar.model.as_str(), "Model", Sheet::Model),
+    ];
+    for (words, label, sheet) in sheets {
+        let selected = bar.sheet == sheet;
+        let response = ui.add(Button::selectable(selected, words));
+        response
+            .widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, selected, label));
+        if response.on_hover_text(label).clicked() {
+            actions.push(Action::Sheet(sheet));
+        }
+    }
+    let response = ui.add(Button::selectable(bar.is_comparing, "Compare"));
+    if response.on_hover_text("Two runs from one prompt, side by side").clicked() {
+        actions.push(Action::Compare(!bar.is_comparing));
+    }
+}
+
+/// The last part of a folder or a hub id.
+fn short(name: &str) -> String {
+    let last = name.trim_end_matches('/').rsplit('/').next().unwrap_or(name);
+    let mut short: String = last.chars().take(28).collect();
+    if short.len() < last.len() {
+        short.push('…');
+    }
+    short
+}

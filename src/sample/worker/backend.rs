@@ -1,0 +1,60 @@
+//! What the thread drives: an [`Engine`], or what a host program or a test puts in its place.
+
+use crate::Result;
+use crate::event::Event;
+use crate::sample::{Engine, Request, Run, Steer};
+
+/// Begins runs.
+pub trait Backend: Send + 'static {
+    /// A run. It never leaves the thread.
+    type Run: Stream;
+
+    /// Begins to generate.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    fn begin(&mut self, request: Request) -> Result<Self::Run>;
+}
+
+/// A stream of events that is pulled.
+pub trait Stream {
+    /// The next event; none when all samples are done.
+    ///
+    /// # Errors
+    /// As [`Run::next`].
+    fn next(&mut self) -> Result<Option<Event>>;
+
+    /// Steers one cell of a sample's current block.
+    ///
+    /// # Errors
+    /// As [`Run::steer`].
+    fn steer(&mut self, sample: usize, cell: usize, steer: Steer) -> Result<()>;
+}
+
+impl Backend for Engine {
+    type Run = Run;
+
+    fn begin(&mut self, request: Request) -> Result<Run> {
+        self.run(request)
+    }
+}
+
+impl Stream for Run {
+    fn next(&mut self) -> Result<Option<Event>> {
+        Run::next(self)
+    }
+
+    fn steer(&mut self, sample: usize, cell: usize, steer: Steer) -> Result<()> {
+        Run::steer(self, sample, cell, steer)
+    }
+}
+
+impl<S: Stream + ?Sized> Stream for Box<S> {
+    fn next(&mut self) -> Result<Option<Event>> {
+        (**self).next()
+    }
+
+    fn steer(&mut self, sample: usize, cell: usize, steer: Steer) -> Result<()> {
+        (**self).steer(sample, cell, steer)
+    }
+}
