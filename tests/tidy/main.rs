@@ -1,7 +1,9 @@
 //! The rules of the house that neither rustc nor clippy knows. Each is a function from the files
 //! to a list of what is wrong; each is tried on an offender first.
 
+mod circles;
 mod imports;
+mod paths;
 mod rules;
 mod shaders;
 mod source;
@@ -71,6 +73,140 @@ fn imports_go_one_way() {
             (1, &[("src/cli/a.rs", "use crate::gpu::Gpu;"), LIB]),
             (2, &[("src/main.rs", "mod cli;\n#[path = \"gpu/mod.rs\"]\nmod gpu;"), LIB]),
             (1, &[("src/lib.rs", "pub fn f() {}")]),
+        ],
+    );
+}
+
+#[test]
+fn files_use_each_other_one_way() {
+    let lib = ("src/lib.rs", "mod gpu;\npub use gpu::B;");
+    let room = ("src/gpu/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::A;\npub use b::B;");
+    let [a, b, c] = ["src/gpu/a.rs", "src/gpu/b.rs", "src/gpu/c.rs"];
+    let uses_b = (a, "use super::b::B;\npub struct A(B);");
+    let empty = (c, "");
+    check(
+        circles::circles,
+        &[
+            // A diamond, a name in a comment, a string or a test, and names that are passed on.
+            (0, &[lib, room, uses_b, (b, "use super::c::C;"), (c, "pub struct C;")]),
+            (
+                0,
+                &[
+                    lib,
+                    room,
+                    (a, "use super::{b::B, c};\nfn f() { c::g() }"),
+                    (b, "fn f() { super::c::g() }"),
+                    empty,
+                ],
+            ),
+            (
+                0,
+                &[
+                    lib,
+                    room,
+                    uses_b,
+                    (b, "// super::a::A\nconst X: &str = \"super::a::A\";"),
+                    empty,
+                ],
+            ),
+            (
+                0,
+                &[
+                    lib,
+                    room,
+                    uses_b,
+                    (b, "#[cfg(test)]\nmod tests { use super::super::a::A; }"),
+                    empty,
+                ],
+            ),
+            (
+                0,
+                &[
+                    lib,
+                    ("src/gpu/mod.rs", "mod a;\npub use a::A;\npub struct B;"),
+                    (a, "use super::B;\npub struct A;"),
+                ],
+            ),
+            (0, &[lib, room, uses_b, (b, "use std::a::A;\nuse other::gpu::a;"), empty]),
+            // Two files, by a path in the code, by a group, by another name, by a glob.
+            (1, &[lib, room, uses_b, (b, "use super::a::A;"), empty]),
+            (1, &[lib, room, uses_b, (b, "fn f() { crate::gpu::a::g::<u8>() }"), empty]),
+            (
+                1,
+                &[
+                    lib,
+                    room,
+                    uses_b,
+                    (b, "use crate::{gpu::{self, c}};\nfn f() { gpu::a::g() }"),
+                    empty,
+                ],
+            ),
+            (
+                1,
+                &[
+                    lib,
+                    room,
+                    uses_b,
+                    (b, "use crate::gpu::a as other;\nfn f() { other::g() }"),
+                    empty,
+                ],
+            ),
+            (1, &[lib, room, uses_b, (b, "use super::a::*;"), empty]),
+            (1, &[lib, room, uses_b, (b, "use super::*;"), empty]),
+            // Three files through re-exports of the room and of the crate.
+            (1, &[lib, room, (a, "use crate::B;"), (b, "use super::c::C;"), (c, "use super::A;")]),
+            (
+                1,
+                &[
+                    lib,
+                    ("src/gpu/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::*;"),
+                    uses_b,
+                    (b, "use super::c::C;"),
+                    (c, "use crate::gpu::A;"),
+                    (a, "use super::b::B;\npub struct A(B);"),
+                ],
+            ),
+            // A parent and its child, which the parent uses or only passes on.
+            (1, &[lib, ("src/gpu/mod.rs", "mod a;\npub struct B(a::A);"), (a, "use super::B;")]),
+            (
+                1,
+                &[
+                    lib,
+                    ("src/gpu/mod.rs", "mod a;\npub use a::A;\npub struct B(A);"),
+                    (a, "use super::B;"),
+                ],
+            ),
+            (1, &[lib, ("src/gpu.rs", "mod a;\npub struct B(a::A);"), (a, "use crate::gpu::B;")]),
+            // Two circles, and a file that nobody declares.
+            (
+                2,
+                &[
+                    lib,
+                    room,
+                    uses_b,
+                    (b, "use super::a::A;"),
+                    (c, "mod d;\nfn f() { d::g() }"),
+                    ("src/gpu/c/d.rs", "use super::f;"),
+                ],
+            ),
+            (1, &[lib, ("src/gpu/mod.rs", "mod a;"), (a, ""), (b, "")]),
+            // The binary and the app.
+            (
+                1,
+                &[
+                    ("src/main.rs", "mod a;\nmod b;"),
+                    ("src/a.rs", "use crate::b;\nfn f() { b::g() }"),
+                    ("src/b.rs", "use crate::a::f;"),
+                ],
+            ),
+            (
+                1,
+                &[
+                    ("app/src/lib.rs", "mod a;\nmod b;"),
+                    ("app/src/a.rs", "use crate::b::g;"),
+                    ("app/src/b.rs", "use crate::a::f;"),
+                ],
+            ),
         ],
     );
 }
