@@ -371,9 +371,24 @@ fn ci_runs_the_readme_s_test_command() {
 }
 
 #[test]
+fn documents_name_files_that_are_there() {
+    let (a, b) = (("src/gpu/a.rs", ""), (".ci/run", ""));
+    check(
+        rules::named_files,
+        &[
+            (0, &[("a.md", "`src/gpu/a.rs`, `src/gpu/` and `src/gpu`; .ci/run"), a, b]),
+            (0, &[("a.md", "`src/model/<name>.rs` beside `tests/fixtures/ar` and `b.rs`"), a]),
+            (1, &[("docs/a.md", "`src/gpu/b.rs`"), a]),
+            (2, &[("a.md", "[a](src/gp), then `src/gpu/a`"), a]),
+        ],
+    );
+}
+
+#[test]
 fn all_sources_are_found_and_read_as_code() {
     let paths: Vec<String> = repository().into_iter().map(|file| file.path).collect();
-    for wanted in ["Cargo.toml", ".ci/run", "src/lib.rs", "shaders/norm.wgsl", "tests/tidy/main.rs"]
+    for wanted in
+        ["Cargo.toml", ".ci/run", "src/lib.rs", "docs/performance.md", "tests/tidy/main.rs"]
     {
         assert!(paths.iter().any(|path| path == wanted), "{wanted} is not among {paths:?}");
     }
