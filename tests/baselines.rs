@@ -44,6 +44,7 @@ fn check_invariance(engine: &Engine, base: &Request, caches: &[CachePolicy]) {
     variants.extend(caches.iter().map(|&cache| Request { cache, batch: 2, ..base.clone() }));
     for request in variants {
         let got = done(engine, request.clone());
+        assert_eq!(got.len(), wanted.len(), "{request:?}");
         for (got, wanted) in got.iter().zip(&wanted) {
             assert_eq!(got.ids, wanted.ids, "{request:?}");
             assert_eq!(got.nfe, wanted.nfe, "{request:?}");
@@ -249,6 +250,7 @@ fn texts_end_at_the_second_end_of_text_and_repetition_is_redrawn() {
         let request = Request { samples: 12, batch: 5, ..base(90) };
         let fixed = done(&engine, request.clone());
         let ended = done(&engine, Request { variable_length: true, ..request });
+        assert_eq!((ended.len(), fixed.len()), (12, 12), "{name}");
         assert!(ended.iter().any(|done| done.stop == StopReason::EndOfText), "{name}");
         for (ended, fixed) in ended.iter().zip(&fixed) {
             let second = fixed.ids.iter().enumerate().filter(|(_, id)| **id == 0).nth(1);

@@ -16,7 +16,7 @@ use common::gpu;
 /// A device as a host program would request it.
 fn host_device(features: wgpu::Features) -> Option<(wgpu::Device, wgpu::Queue)> {
     gpu(None)?;
-    let adapter = Gpu::adapters().into_iter().next()?;
+    let adapter = Gpu::adapters().into_iter().next().unwrap();
     let descriptor = wgpu::DeviceDescriptor {
         required_features: features & adapter.features(),
         // WebGPU's defaults, as eframe asks for: 128 MiB bindings, 256 invocations.
@@ -60,7 +60,8 @@ fn what_the_driver_compiled_is_kept_and_what_is_damaged_is_made_anew() {
     let kept = || Gpu::request(&GpuOptions { cache: Some(cache.clone()), ..Default::default() });
     let gpu = kept().unwrap();
     if !gpu.device().features().contains(wgpu::Features::PIPELINE_CACHE) {
-        return assert!(!cache.exists());
+        assert!(!cache.exists());
+        return common::skip("the backend has no pipeline cache", false);
     }
     let wanted = ids(&own);
     assert_eq!(ids(&gpu), wanted);

@@ -63,11 +63,34 @@ fn events() -> Vec<Event> {
     ]
 }
 
-#[test]
-fn the_json_form_is_pinned() {
+fn json_lines() -> String {
     let lines: Vec<String> =
         events().iter().map(|event| serde_json::to_string(event).unwrap()).collect();
-    insta::assert_snapshot!(lines.join("\n"));
+    lines.join("\n")
+}
+
+#[test]
+fn the_json_form_is_pinned() {
+    insta::assert_snapshot!("the_json_form_is_pinned", json_lines());
+}
+
+#[test]
+fn another_json_form_is_rejected() {
+    let kept = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/snapshots/events__the_json_form_is_pinned.snap"
+    );
+    // What insta leaves beside a snapshot that differs is left in a copy's folder.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(kept, folder.path().join("events__the_json_form_is_pinned.snap")).unwrap();
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder.path());
+    let is_kept = |lines: String| {
+        let compare = || insta::assert_snapshot!("the_json_form_is_pinned", lines);
+        settings.bind(|| std::panic::catch_unwind(compare)).is_ok()
+    };
+    assert!(is_kept(json_lines()));
+    assert!(!is_kept(json_lines().replacen("\"seed\"", "\"seeds\"", 1)), "a key has changed");
 }
 
 #[test]

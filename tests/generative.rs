@@ -66,6 +66,7 @@ fn samples_of_any_length_are_scored_alone_as_together() {
     let whole = samples(&f).remove(0);
     let samples: Vec<Vec<u32>> = [1, 2, 31, 33, 75].map(|n| whole[..n].to_vec()).into();
     let together = score(&gpu, &f, None, &samples);
+    assert_eq!(together.len(), samples.len());
     for (ids, wanted) in samples.iter().zip(&together) {
         assert_eq!(
             &score(&gpu, &f, None, std::slice::from_ref(ids))[0],

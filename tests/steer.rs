@@ -211,6 +211,7 @@ fn steering_one_sample_of_a_batch_leaves_the_others_alone() {
         let mut done: Vec<Done> = (0..3).map(|_| finish(&mut run)).collect();
         done.sort_by_key(|done| done.sample);
         assert_eq!(done[0].ids[8 + pinned], 777, "{sampler:?}");
+        assert_eq!(wanted.len(), done.len(), "{sampler:?}");
         for (got, wanted) in done.iter().zip(&wanted).skip(1) {
             assert_eq!(got.ids, wanted.ids, "{sampler:?}, sample {}", got.sample);
         }

@@ -33,11 +33,7 @@ impl Network {
     /// `[B, n, V]`.
     /// # Errors
     /// [`Error::Request`] if lengths do not fit, [`Error::DeviceLost`].
-    pub async fn logits_async(
-        &self,
-        batch: &Batch,
-        block_size: Option<usize>,
-    ) -> Result<Vec<f32>> {
+    pub async fn logits_async(&self, batch: &Batch, block_size: Option<usize>) -> Result<Vec<f32>> {
         batch.check(self)?;
         let n = batch.length;
         let halves = if batch.noisy.is_some() { 2 } else { 1 };

@@ -1,12 +1,12 @@
 //! What a pass works on: its rows (token, position, cache slot, what it sees) and its
 //! activations. Made once for the longest pass; shorter ones are views.
 
+use crate::Result;
 use crate::gpu::{
     Attention, DType, Gpu, KernelFamily, Planned, Sequences, Tensor, partial_attention,
     partial_attention_bytes,
 };
 use crate::model::{KvCache, Positions, Spec, Widths};
-use crate::Result;
 
 /// One row of a pass, as the host describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bdlm::gpu::{DType, Gpu};
 use bdlm::model::{Checkpoint, Network, Spec};
 use safetensors::SafeTensors;
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Dtype, TensorView};
 
 /// One folder of fixtures.
 pub struct Fixture {
@@ -48,18 +48,24 @@ impl Fixture {
     }
 
     pub fn f32(&self, name: &str) -> Vec<f32> {
-        let data = self.tensor(name).data();
-        data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect()
+        self.data(name, Dtype::F32).as_chunks().0.iter().map(|&b| f32::from_le_bytes(b)).collect()
     }
 
     pub fn f64(&self, name: &str) -> Vec<f64> {
-        let data = self.tensor(name).data();
-        data.chunks_exact(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect()
+        self.data(name, Dtype::F64).as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect()
     }
 
     pub fn ids(&self, name: &str) -> Vec<u32> {
-        let data = self.tensor(name).data();
-        data.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().unwrap()) as u32).collect()
+        let data = self.data(name, Dtype::I64).as_chunks().0;
+        data.iter().map(|&b| u32::try_from(i64::from_le_bytes(b)).unwrap()).collect()
+    }
+
+    /// The bytes of a tensor that is not empty and has this type.
+    fn data(&self, name: &str, dtype: Dtype) -> &[u8] {
+        let tensor = self.tensor(name);
+        assert_eq!(tensor.dtype(), dtype, "{name}");
+        assert!(!tensor.data().is_empty(), "{name} holds no numbers");
+        tensor.data()
     }
 
     fn cases(&self) -> SafeTensors<'_> {

@@ -1,7 +1,9 @@
 //! The rules of the house that neither rustc nor clippy knows. Each is a function from the files
 //! to a list of what is wrong; each is tried on an offender first.
 
+mod circles;
 mod imports;
+mod paths;
 mod rules;
 mod shaders;
 mod source;
@@ -12,13 +14,18 @@ type Rule = fn(&[File]) -> Vec<String>;
 
 /// The repository keeps the rule, which finds as many faults in each offender as it should.
 fn check(rule: Rule, offenders: &[(usize, &[(&str, &str)])]) {
+    reject(rule, offenders);
+    let found = rule(&repository());
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// The rule finds as many faults in each offender as it should.
+fn reject(rule: Rule, offenders: &[(usize, &[(&str, &str)])]) {
     for (wanted, files) in offenders {
         let files: Vec<File> = files.iter().map(|(path, text)| File::new(path, text)).collect();
         let found = rule(&files);
         assert_eq!(found.len(), *wanted, "{} gave {found:#?}", files[0].text);
     }
-    let found = rule(&repository());
-    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 #[test]
@@ -71,6 +78,131 @@ fn imports_go_one_way() {
             (1, &[("src/cli/a.rs", "use crate::gpu::Gpu;"), LIB]),
             (2, &[("src/main.rs", "mod cli;\n#[path = \"gpu/mod.rs\"]\nmod gpu;"), LIB]),
             (1, &[("src/lib.rs", "pub fn f() {}")]),
+        ],
+    );
+}
+
+#[test]
+fn files_use_each_other_one_way() {
+    check(circles::circles, &[]);
+}
+
+// A room of three files, of which the first uses the second.
+const LIB: (&str, &str) = ("src/lib.rs", "mod gpu;\npub use gpu::B;");
+const ROOM: (&str, &str) =
+    ("src/gpu/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::A;\npub use b::B;");
+const A: &str = "src/gpu/a.rs";
+const B: &str = "src/gpu/b.rs";
+const C: &str = "src/gpu/c.rs";
+const USES_B: (&str, &str) = (A, "use super::b::B;\npub struct A(B);");
+const EMPTY: (&str, &str) = (C, "");
+
+#[test]
+fn what_goes_one_way_is_no_circle() {
+    let child = "mod a;\npub use a::A;\npub struct B;";
+    reject(
+        circles::circles,
+        &[
+            // A diamond, a name in a comment, a string or a test, and names that are passed on.
+            (0, &[LIB, ROOM, USES_B, (B, "use super::c::C;"), (C, "pub struct C;")]),
+            (
+                0,
+                &[
+                    LIB,
+                    ROOM,
+                    (A, "use super::{b::B, c};\nfn f() { c::g() }"),
+                    (B, "fn f() { super::c::g() }"),
+                    EMPTY,
+                ],
+            ),
+            (
+                0,
+                &[
+                    LIB,
+                    ROOM,
+                    USES_B,
+                    (B, "// super::a::A\nconst X: &str = \"super::a::A\";"),
+                    EMPTY,
+                ],
+            ),
+            (
+                0,
+                &[
+                    LIB,
+                    ROOM,
+                    USES_B,
+                    (B, "#[cfg(test)]\nmod tests { use super::super::a::A; }"),
+                    EMPTY,
+                ],
+            ),
+            (0, &[LIB, ("src/gpu/mod.rs", child), (A, "use super::B;\npub struct A;")]),
+            (0, &[LIB, ROOM, USES_B, (B, "use std::a::A;\nuse other::gpu::a;"), EMPTY]),
+        ],
+    );
+}
+
+#[test]
+fn circles_of_two_and_three_files_are_found() {
+    for uses_a in [
+        "use super::a::A;",
+        "fn f() { crate::gpu::a::g::<u8>() }",
+        "use crate::{gpu::{self, c}};\nfn f() { gpu::a::g() }",
+        "use crate::gpu::a as other;\nfn f() { other::g() }",
+        "use super::a::*;",
+        "use super::*;",
+    ] {
+        reject(circles::circles, &[(1, &[LIB, ROOM, USES_B, (B, uses_a), EMPTY])]);
+    }
+    let globs = ("src/gpu/mod.rs", "mod a;\nmod b;\nmod c;\npub use a::*;");
+    let uses_c = (B, "use super::c::C;");
+    reject(
+        circles::circles,
+        &[
+            // Through re-exports of the room and of the crate.
+            (1, &[LIB, ROOM, (A, "use crate::B;"), uses_c, (C, "use super::A;")]),
+            (1, &[LIB, globs, USES_B, uses_c, (C, "use crate::gpu::A;")]),
+            // Two circles, and a file that nobody declares.
+            (
+                2,
+                &[
+                    LIB,
+                    ROOM,
+                    USES_B,
+                    (B, "use super::a::A;"),
+                    (C, "mod d;\nfn f() { d::g() }"),
+                    ("src/gpu/c/d.rs", "use super::f;"),
+                ],
+            ),
+            (1, &[LIB, ("src/gpu/mod.rs", "mod a;"), (A, ""), (B, "")]),
+        ],
+    );
+}
+
+#[test]
+fn circles_of_parents_and_in_the_programs_are_found() {
+    let uses_a = "mod a;\npub use a::A;\npub struct B(A);";
+    reject(
+        circles::circles,
+        &[
+            (1, &[LIB, ("src/gpu/mod.rs", "mod a;\npub struct B(a::A);"), (A, "use super::B;")]),
+            (1, &[LIB, ("src/gpu/mod.rs", uses_a), (A, "use super::B;")]),
+            (1, &[LIB, ("src/gpu.rs", "mod a;\npub struct B(a::A);"), (A, "use crate::gpu::B;")]),
+            (
+                1,
+                &[
+                    ("src/main.rs", "mod a;\nmod b;"),
+                    ("src/a.rs", "use crate::b;\nfn f() { b::g() }"),
+                    ("src/b.rs", "use crate::a::f;"),
+                ],
+            ),
+            (
+                1,
+                &[
+                    ("app/src/lib.rs", "mod a;\nmod b;"),
+                    ("app/src/a.rs", "use crate::b::g;"),
+                    ("app/src/b.rs", "use crate::a::f;"),
+                ],
+            ),
         ],
     );
 }
@@ -239,9 +371,24 @@ fn ci_runs_the_readme_s_test_command() {
 }
 
 #[test]
+fn documents_name_files_that_are_there() {
+    let (a, b) = (("src/gpu/a.rs", ""), (".ci/run", ""));
+    check(
+        rules::named_files,
+        &[
+            (0, &[("a.md", "`src/gpu/a.rs`, `src/gpu/` and `src/gpu`; .ci/run"), a, b]),
+            (0, &[("a.md", "`src/model/<name>.rs` beside `tests/fixtures/ar` and `b.rs`"), a]),
+            (1, &[("docs/a.md", "`src/gpu/b.rs`"), a]),
+            (2, &[("a.md", "[a](src/gp), then `src/gpu/a`"), a]),
+        ],
+    );
+}
+
+#[test]
 fn all_sources_are_found_and_read_as_code() {
     let paths: Vec<String> = repository().into_iter().map(|file| file.path).collect();
-    for wanted in ["Cargo.toml", ".ci/run", "src/lib.rs", "shaders/norm.wgsl", "tests/tidy/main.rs"]
+    for wanted in
+        ["Cargo.toml", ".ci/run", "src/lib.rs", "docs/performance.md", "tests/tidy/main.rs"]
     {
         assert!(paths.iter().any(|path| path == wanted), "{wanted} is not among {paths:?}");
     }

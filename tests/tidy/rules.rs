@@ -95,6 +95,32 @@ pub fn ci_runs_the_readme(files: &[File]) -> Vec<String> {
     }
 }
 
+/// Where documents may send their readers.
+const NAMED: [&str; 8] =
+    ["src/", "shaders/", "app/", "tests/", "benches/", "docs/", ".ci/", ".github/"];
+
+/// The files and folders that documents name are there.
+pub fn named_files(files: &[File]) -> Vec<String> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let is_named = |word: &&str| {
+        NAMED.iter().any(|folder| word.starts_with(folder)) && word.chars().all(is_path)
+    };
+    let is_data = |word: &str| word.starts_with("tests/fixtures");
+    let is_there = |word: &str| {
+        let folder = format!("{}/", word.trim_end_matches('/'));
+        files.iter().any(|file| file.path == word || file.path.starts_with(&folder))
+    };
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.path.ends_with(".md")) {
+        for (i, line) in file.text.lines().enumerate() {
+            let words = line.split(['`', '(', ')', ' ', ',']).filter(is_named);
+            let missing = words.filter(|word| !is_data(word) && !is_there(word));
+            found.extend(missing.map(|word| format!("{}:{}: no `{word}`", file.path, i + 1)));
+        }
+    }
+    found
+}
+
 /// No path of somebody's machine.
 pub fn machine_paths(files: &[File]) -> Vec<String> {
     // In two halves, as this file is checked too.

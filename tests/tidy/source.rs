@@ -42,8 +42,9 @@ impl File {
     }
 }
 
-const FOLDERS: [&str; 6] = ["src", "shaders", "app", "tests", "benches", "examples"];
-const TEXT: [&str; 7] = ["rs", "wgsl", "toml", "md", "sh", "yml", "run"];
+const FOLDERS: [&str; 8] =
+    ["src", "shaders", "app", "tests", "benches", "examples", "docs", ".github"];
+const TEXT: [&str; 8] = ["rs", "wgsl", "toml", "md", "sh", "yml", "py", "run"];
 
 /// All sources and documents. Data, vocabularies and build outputs are left out.
 pub fn repository() -> Vec<File> {

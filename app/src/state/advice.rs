@@ -10,12 +10,12 @@ use crate::state::models::Models;
 /// The button of a run that failed.
 pub fn remedy_of_run(error: &Error, models: &Models) -> (String, Remedy) {
     use Advice::{
-        AskForLess, AskForLessOrFewerBits, ChooseAdapter, ChooseKernels, DownloadAgain, HoldF32,
-        InstallDriver, LoadAgain, NameTokenizer, ReadLogits,
+        AskForLess, ChooseAdapter, ChooseKernels, DownloadAgain, HoldF32, InstallDriver, LoadAgain,
+        NameTokenizer, ReadLogits,
     };
     let (words, remedy) = match error.advice() {
         Some(LoadAgain) => ("Load the model again", Remedy::Load(models.loaded_from.clone())),
-        Some(AskForLess | AskForLessOrFewerBits) => ("Change the settings", Remedy::ShowSettings),
+        Some(AskForLess) => ("Change the settings", Remedy::ShowSettings),
         Some(ChooseAdapter | ChooseKernels | InstallDriver) => {
             ("Choose an adapter", Remedy::ShowModel)
         }
@@ -32,8 +32,8 @@ pub fn remedy_of_run(error: &Error, models: &Models) -> (String, Remedy) {
 /// The button of a model that could not be found or loaded.
 pub fn remedy_of_load(error: &Error, what: &Attempt, models: &Models) -> (String, Remedy) {
     use Advice::{
-        AskForLess, AskForLessOrFewerBits, ChooseAdapter, ChooseKernels, DownloadAgain, HoldF32,
-        InstallDriver, LoadAgain, NameTokenizer, ReadLogits,
+        AskForLess, ChooseAdapter, ChooseKernels, DownloadAgain, HoldF32, InstallDriver, LoadAgain,
+        NameTokenizer, ReadLogits,
     };
     let (source, again) = match what {
         Attempt::Find(source) => (source, Remedy::Find(source.clone())),
@@ -41,7 +41,7 @@ pub fn remedy_of_load(error: &Error, what: &Attempt, models: &Models) -> (String
     };
     let (words, remedy) = match error.advice() {
         Some(LoadAgain) => ("Try again", again),
-        Some(AskForLess | AskForLessOrFewerBits) => ("Choose a smaller model", Remedy::ShowModel),
+        Some(AskForLess) => ("Choose a smaller model", Remedy::ShowModel),
         Some(ChooseAdapter | ChooseKernels) => ("Choose an adapter", Remedy::ShowModel),
         // The sheet says what to install where there is no adapter.
         Some(InstallDriver) => ("Show the adapters", Remedy::ShowModel),

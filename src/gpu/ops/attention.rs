@@ -6,9 +6,7 @@ use crate::gpu::kernels::{
     attention_tile, split_fits,
 };
 use crate::gpu::ops::layout::{Heads, skipped};
-use crate::gpu::{
-    Gpu, KernelFamily, Memory, Planned, Recorder, Tensor, Tuning,
-};
+use crate::gpu::{Gpu, KernelFamily, Memory, Planned, Recorder, Tensor, Tuning};
 
 /// Rows beyond these keep a GPU busy unsplit, and their shares would need much room.
 const MAX_SPLIT_ROWS: usize = 256;

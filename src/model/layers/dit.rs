@@ -2,7 +2,7 @@
 //! (shifts, scales and gates of a conditioning vector). Source: Peebles and Xie, 2023.
 
 use crate::gpu::{
-    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Input, Sequences, Tensor, Weight,
+    Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
 };
 use crate::model::checkpoint::NO_BIAS;
 use crate::model::conditioning::{Linear, SigmaMap};

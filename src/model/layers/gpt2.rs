@@ -3,7 +3,7 @@
 
 use crate::Result;
 use crate::gpu::{
-    Attended, Epilogue, Modulation, Norm, Onto, Recorder, Input, Sequences, Tensor, Weight,
+    Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
 };
 use crate::model::load::{self, Loader};
 use crate::model::pass::Pass;

@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, Planned, STEP_WORDS,
-    Tensor, draw_chunks,
+    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, Planned, STEP_WORDS, Tensor,
+    draw_chunks,
 };
 use crate::model::{Network, Spec, Widths};
 use crate::sample::run::capacity::Capacity;

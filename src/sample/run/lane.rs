@@ -1,7 +1,6 @@
 //! One sample of a batch while it grows: its tokens, its text, its place in the cache. Knows no
 //! GPU object.
 
-
 use crate::clock::Stopwatch;
 use crate::event::{Block, Done, Retract, Start, StopReason};
 use crate::model::{Ring, Row};
