@@ -1,4 +1,4 @@
-//! The kernels on the CPU, in f64, by the kernels' names. Plain loops: they are read, not timed.
+//! The kernels on the CPU, in f64, by the names of their ops. Plain loops: they are read, not timed.
 
 /// `x[t] = table[ids[t]]`.
 pub fn embedding(ids: &[u32], table: &[f32], c: usize) -> Vec<f32> {
@@ -98,6 +98,11 @@ pub fn attention(
     y
 }
 
+/// The masked cells, in order.
+pub fn masked(ids: &[u32], mask: u32) -> Vec<usize> {
+    (0..ids.len()).filter(|&i| ids[i] == mask).collect()
+}
+
 /// Softmax in f64 without the mask token.
 pub fn softmax(logits: &[f32], temperature: f64, mask: usize) -> Vec<f64> {
     let scaled = |(id, &l): (usize, &f32)| {
@@ -182,7 +187,7 @@ pub fn draw(logits: &[f32], mask: usize, temperature: f64, key: [u32; 4], step: 
 }
 
 /// The masked cells of a block that open: the first `count` in rising order of their ranks, ties by
-/// index, and those that `more` lets through, told the cell and the cells before it.
+/// index, and those that `more` lets through, given the cell and the cells before it.
 pub fn reveal(
     masked: &[bool],
     rank: impl Fn(usize) -> f64,

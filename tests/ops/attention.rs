@@ -8,7 +8,7 @@ use half::f16;
 
 use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::rotary::{CACHES, Heads, as_cached};
-use crate::{Random, read, run, words};
+use crate::{Random, all_kernels_ran, read, run, words};
 
 /// Attention of two groups of rows with random spans of at most 300 slots.
 pub fn check_attention(gpu: &Gpu, heads: Heads, group: usize, dtype: DType, size: f32) {
@@ -95,6 +95,7 @@ fn attention() {
         check_attention(&gpu, Heads::alike(2, 32), 13, dtype, 8.0);
         check_attention(&gpu, Heads::alike(2, 32), 77, dtype, 8.0);
     }
+    all_kernels_ran("attention");
 }
 
 #[test]

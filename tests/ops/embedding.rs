@@ -4,7 +4,7 @@ use bdlm::gpu::{DType, Onto, Tensor};
 
 use crate::common::{gpus, twins};
 use crate::matmul::weight;
-use crate::{Random, read, run, words};
+use crate::{Random, all_kernels_ran, read, run, words};
 
 #[test]
 fn embedding() {
@@ -32,4 +32,5 @@ fn embedding() {
             assert_eq!(read::<f32>(&gpu, &x), twice, "added to what is there");
         }
     }
+    all_kernels_ran("embedding");
 }

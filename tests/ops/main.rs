@@ -1,5 +1,8 @@
 //! Every kernel against its twin on the CPU, for every family of kernels that this machine runs,
 //! with bounds checks on.
+//!
+//! An op has a twin in `common/twins.rs` and a test here, both with its name, and the test ends with
+//! [`all_kernels_ran`]: a kernel that no shape of the test chooses is a failure.
 
 mod attention;
 #[path = "../common/mod.rs"]
@@ -12,7 +15,10 @@ mod rotary;
 mod sampling;
 mod scoring;
 
-use bdlm::gpu::{Commands, DType, Gpu, Readback, Recorder, Tensor};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use bdlm::gpu::{Commands, DType, Gpu, KERNELS, KernelFamily, Readback, Recorder, Tensor};
 
 /// A device tensor with these numbers, its rows padded as activations are.
 fn upload<T: bytemuck::Pod>(gpu: &Gpu, shape: &[usize], data: &[T]) -> Tensor {
@@ -37,9 +43,59 @@ fn words(gpu: &Gpu, shape: &[usize], data: &[u32]) -> Tensor {
 fn run(gpu: &Gpu, record: impl FnOnce(&mut Recorder<'_>)) {
     let mut recorder = Recorder::new(gpu);
     record(&mut recorder);
+    let plan = recorder.finish().unwrap();
+    RAN.with_borrow_mut(|ran| ran.extend(plan.kernels()));
     let mut commands = Commands::new(gpu);
-    commands.run(&recorder.finish().unwrap());
+    commands.run(&plan);
     commands.submit();
+}
+
+thread_local! {
+    /// Kernels that ran in this thread: tests have a thread each.
+    static RAN: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+}
+
+/// Fails unless every kernel of an op ran in this test: those with its name, or that begin with it. A
+/// family without an adapter was skipped, loudly.
+fn all_kernels_ran(op: &str) {
+    let variants = format!("{op}_");
+    let of_op = |name: &&str| *name == op || name.starts_with(&variants);
+    let families = FAMILY_OF.iter().filter(|(_, family)| common::gpu(Some(*family)).is_none());
+    let skipped: Vec<&str> = families.map(|(name, _)| *name).collect();
+    let has_gpu = common::gpus().next().is_some();
+    let wanted = KERNELS.iter().map(|kernel| kernel.name).filter(of_op);
+    let wanted = wanted.filter(|name| has_gpu && !skipped.contains(name));
+    let missed: Vec<&str> = wanted.filter(|name| !ran(name)).collect();
+    assert!(missed.is_empty(), "{missed:?} did not run");
+}
+
+fn ran(kernel: &str) -> bool {
+    RAN.with_borrow(|ran| ran.contains(kernel))
+}
+
+/// Kernels that one family alone has.
+const FAMILY_OF: [(&str, KernelFamily); 9] = [
+    ("attention_merge", KernelFamily::Workgroup),
+    ("attention_outer", KernelFamily::Outer),
+    ("attention_split", KernelFamily::Workgroup),
+    ("attention_tiled", KernelFamily::Workgroup),
+    ("matmul_cooperative", KernelFamily::Cooperative),
+    ("matmul_outer", KernelFamily::Outer),
+    ("matmul_outer_few", KernelFamily::Outer),
+    ("matmul_plain", KernelFamily::Plain),
+    ("matmul_rows", KernelFamily::Workgroup),
+];
+
+#[test]
+fn a_kernel_that_did_not_run_is_noticed() {
+    let Some(gpu) = common::gpu(None) else { return };
+    let (x, rows) = (multiplied(&gpu, &[1, 8], &[1.0; 8]), words(&gpu, &[1], &[0]));
+    let y = multiplied(&gpu, &[1, 8], &[0.0; 8]);
+    let noticed = || std::panic::catch_unwind(|| all_kernels_ran("gather")).is_err();
+    RAN.take();
+    assert!(noticed());
+    run(&gpu, |r| r.gather(&x, &rows, &y).unwrap());
+    assert!(!noticed());
 }
 
 fn read<T: bytemuck::Pod>(gpu: &Gpu, tensor: &Tensor) -> Vec<T> {

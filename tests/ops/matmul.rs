@@ -7,7 +7,7 @@ use bdlm::gpu::{
 use half::f16;
 
 use crate::common::{check, gpu, gpus, tolerances::OP, twins};
-use crate::{Random, multiplied, read, run, upload, words};
+use crate::{Random, all_kernels_ran, multiplied, read, run, upload, words};
 
 /// A weight on the device, and its numbers as they are held there.
 pub fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weight, Vec<f32>) {
@@ -92,18 +92,37 @@ fn matmul() {
         (130, 70, 32),
         (3, 520, 512),
         (18, 520, 512),
-        // Every multiple of eight inputs will do, and every number of outputs.
-        (1, 3, 8),
-        (3, 2, 40),
-        (7, 5, 104),
-        (10, 7, 136),
-        (35, 1, 104),
-        (40, 3, 136),
-        (65, 9, 8),
     ];
     for gpu in gpus() {
         for size in sizes {
             WEIGHTS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
+        }
+    }
+    all_kernels_ran("matmul");
+}
+
+#[test]
+fn a_product_has_any_number_of_outputs_and_any_eights_of_inputs() {
+    let sizes =
+        [(1, 3, 8), (3, 2, 40), (7, 5, 104), (10, 7, 136), (35, 1, 104), (40, 3, 136), (65, 9, 8)];
+    for (gpu, (i, (m, n, k))) in
+        gpus().flat_map(|gpu| sizes.into_iter().enumerate().map(move |at| (gpu.clone(), at)))
+    {
+        for dtype in [WEIGHTS[i % 3], WEIGHTS[(i + 1) % 3]] {
+            let mut random = Random((m * n * k) as u64);
+            let (w, held) = weight(&gpu, [n, k], dtype, &random.numbers(n * k));
+            let (x, bias, columns) =
+                (random.numbers(m * k), random.numbers(n), n.next_multiple_of(4));
+            let y = Tensor::activation(&gpu, "y", &[m, columns]).unwrap();
+            run(&gpu, |r| {
+                let (x, bias) = (multiplied(&gpu, &[m, k], &x), upload(&gpu, &[n], &bias));
+                r.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap();
+            });
+            let got: Vec<f32> = read(&gpu, &y);
+            let got: Vec<f32> = got.chunks(columns).flat_map(|row| &row[..n]).copied().collect();
+            let wanted = product(&gpu, (&x, &held, &bias), k, dtype);
+            check(&got, &wanted, OP * (k as f32).sqrt())
+                .unwrap_or_else(|e| panic!("{:?} {dtype:?} {:?}: {e}", (m, n, k), gpu.kernels()));
         }
     }
 }

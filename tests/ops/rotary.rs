@@ -5,7 +5,7 @@ use half::f16;
 
 use crate::common::{check, gpus, tolerances::OP, twins};
 use crate::matmul::{rounded, weight};
-use crate::{Random, multiplied, read, run, upload, words};
+use crate::{Random, all_kernels_ran, multiplied, read, run, upload, words};
 
 pub const CACHES: [DType; 2] = [DType::F32, DType::F16];
 
@@ -119,6 +119,7 @@ fn rotary() {
             assert!(places.check(&gpu, &turned).is_err(), "other rows are rejected");
         }
     }
+    all_kernels_ran("rotary");
 }
 
 /// Queries, keys and values of t rows of c channels.

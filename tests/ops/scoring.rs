@@ -3,7 +3,7 @@
 use bdlm::gpu::{DType, Gpu, SUM_WORDS, Tensor, Vocabulary};
 
 use crate::common::{check, gpus, tolerances::PROBABILITY, twins};
-use crate::{Random, multiplied, read, run, words};
+use crate::{Random, all_kernels_ran, multiplied, read, run, words};
 
 #[test]
 fn gather() {
@@ -20,6 +20,7 @@ fn gather() {
             assert_eq!(read::<f32>(&gpu, &y), twins::gather(&x, &rows, c));
         }
     }
+    all_kernels_ran("gather");
 }
 
 /// -log p of the targets, from logits that are given in chunks of so many tokens.
@@ -78,6 +79,7 @@ fn cross_entropy() {
             assert!(check(&got, &other, PROBABILITY).is_err(), "another target is rejected");
         }
     }
+    all_kernels_ran("cross_entropy");
 }
 
 #[test]

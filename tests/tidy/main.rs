@@ -214,11 +214,11 @@ fn files_are_short() {
         rules::sizes,
         &[
             (0, &[("src/a.rs", &lines(400)), ("tests/a.rs", &lines(600)), ("a.md", &lines(900))]),
-            (0, &[("shaders/a.wgsl", &lines(150)), ("app/tests/a.rs", &lines(600))]),
+            (0, &[("shaders/parts/a.wgsl", &lines(150)), ("app/tests/a.rs", &lines(600))]),
             (1, &[("src/a.rs", &lines(401))]),
             (1, &[("app/src/a.rs", &lines(401))]),
             (1, &[("tests/common/a.rs", &lines(601))]),
-            (1, &[("shaders/a.wgsl", &lines(151))]),
+            (1, &[("shaders/parts/a.wgsl", &lines(151))]),
         ],
     );
 }
@@ -251,10 +251,13 @@ fn kernels_are_named_like_their_files() {
     check(
         shaders::entry_points,
         &[
-            (0, &[("shaders/norm.wgsl", kernel)]),
-            (0, &[("shaders/prelude.wgsl", "// @compute fn a()\nfn total() {}")]),
-            (1, &[("shaders/layer_norm.wgsl", kernel)]),
-            (1, &[("shaders/norm.wgsl", &kernel.repeat(2))]),
+            (0, &[("shaders/kernels/norm.wgsl", kernel)]),
+            (0, &[("shaders/parts/prelude.wgsl", "// @compute fn a()\nfn total() {}")]),
+            (1, &[("shaders/kernels/layer_norm.wgsl", kernel)]),
+            (1, &[("shaders/kernels/norm.wgsl", &kernel.repeat(2))]),
+            (1, &[("shaders/kernels/norm.wgsl", "fn total() {}")]),
+            (1, &[("shaders/parts/norm.wgsl", kernel)]),
+            (1, &[("shaders/norm.wgsl", kernel)]),
         ],
     );
 }
@@ -268,26 +271,29 @@ fn bindings_are_in_order_and_have_shapes() {
     check(
         shaders::bindings,
         &[
-            (0, &[("shaders/a.wgsl", &good)]),
-            (1, &[("shaders/a.wgsl", &good.replace(" // [T]", ""))]),
-            (1, &[("shaders/a.wgsl", &good.replace("// [T, C]", "// the input"))]),
-            (1, &[("shaders/a.wgsl", &good.replace(": Step", ": Other"))]),
-            (1, &[("shaders/a.wgsl", &good.replace("binding(2)", "binding(3)"))]),
+            (0, &[("shaders/parts/a.wgsl", &good)]),
+            (1, &[("shaders/parts/a.wgsl", &good.replace(" // [T]", ""))]),
+            (1, &[("shaders/parts/a.wgsl", &good.replace("// [T, C]", "// the input"))]),
+            (1, &[("shaders/parts/a.wgsl", &good.replace(": Step", ": Other"))]),
+            (1, &[("shaders/parts/a.wgsl", &good.replace("binding(2)", "binding(3)"))]),
             (
                 1,
                 &[(
-                    "shaders/a.wgsl",
+                    "shaders/parts/a.wgsl",
                     &good.replace("group(0) @binding(0)", "group(1) @binding(0)"),
                 )],
             ),
             (
                 1,
                 &[(
-                    "shaders/a.wgsl",
+                    "shaders/parts/a.wgsl",
                     &good.replace("var<storage, read>", "var<storage, read_write>"),
                 )],
             ),
-            (1, &[("shaders/a.wgsl", "@group(0) @binding(1) var<storage, read> x: A; // []")]),
+            (
+                1,
+                &[("shaders/parts/a.wgsl", "@group(0) @binding(1) var<storage, read> x: A; // []")],
+            ),
         ],
     );
 }
@@ -388,7 +394,7 @@ fn documents_name_files_that_are_there() {
 fn all_sources_are_found_and_read_as_code() {
     let paths: Vec<String> = repository().into_iter().map(|file| file.path).collect();
     for wanted in
-        ["Cargo.toml", ".ci/run", "src/lib.rs", "docs/performance.md", "tests/tidy/main.rs"]
+        ["Cargo.toml", ".ci/run", "src/lib.rs", "docs/performance.md", "shaders/kernels/norm.wgsl"]
     {
         assert!(paths.iter().any(|path| path == wanted), "{wanted} is not among {paths:?}");
     }

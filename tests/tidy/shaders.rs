@@ -1,16 +1,24 @@
-//! The form of shader files: names, bindings and shapes.
+//! The form of shader files: folders, names, bindings and shapes.
 
 use crate::source::File;
 
-/// Kernels have one entry point, named like their file.
+/// Kernels have one entry point, named like their file; parts, which are joined to them, have none.
 pub fn entry_points(files: &[File]) -> Vec<String> {
     let mut found = Vec::new();
     for file in files.iter().filter(|file| file.is_wgsl()) {
         let code = code(&file.text);
         let names: Vec<&str> = code.split("@compute").skip(1).map(function_name).collect();
         let stem = file.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".wgsl");
-        if !(names.is_empty() || names == [stem]) {
-            found.push(format!("{}: has the entry points {names:?}", file.path));
+        let wanted = match file.path.strip_suffix(&format!("/{stem}.wgsl")) {
+            Some("shaders/kernels") => vec![stem],
+            Some("shaders/parts") => vec![],
+            _ => {
+                found.push(format!("{}: is in neither folder of shaders", file.path));
+                continue;
+            }
+        };
+        if names != wanted {
+            found.push(format!("{}: has entry points {names:?}, not {wanted:?}", file.path));
         }
     }
     found

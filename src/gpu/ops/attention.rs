@@ -71,7 +71,7 @@ impl Attention<'_> {
         Ok((t, Heads::of(q, cache, q.dim(1) / heads)?))
     }
 
-    /// Room for the shares of so many rows, if there is room.
+    /// The room for the shares of `rows` rows, if there is enough.
     fn partials_of(&self, rows: usize, width: usize) -> Result<Option<&Tensor>> {
         let Some(partials) = self.partials.filter(|partials| partials.dim(0) >= rows) else {
             return Ok(None);

@@ -1,7 +1,7 @@
 //! The rows that a product multiplies, as they are or normalised first.
 
 use crate::Result;
-use crate::gpu::kernels::{Tiling, normed_kernel};
+use crate::gpu::kernels::{Tiling, fused_norm};
 use crate::gpu::ops::layout::{Override, skipped};
 use crate::gpu::ops::norm::Norm;
 use crate::gpu::ops::sequences::Sequences;
@@ -62,7 +62,7 @@ impl Recorder<'_> {
         let is_shared = norm.modulation.sequences == Sequences::SHARED;
         // Products read whole tiles of rows, norms those that are there.
         let is_padded = norm.x.holds_rows(norm.x.dim(0).next_multiple_of(tiling.rows));
-        match normed_kernel(self.gpu(), tiling).filter(|_| is_shared && is_padded) {
+        match fused_norm(self.gpu(), tiling).filter(|_| is_shared && is_padded) {
             Some(kernel) => Ok(Read { x: norm.x, kernel, fused: Some(norm) }),
             None => {
                 self.norm(norm)?;

@@ -65,9 +65,9 @@ impl Recorder<'_> {
     ///
     /// # Shapes
     /// x `[T, K]`; w `[N, K]`, bias `[N]` or longer; y `[T, N]` or
-    /// wider, a multiple of 4: what comes behind column N is lost.
+    /// wider, a multiple of 4: the columns after N are overwritten.
     /// # Errors
-    /// [`crate::Error::Shape`]; [`crate::Error::Kernel`] if x lies in other memory, or the sums are
+    /// [`crate::Error::Shape`]; [`crate::Error::Kernel`] if x is in another memory, or the sums are
     /// added to texels.
     pub fn matmul<'a>(
         &mut self,

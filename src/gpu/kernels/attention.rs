@@ -1,0 +1,36 @@
+//! Which attention runs.
+
+use crate::gpu::Gpu;
+
+/// A tile of `attention_tiled`: rows of one head, and what its workgroup holds of them.
+pub(crate) struct AttentionTile {
+    pub(crate) rows: usize,
+    /// Vectors of 16 keys.
+    pub(crate) staged: usize,
+    /// Scores of the rows with 16 keys, each row padded.
+    pub(crate) scores: usize,
+}
+
+/// The tile for groups of `group` rows, where tiles are taken: for whole sequences, since few rows
+/// would leave most of a GPU idle.
+pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Option<AttentionTile> {
+    const MIN_ROWS: usize = 64;
+    let fits = group >= MIN_ROWS && matches!(head_width, 16 | 32 | 64 | 128);
+    if !gpu.kernels().is_for_gpus() || !fits {
+        return None;
+    }
+    let rows = 128 / (head_width / 16);
+    let tile = AttentionTile { rows, staged: 4 * head_width, scores: 17 * rows };
+    // The queries, the keys, the scores and the union of the spans.
+    let bytes = 16 * (512 + tile.staged + 1) + 4 * tile.scores;
+    let limit = gpu.device().limits().max_compute_workgroup_storage_size;
+    (bytes <= limit as usize).then_some(tile)
+}
+
+/// Whether `attention_split` can run, which heads hundreds of channels wide leave no room for.
+pub(crate) fn split_fits(gpu: &Gpu, head_width: usize) -> bool {
+    // The queries of four rows, and the scores, slots and sums of 128 lanes.
+    let bytes = 16 * head_width + (3 * 16 + 4) * 128.max(head_width / 8) + 16;
+    let limit = gpu.device().limits().max_compute_workgroup_storage_size;
+    gpu.kernels().is_for_gpus() && bytes <= limit as usize
+}

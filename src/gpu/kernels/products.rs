@@ -1,0 +1,113 @@
+//! Which matrix product runs, and how its weights are stored.
+
+use crate::gpu::kernels::table::{
+    MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_PLAIN, MATMUL_ROWS,
+    MATMUL_ROWS_NORMED, MATMUL_TILED, OuterProduct,
+};
+use crate::gpu::plan::KernelSource;
+use crate::gpu::{DType, Gpu, KernelFamily, Memory};
+
+/// A matrix product's kernel and the rows and columns that one of its workgroups computes.
+pub(crate) struct Tiling {
+    pub(crate) kernel: &'static KernelSource,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Overrides of this kernel alone.
+    pub(crate) overrides: Vec<(&'static str, f64)>,
+    /// The same product with a norm of its rows fused, and the storage buffers that it binds.
+    normed: Option<(&'static KernelSource, u32)>,
+}
+
+/// The matrix product for `rows` rows and a weight `[N, K]`.
+pub(crate) fn matmul_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    ([n, k], dtype): ([usize; 2], DType),
+    output: Memory,
+) -> Tiling {
+    let tiling =
+        |kernel, rows, columns| Tiling { kernel, rows, columns, overrides: vec![], normed: None };
+    let is_few = rows <= gpu.tuning().few_rows;
+    // Products with f32 weights are not rounded.
+    let units = gpu.units().filter(|_| !is_few && dtype != DType::F32);
+    if let Some(units) = units {
+        let (kernel, tile) =
+            (&MATMUL_COOPERATIVE[units.size as usize / 16], 4 * units.size as usize);
+        let overrides = vec![("LANES", f64::from(4 * units.lanes))];
+        return Tiling { overrides, ..tiling(kernel, tile, tile) };
+    }
+    match (gpu.kernels(), rows) {
+        (KernelFamily::Outer, _) => {
+            outer_tiling(gpu, rows, [n, k], |product| product.matrix.of(output))
+        }
+        (KernelFamily::Plain, _) => tiling(&MATMUL_PLAIN, 4, 32),
+        (family, _) if family.is_for_gpus() && is_few => {
+            let normed = Some((&MATMUL_ROWS_NORMED.matrix, 7));
+            Tiling { normed, ..tiling(&MATMUL_ROWS.matrix, 8, 4) }
+        }
+        (_, _) => tiling(&MATMUL_TILED, 64, 64),
+    }
+}
+
+/// The outer product for `rows` rows and a weight `[N, K]`, with its sums stored as `kernel` chooses.
+///
+/// On lavapipe taller and wider tiles do more per load (on 8 lanes 27, 37 and 44 GFLOP/s a core for 4,
+/// 8 and 16 rows and eight columns of each lane, 25, 31 and 40 for four columns; 16 columns gain nothing
+/// more) but compile longer, the widest a second for each shape: too long for the passes of a small
+/// model.
+fn outer_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    [n, k]: [usize; 2],
+    kernel: impl FnOnce(&'static OuterProduct) -> &'static KernelSource,
+) -> Tiling {
+    let lanes = gpu.subgroup_lanes();
+    let is_wide = n.min(k) >= 512;
+    let columns = if is_wide { 8 * lanes } else { 4 * lanes };
+    let mut overrides = vec![("LANES", lanes as f64), ("WIDE", f64::from(is_wide))];
+    let (product, rows) = if rows <= lanes / 2 {
+        overrides.push(("HEIGHT", rows as f64));
+        (&MATMUL_OUTER_FEW, lanes / 2)
+    } else {
+        let is_tall = rows > 8;
+        overrides.push(("TALL", f64::from(is_tall)));
+        (&MATMUL_OUTER, if is_tall { 16 } else { 8 })
+    };
+    Tiling { kernel: kernel(product), rows, columns, overrides, normed: None }
+}
+
+/// The product that also rotates and stores queries, keys and values of heads of that width, where
+/// there is one. Outer products have one for heads as wide as their wide tiles, or half as wide, on
+/// devices that can bind five storage textures, and for rows that fill tiles: any number of few rows, or
+/// whole tiles. GPUs have one for few rows.
+pub(crate) fn qkv_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    weight: ([usize; 2], DType),
+    head_width: usize,
+) -> Option<Tiling> {
+    let mut tiling = matmul_tiling(gpu, rows, weight, Memory::Buffer);
+    match (gpu.kernels(), tiling.rows) {
+        (KernelFamily::Outer, _) => {
+            let lanes = gpu.subgroup_lanes();
+            let is_whole = rows <= lanes / 2 || rows.is_multiple_of(tiling.rows);
+            let is_head = head_width == 64 && tiling.columns == 8 * lanes;
+            let textures = gpu.device().limits().max_storage_textures_per_shader_stage;
+            let runs = is_whole && is_head && textures >= 5;
+            runs.then(|| outer_tiling(gpu, rows, weight.0, |product| &product.qkv))
+        }
+        (family, 8) if family.is_for_gpus() => {
+            tiling.overrides.push(("ROWS", rows as f64));
+            let (kernel, normed) = (&MATMUL_ROWS.qkv, Some((&MATMUL_ROWS_NORMED.qkv, 10)));
+            Some(Tiling { kernel, normed, ..tiling })
+        }
+        _ => None,
+    }
+}
+
+/// A tiling's product with a fused norm, where there is one and the device can bind all of it.
+pub(crate) fn fused_norm(gpu: &Gpu, tiling: &Tiling) -> Option<&'static KernelSource> {
+    let limit = gpu.device().limits().max_storage_buffers_per_shader_stage;
+    let (kernel, _) = tiling.normed.filter(|&(_, buffers)| buffers <= limit)?;
+    gpu.tuning().fused_norms.then_some(kernel)
+}

@@ -1,0 +1,210 @@
+//! Every kernel with the parts that are joined to it.
+
+use crate::gpu::Memory;
+use crate::gpu::kernels::parts;
+use crate::gpu::plan::KernelSource;
+
+/// `kernel!("stem", "variant": PART, ..)`: the kernel of that stem and its parts.
+macro_rules! kernel {
+    ($stem:literal $(, $variant:literal)?: $($part:ident),*) => {
+        KernelSource {
+            name: $stem,
+            variant: concat!($($variant)?),
+            parts: &[
+                include_str!(concat!("../../../shaders/kernels/", $stem, ".wgsl")),
+                $(parts::$part,)*
+                parts::PRELUDE,
+            ],
+        }
+    };
+}
+
+/// A kernel in two variants, by the memory of its tensors.
+pub(crate) struct Variants {
+    pub(super) buffer: KernelSource,
+    pub(super) texels: KernelSource,
+}
+
+impl Variants {
+    /// The variant for tensors in a memory.
+    pub(crate) fn of(&self, memory: Memory) -> &KernelSource {
+        match memory {
+            Memory::Buffer => &self.buffer,
+            Memory::Texels => &self.texels,
+        }
+    }
+}
+
+/// An outer product that stores a matrix in a buffer or in texels, or queries, keys and values.
+pub(super) struct OuterProduct {
+    pub(super) matrix: Variants,
+    pub(super) qkv: KernelSource,
+}
+
+/// A product of few rows on GPUs that stores a matrix, or queries, keys and values.
+pub(super) struct RowsProduct {
+    pub(super) matrix: KernelSource,
+    pub(super) qkv: KernelSource,
+}
+
+pub(crate) static EMBEDDING: Variants = Variants {
+    buffer: kernel!("embedding", "buffer": WEIGHTS, WEIGHTS_BUFFER),
+    texels: kernel!("embedding", "texels": WEIGHTS, WEIGHTS_TEXELS),
+};
+
+pub(crate) static NORM: Variants = Variants {
+    buffer: kernel!("norm", "buffer": REDUCE, OUTPUT_BUFFER),
+    texels: kernel!("norm", "texels": REDUCE, OUTPUT_TEXELS),
+};
+
+pub(super) static MATMUL_OUTER: OuterProduct = OuterProduct {
+    matrix: Variants {
+        buffer: kernel!(
+            "matmul_outer", "buffer":
+            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
+            OUTPUT_BUFFER
+        ),
+        texels: kernel!(
+            "matmul_outer", "texels":
+            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
+            OUTPUT_TEXELS
+        ),
+    },
+    qkv: kernel!(
+        "matmul_outer", "qkv":
+        SUMS, QKV_TILE, COLUMNS, BIAS, STORE_TEXELS, CACHE_TEXELS, WEIGHTS, WEIGHTS_TEXELS,
+        INPUT_TEXELS
+    ),
+};
+
+pub(super) static MATMUL_OUTER_FEW: OuterProduct = OuterProduct {
+    matrix: Variants {
+        buffer: kernel!(
+            "matmul_outer_few", "buffer":
+            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
+            OUTPUT_BUFFER
+        ),
+        texels: kernel!(
+            "matmul_outer_few", "texels":
+            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
+            OUTPUT_TEXELS
+        ),
+    },
+    qkv: kernel!(
+        "matmul_outer_few", "qkv":
+        SUMS, QKV_TILE, COLUMNS, BIAS, STORE_TEXELS, CACHE_TEXELS, WEIGHTS, WEIGHTS_TEXELS,
+        INPUT_TEXELS
+    ),
+};
+
+pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
+    "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+);
+
+pub(super) static MATMUL_ROWS: RowsProduct = RowsProduct {
+    matrix: kernel!(
+        "matmul_rows", "given":
+        ROWS_GIVEN, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+        OUTPUT_BUFFER
+    ),
+    qkv: kernel!(
+        "matmul_rows", "qkv, given":
+        ROWS_GIVEN, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+    ),
+};
+
+/// With a fused norm.
+pub(super) static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
+    matrix: kernel!(
+        "matmul_rows", "normed":
+        ROWS_NORMED, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+        OUTPUT_BUFFER
+    ),
+    qkv: kernel!(
+        "matmul_rows", "qkv, normed":
+        ROWS_NORMED, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+    ),
+};
+
+pub(super) static MATMUL_TILED: KernelSource = kernel!(
+    "matmul_tiled": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+);
+
+/// For units of 8 and of 16.
+pub(super) static MATMUL_COOPERATIVE: [KernelSource; 2] = [
+    kernel!(
+        "matmul_cooperative", "unit8":
+        UNIT_8, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+    ),
+    kernel!(
+        "matmul_cooperative", "unit16":
+        UNIT_16, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+    ),
+];
+
+pub(crate) static ROTARY: Variants = Variants {
+    buffer: kernel!("rotary", "buffer": STORE_BUFFER, CACHE_BUFFER),
+    texels: kernel!("rotary", "texels": STORE_TEXELS, CACHE_TEXELS),
+};
+
+pub(crate) static ATTENTION_OUTER: KernelSource =
+    kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
+pub(crate) static ATTENTION_SPLIT: KernelSource =
+    kernel!("attention_split": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge": OUTPUT_BUFFER);
+pub(crate) static ATTENTION_TILED: KernelSource =
+    kernel!("attention_tiled": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+pub(crate) static ATTENTION_WORKGROUP: Variants = Variants {
+    buffer: kernel!("attention_workgroup", "buffer": READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER),
+    texels: kernel!("attention_workgroup", "texels": READ_BUFFER, CACHE_BUFFER, OUTPUT_TEXELS),
+};
+
+pub(crate) static MASKED: KernelSource = kernel!("masked": SAMPLING);
+pub(crate) static THRESHOLD: KernelSource = kernel!("threshold": SAMPLING, REDUCE);
+pub(crate) static DRAW: KernelSource = kernel!("draw": SAMPLING);
+pub(crate) static REVEAL: KernelSource = kernel!("reveal": SAMPLING);
+pub(crate) static CANDIDATES: KernelSource = kernel!("candidates": SAMPLING, REDUCE);
+
+pub(crate) static GATHER: Variants = Variants {
+    buffer: kernel!("gather", "buffer": INPUT_BUFFER, OUTPUT_BUFFER),
+    texels: kernel!("gather", "texels": INPUT_TEXELS, OUTPUT_TEXELS),
+};
+pub(crate) static CROSS_ENTROPY: KernelSource = kernel!("cross_entropy": REDUCE);
+
+/// Every kernel; tests validate each.
+pub static KERNELS: &[&KernelSource] = &[
+    &EMBEDDING.buffer,
+    &EMBEDDING.texels,
+    &NORM.buffer,
+    &NORM.texels,
+    &MATMUL_OUTER_FEW.matrix.buffer,
+    &MATMUL_OUTER_FEW.matrix.texels,
+    &MATMUL_OUTER_FEW.qkv,
+    &MATMUL_OUTER.matrix.buffer,
+    &MATMUL_OUTER.matrix.texels,
+    &MATMUL_OUTER.qkv,
+    &MATMUL_PLAIN,
+    &MATMUL_ROWS.matrix,
+    &MATMUL_ROWS.qkv,
+    &MATMUL_ROWS_NORMED.matrix,
+    &MATMUL_ROWS_NORMED.qkv,
+    &MATMUL_TILED,
+    &MATMUL_COOPERATIVE[0],
+    &MATMUL_COOPERATIVE[1],
+    &ROTARY.buffer,
+    &ROTARY.texels,
+    &ATTENTION_MERGE,
+    &ATTENTION_OUTER,
+    &ATTENTION_SPLIT,
+    &ATTENTION_TILED,
+    &ATTENTION_WORKGROUP.buffer,
+    &ATTENTION_WORKGROUP.texels,
+    &MASKED,
+    &THRESHOLD,
+    &DRAW,
+    &REVEAL,
+    &CANDIDATES,
+    &GATHER.buffer,
+    &GATHER.texels,
+    &CROSS_ENTROPY,
+];
