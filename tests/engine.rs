@@ -2,10 +2,11 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use bdlm::event::{CellState, Event, StopReason};
 use bdlm::gpu::{DType, Gpu, GpuOptions};
+use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Sampler, Sampling, Watch};
 use common::fixtures::Fixture;
 use common::{done, events, gpu, gpus, tales};
@@ -375,8 +376,8 @@ fn requests_that_cannot_be_met_are_refused_with_words() {
     }
 }
 
-fn with_bos(f: &Fixture) -> bdlm::model::Spec {
-    bdlm::model::Spec { bos_token_id: Some(0), ..f.spec.clone() }
+fn with_bos(f: &Fixture) -> Spec {
+    Spec { bos_token_id: Some(0), ..f.spec.clone() }
 }
 
 #[test]
@@ -391,6 +392,29 @@ fn a_run_can_be_dropped_at_any_event() {
         (0..n).for_each(|_| drop(run.next().unwrap()));
         drop(run);
         assert_eq!(ids(&engine, request.clone()), wanted, "after {n} events");
+    }
+}
+
+#[test]
+fn the_mask_token_may_be_any_of_the_vocabulary() {
+    let Some(gpu) = gpu(None) else { return };
+    for name in ["bd3lm-block4", "mdlm", "sedd"] {
+        let f = Fixture::open(name);
+        let last = f.spec.vocab_size as u32 - 1;
+        let drawn = |mask: u32| -> BTreeSet<u32> {
+            let spec = Spec { mask_id: Some(mask), ..with_bos(&f) };
+            let engine = Engine::new(f.load_as(&gpu, DType::F32, &spec), None);
+            // Hot enough that every token is drawn.
+            let sampling = Sampling { temperature: 1000.0, ..Sampling::default() };
+            let request =
+                Request { length: 32, samples: 60, batch: 20, sampling, ..Default::default() };
+            done(&engine, request).iter().flat_map(|done| done.ids[1..].to_vec()).collect()
+        };
+        for (mask, other) in [(5, last), (last, 5)] {
+            let drawn = drawn(mask);
+            assert!(!drawn.contains(&mask), "{name}: the mask token {mask} was drawn");
+            assert!(drawn.contains(&other), "{name}: {other} was never drawn");
+        }
     }
 }
 
@@ -413,6 +437,7 @@ fn check_memory_plan(gpu: &Gpu) {
         ("ar", DType::F32),
         ("mdlm", DType::F16),
         ("sedd", DType::F32),
+        ("gpt2-tiny", DType::F16),
     ] {
         let f = Fixture::open(name);
         let spec = with_bos(&f);

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use bdlm::gpu::{DType, Gpu};
 use bdlm::model::{Batch, Checkpoint, Network, Spec};
+use bdlm::sample::{Engine, MemoryPlan, Request};
 use common::{check, gpus, tolerances};
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -218,6 +219,25 @@ fn vocabularies_and_windows_may_have_any_size() {
             ("hidden_dim", 20),
             ("n_heads", 1),
         ]);
+    }
+}
+
+#[test]
+fn a_memory_plan_counts_the_padding() {
+    let odd = [("hidden_dim", 36), ("n_heads", 3), ("cond_dim", 129), ("vocab_size", 131)];
+    let noisy = [("cross_attn", false), ("time_conditioning", true)];
+    for switches in [&[][..], &noisy[..], &[("cross_attn", false), ("causal", true)]] {
+        let sized = Sized::new(&odd, switches);
+        for gpu in gpus() {
+            let request = Request { length: 12, samples: 2, batch: 2, ..Default::default() };
+            let engine = Engine::new(sized.load(&gpu), None);
+            let [cache_bytes, activations_bytes] =
+                engine.run(request.clone()).unwrap().size_bytes();
+            let weights_bytes = engine.network().size_bytes();
+            let held = MemoryPlan { weights_bytes, cache_bytes, activations_bytes };
+            let plan = MemoryPlan::new(&sized.spec, DType::F32, gpu.kernels(), &request);
+            assert_eq!(plan, held, "{switches:?}, {:?} kernels", gpu.kernels());
+        }
     }
 }
 

@@ -11,6 +11,7 @@
 override CELLS: u32;         // cells of a block
 override CHUNKS: u32;        // partial draws per row
 override MASK: u32;          // the mask token's id
+override DRAWABLE: f32;      // tokens of the vocabulary but for the mask token, V - 1
 override LANES: u32;
 
 struct Cell {
@@ -45,7 +46,7 @@ fn reveal(
             let measured = measure((t0 + i) * CHUNKS);
             cells[t0 + i] = measured.cell;
             masked[i] = select(0u, 1u, measured.cell.state == 0u);
-            let log_opens = measured.log_sum + step.bound - log(f32(MASK));
+            let log_opens = measured.log_sum + step.bound - log(DRAWABLE);
             weight[i] = select(measured.cell.entropy, log_opens, step.order == BY_SCORE);
             priority[i] = rank_by(measured, keys[t0 + i], i);
         }

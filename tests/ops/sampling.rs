@@ -73,7 +73,7 @@ impl Rows {
             r.threshold(&logits, &masked, &step, self.vocabulary, &limits).unwrap();
             let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered };
             r.draw(&logits, rows, &step, self.vocabulary, &partials).unwrap();
-            let block = (block, self.vocabulary.mask_id);
+            let block = (block, self.vocabulary);
             r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
         });
         let cells: Vec<u32> = read(gpu, &cells);
@@ -164,7 +164,7 @@ fn a_row_of_logits_is_drawn_for_the_cell_it_belongs_to() {
             let masked = words(&gpu, &[3], &[2, 1, 0]);
             let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered: false };
             r.draw(&logits, rows, &step, turned.vocabulary, &partials).unwrap();
-            let block = (1, turned.vocabulary.mask_id);
+            let block = (1, turned.vocabulary);
             r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
         });
         let found: Vec<u32> = read(&gpu, &cells);

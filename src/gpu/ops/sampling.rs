@@ -16,12 +16,12 @@ pub const CANDIDATE_WORDS: usize = 2;
 /// Words of the uniform `Step`.
 pub const STEP_WORDS: usize = 16;
 
-/// Cells per block and the vocabulary, as the sampler's kernels need them.
+/// The vocabulary, as the sampler's kernels need it.
 #[derive(Clone, Copy, Debug)]
 pub struct Vocabulary {
     /// Tokens, the mask token included.
     pub size: usize,
-    /// The mask token.
+    /// The mask token, any id; beyond the vocabulary where there is none.
     pub mask_id: u32,
 }
 
@@ -115,7 +115,7 @@ impl Recorder<'_> {
         partials: &Tensor,
         keys: &Tensor,
         step: &Tensor,
-        (block_size, mask_id): (usize, u32),
+        (block_size, vocabulary): (usize, Vocabulary),
         [ids, cells]: [&Tensor; 2],
     ) -> Result<()> {
         let t = ids.dim(0);
@@ -128,7 +128,8 @@ impl Recorder<'_> {
         let overrides = [
             ("CELLS", block_size as f64),
             ("CHUNKS", partials.dim(1) as f64),
-            ("MASK", f64::from(mask_id)),
+            ("MASK", f64::from(vocabulary.mask_id)),
+            ("DRAWABLE", vocabulary.n_drawable() as f64),
             ("LANES", lanes as f64),
         ];
         let bindings = [partials, keys, step, ids, cells];
@@ -176,6 +177,11 @@ pub fn draw_chunks(family: KernelFamily, columns: usize) -> usize {
 }
 
 impl Vocabulary {
+    /// Tokens that can be drawn: all but the mask token, where that is one of them.
+    fn n_drawable(self) -> usize {
+        self.size - usize::from((self.mask_id as usize) < self.size)
+    }
+
     fn overrides(self, logits: &Tensor, lanes: f64) -> [(&'static str, f64); 4] {
         [
             ("V", self.size as f64),

@@ -299,7 +299,7 @@ impl Denoiser {
         let cell_rows = self.buffers.cells.rows(0, cells)?;
         let (partials, keys) =
             (self.buffers.partials.rows(0, cells)?, self.buffers.keys.rows(0, cells)?);
-        let block = (self.capacity.block_size, network.spec().masked_id());
+        let block = (self.capacity.block_size, self.vocabulary());
         r.reveal(&partials, &keys, &self.buffers.step, block, [&ids, &cell_rows])?;
         r.finish()
     }
@@ -309,6 +309,11 @@ impl Denoiser {
         self.buffers.own_ids.as_ref().unwrap_or(self.workspace.ids())
     }
 
+    fn vocabulary(&self) -> Vocabulary {
+        let spec = self.network.spec();
+        Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() }
+    }
+
     fn record_draw(
         &self,
         r: &mut Recorder<'_>,
@@ -316,8 +321,7 @@ impl Denoiser {
         masked: &Tensor,
         cells: usize,
     ) -> Result<()> {
-        let spec = self.network.spec();
-        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() };
+        let vocabulary = self.vocabulary();
         let (keys, limits) =
             (self.buffers.keys.rows(0, cells)?, self.buffers.limits.rows(0, cells)?);
         if self.capacity.candidates > 0 {
