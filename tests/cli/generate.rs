@@ -127,13 +127,13 @@ fn a_reader_that_leaves_is_no_error() {
 fn profiling_prints_a_table_of_kernels_on_stderr() {
     let Some(mut command) = bdlm() else { return };
     let output = command.args(["generate", "--length", "16", "--profile"]).output().unwrap();
-    let told = stderr(&output);
+    let message = stderr(&output);
     let gpu = common::gpu(None).unwrap();
     if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
         check_failure(&output, 1, &["no timestamps"]).unwrap();
         return common::skip("the adapter has no timestamps", false);
     }
-    let row = |name: &str| told.lines().any(|line| line.starts_with(name));
-    assert!(row("kernel") && row("norm") && row("draw") && row("all"), "{told}");
+    let row = |name: &str| message.lines().any(|line| line.starts_with(name));
+    assert!(row("kernel") && row("norm") && row("draw") && row("all"), "{message}");
     assert!(!stdout(&output).contains("dispatches"));
 }
