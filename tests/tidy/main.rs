@@ -398,6 +398,7 @@ fn all_sources_are_found_and_read_as_code() {
     {
         assert!(paths.iter().any(|path| path == wanted), "{wanted} is not among {paths:?}");
     }
+    assert!(paths.iter().any(|path| path.starts_with("docs/")), "{paths:?}");
     assert_eq!(code("a // b\n/* c /* d */ */e"), "a     \n               e");
     assert_eq!(code(r#"f("x\"y", '"', b'\'') 'a"#), r#"f("    ", ' ', b'  ') 'a"#);
     assert_eq!(code("r#\"a\"b\"# r#type bar\"x\""), "r      # r#type bar\" \"");
