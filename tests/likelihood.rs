@@ -274,7 +274,12 @@ fn what_cannot_be_estimated_is_refused_with_words() {
             "MDLM",
         ),
         ("mdlm", options(32, Estimator::Exact), vec![1; 9], "2^32 - 1 passes"),
-        ("sedd", options(32, Estimator::Orders { draws: 1 }), vec![1; 9], "--estimator mc only"),
+        (
+            "sedd",
+            options(32, Estimator::Orders { draws: 1 }),
+            vec![1; 9],
+            "no estimator but noise draws",
+        ),
     ];
     for (name, options, ids, words) in cases {
         let error = refusal(name, options, &ids);

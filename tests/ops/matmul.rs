@@ -161,7 +161,7 @@ fn a_product_goes_where_the_next_one_reads_it() {
         match y.memory() {
             Memory::Buffer => added.unwrap(),
             Memory::Texels => {
-                let words = "y lies in texels: nothing can be added to it";
+                let words = "y is in texels: nothing can be added to it";
                 assert!(added.unwrap_err().to_string().contains(words));
             }
         }
@@ -176,7 +176,7 @@ fn rows_in_another_memory_than_the_product_reads_are_refused() {
     let x = Tensor::activation(&gpu, "x", &[2, 8]).unwrap();
     let (bias, y) = (upload(&gpu, &[16], &[0.0; 16]), upload(&gpu, &[2, 16], &[0.0; 32]));
     let error = recorder.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap_err().to_string();
-    assert!(error.contains("x lies in Buffer, expected Texels"), "{error}");
+    assert!(error.contains("x is in Buffer, expected Texels"), "{error}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Rows {
 
     fn upload_logits(&self, gpu: &Gpu) -> Tensor {
         let v = self.vocabulary.size;
-        // What lies in the padding must not matter.
+        // Numbers in the padding must not matter.
         let padded = |row: &[f32]| {
             let mut row = row.to_vec();
             row.resize(v.next_multiple_of(4), 1e9);
@@ -179,7 +179,7 @@ fn threshold() {
     for gpu in gpus() {
         for (v, spread) in [(5, 2.0), (98, 4.0), (4099, 8.0), (50_258, 9.0)] {
             let mut rows = Rows::new(3, v, spread);
-            // Ties: equal logits are told apart by id.
+            // Ties: equal logits are ordered by id.
             let tied = rows.row(0).iter().map(|x| (x * 2.0).round()).collect::<Vec<_>>();
             rows.logits[..v].copy_from_slice(&tied);
             rows.logits[v..2 * v].fill(0.25);
@@ -299,7 +299,7 @@ fn a_tail_of_small_probabilities_is_not_cut_off() {
 fn check_reveal(gpu: &Gpu, block: usize, sampler: Sampler) -> Result<(), String> {
     let t = 4 * block;
     let mut rows = Rows::new(t, 9, 3.0);
-    // Cells with the same logits: ties are told apart by index.
+    // Cells with the same logits: ties are ordered by index.
     let first = rows.row(0).to_vec();
     rows.logits[(block - 1) * 9..block * 9].copy_from_slice(&first);
     let mut random = Random(block as u64);

@@ -1,4 +1,4 @@
-//! Which attention runs.
+//! Which attention of a GPU runs.
 
 use crate::gpu::Gpu;
 

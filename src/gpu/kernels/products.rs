@@ -1,4 +1,4 @@
-//! Which matrix product runs, and how its weights are stored.
+//! Which matrix product runs.
 
 use crate::gpu::kernels::table::{
     MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_PLAIN, MATMUL_ROWS,

@@ -19,7 +19,7 @@ pub(super) fn expect_memory(kernel: &'static str, tensor: &Tensor, wanted: Memor
     }
     let label = tensor.label();
     let cause =
-        format!("{label} lies in {got:?}, expected {wanted:?}: make it with Tensor::multiplied");
+        format!("{label} is in {got:?}, expected {wanted:?}: make it with Tensor::multiplied");
     Err(Error::Kernel { kernel, cause })
 }
 
@@ -87,7 +87,7 @@ impl Heads {
     }
 }
 
-/// Format and order of the numbers of a part of a weight, as `weights.wgsl` asks.
+/// The overrides with which `weights.wgsl` reads a part of a weight.
 pub(super) fn weights_overrides(
     weight: &Weight,
     part: &Part,

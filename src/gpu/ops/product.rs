@@ -47,7 +47,7 @@ impl Epilogue<'_> {
 
     fn expect(&self, n: usize, y: &Tensor) -> Result<()> {
         if self.adds() && y.memory() == Memory::Texels {
-            let cause = format!("{} lies in texels: nothing can be added to it", y.label());
+            let cause = format!("{} is in texels: nothing can be added to it", y.label());
             return Err(Error::Kernel { kernel: "matmul", cause });
         }
         match self {
