@@ -6,7 +6,7 @@ mod common;
 use bdlm::event::Event;
 use bdlm::gpu::{
     Commands, DType, Gpu, GpuOptions, KernelFamily, Memory, Onto, Planned, Readback, Recorder,
-    Tensor, Tuning, Weight, weight_bytes,
+    Tensor, Tuning, Weight,
 };
 use bdlm::hub::ModelFiles;
 use bdlm::sample::{Engine, Prompt, Request, Watch};
@@ -180,7 +180,8 @@ fn a_plan_of_memory_counts_what_is_allocated() {
         }
         for dtype in [DType::F32, DType::F16, DType::Q8] {
             let weight = Weight::upload(&gpu, "w", [129, 72], dtype, &[0.5; 129 * 72]).unwrap();
-            assert_eq!(weight_bytes([129, 72], dtype, family), weight.size_bytes(), "{dtype:?}");
+            let planned = Planned::weight("w", [129, 72], dtype);
+            assert_eq!(planned.bytes(family), weight.size_bytes(), "{family:?}, {dtype:?}");
         }
     }
 }

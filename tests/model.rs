@@ -2,9 +2,8 @@
 
 mod common;
 
-use bdlm::gpu::{
-    Commands, DType, Gpu, KernelFamily, Readback, Recorder, STEP_WORDS, Tensor, Vocabulary,
-};
+use bdlm::gpu::layout::STEP_WORDS;
+use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
 use bdlm::model::{Batch, Checkpoint, KvCache, Network, Ring, Row, Spec, Workspace};
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};

@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::gpu::layout::{COLUMN_PAD, ROW_PAD, SUM_WORDS};
 use crate::gpu::{
-    COLUMN_PAD, Commands, DType, Epilogue, Plan, ROW_PAD, Readback, Recorder, SUM_WORDS, Sequences,
-    Tensor, Vocabulary,
+    Commands, DType, Epilogue, Plan, Readback, Recorder, Sequences, Tensor, Vocabulary,
 };
 use crate::model::{Conditioning, KvCache, Network, Row, Widths, Workspace};
 use crate::{Error, Result};

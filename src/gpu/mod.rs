@@ -9,19 +9,22 @@ mod plan;
 mod request;
 mod wait;
 
-pub use device::{
-    Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, TEXTURE_WIDTH, Tuning, has_512_bits,
-};
+pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tuning, has_512_bits};
 pub use kernels::KERNELS;
-pub use memory::{
-    COLUMN_PAD, DType, Part, Place, Planned, ROW_PAD, Readback, Tensor, Weight, memory_bytes,
-    row_bytes, weight_bytes,
-};
+pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Attended, Attention, CANDIDATE_WORDS, CELL_WORDS, DrawRows, Epilogue, Input, Modulation, Norm,
-    Onto, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, Sequences, Vocabulary, draw_chunks,
-    partial_attention, partial_attention_bytes, planned_partials,
+    Attended, Attention, DrawRows, Epilogue, Input, Modulation, Norm, Onto, Sequences, Vocabulary,
+    partial_attention, partial_attention_bytes,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
+
+/// Numbers of the memory layout that the shaders expect: padding, and words of a row.
+pub mod layout {
+    pub use crate::gpu::device::TEXTURE_WIDTH;
+    pub use crate::gpu::memory::{COLUMN_PAD, ROW_PAD, row_bytes};
+    pub use crate::gpu::ops::{
+        CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, draw_chunks,
+    };
+}

@@ -3,7 +3,8 @@
 use half::f16;
 
 use crate::Result;
-use crate::gpu::{Attended, Attention, DType, Gpu, ROW_PAD, Recorder, Tensor, partial_attention};
+use crate::gpu::layout::ROW_PAD;
+use crate::gpu::{Attended, Attention, DType, Gpu, Recorder, Tensor, partial_attention};
 use crate::measure::cases::{Case, DISPATCHES, Sizes, counted, numbers};
 
 impl Sizes {

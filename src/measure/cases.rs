@@ -1,9 +1,10 @@
 //! Kernels alone, at the shapes of a network: plans to time, and the least work that each is.
 
 use crate::Result;
+use crate::gpu::layout::{PARTIAL_WORDS, ROW_PAD, STEP_WORDS, draw_chunks, row_bytes};
 use crate::gpu::{
-    DType, DrawRows, Epilogue, Gpu, Modulation, Norm, Onto, PARTIAL_WORDS, Plan, ROW_PAD, Recorder,
-    STEP_WORDS, Sequences, Tensor, Vocabulary, Weight, draw_chunks, row_bytes,
+    DType, DrawRows, Epilogue, Gpu, Modulation, Norm, Onto, Plan, Recorder, Sequences, Tensor,
+    Vocabulary, Weight,
 };
 use crate::model::{Network, Widths};
 

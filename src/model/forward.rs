@@ -3,7 +3,8 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use crate::gpu::{Commands, Plan, ROW_PAD, Readback, Recorder, Sequences, Tensor};
+use crate::gpu::layout::ROW_PAD;
+use crate::gpu::{Commands, Plan, Readback, Recorder, Sequences, Tensor};
 use crate::model::{Conditioning, KvCache, Mask, Network, Pass, Row, Spec, Workspace};
 use crate::{Error, Result};
 

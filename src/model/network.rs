@@ -178,7 +178,7 @@ impl Network {
     }
 
     /// The head cut into chunks of at most `columns` tokens, a multiple of
-    /// [`crate::gpu::COLUMN_PAD`]: weights and biases.
+    /// [`crate::gpu::layout::COLUMN_PAD`]: weights and biases.
     ///
     /// # Errors
     /// [`Error::Shape`].

@@ -1,9 +1,7 @@
 //! Threshold, draw, reveal, candidates.
 
-use bdlm::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, DType, DrawRows, Gpu, PARTIAL_WORDS, STEP_WORDS, Tensor,
-    Vocabulary, draw_chunks,
-};
+use bdlm::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
+use bdlm::gpu::{DType, DrawRows, Gpu, Tensor, Vocabulary};
 use bdlm::sample::{Sampler, Sampling, StepUniform};
 
 use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};

@@ -1,6 +1,7 @@
 //! Gather and cross-entropy.
 
-use bdlm::gpu::{DType, Gpu, SUM_WORDS, Tensor, Vocabulary};
+use bdlm::gpu::layout::SUM_WORDS;
+use bdlm::gpu::{DType, Gpu, Tensor, Vocabulary};
 
 use crate::common::{check, gpus, tolerances::PROBABILITY, twins};
 use crate::{Random, all_kernels_ran, multiplied, read, run, words};

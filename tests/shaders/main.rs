@@ -4,7 +4,8 @@ mod kernels;
 mod parts;
 mod text;
 
-use bdlm::gpu::{KERNELS, KernelSource, TEXTURE_WIDTH};
+use bdlm::gpu::layout::TEXTURE_WIDTH;
+use bdlm::gpu::{KERNELS, KernelSource};
 use bdlm::sample::StepUniform;
 use naga::valid::{Capabilities, SubgroupOperationSet, ValidationFlags, Validator};
 

@@ -13,5 +13,5 @@ pub use dtype::DType;
 pub use format::{COLUMN_PAD, row_bytes};
 pub use planned::{Place, Planned};
 pub use readback::Readback;
-pub use tensor::{ROW_PAD, Tensor, memory_bytes};
-pub use weight::{Part, Weight, weight_bytes};
+pub use tensor::{ROW_PAD, Tensor};
+pub use weight::{Part, Weight};

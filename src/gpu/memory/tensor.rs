@@ -238,7 +238,7 @@ impl Tensor {
 }
 
 /// Bytes that `numbers` numbers take in a memory.
-pub fn memory_bytes(memory: Memory, numbers: usize, dtype: DType) -> u64 {
+pub(super) fn memory_bytes(memory: Memory, numbers: usize, dtype: DType) -> u64 {
     let bytes = ((numbers * dtype.bytes()) as u64).next_multiple_of(16).max(16);
     match memory {
         Memory::Buffer => bytes,

@@ -1,9 +1,9 @@
-//! Weights of linear layers and embedding tables, in the format they are held in on the device
-//! and in parts that the adapter can bind.
+//! Weights of linear layers and embedding tables, in one of the formats and in parts that the adapter
+//! can bind.
 
 use std::ops::Range;
 
-use crate::gpu::device::{Gpu, KernelFamily};
+use crate::gpu::device::Gpu;
 use crate::gpu::memory::dtype::DType;
 use crate::gpu::memory::format::{COLUMN_PAD, Format, format_of};
 use crate::gpu::memory::planned::Planned;
@@ -148,9 +148,4 @@ impl Weight {
     pub fn size_bytes(&self) -> u64 {
         self.parts.iter().map(|part| part.table.size_bytes()).sum()
     }
-}
-
-/// Bytes of a matrix on the device, see [`Planned::weight`].
-pub fn weight_bytes(shape: [usize; 2], dtype: DType, kernels: KernelFamily) -> u64 {
-    Planned::weight("", shape, dtype).bytes(kernels)
 }

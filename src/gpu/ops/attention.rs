@@ -50,7 +50,7 @@ pub fn partial_attention_bytes(kernels: KernelFamily, rows: usize, heads: (usize
 
 /// The tensor of [`partial_attention`]: a sum of values, its highest score and its weight for every
 /// row, share and head.
-pub fn planned_partials(
+fn planned_partials(
     kernels: KernelFamily,
     rows: usize,
     (heads, head_width): (usize, usize),

@@ -11,7 +11,7 @@ mod sampling;
 mod scoring;
 mod sequences;
 
-pub use attention::{Attention, partial_attention, partial_attention_bytes, planned_partials};
+pub use attention::{Attention, partial_attention, partial_attention_bytes};
 pub use embedding::Onto;
 pub use input::Input;
 pub use norm::Norm;

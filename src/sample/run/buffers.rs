@@ -1,10 +1,8 @@
 //! The tensors that the sampler's kernels read and write.
 
 use crate::Result;
-use crate::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, DType, KernelFamily, PARTIAL_WORDS, Planned, STEP_WORDS, Tensor,
-    draw_chunks,
-};
+use crate::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
+use crate::gpu::{DType, KernelFamily, Planned, Tensor};
 use crate::model::{Network, Spec, Widths};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::noise::Noise;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::Stopwatch;
+use crate::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, STEP_WORDS};
 use crate::gpu::{
-    CANDIDATE_WORDS, CELL_WORDS, Commands, DrawRows, KernelTime, Plan, Profiler, Readback,
-    Recorder, STEP_WORDS, Tensor, Vocabulary,
+    Commands, DrawRows, KernelTime, Plan, Profiler, Readback, Recorder, Tensor, Vocabulary,
 };
 use crate::model::{KvCache, Network, Row, Workspace};
 use crate::sample::run::buffers::Buffers;
