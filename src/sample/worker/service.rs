@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
-use std::time::Instant;
 
+use crate::clock::Stopwatch;
 use crate::event::{Block, Done, Event, Step};
 use crate::sample::Request;
 use crate::sample::worker::backend::{Backend, Stream};
@@ -119,9 +119,9 @@ impl<B: Backend> Service<B> {
         let next = self.runs.iter().position(|live| live.wanted > 0);
         let Some(mut live) = next.and_then(|at| self.runs.remove(at)) else { return Ok(()) };
         let run = live.run;
-        let began = Instant::now();
+        let computing = Stopwatch::start();
         let pulled = live.stream.next();
-        live.secs += began.elapsed().as_secs_f64();
+        live.secs += computing.secs();
         let mut event = match pulled {
             Ok(Some(event)) => event,
             Ok(None) => return self.report(Report::Pulled { run, is_over: true }),
