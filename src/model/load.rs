@@ -153,15 +153,15 @@ impl MatrixRows<'_> {
         let ([n, k], name) = (self.sides, &self.entry.name);
         let checkpoint = self.loader.checkpoint;
         if n.is_whole() && k.is_whole() {
-            return checkpoint.read(name, rows.start * k.len()..rows.end * k.len(), to);
+            return checkpoint.read(name, rows.start * k.count()..rows.end * k.count(), to);
         }
-        let mut stored = Vec::with_capacity(k.len());
+        let mut stored = Vec::with_capacity(k.count());
         for row in rows {
             let from = to.len();
             to.resize(from + k.held(), 0.0);
             if let Some(n) = n.stored(row) {
                 stored.clear();
-                checkpoint.read(name, n * k.len()..(n + 1) * k.len(), &mut stored)?;
+                checkpoint.read(name, n * k.count()..(n + 1) * k.count(), &mut stored)?;
                 k.spread(&stored, &mut to[from..]);
             }
         }
@@ -181,7 +181,7 @@ impl MatrixRows<'_> {
         let mut stored = Vec::with_capacity(last + 1 - first);
         for column in 0..k.held() {
             let Some(at) = k.stored(column) else { continue };
-            let at = at * n.len();
+            let at = at * n.count();
             stored.clear();
             let range = at + first..at + last + 1;
             self.loader.checkpoint.read(&self.entry.name, range, &mut stored)?;

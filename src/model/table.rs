@@ -54,7 +54,7 @@ impl Entry {
 
     /// Its shape in the checkpoint; none if that has no such tensor.
     pub fn stored_shape(&self) -> Option<Vec<usize>> {
-        let lengths = self.axes.iter().map(|axis| axis.len());
+        let lengths = self.axes.iter().map(|axis| axis.count());
         match self.kind {
             Kind::Matrix | Kind::Vector | Kind::Folded => Some(lengths.collect()),
             Kind::Transposed => Some(lengths.rev().collect()),

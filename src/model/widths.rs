@@ -38,7 +38,7 @@ impl Axis {
     }
 
     /// Numbers in the checkpoint.
-    pub fn len(self) -> usize {
+    pub fn count(self) -> usize {
         self.runs * self.run
     }
 
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn both_halves_of_a_head_are_padded() {
         let heads = Axis::heads(2, 12);
-        assert_eq!((heads.len(), heads.held()), (24, 32));
+        assert_eq!((heads.count(), heads.held()), (24, 32));
         let stored: Vec<Option<usize>> = (0..16).map(|i| heads.stored(i)).collect();
         let half = |first: usize| (first..first + 6).map(Some).chain([None, None]);
         assert_eq!(stored, half(0).chain(half(6)).collect::<Vec<_>>());

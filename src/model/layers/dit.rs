@@ -151,7 +151,7 @@ impl Dit {
         y: &'a Tensor,
     ) -> Norm<'a> {
         let at = chunks.map(|chunk| chunk * self.widths.channels.held());
-        let (channels, epsilon) = (self.widths.channels.len(), self.norm.epsilon);
+        let (channels, epsilon) = (self.widths.channels.count(), self.norm.epsilon);
         Norm { x, weight, modulation, at, channels, epsilon, y }
     }
 

@@ -118,7 +118,7 @@ impl Gpt2 {
     fn norm<'a>(&self, x: &'a Tensor, norm: &'a BiasedNorm, y: &'a Tensor) -> Norm<'a> {
         let modulation = Modulation { tensor: &norm.shift, sequences: Sequences::SHARED };
         let at = [0, self.widths.channels.held()];
-        let (channels, epsilon) = (self.widths.channels.len(), self.norm.epsilon);
+        let (channels, epsilon) = (self.widths.channels.count(), self.norm.epsilon);
         Norm { x, weight: &norm.weight, modulation, at, channels, epsilon, y }
     }
 }
