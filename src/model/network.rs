@@ -154,10 +154,12 @@ impl Network {
         pass: &Pass<'_>,
         x: &Tensor,
     ) -> Result<()> {
-        match &self.layers {
-            Layers::Dit(dit) => dit.record_final_norm(r, pass, x),
-            Layers::Gpt2(gpt2) => gpt2.record_final_norm(r, pass, x),
-        }
+        let y = pass.y.rows(0, x.dim(0))?;
+        let norm = match &self.layers {
+            Layers::Dit(dit) => dit.final_norm(r, pass, [x, &y])?,
+            Layers::Gpt2(gpt2) => gpt2.final_norm([x, &y]),
+        };
+        r.norm(norm)
     }
 
     /// Records the head: logits of rows `from ..` of the final norm's output.

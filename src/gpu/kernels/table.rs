@@ -57,45 +57,33 @@ pub(crate) static NORM: Variants = Variants {
     texels: kernel!("norm", "texels": REDUCE, OUTPUT_TEXELS),
 };
 
-pub(super) static MATMUL_OUTER: OuterProduct = OuterProduct {
-    matrix: Variants {
-        buffer: kernel!(
-            "matmul_outer", "buffer":
-            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
-            OUTPUT_BUFFER
-        ),
-        texels: kernel!(
-            "matmul_outer", "texels":
-            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
-            OUTPUT_TEXELS
-        ),
-    },
-    qkv: kernel!(
-        "matmul_outer", "qkv":
-        SUMS, QKV_TILE, COLUMNS, BIAS, STORE_TEXELS, CACHE_TEXELS, WEIGHTS, WEIGHTS_TEXELS,
-        INPUT_TEXELS
-    ),
-};
+/// The outer product of that name, whatever it stores.
+macro_rules! outer_product {
+    ($name:literal) => {
+        OuterProduct {
+            matrix: Variants {
+                buffer: kernel!(
+                    $name, "buffer":
+                    SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS,
+                    INPUT_TEXELS, OUTPUT_BUFFER
+                ),
+                texels: kernel!(
+                    $name, "texels":
+                    SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS,
+                    INPUT_TEXELS, OUTPUT_TEXELS
+                ),
+            },
+            qkv: kernel!(
+                $name, "qkv":
+                SUMS, QKV_TILE, COLUMNS, BIAS, STORE_TEXELS, CACHE_TEXELS, WEIGHTS,
+                WEIGHTS_TEXELS, INPUT_TEXELS
+            ),
+        }
+    };
+}
 
-pub(super) static MATMUL_OUTER_FEW: OuterProduct = OuterProduct {
-    matrix: Variants {
-        buffer: kernel!(
-            "matmul_outer_few", "buffer":
-            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
-            OUTPUT_BUFFER
-        ),
-        texels: kernel!(
-            "matmul_outer_few", "texels":
-            SUMS, MATRIX_TILE, COLUMNS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_TEXELS, INPUT_TEXELS,
-            OUTPUT_TEXELS
-        ),
-    },
-    qkv: kernel!(
-        "matmul_outer_few", "qkv":
-        SUMS, QKV_TILE, COLUMNS, BIAS, STORE_TEXELS, CACHE_TEXELS, WEIGHTS, WEIGHTS_TEXELS,
-        INPUT_TEXELS
-    ),
-};
+pub(super) static MATMUL_OUTER: OuterProduct = outer_product!("matmul_outer");
+pub(super) static MATMUL_OUTER_FEW: OuterProduct = outer_product!("matmul_outer_few");
 
 pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER

@@ -127,19 +127,18 @@ impl Dit {
         Ok(())
     }
 
-    /// Records the final norm of rows of the residual stream x `[rows, C]`, to `pass.y`.
+    /// The final norm from x to y, both `[rows, C]`; a live modulation is computed first.
     ///
     /// # Errors
     /// [`Error::Shape`], [`Error::Kernel`].
-    pub fn record_final_norm(
-        &self,
+    pub fn final_norm<'a>(
+        &'a self,
         r: &mut Recorder<'_>,
-        pass: &Pass<'_>,
-        x: &Tensor,
-    ) -> Result<()> {
+        pass: &Pass<'a>,
+        [x, y]: [&'a Tensor; 2],
+    ) -> Result<Norm<'a>> {
         let m = modulation(r, &self.last.adaln, pass, self.layers.len())?;
-        let y = pass.y.rows(0, x.dim(0))?;
-        r.norm(self.norm(x, &self.last.norm, (m, [0, 1]), &y))
+        Ok(self.norm(x, &self.last.norm, (m, [0, 1]), y))
     }
 
     /// The norm of x with the shift and scale of these chunks.

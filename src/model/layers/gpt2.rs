@@ -102,17 +102,9 @@ impl Gpt2 {
         Ok(())
     }
 
-    /// Records the final norm of rows of the residual stream x `[rows, C]`, to `pass.y`.
-    ///
-    /// # Errors
-    /// [`crate::Error::Shape`], [`crate::Error::Kernel`].
-    pub fn record_final_norm(
-        &self,
-        r: &mut Recorder<'_>,
-        pass: &Pass<'_>,
-        x: &Tensor,
-    ) -> Result<()> {
-        r.norm(self.norm(x, &self.last, &pass.y.rows(0, x.dim(0))?))
+    /// The final norm from x to y, both `[rows, C]`.
+    pub fn final_norm<'a>(&'a self, [x, y]: [&'a Tensor; 2]) -> Norm<'a> {
+        self.norm(x, &self.last, y)
     }
 
     fn norm<'a>(&self, x: &'a Tensor, norm: &'a BiasedNorm, y: &'a Tensor) -> Norm<'a> {
