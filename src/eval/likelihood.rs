@@ -10,7 +10,7 @@ use crate::eval::copies::Layout;
 use crate::eval::estimator::{Estimator, FirstToken, Pattern};
 use crate::eval::scorer::{Score, Scorer};
 use crate::eval::sums::{SequenceNll, Sums};
-use crate::model::{Mask, Network, Objective, Spec};
+use crate::model::{Mask, Network, Spec};
 use crate::{Advice, Error, Fault, Result};
 
 /// What to compute.
@@ -180,9 +180,9 @@ impl Likelihood {
         let mut losses: Vec<Vec<f64>> = copies.iter().map(zeros).collect();
         for (&(copy, position), score) in places.iter().zip(scores) {
             let pattern = &copies[copy].1;
-            losses[copy][position] = match self.scorer.network().spec().objective {
-                Objective::Score => self.score_entropy(score, pattern.noise),
-                _ => pattern.weights[position] * score.nll(),
+            losses[copy][position] = match self.scorer.network().spec().gives_scores() {
+                true => self.score_entropy(score, pattern.noise),
+                false => pattern.weights[position] * score.nll(),
             };
         }
         Ok(losses)
@@ -252,8 +252,8 @@ fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
             return Err(Error::Request(fault.advise(Advice::LargerContextOrSmallerBlocks)));
         }
     }
-    match (spec.objective, options.estimator) {
-        (Objective::Score, Estimator::Exact | Estimator::Orders { .. }) => {
+    match (spec.gives_scores(), options.estimator) {
+        (true, Estimator::Exact | Estimator::Orders { .. }) => {
             let fault = Fault::from("a score entropy checkpoint has no estimator but noise draws");
             return Err(Error::Request(fault.advise(Advice::NoiseDraws)));
         }

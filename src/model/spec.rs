@@ -208,7 +208,17 @@ impl Spec {
     /// True if texts may be longer than the window, which then slides: positions are relative, and
     /// the noise level is not that of a whole window.
     pub fn slides(&self) -> bool {
-        self.positions != Positions::Learned && self.objective != Objective::Score
+        self.positions != Positions::Learned && !self.gives_scores()
+    }
+
+    /// True if cells are masked and opened: all but autoregressive models.
+    pub fn is_diffusion(&self) -> bool {
+        self.objective != Objective::Autoregressive
+    }
+
+    /// True if logits are log scores, as SEDD's are, instead of log probabilities.
+    pub fn gives_scores(&self) -> bool {
+        self.objective == Objective::Score
     }
 
     /// What kind of model this is, for people.

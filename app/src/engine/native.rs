@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::model::{Objective, Spec};
+use bdlm::model::Spec;
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
@@ -102,9 +102,9 @@ impl Backend for EngineBackend {
             progress(Progress { what: what.clone(), part });
         })?;
         let spec = engine.network().spec();
-        let is_diffusion = spec.objective != Objective::Autoregressive;
+        let is_diffusion = spec.is_diffusion();
         let has_blocks = spec.block_size().is_some();
-        let has_samplers = has_blocks || spec.objective == Objective::Masked;
+        let has_samplers = is_diffusion && !spec.gives_scores();
         let loaded = Loaded {
             name: source.name.clone(),
             shape: shape(spec),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Objective, Spec};
+use crate::model::Spec;
 use crate::sample::steps::{Geometry, Sampling};
 use crate::{Advice, Error, Fault, Result};
 
@@ -125,7 +125,7 @@ impl Request {
             }
             (None, None) => {}
         }
-        if spec.takes_noise() && spec.objective != Objective::Score {
+        if spec.takes_noise() && !spec.gives_scores() {
             let fault = Fault::from(format!(
                 "this checkpoint is {family} and conditioned on the noise level \
                  (time_conditioning), which only the analytic sampler of SEDD tracks"
