@@ -103,7 +103,6 @@ impl Backend for EngineBackend {
         })?;
         let spec = engine.network().spec();
         let is_diffusion = spec.is_diffusion();
-        let has_blocks = spec.block_size().is_some();
         let has_samplers = is_diffusion && !spec.gives_scores();
         let loaded = Loaded {
             name: source.name.clone(),
