@@ -1,6 +1,6 @@
 //! Which attention of a GPU runs.
 
-use crate::gpu::Gpu;
+use crate::gpu::device::Gpu;
 
 /// A tile of `attention_tiled`: rows of one head, and what its workgroup holds of them.
 pub(crate) struct AttentionTile {

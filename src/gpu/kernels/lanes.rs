@@ -1,6 +1,6 @@
 //! Invocations of workgroups that go along a row.
 
-use crate::gpu::{Gpu, KernelFamily};
+use crate::gpu::device::{Gpu, KernelFamily};
 
 /// Invocations per workgroup for kernels that go along a row: barriers cost more than they save
 /// on software adapters.

@@ -1,11 +1,12 @@
 //! Which matrix product runs.
 
+use crate::gpu::device::{Gpu, KernelFamily, Memory};
 use crate::gpu::kernels::table::{
     MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_PLAIN, MATMUL_ROWS,
     MATMUL_ROWS_NORMED, MATMUL_TILED, OuterProduct,
 };
+use crate::gpu::memory::DType;
 use crate::gpu::plan::KernelSource;
-use crate::gpu::{DType, Gpu, KernelFamily, Memory};
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
 pub(crate) struct Tiling {

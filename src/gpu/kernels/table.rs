@@ -1,6 +1,6 @@
 //! Every kernel with the parts that are joined to it.
 
-use crate::gpu::Memory;
+use crate::gpu::device::Memory;
 use crate::gpu::kernels::parts;
 use crate::gpu::plan::KernelSource;
 

@@ -1,12 +1,14 @@
 //! Attention: one operation, a kernel for each kind of device and number of rows.
 
 use crate::Result;
+use crate::gpu::device::{Gpu, KernelFamily, Memory, Tuning};
 use crate::gpu::kernels::{
     ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
     attention_tile, split_fits,
 };
+use crate::gpu::memory::{Planned, Tensor};
 use crate::gpu::ops::layout::{Heads, skipped};
-use crate::gpu::{Gpu, KernelFamily, Memory, Planned, Recorder, Tensor, Tuning};
+use crate::gpu::plan::Recorder;
 
 /// Rows beyond these keep a GPU busy unsplit, and their shares would need much room.
 const MAX_SPLIT_ROWS: usize = 256;

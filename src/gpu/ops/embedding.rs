@@ -2,8 +2,9 @@
 
 use crate::Result;
 use crate::gpu::kernels::EMBEDDING;
+use crate::gpu::memory::{Tensor, Weight};
 use crate::gpu::ops::layout::{flag, weights_overrides};
-use crate::gpu::{Recorder, Tensor, Weight};
+use crate::gpu::plan::Recorder;
 
 /// What an embedding writes onto.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use crate::Result;
 use crate::gpu::kernels::{Tiling, fused_norm};
+use crate::gpu::memory::Tensor;
 use crate::gpu::ops::layout::{Override, skipped};
 use crate::gpu::ops::norm::Norm;
 use crate::gpu::ops::sequences::Sequences;
-use crate::gpu::{KernelSource, Recorder, Tensor};
+use crate::gpu::plan::{KernelSource, Recorder};
 
 /// The rows that a product multiplies.
 #[derive(Clone, Copy, Debug)]

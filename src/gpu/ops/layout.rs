@@ -1,6 +1,7 @@
 //! Memory layout of tensors, as kernels take it in their overrides, and what they cannot read.
 
-use crate::gpu::{DType, Memory, Part, Tensor, Weight};
+use crate::gpu::device::Memory;
+use crate::gpu::memory::{DType, Part, Tensor, Weight};
 use crate::{Error, Result};
 
 /// An override of a kernel.

@@ -23,8 +23,9 @@ pub use sampling::{
 pub use scoring::SUM_WORDS;
 pub use sequences::{Modulation, Sequences};
 
+use crate::gpu::device::KernelFamily;
 use crate::gpu::kernels::row_lanes;
-use crate::gpu::{KernelFamily, Recorder};
+use crate::gpu::plan::Recorder;
 
 impl Recorder<'_> {
     fn family(&self) -> KernelFamily {

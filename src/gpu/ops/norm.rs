@@ -2,9 +2,10 @@
 
 use crate::Result;
 use crate::gpu::kernels::NORM;
+use crate::gpu::memory::Tensor;
 use crate::gpu::ops::layout::{Override, skipped};
 use crate::gpu::ops::sequences::Modulation;
-use crate::gpu::{Recorder, Tensor};
+use crate::gpu::plan::Recorder;
 
 /// A norm of rows, `LN(x) * weight * (1 + scale) + shift`.
 #[derive(Clone, Copy, Debug)]

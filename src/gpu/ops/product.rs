@@ -1,10 +1,12 @@
 //! Matrix products with their epilogues.
 
+use crate::gpu::device::Memory;
 use crate::gpu::kernels::matmul_tiling;
+use crate::gpu::memory::{Part, Tensor, Weight};
 use crate::gpu::ops::input::Input;
 use crate::gpu::ops::layout::{Override, expect_memory, flag, skipped, weights_overrides};
 use crate::gpu::ops::sequences::{Modulation, Sequences};
-use crate::gpu::{Memory, Part, Recorder, Tensor, Weight};
+use crate::gpu::plan::Recorder;
 use crate::{Error, Result};
 
 /// What a matrix product does with its sums, after adding the bias.

@@ -2,10 +2,11 @@
 
 use crate::Result;
 use crate::gpu::kernels::{ROTARY, qkv_tiling};
+use crate::gpu::memory::{Tensor, Weight};
 use crate::gpu::ops::input::Input;
 use crate::gpu::ops::layout::{Heads, expect_memory, weights_overrides};
 use crate::gpu::ops::product::Epilogue;
-use crate::gpu::{Recorder, Tensor, Weight};
+use crate::gpu::plan::Recorder;
 
 /// How rows are rotated, and where their queries, keys and values go: caches both f32 or both f16,
 /// in the same memory as the queries. Texels store the caches head by head, `[G, S, D]`.

@@ -1,11 +1,13 @@
 //! The sampler's kernels: masked, threshold, draw, reveal, candidates.
 
 use crate::Result;
+use crate::gpu::device::KernelFamily;
 use crate::gpu::kernels::{
     CANDIDATES, DRAW, MASKED, REVEAL, THRESHOLD, draw_chunk, lanes_for_turns,
 };
+use crate::gpu::memory::Tensor;
 use crate::gpu::ops::layout::flag;
-use crate::gpu::{KernelFamily, Recorder, Tensor};
+use crate::gpu::plan::Recorder;
 
 /// Numbers of a partial draw, a cell and a candidate, as the shaders lay them out.
 pub const PARTIAL_WORDS: usize = 7;

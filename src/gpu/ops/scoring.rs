@@ -2,8 +2,10 @@
 
 use crate::Result;
 use crate::gpu::kernels::{CROSS_ENTROPY, GATHER};
+use crate::gpu::memory::Tensor;
+use crate::gpu::ops::Vocabulary;
 use crate::gpu::ops::layout::skipped;
-use crate::gpu::{Recorder, Tensor, Vocabulary};
+use crate::gpu::plan::Recorder;
 
 /// Words of a row's sums: highest logit, sum, the target's logit, first token of the next chunk.
 pub const SUM_WORDS: usize = 4;

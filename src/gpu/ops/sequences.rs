@@ -1,6 +1,6 @@
 //! Which sequence a row belongs to, and what applies to all rows of one.
 
-use crate::gpu::Tensor;
+use crate::gpu::memory::Tensor;
 
 /// Which sequence a row belongs to: `row / rows % count`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
