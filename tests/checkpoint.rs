@@ -245,6 +245,86 @@ fn gpt2_configs_that_are_not_run_say_why() {
     assert_eq!(refusal(&f.spec, &[file(&[stored(&f), vec![masks, head]].concat())]), "accepted");
 }
 
+#[test]
+fn names_under_wrappers_of_training_code_are_found() {
+    let f = Fixture::open("bd3lm-block4");
+    for wrapper in ["module._orig_mod.backbone.", "backbone.module.", "model.backbone.", "model."] {
+        let wrapped = |t: Stored| Stored { name: t.name.replace("backbone.", wrapper), ..t };
+        let tensors: Vec<Stored> = stored(&f).into_iter().map(wrapped).collect();
+        assert_eq!(refusal(&f.spec, &[file(&tensors)]), "accepted", "{wrapper}");
+    }
+    let stranger = |t: Stored| Stored { name: t.name.replace("backbone.", "ema."), ..t };
+    let tensors: Vec<Stored> = stored(&f).into_iter().map(stranger).collect();
+    let error = refusal(&f.spec, &[file(&tensors)]);
+    assert!(error.contains("is missing"), "{error}");
+}
+
+#[test]
+fn constants_of_training_code_are_ignored_and_other_strangers_are_not() {
+    let f = Fixture::open("bd3lm-block4");
+    let with = |name: &str| {
+        let mut tensors = stored(&f);
+        tensors.push(Stored { name: name.into(), ..tensors[0].clone() });
+        refusal(&f.spec, &[file(&tensors)])
+    };
+    for name in [
+        "backbone.block_diff_mask",
+        "backbone.blocks.0.rotary_emb.inv_freq",
+        "backbone.rotary_emb.cos_cached",
+        "sampling_eps_min",
+    ] {
+        assert_eq!(with(name), "accepted", "{name}");
+    }
+    for name in ["backbone.blocks.0.attn.bias", "lm_head.weight", "backbone.rotary_emb.scale"] {
+        assert!(with(name).contains("is unexpected"), "{name}");
+    }
+}
+
+#[test]
+fn mishaps_of_downloads_are_named() {
+    let f = Fixture::open("bd3lm-block4");
+    for (bytes, words) in [
+        (&b"version https://git-lfs.github.com/spec/v1\noid sha256:a"[..], "Git LFS pointer"),
+        (b"<!DOCTYPE html><title>404</title>", "HTML page"),
+        (b"PK\x03\x04archive/data.pkl", "pickle"),
+    ] {
+        let error = refusal(&f.spec, &[bytes.to_vec()]);
+        assert!(error.contains(words), "{error}");
+        let error = Spec::from_json(bytes).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn configs_say_which_key_is_wrong_and_need_no_key_that_means_nothing() {
+    let text = include_bytes!("fixtures/bd3lm-block4/config.json");
+    let with = |keys: &[(&str, serde_json::Value)], without: &[&str]| {
+        let mut config: serde_json::Value = serde_json::from_slice(text).unwrap();
+        keys.iter().for_each(|(key, value)| config[*key] = value.clone());
+        without.iter().for_each(|key| drop(config.as_object_mut().unwrap().remove(*key)));
+        Spec::from_json(config.to_string().as_bytes()).map_err(|e| e.to_string())
+    };
+    for (key, value) in [("block_size", "4".into()), ("n_heads", 4.5.into())] {
+        let error = with(&[(key, value)], &[]).unwrap_err();
+        assert!(error.contains(key) && error.contains("a whole number"), "{error}");
+    }
+    for (key, value) in [
+        ("quantization_config", serde_json::json!({"quant_method": "gptq", "bits": 4})),
+        ("quantization", serde_json::json!({"bits": 4, "group_size": 64})),
+    ] {
+        let error = with(&[(key, value)], &[]).unwrap_err();
+        assert!(error.contains(key) && error.contains("quantised"), "{error}");
+    }
+    let off = serde_json::Value::from(false);
+    assert!(with(&[("adaln", off.clone())], &["cond_dim"]).is_ok(), "no adaLN, no cond_dim");
+    assert!(with(&[("cross_attn", off.clone())], &["block_size"]).is_ok(), "MDLM has no blocks");
+    assert!(with(&[("cross_attn", off), ("block_size", 5.into())], &[]).is_ok());
+    assert!(with(&[], &["cond_dim"]).unwrap_err().contains("missing field `cond_dim`"));
+    assert!(with(&[], &["block_size"]).unwrap_err().contains("missing field `block_size`"));
+    let error = with(&[("n_blocks", 5000.into())], &[]).unwrap_err();
+    assert!(error.contains("n_blocks is 5000, expected 1 to 1024"), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 

@@ -124,6 +124,11 @@ fn shards_are_found_by_their_index() {
         std::fs::write(folder.path().join(name), bytes).unwrap();
     }
     assert_eq!(ModelFiles::open(folder.path()).unwrap().weights.len(), 2);
+    let stale = folder.path().join("model.safetensors");
+    std::fs::write(&stale, [3; 30]).unwrap();
+    let error = ModelFiles::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("out of date"), "{error}");
+    std::fs::remove_file(stale).unwrap();
     let escape = br#"{"weight_map":{"a":"../part-1.safetensors"}}"#;
     std::fs::write(folder.path().join("model.safetensors.index.json"), escape).unwrap();
     let error = ModelFiles::open(folder.path()).unwrap_err().to_string();
@@ -156,8 +161,12 @@ fn a_host_program_can_hand_over_the_files() {
     assert_eq!(found.weights.iter().map(|shard| shard.len()).collect::<Vec<_>>(), [10, 20]);
     assert!(found.tokenizer.is_none());
     files.extend([("model.safetensors", [3; 30].as_slice()), ("tokenizer.json", b"{}")]);
+    // One of the two is out of date: nobody but the user knows which.
+    let error = open(&files).unwrap_err().to_string();
+    assert!(error.contains("model.safetensors: stands beside an index"), "{error}");
+    files.retain(|(name, _)| !name.ends_with("index.json"));
     let found = open(&files).unwrap();
-    assert_eq!((found.weights.len(), found.weights[0].len()), (1, 30), "one file wins over shards");
+    assert_eq!((found.weights.len(), found.weights[0].len()), (1, 30));
     assert_eq!(found.tokenizer.unwrap().path().to_str(), Some("tokenizer.json"));
 }
 

@@ -111,9 +111,9 @@ fn cached_logits(f: &Fixture, network: &Network) -> Vec<f32> {
     };
     let mut logits = Vec::new();
     for step in 0..steps {
-        workspace.write(network.gpu(), &rows(&masked, step)).unwrap();
+        workspace.write(network.gpu(), &rows(&masked, step), &cache).unwrap();
         logits.extend(pass_logits(network, &workspace, &cache, lanes * size));
-        workspace.write(network.gpu(), &rows(&clean, step)).unwrap();
+        workspace.write(network.gpu(), &rows(&clean, step), &cache).unwrap();
         pass_logits(network, &workspace, &cache, lanes * size);
     }
     logits

@@ -132,7 +132,7 @@ impl Scorer {
     /// # Errors
     /// [`Error::Shape`], [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
-        self.workspace.write(self.network.gpu(), rows)?;
+        self.workspace.write(self.network.gpu(), rows, &self.cache)?;
         let network = self.network.clone();
         let mut commands = Commands::new(network.gpu());
         commands.run(self.plan(PlanKey { rows: rows.len(), wanted: 0 })?);
@@ -162,7 +162,7 @@ impl Scorer {
             words.resize(wanted, first);
             words
         };
-        self.workspace.write(gpu, rows)?;
+        self.workspace.write(gpu, rows, &self.cache)?;
         self.picked.write(gpu, &padded(|target| target.row as u32))?;
         self.targets.write(gpu, &padded(|target| target.token))?;
         self.sums.write(gpu, &vec![Sums::START; wanted])?;

@@ -10,6 +10,11 @@ use crate::{Error, Result};
 /// Name of the embedded default model.
 pub const DEFAULT_MODEL: &str = "tales";
 
+/// All weights in one file.
+pub(in crate::hub) const SINGLE: &str = "model.safetensors";
+/// The list of the files that hold the weights.
+pub(in crate::hub) const INDEX: &str = "model.safetensors.index.json";
+
 /// The files of a model.
 #[derive(Debug)]
 pub struct ModelFiles {
@@ -53,6 +58,7 @@ impl ModelFiles {
         let missing = |file: &str| {
             Error::unknown_model(format!("there is no {file} among the files of {name}"))
         };
+        refuse_stale(files.get(SINGLE), files.get(INDEX))?;
         ModelFiles::assemble(name, &missing, &mut |file| Ok(files.remove(file)))
     }
 
@@ -63,11 +69,11 @@ impl ModelFiles {
         find: &mut dyn FnMut(&str) -> Result<Option<FileBytes>>,
     ) -> Result<ModelFiles> {
         let config = find("config.json")?.ok_or_else(|| missing("config.json"))?;
-        let weights = match find("model.safetensors")? {
+        let weights = match find(SINGLE)? {
             Some(file) => vec![file],
             None => {
-                let index = find("model.safetensors.index.json")?;
-                let shards = shard_names(&index.ok_or_else(|| missing("model.safetensors"))?)?;
+                let index = find(INDEX)?;
+                let shards = shard_names(&index.ok_or_else(|| missing(SINGLE))?)?;
                 let shard = |name: &String| find(name)?.ok_or_else(|| missing(name));
                 shards.iter().map(shard).collect::<Result<_>>()?
             }
@@ -75,6 +81,23 @@ impl ModelFiles {
         let tokenizer = find("tokenizer.json")?;
         Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
     }
+}
+
+/// Fails for a file of all weights beside an index of other ones: one of them is out of date.
+///
+/// # Errors
+/// [`Error::Checkpoint`].
+pub(in crate::hub) fn refuse_stale(
+    single: Option<&FileBytes>,
+    index: Option<&FileBytes>,
+) -> Result<()> {
+    let (Some(single), Some(index)) = (single, index) else { return Ok(()) };
+    if shard_names(index)?.contains(SINGLE) {
+        return Ok(());
+    }
+    let cause = "stands beside an index of shards that does not list it: remove the one that is \
+                 out of date";
+    Err(Error::checkpoint(single.path(), cause))
 }
 
 /// Names of the shards that a `model.safetensors.index.json` lists.

@@ -31,6 +31,11 @@ impl KvCache {
         spec.n_layers as u64 * layer
     }
 
+    /// Slots, S.
+    pub fn slots(&self) -> usize {
+        self.layers.first().map_or(0, |[keys, _]| keys.dim(0))
+    }
+
     /// Keys and values, by layer.
     pub fn layers(&self) -> impl Iterator<Item = [&Tensor; 2]> {
         self.layers.iter().map(|[k, v]| [k, v])

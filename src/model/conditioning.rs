@@ -7,25 +7,25 @@ use crate::model::checkpoint::{Checkpoint, TIMESTEP_WIDTH};
 /// The network from noise level to conditioning vector: `silu(mlp(timestep_embedding(sigma)))`.
 #[derive(Debug)]
 pub struct SigmaMap {
-    first: Linear,
-    second: Linear,
+    first: CpuLinear,
+    second: CpuLinear,
 }
 
 /// A small linear layer on the CPU.
 #[derive(Debug)]
-pub struct Linear {
+pub struct CpuLinear {
     weight: Vec<f32>,
     bias: Vec<f32>,
 }
 
-impl Linear {
+impl CpuLinear {
     /// Reads `name.weight` and `name.bias`.
     ///
     /// # Errors
     /// As [`Checkpoint::tensor`].
-    pub fn load(checkpoint: &Checkpoint<'_>, name: &str) -> Result<Linear> {
+    pub fn load(checkpoint: &Checkpoint<'_>, name: &str) -> Result<CpuLinear> {
         let weight = checkpoint.tensor(&format!("{name}.weight"))?;
-        Ok(Linear { weight, bias: checkpoint.tensor(&format!("{name}.bias"))? })
+        Ok(CpuLinear { weight, bias: checkpoint.tensor(&format!("{name}.bias"))? })
     }
 
     /// `weight x + bias`, summed in f64.
@@ -45,8 +45,8 @@ impl SigmaMap {
     /// # Errors
     /// As [`Checkpoint::tensor`].
     pub fn load(checkpoint: &Checkpoint<'_>) -> Result<SigmaMap> {
-        let first = Linear::load(checkpoint, "sigma_map.mlp.0")?;
-        Ok(SigmaMap { first, second: Linear::load(checkpoint, "sigma_map.mlp.2")? })
+        let first = CpuLinear::load(checkpoint, "sigma_map.mlp.0")?;
+        Ok(SigmaMap { first, second: CpuLinear::load(checkpoint, "sigma_map.mlp.2")? })
     }
 
     /// The conditioning vector of a noise level.

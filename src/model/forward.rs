@@ -71,8 +71,8 @@ impl Network {
             .map(|vectors| Conditioning::new(gpu, self.spec(), &vectors, sequences))
             .transpose()?;
         let workspace = Workspace::new(gpu, self.spec(), rows.len())?;
-        workspace.write(gpu, &rows)?;
         let cache = KvCache::new(gpu, self.spec(), self.cache_dtype(), rows.len())?;
+        workspace.write(gpu, &rows, &cache)?;
         let pass = workspace.pass(rows.len(), n, &cache, conditioning.as_ref())?;
         let mut recorder = Recorder::new(gpu);
         self.record_layers(&mut recorder, &pass)?;

@@ -109,15 +109,18 @@ impl<'a> Loader<'a> {
         self.held_bytes.set(self.held_bytes.get() + bytes);
     }
 
-    /// Fails for a number that the weights' format would make infinite.
+    /// Fails for a number that is infinite in the weights' format, after gating too.
     fn check_format(&self, name: &str, numbers: &[f32]) -> Result<()> {
-        let most = f32::from(f16::MAX);
+        let (most, format) = match self.weights {
+            DType::F16 => (f32::from(f16::MAX), "f16"),
+            _ => (f32::MAX, "f32"),
+        };
         match numbers.iter().find(|x| x.abs() > most) {
-            Some(x) if self.weights == DType::F16 => {
-                let words = format!("holds {x}, too large for f16");
+            Some(x) => {
+                let words = format!("holds {x}, too large for {format}");
                 Err(self.checkpoint.fault(name, &words, Advice::HoldF32))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }

@@ -18,7 +18,7 @@ pub use forward::{Batch, logits_rows};
 pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace};
 pub use spec::{
-    AdaLn, Backbone, Grid, Mask, Mlp, MlpKind, Norm, NormKind, Objective, Positions, Spec,
+    AdaLn, Backbone, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions, Spec,
 };
 pub use table::{Entry, Kind};
 pub use widths::{Axis, Widths};

@@ -28,8 +28,8 @@ enum Layers {
 }
 
 impl Network {
-    /// Uploads a checkpoint; `progress` hears the parts done and their number. Between the layers
-    /// others have their turn.
+    /// Uploads a checkpoint; `progress` is called with the parts done and the number of all parts:
+    /// the embedding, each layer, the head. Yields between layers.
     ///
     /// # Errors
     /// [`Error::Tensors`] for numbers that are not finite, [`Error::OutOfMemory`],

@@ -42,31 +42,32 @@ pub struct Workspace {
 /// The tensors of one pass, cut to its rows.
 #[derive(Clone, Debug)]
 pub struct Pass<'a> {
-    /// `[T]`.
+    /// Tokens, `[T]`.
     pub ids: Tensor,
-    /// `[T]`.
+    /// Positions, where they are learned, `[T]`.
     pub positions: Tensor,
-    /// `[T]`.
+    /// Cache slots, `[T]`.
     pub slots: Tensor,
-    /// `[T, 4]`.
+    /// Two spans of cache slots that a row sees, `[T, 4]`.
     pub spans: Tensor,
-    /// `[T, D]`.
+    /// Cosines, then sines, `[T, D]`.
     pub angles: Tensor,
-    /// `[T, C]`.
+    /// The residual stream, `[T, C]`.
     pub x: Tensor,
-    /// `[T, C]`.
+    /// A normed x, `[T, C]`.
     pub y: Tensor,
-    /// `[T, (H + 2G) D]`.
+    /// Queries, keys and values, `[T, (H + 2G) D]`.
     pub qkv: Tensor,
-    /// `[T, H D]`.
+    /// Rotated queries, `[T, H D]`.
     pub q: Tensor,
     /// What attention finds, `[T, H D]`.
     pub found: Tensor,
-    /// `[T, F]`.
+    /// Between the linear layers of the MLP, `[T, F]`.
     pub hidden: Tensor,
     /// Keys and values.
     pub cache: &'a KvCache,
-    /// Room for shares of attention, where the keys are split.
+    /// Room for shares of attention where the keys are split, see
+    /// [`crate::gpu::planned_partials`].
     pub partials: Option<Tensor>,
     /// Query heads, H.
     pub heads: usize,
@@ -144,13 +145,19 @@ impl Workspace {
         &self.ids
     }
 
-    /// Describes the rows of the next passes.
+    /// Describes the rows of the next passes over a cache.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if there are more rows than room.
-    pub fn write(&self, gpu: &Gpu, rows: &[Row]) -> Result<()> {
+    /// [`crate::Error::Shape`] if there are more rows than room, or a row's slots are not the
+    /// cache's.
+    pub fn write(&self, gpu: &Gpu, rows: &[Row], cache: &KvCache) -> Result<()> {
         if rows.len() > self.ids.dim(0) {
             return Err(self.ids.misfit(&[rows.len()]));
+        }
+        // Shaders do not check their indices.
+        if let Some(row) = rows.iter().find(|row| !row.fits(cache.slots())) {
+            let [_, end, _, other] = row.spans;
+            return Err(self.slots.misfit(&[end.max(other).max(row.slot + 1)]));
         }
         let ids: Vec<u32> = rows.iter().map(|row| row.id).collect();
         let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
@@ -285,6 +292,12 @@ fn heads(spec: &Spec) -> (usize, usize) {
 }
 
 impl Row {
+    /// Whether all its slots are among the first `slots`.
+    fn fits(&self, slots: usize) -> bool {
+        let [a, b, c, d] = self.spans;
+        self.slot < slots && a <= b && b <= slots && c <= d && d <= slots
+    }
+
     /// A row that belongs to no sequence: it sees itself alone and nothing sees it.
     pub fn idle(slot: usize) -> Row {
         Row { id: 0, position: 0, slot, spans: [slot, slot + 1, slot, slot] }

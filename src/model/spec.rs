@@ -27,7 +27,7 @@ pub struct Spec {
     /// The MLP of a layer.
     pub mlp: Mlp,
     /// The norms.
-    pub norm: Norm,
+    pub norm: NormSpec,
     /// Whether the linear layers of attention have biases.
     pub attention_biases: bool,
     /// How a row's position reaches the network.
@@ -92,8 +92,7 @@ pub enum Mask {
 }
 
 impl Mask {
-    /// First position of what a position sees at the same noise level: of its block, or of the
-    /// sequence where there are no blocks.
+    /// First position of the block of a position; 0 where there are no blocks.
     pub fn own_start(self, position: usize) -> usize {
         match self {
             Mask::Blocks(size) => position / size * size,
@@ -131,7 +130,7 @@ pub enum MlpKind {
 
 /// The norms of a network.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Norm {
+pub struct NormSpec {
     /// What is normalised.
     pub kind: NormKind,
     /// Added to the variance.

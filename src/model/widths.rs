@@ -6,8 +6,8 @@ use crate::model::Spec;
 /// Kernels go along rows in groups of eight numbers.
 const GROUP: usize = 8;
 
-/// Numbers along one side of a tensor, as the checkpoint has them and as they are held: runs of
-/// one length, each of which begins at a multiple of a stride.
+/// One side of a tensor: its length in the checkpoint, and its padded length on the device. It is
+/// cut into runs of `run` numbers; on the device run i begins at i * `stride`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Axis {
     runs: usize,
@@ -21,7 +21,7 @@ impl Axis {
         Axis::chunks(1, count)
     }
 
-    /// So many numbers of any count, none of them padded.
+    /// A side without padding.
     pub fn exact(count: usize) -> Axis {
         Axis { runs: 1, run: count, stride: count }
     }

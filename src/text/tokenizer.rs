@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokenizers::decoders::DecoderWrapper;
 
+use crate::text::decode::{decode, mishap};
 use crate::{Error, Result};
 
 /// Stands for bytes that are no whole character.
@@ -27,10 +28,16 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn from_bytes(bytes: &[u8], path: &Path) -> Result<Tokenizer> {
+        let path = path.display();
+        if let Some(what) = mishap(bytes) {
+            return Err(Error::tokenizer(format!("{path} is {what}")));
+        }
+        let text = decode(bytes).map_err(|e| Error::tokenizer(format!("{path} is {e}")))?;
         let damaged = |e: tokenizers::Error| {
-            Error::tokenizer(format!("{} is not a whole tokenizer.json: {e}", path.display()))
+            Error::tokenizer(format!("{path} is not a whole tokenizer.json: {e}"))
         };
-        Ok(Tokenizer { inner: tokenizers::Tokenizer::from_bytes(bytes).map_err(damaged)? })
+        let inner = tokenizers::Tokenizer::from_bytes(text.as_bytes()).map_err(damaged)?;
+        Ok(Tokenizer { inner })
     }
 
     /// The tokens of a text, without special ones before or after them.

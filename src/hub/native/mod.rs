@@ -12,6 +12,7 @@ use std::path::Path;
 #[cfg(feature = "hub")]
 pub use dataset::DatasetFiles;
 
+use crate::hub::model::{INDEX, SINGLE, refuse_stale};
 use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
 use crate::{Advice, Error, Fault, Result};
 
@@ -61,6 +62,8 @@ impl ModelFiles {
             let path = Some(folder.join(file)).filter(|path| path.is_file());
             path.map(|path| FileBytes::open(&path)).transpose()
         };
+        let (single, index) = (find(SINGLE)?, find(INDEX)?);
+        refuse_stale(single.as_ref(), index.as_ref())?;
         ModelFiles::assemble(&folder.display().to_string(), &missing, &mut find)
     }
 }

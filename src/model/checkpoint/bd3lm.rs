@@ -3,9 +3,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::checkpoint::checks::{check_sizes, check_tokens, head_width, no_bias};
+use crate::model::checkpoint::checks::{
+    EPSILON, check_layers, check_sizes, check_tokens, head_width, no_bias,
+};
+use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, Backbone, Grid, Mlp, MlpKind, Norm, NormKind, Objective, Positions,
+    AdaLn, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
@@ -14,17 +17,24 @@ use crate::{Error, Result};
 /// What the names of all tensors begin with.
 pub const PREFIX: &str = "backbone.";
 
+/// Tensors that published checkpoints carry and inference does not need.
+pub const IGNORED: [&str; 2] = ["sampling_eps_min", "sampling_eps_max"];
+
 /// Width of the timestep embedding.
 pub const TIMESTEP_WIDTH: usize = 256;
 
 /// The keys of a `config.json` that matter.
 #[derive(Deserialize)]
 struct Keys {
-    block_size: usize,
+    /// Of block diffusion alone.
+    #[serde(default)]
+    block_size: Option<usize>,
     vocab_size: usize,
     model_length: usize,
     hidden_dim: usize,
-    cond_dim: usize,
+    /// Of adaLN alone.
+    #[serde(default)]
+    cond_dim: Option<usize>,
     n_blocks: usize,
     n_heads: usize,
     /// Trained on `[x_t ; x_0]`.
@@ -54,30 +64,27 @@ fn yes() -> bool {
 /// # Errors
 /// [`Error::Config`].
 pub fn spec(json: Value) -> Result<Spec> {
-    let keys: Keys = serde_json::from_value(json)
-        .map_err(|e| Error::config(format!("{e}; compare with a published bd3lm config")))?;
+    let keys: Keys = json::keys(json, "a published bd3lm config")?;
     check_sizes(&[
-        (("block_size", keys.block_size), 1),
         (("vocab_size", keys.vocab_size), 3),
         (("model_length", keys.model_length), 1),
         (("hidden_dim", keys.hidden_dim), 4),
-        (("cond_dim", keys.cond_dim), 1),
-        (("n_blocks", keys.n_blocks), 1),
         (("n_heads", keys.n_heads), 1),
     ])?;
+    check_layers(("n_blocks", keys.n_blocks))?;
     let spec = Spec {
         backbone: Backbone::Dit,
-        objective: keys.objective(),
+        objective: keys.objective()?,
         n_layers: keys.n_blocks,
         channels: keys.hidden_dim,
         n_heads: keys.n_heads,
         n_key_heads: keys.n_heads,
         head_width: head_width(("hidden_dim", keys.hidden_dim), ("n_heads", keys.n_heads))?,
         mlp: Mlp { width: 4 * keys.hidden_dim, kind: MlpKind::GeluTanh },
-        norm: Norm { kind: NormKind::Layer, epsilon: 1e-5 },
+        norm: NormSpec { kind: NormKind::Layer, epsilon: EPSILON as f32 },
         attention_biases: false,
         positions: Positions::Rotary { base: 10_000.0 },
-        adaln: keys.adaln(),
+        adaln: keys.adaln()?,
         tied_head: false,
         logit_shift: usize::from(keys.causal),
         grid: Grid::Sequence,
@@ -96,22 +103,35 @@ pub fn spec(json: Value) -> Result<Spec> {
 
 impl Keys {
     /// What the checkpoint was trained for, known from its switches.
-    fn objective(&self) -> Objective {
-        match self {
+    fn objective(&self) -> Result<Objective> {
+        Ok(match self {
             Keys { causal: true, .. } => Objective::Autoregressive,
-            Keys { cross_attn: true, .. } => Objective::Block { size: self.block_size },
+            Keys { cross_attn: true, .. } => {
+                Objective::Block { size: needed("block_size", self.block_size)? }
+            }
             Keys { time_conditioning: true, .. } => Objective::Score,
             _ => Objective::Masked,
-        }
+        })
     }
 
-    fn adaln(&self) -> AdaLn {
-        match (self.adaln, self.time_conditioning) {
-            (false, _) => AdaLn::Absent,
-            (true, false) => AdaLn::Constant { width: self.cond_dim },
-            (true, true) => AdaLn::Noise { width: self.cond_dim },
+    fn adaln(&self) -> Result<AdaLn> {
+        if !self.adaln {
+            return Ok(AdaLn::Absent);
         }
+        let width = needed("cond_dim", self.cond_dim)?;
+        Ok(match self.time_conditioning {
+            false => AdaLn::Constant { width },
+            true => AdaLn::Noise { width },
+        })
     }
+}
+
+/// A size that only some of these networks have.
+fn needed(key: &'static str, size: Option<usize>) -> Result<usize> {
+    let missing = || format!("missing field `{key}`; compare with a published bd3lm config");
+    let size = size.ok_or_else(|| Error::config(missing()))?;
+    check_sizes(&[((key, size), 1)])?;
+    Ok(size)
 }
 
 /// Every tensor of the network.
@@ -152,8 +172,8 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     table
 }
 
-/// The adaLN of a layer, of so many chunks of C: held as it is where the noise level moves it, else
-/// folded to one row of constants, which is called like it.
+/// A layer's adaLN, `chunks` chunks of C. Held as it is if it depends on the noise level; else folded
+/// into one row of constants with the same name.
 fn modulation(spec: &Spec, name: &str, chunks: usize) -> Vec<Entry> {
     let (rows, condition) = (Axis::chunks(chunks, spec.channels), Widths::of(spec).condition);
     let weight = Entry::matrix(format!("{name}.weight"), [rows, condition]);

@@ -6,6 +6,10 @@ use crate::{Error, Result};
 
 /// Largest of the sizes that a config may name: guards the arithmetic that follows.
 const MAX_SIZE: usize = 1 << 24;
+/// Most layers.
+const MAX_LAYERS: usize = 1024;
+/// What norms add to the variance, unless a config says otherwise.
+pub const EPSILON: f64 = 1e-5;
 /// Widest head that the kernels run.
 const MAX_HEAD_WIDTH: usize = 256;
 
@@ -20,6 +24,17 @@ pub fn check_sizes(sizes: &[(Size, usize)]) -> Result<()> {
             Err(Error::config(format!("{key} is {got}, expected {least} to {MAX_SIZE}")))
         }
     }
+}
+
+/// Fails for a number of layers that no network has.
+///
+/// # Errors
+/// [`Error::Config`].
+pub fn check_layers((key, got): Size) -> Result<()> {
+    if (1..=MAX_LAYERS).contains(&got) {
+        return Ok(());
+    }
+    Err(Error::config(format!("{key} is {got}, expected 1 to {MAX_LAYERS}")))
 }
 
 /// Width of one head.
@@ -58,7 +73,7 @@ pub fn check_tokens(spec: &Spec) -> Result<()> {
     }
 }
 
-/// A bias that is there, or zeros where a linear layer has none.
+/// Name of a row of zeros, the bias of linear layers without one.
 pub const NO_BIAS: &str = "no bias";
 
 /// The table's row of [`NO_BIAS`]: as long as the longest product without one.

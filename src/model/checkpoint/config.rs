@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::model::checkpoint::{bd3lm, gpt2};
+use crate::model::checkpoint::{bd3lm, gpt2, json};
 use crate::model::table::Entry;
 use crate::model::{Backbone, Spec};
 use crate::{Error, Result};
@@ -13,8 +13,8 @@ impl Spec {
     /// # Errors
     /// [`Error::Config`] naming the key, what it is and what it can be.
     pub fn from_json(json: &[u8]) -> Result<Spec> {
-        let value: Value =
-            serde_json::from_slice(json).map_err(|e| Error::config(format!("not JSON: {e}")))?;
+        let value = json::parse(json)?;
+        check_plain(&value)?;
         match value.get("model_type").and_then(Value::as_str).unwrap_or("bd3lm") {
             "bd3lm" => bd3lm::spec(value),
             "gpt2" => gpt2::spec(value),
@@ -39,11 +39,41 @@ impl Spec {
         self.table().into_iter().filter_map(stored).map(|(shape, name)| (name, shape)).collect()
     }
 
+    /// True for tensors that checkpoints carry and inference does not need: constants that training
+    /// code registers, such as tables of rotary angles.
+    pub(super) fn ignores(&self, name: &str) -> bool {
+        /// Of any training code.
+        const CONSTANTS: [&str; 4] = ["inv_freq", "cos_cached", "sin_cached", "block_diff_mask"];
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let own = match self.backbone {
+            Backbone::Dit => bd3lm::IGNORED.contains(&name),
+            Backbone::Gpt2 => gpt2::IGNORED_ENDS.iter().any(|end| name.ends_with(end)),
+        };
+        own || CONSTANTS.contains(&last)
+    }
+
     /// What the names of its tensors begin with.
     pub fn prefix(&self) -> &'static str {
         match self.backbone {
             Backbone::Dit => bd3lm::PREFIX,
             Backbone::Gpt2 => gpt2::PREFIX,
+        }
+    }
+}
+
+/// Fails for weights that were quantised by other programs.
+fn check_plain(config: &Value) -> Result<()> {
+    let found = ["quantization_config", "quantization"]
+        .into_iter()
+        .find_map(|key| config.get(key).filter(|value| !value.is_null()).map(|value| (key, value)));
+    match found {
+        None => Ok(()),
+        Some((key, value)) => {
+            let method = value.get("quant_method").and_then(Value::as_str).unwrap_or("unnamed");
+            Err(Error::config(format!(
+                "{key} says that the weights are quantised (method {method}), expected F32, F16 \
+                 or BF16: take the checkpoint that it was made from"
+            )))
         }
     }
 }

@@ -3,9 +3,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::model::checkpoint::checks::{check_sizes, check_tokens, head_width};
+use crate::model::checkpoint::checks::{
+    EPSILON, check_layers, check_sizes, check_tokens, head_width,
+};
+use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, Backbone, Grid, Mlp, MlpKind, Norm, NormKind, Objective, Positions,
+    AdaLn, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
@@ -13,6 +16,10 @@ use crate::{Error, Result};
 
 /// What the names of all tensors begin with.
 pub const PREFIX: &str = "transformer.";
+
+/// Ends of the names of tensors that checkpoints carry and inference does not need: constant masks,
+/// and a copy of the embedding.
+pub const IGNORED_ENDS: [&str; 3] = [".attn.bias", ".attn.masked_bias", "lm_head.weight"];
 
 /// The keys of a `config.json` that matter.
 #[derive(Deserialize)]
@@ -43,18 +50,17 @@ struct Keys {
 /// # Errors
 /// [`Error::Config`] naming what is not run.
 pub fn spec(json: Value) -> Result<Spec> {
-    let keys: Keys = serde_json::from_value(json)
-        .map_err(|e| Error::config(format!("{e}; compare with GPT-2's config")))?;
+    let keys: Keys = json::keys(json, "GPT-2's config")?;
     keys.check()?;
-    let width = keys.n_inner.unwrap_or(4 * keys.n_embd);
     check_sizes(&[
         (("vocab_size", keys.vocab_size), 3),
         (("n_positions", keys.n_positions), 1),
         (("n_embd", keys.n_embd), 4),
-        (("n_layer", keys.n_layer), 1),
         (("n_head", keys.n_head), 1),
-        (("n_inner", width), 1),
     ])?;
+    check_layers(("n_layer", keys.n_layer))?;
+    let width = keys.n_inner.unwrap_or(4 * keys.n_embd);
+    check_sizes(&[(("n_inner", width), 1)])?;
     let spec = Spec {
         backbone: Backbone::Gpt2,
         objective: Objective::Autoregressive,
@@ -64,9 +70,9 @@ pub fn spec(json: Value) -> Result<Spec> {
         n_key_heads: keys.n_head,
         head_width: head_width(("n_embd", keys.n_embd), ("n_head", keys.n_head))?,
         mlp: Mlp { width, kind: MlpKind::GeluTanh },
-        norm: Norm {
+        norm: NormSpec {
             kind: NormKind::Layer,
-            epsilon: keys.layer_norm_epsilon.unwrap_or(1e-5) as f32,
+            epsilon: keys.layer_norm_epsilon.unwrap_or(EPSILON) as f32,
         },
         attention_biases: true,
         positions: Positions::Learned,
@@ -88,7 +94,7 @@ impl Keys {
     /// Fails for what the layers do not do.
     fn check(&self) -> Result<()> {
         let refuse = |words: String| Err(Error::config(words));
-        let epsilon = self.layer_norm_epsilon.unwrap_or(1e-5);
+        let epsilon = self.layer_norm_epsilon.unwrap_or(EPSILON);
         if !(epsilon > 0.0 && epsilon <= 0.1) {
             return refuse(format!(
                 "layer_norm_epsilon is {epsilon}, expected above 0, at most 0.1"

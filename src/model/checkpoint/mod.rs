@@ -5,6 +5,7 @@ mod bd3lm;
 mod checks;
 mod config;
 mod gpt2;
+mod json;
 mod random;
 mod read;
 

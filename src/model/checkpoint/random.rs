@@ -18,15 +18,15 @@ pub fn numbers(
         [_] => Some(0.0),
         _ => None,
     };
-    let state = name.bytes().fold(seed, |h, b| splitmix(h ^ u64::from(b)));
+    let state = name.bytes().fold(seed, |h, b| scrambled(h ^ u64::from(b)));
     range.map(move |i| {
         let state = state.wrapping_add(STEP.wrapping_mul(i as u64 + 1));
-        let uniform = (splitmix(state) >> 40) as f32 / (1u64 << 24) as f32 - 0.5;
+        let uniform = (scrambled(state) >> 40) as f32 / (1u64 << 24) as f32 - 0.5;
         constant.unwrap_or(uniform * 0.069_282)
     })
 }
 
-fn splitmix(x: u64) -> u64 {
+fn scrambled(x: u64) -> u64 {
     let x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ (x >> 31)

@@ -9,13 +9,12 @@ use safetensors::{Dtype, SafeTensors};
 
 use crate::model::checkpoint::random;
 use crate::model::{Entry, Spec};
+use crate::text::mishap;
 use crate::{Advice, Error, Fault, Result};
 
-/// Tensors that published checkpoints carry and inference does not need.
-const IGNORED: [&str; 4] =
-    ["sampling_eps_min", "sampling_eps_max", "rotary_emb.inv_freq", "lm_head.weight"];
-/// Ends of the names of GPT-2's constant masks, which inference does not need either.
-const IGNORED_ENDS: [&str; 2] = [".attn.bias", ".attn.masked_bias"];
+/// What wrappers put before the names of a network's tensors.
+const WRAPPERS: [&str; 6] =
+    ["module.", "model.", "_orig_mod.", "backbone.", "transformer.", "network."];
 /// Lines of an error that lists tensors.
 const MAX_LINES: usize = 16;
 
@@ -38,8 +37,8 @@ struct View<'a> {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// Finds and checks every tensor in one file or its shards. Prefixes such as `_orig_mod.`,
-    /// `backbone.` or `transformer.` may be there or not.
+    /// Finds and checks every tensor in one file or its shards. Prefixes such as `module.`,
+    /// `backbone.` or `transformer.` may be there or not, in any order.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if a file is damaged, [`Error::Tensors`] listing all that is
@@ -65,10 +64,7 @@ impl<'a> Checkpoint<'a> {
             };
             lines.extend(wrong.map(|words| format!("{prefix}{name} {words}")));
         }
-        tensors.retain(|name, _| {
-            let ends = IGNORED_ENDS.iter().any(|end| name.ends_with(end));
-            !ends && !IGNORED.contains(&name.as_str())
-        });
+        tensors.retain(|name, _| !spec.ignores(name));
         let unexpected = tensors.keys().filter(|name| !wanted.contains_key(*name));
         lines.extend(unexpected.map(|name| format!("{name} is unexpected")));
         if !lines.is_empty() {
@@ -186,7 +182,10 @@ impl View<'_> {
 fn views<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>> {
     let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
         let size = bytes.len();
-        let cause = format!("not a whole safetensors file ({e}; {size} bytes)");
+        let cause = match mishap(bytes) {
+            Some(what) => format!("it is {what}"),
+            None => format!("not a whole safetensors file ({e}; {size} bytes)"),
+        };
         Error::checkpoint(path, Fault::from(cause).advise(Advice::DownloadAgain))
     })?;
     let view = |(name, view): (String, safetensors::tensor::TensorView<'a>)| {
@@ -196,11 +195,14 @@ fn views<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>> {
     Ok(tensors.tensors().into_iter().map(view).collect())
 }
 
-/// The name without the prefixes that wrappers add.
+/// The name without the prefixes that wrappers add, in any order.
 fn canonical(name: &str) -> String {
     let name = name.replace("_orig_mod.", "");
-    let bare = name.strip_prefix("backbone.").or(name.strip_prefix("transformer."));
-    bare.unwrap_or(&name).to_string()
+    let mut bare = name.as_str();
+    while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| bare.strip_prefix(wrapper)) {
+        bare = rest;
+    }
+    bare.to_string()
 }
 
 fn listed(lines: &[String]) -> String {

@@ -5,11 +5,11 @@ use crate::gpu::{
     Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
 };
 use crate::model::checkpoint::NO_BIAS;
-use crate::model::conditioning::{Linear, SigmaMap};
+use crate::model::conditioning::{CpuLinear, SigmaMap};
 use crate::model::load::{self, Loader};
 use crate::model::pass::Pass;
-use crate::model::{AdaLn, Widths};
-use crate::{Error, Result, model};
+use crate::model::{AdaLn, NormSpec, Positions, Spec, Widths};
+use crate::{Error, Result};
 
 /// Indices of the chunks of a layer's modulation, C numbers each.
 const SHIFT1: usize = 0;
@@ -23,7 +23,7 @@ const GATE2: usize = 5;
 #[derive(Debug)]
 pub struct Dit {
     widths: Widths,
-    norm: model::spec::Norm,
+    norm: NormSpec,
     embedding: Weight,  // [V, C]
     layers: Vec<Layer>, // L
     last: LastLayer,
@@ -32,29 +32,29 @@ pub struct Dit {
 
 #[derive(Debug)]
 struct Layer {
-    adaln: Adaln,      // [6C]
-    norm1: Tensor,     // [C]
-    qkv: Weight,       // [(H + 2G) D, C]
-    out: Weight,       // [C, H D]
-    norm2: Tensor,     // [C]
-    up: Weight,        // [F, C]
-    up_bias: Tensor,   // [F]
-    down: Weight,      // [C, F]
-    down_bias: Tensor, // [C]
-    no_bias: Tensor,   // zeros, as long as the longest product without one
+    adaln: ModulationSource, // [6C]
+    norm1: Tensor,           // [C]
+    qkv: Weight,             // [(H + 2G) D, C]
+    out: Weight,             // [C, H D]
+    norm2: Tensor,           // [C]
+    up: Weight,              // [F, C]
+    up_bias: Tensor,         // [F]
+    down: Weight,            // [C, F]
+    down_bias: Tensor,       // [C]
+    no_bias: Tensor,         // zeros, as long as the longest product without one
 }
 
 #[derive(Debug)]
 struct LastLayer {
-    adaln: Adaln,      // [2C]
-    norm: Tensor,      // [C]
-    head: Weight,      // [V, C]
-    head_bias: Tensor, // [V]
+    adaln: ModulationSource, // [2C]
+    norm: Tensor,            // [C]
+    head: Weight,            // [V, C]
+    head_bias: Tensor,       // [V]
 }
 
 /// Where a layer's shifts, scales and gates come from.
 #[derive(Debug)]
-enum Adaln {
+enum ModulationSource {
     /// Constants of the checkpoint, one row; the gates are folded into the weights.
     Folded(Tensor),
     /// Computed in each pass from the sequences' conditioning vectors.
@@ -62,12 +62,17 @@ enum Adaln {
 }
 
 impl Dit {
-    /// Uploads a checkpoint; `progress` hears the number of layers done.
+    /// Uploads a checkpoint; `progress` is called with the number of layers done.
     ///
     /// # Errors
     /// As [`Loader::matrix`].
     pub async fn load(loader: &Loader<'_>, progress: &mut dyn FnMut(usize)) -> Result<Dit> {
         let spec = loader.spec();
+        let Spec { positions, attention_biases, tied_head, .. } = spec;
+        if *attention_biases || *tied_head || *positions == Positions::Learned {
+            let words = "these layers have rotary positions, no biases in attention, a head apart";
+            return Err(Error::internal(words));
+        }
         let has_map = spec.adaln != AdaLn::Absent;
         let map = has_map.then(|| SigmaMap::load(loader.checkpoint)).transpose()?;
         let (constant, sigma_map) = match map {
@@ -165,18 +170,20 @@ impl Dit {
 /// A layer's modulation; a live one is computed first.
 fn modulation<'a>(
     r: &mut Recorder<'_>,
-    adaln: &'a Adaln,
+    adaln: &'a ModulationSource,
     pass: &Pass<'a>,
     layer: usize,
 ) -> Result<Modulation<'a>> {
     match (adaln, pass.conditioning) {
-        (Adaln::Folded(tensor), _) => Ok(Modulation { tensor, sequences: Sequences::SHARED }),
-        (Adaln::Live { weight, bias }, Some(conditioning)) => {
+        (ModulationSource::Folded(tensor), _) => {
+            Ok(Modulation { tensor, sequences: Sequences::SHARED })
+        }
+        (ModulationSource::Live { weight, bias }, Some(conditioning)) => {
             let tensor = conditioning.modulation(layer)?;
             r.matmul(&conditioning.vectors, weight, bias, Epilogue::Store, tensor)?;
             Ok(Modulation { tensor, sequences: conditioning.sequences })
         }
-        (Adaln::Live { .. }, None) => {
+        (ModulationSource::Live { .. }, None) => {
             Err(Error::request("this checkpoint needs a noise level for each pass"))
         }
     }
@@ -221,20 +228,20 @@ impl Reader<'_> {
     }
 
     /// A layer's adaLN of `chunks` chunks and, if it is constant, its numbers, as they are stored.
-    fn adaln(&self, name: &str, chunks: usize) -> Result<(Adaln, Vec<f32>)> {
+    fn adaln(&self, name: &str, chunks: usize) -> Result<(ModulationSource, Vec<f32>)> {
         let (loader, spec) = (self.loader, self.loader.spec());
         if spec.takes_noise() {
             let weight = loader.matrix(&format!("{name}.weight"), None)?;
             let bias = loader.vector(&format!("{name}.bias"), None)?;
-            return Ok((Adaln::Live { weight, bias }, Vec::new()));
+            return Ok((ModulationSource::Live { weight, bias }, Vec::new()));
         }
         // Without adaLN shifts and scales are 0, and the gates 1: there is nothing to fold.
         let constants = match &self.constant {
-            Some(c) => Linear::load(loader.checkpoint, name)?.apply(c),
+            Some(c) => CpuLinear::load(loader.checkpoint, name)?.apply(c),
             None => Vec::new(),
         };
         let zeros = vec![0.0; chunks * spec.channels];
         let numbers = if constants.is_empty() { &zeros } else { &constants };
-        Ok((Adaln::Folded(loader.constants(name, numbers)?), constants))
+        Ok((ModulationSource::Folded(loader.constants(name, numbers)?), constants))
     }
 }

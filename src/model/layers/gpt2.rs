@@ -1,19 +1,19 @@
 //! GPT-2: learned positions, norms and linear layers with biases, a head tied to the embedding.
 //! Source: Radford et al., 2019.
 
-use crate::Result;
 use crate::gpu::{
     Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
 };
 use crate::model::load::{self, Loader};
 use crate::model::pass::Pass;
-use crate::model::{self, Widths};
+use crate::model::{AdaLn, NormSpec, Positions, Spec, Widths};
+use crate::{Error, Result};
 
 /// The network on the device.
 #[derive(Debug)]
 pub struct Gpt2 {
     widths: Widths,
-    norm: model::spec::Norm,
+    norm: NormSpec,
     embedding: Weight,  // [V, C]
     positions: Weight,  // [n, C]
     layers: Vec<Layer>, // L
@@ -45,12 +45,18 @@ struct BiasedNorm {
 }
 
 impl Gpt2 {
-    /// Uploads a checkpoint; `progress` hears the number of layers done.
+    /// Uploads a checkpoint; `progress` is called with the number of layers done.
     ///
     /// # Errors
     /// As [`Loader::matrix`].
     pub async fn load(loader: &Loader<'_>, progress: &mut dyn FnMut(usize)) -> Result<Gpt2> {
         let spec = loader.spec();
+        let Spec { positions, attention_biases, tied_head, adaln, .. } = spec;
+        let is_plain = *positions == Positions::Learned && *adaln == AdaLn::Absent;
+        if !(is_plain && *attention_biases && *tied_head) {
+            let words = "these layers have learned positions, biases, a tied head, no adaLN";
+            return Err(Error::internal(words));
+        }
         let embedding = loader.matrix("wte.weight", None)?;
         let positions = loader.matrix("wpe.weight", None)?;
         let mut layers = Vec::with_capacity(spec.n_layers);
@@ -83,7 +89,7 @@ impl Gpt2 {
     /// Records a pass up to the last layer.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`], [`crate::Error::Kernel`].
+    /// [`Error::Shape`], [`Error::Kernel`].
     pub fn record_layers(&self, r: &mut Recorder<'_>, pass: &Pass<'_>) -> Result<()> {
         let Pass { ids, positions, slots, angles, x, y, qkv, q, found, hidden, .. } = pass;
         r.embedding(ids, &self.embedding, Onto::Nothing, x)?;

@@ -110,7 +110,7 @@ impl Denoiser {
     /// # Errors
     /// [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
-        self.workspace.write(self.network.gpu(), rows)?;
+        self.workspace.write(self.network.gpu(), rows, &self.cache)?;
         let plan = PassShape { rows: rows.len(), cells: 0, logits: 0 };
         self.plan(plan)?;
         let network = self.network.clone();
@@ -135,7 +135,7 @@ impl Denoiser {
         if let Some(ids) = &self.buffers.own_ids {
             ids.write(gpu, &vec![self.network.spec().masked_id(); keys.len()])?;
         }
-        self.workspace.write(gpu, rows)?;
+        self.workspace.write(gpu, rows, &self.cache)?;
         self.buffers.keys.write(gpu, keys)?;
         self.buffers.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
         self.write_steps(steps)
