@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeSet, HashMap};
 
 use bdlm::event::{CellState, Event, StopReason};
-use bdlm::gpu::{DType, Gpu, GpuOptions};
+use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Sampler, Sampling, Watch};
 use common::fixtures::Fixture;
@@ -358,10 +358,13 @@ fn requests_that_cannot_be_met_are_refused_with_words() {
         ),
         (Request { prompt: Prompt::Ids(vec![98]), ..Default::default() }, "98 is not"),
         (Request { prompt: Prompt::Ids(vec![97]), ..Default::default() }, "mask token"),
-        (Request { prompt: Prompt::Text("x".into()), ..Default::default() }, "--tokenizer"),
+        (Request { prompt: Prompt::Text("x".into()), ..Default::default() }, "no tokenizer.json"),
         (Request { block_size: Some(0), ..Default::default() }, "block size 0"),
         (Request { block_size: Some(5), ..Default::default() }, "does not divide"),
         (Request { samples: 0, ..Default::default() }, "at least 1"),
+        (Request { length: usize::MAX, ..Default::default() }, "at most 16777216"),
+        (Request { batch: (1 << 16) + 1, ..Default::default() }, "batch is 65537"),
+        (sampling(Sampling { temperature: 1e-7, ..Default::default() }), "expected 0, or 0.000001"),
         (Request { stop: vec![String::new()], ..Default::default() }, "empty"),
         (sampling(Sampling { temperature: f32::NAN, ..Default::default() }), "temperature"),
         (sampling(Sampling { top_p: 0.0, ..Default::default() }), "top-p"),
@@ -374,6 +377,25 @@ fn requests_that_cannot_be_met_are_refused_with_words() {
         let Err(error) = engine.run(request.clone()) else { panic!("{request:?} is accepted") };
         assert!(error.to_string().contains(words), "{error}: expected {words:?}");
     }
+}
+
+#[test]
+fn a_memory_plan_of_a_request_that_is_refused_is_a_plan() {
+    let spec = with_bos(&Fixture::open("bd3lm-block4"));
+    let plan = |request| MemoryPlan::new(&spec, DType::F16, KernelFamily::Plain, &request);
+    let base = Request::default();
+    assert_eq!(plan(Request { samples: 0, ..base.clone() }), plan(base.clone()));
+    assert_eq!(plan(Request { batch: 0, ..base.clone() }), plan(base.clone()));
+    let one = Request { block_size: Some(1), ..base.clone() };
+    assert_eq!(plan(Request { block_size: Some(0), ..base.clone() }), plan(one));
+    let sampling = |per_pass| {
+        let sampling = Sampling { sampler: Sampler::Random { per_pass }, ..Default::default() };
+        Request { sampling, ..base.clone() }
+    };
+    assert_eq!(plan(sampling(0)), plan(sampling(1)));
+    let (most, cache) = (usize::MAX, CachePolicy::Recompute);
+    let huge = Request { length: most, batch: most, samples: most, cache, ..base.clone() };
+    assert!(plan(huge).total_bytes() > 1 << 40);
 }
 
 fn with_bos(f: &Fixture) -> Spec {

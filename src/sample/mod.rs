@@ -2,7 +2,7 @@
 
 mod run;
 mod steps;
-#[cfg(feature = "threads")]
+#[cfg(all(feature = "threads", not(target_arch = "wasm32")))]
 pub mod worker;
 
 pub(crate) use run::MaskedBlock;

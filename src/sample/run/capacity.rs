@@ -1,7 +1,9 @@
 //! How much room a request needs: rows, cells, cache slots. Knows no device.
 
 use crate::model::{Ring, Spec, logits_rows};
-use crate::sample::run::request::{CachePolicy, Request, Watch};
+use crate::sample::run::request::{
+    CachePolicy, MAX_BATCH, MAX_CANDIDATES, MAX_LENGTH, Request, Watch,
+};
 use crate::sample::steps::{Geometry, Sight};
 
 /// Rows of a pass that stores a prompt.
@@ -31,14 +33,16 @@ pub struct Capacity {
 }
 
 impl Capacity {
-    /// What a request needs of a model.
+    /// What a request needs of a model. Numbers that [`Request::check`] refuses count as the nearest
+    /// that it accepts, since a memory plan does not check them.
     pub fn new(request: &Request, spec: &Spec) -> Capacity {
-        let geometry = Geometry::new(spec, request.length, request.block_size);
+        let length = request.length.min(MAX_LENGTH);
+        let geometry = Geometry::new(spec, length, request.block_size);
         let block_size = geometry.block_size;
-        let lanes = request.batch.min(request.samples);
+        let lanes = request.batch.min(request.samples).clamp(1, MAX_BATCH);
         let storable = (PROMPT_ROWS / block_size / lanes).max(1);
         let mut ring = geometry.ring(spec, storable);
-        let blocks = request.length.div_ceil(block_size);
+        let blocks = length.div_ceil(block_size);
         let row_blocks = match (geometry.sight, request.cache) {
             (Sight::Own, _) => 1,
             (Sight::Before, CachePolicy::Recompute) => {
@@ -52,11 +56,11 @@ impl Capacity {
             lanes,
             block_size,
             storable,
-            rows: lanes * row_blocks * block_size,
+            rows: lanes.saturating_mul(row_blocks).saturating_mul(block_size),
             ring,
             steps: request.sampling.for_model(spec, block_size).max_steps(block_size),
             candidates: match request.watch {
-                Watch::Steps { candidates } => candidates,
+                Watch::Steps { candidates } => candidates.min(MAX_CANDIDATES),
                 Watch::Blocks => 0,
             },
             filtered: request.sampling.is_filtered(),
@@ -65,12 +69,12 @@ impl Capacity {
 
     /// Cells of all current blocks.
     pub fn cells(&self) -> usize {
-        self.lanes * self.block_size
+        self.lanes.saturating_mul(self.block_size)
     }
 
     /// Slots of the cache.
     pub fn slots(&self) -> usize {
-        self.lanes * self.ring.slots()
+        self.lanes.saturating_mul(self.ring.slots())
     }
 
     /// The ring of a lane.

@@ -90,12 +90,12 @@ impl Denoiser {
         &self.network
     }
 
-    /// Dispatches of a pass over `rows` rows, the first `cells` of them drawn.
+    /// Kernels of a pass over `rows` rows, the first `cells` of them drawn, a name per dispatch.
     ///
     /// # Errors
     /// [`Error::Kernel`], [`Error::PassShape`].
-    pub fn dispatches(&mut self, rows: usize, cells: usize) -> Result<usize> {
-        Ok(self.plan(PassShape::new(rows, cells, cells))?.len())
+    pub fn kernels(&mut self, rows: usize, cells: usize) -> Result<Vec<&'static str>> {
+        Ok(self.plan(PassShape::new(rows, cells, cells))?.kernels().collect())
     }
 
     /// Bytes of its buffers: the cache's, all others'.

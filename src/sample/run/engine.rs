@@ -27,7 +27,7 @@ impl Engine {
         Engine { network: Arc::new(network), tokenizer: tokenizer.map(Arc::new) }
     }
 
-    /// Loads a model; `progress` hears the parts done and their number.
+    /// Loads a model; `progress` is called with the parts done and the number of all parts.
     ///
     /// # Errors
     /// [`Error::Config`], [`Error::Checkpoint`], [`Error::Tensors`], [`Error::Tokenizer`],

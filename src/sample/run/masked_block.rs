@@ -30,8 +30,6 @@ impl MaskedBlock {
         steps: usize,
     ) -> Result<MaskedBlock> {
         let spec = network.spec();
-        let length = context + block_size;
-        let request = Request { length, block_size: Some(block_size), ..Request::default() };
         spec.check_block_size(block_size)?;
         let most = spec.window - block_size;
         if context > most {
@@ -40,6 +38,8 @@ impl MaskedBlock {
                  before a block of {block_size}"
             )));
         }
+        let length = context + block_size;
+        let request = Request { length, block_size: Some(block_size), ..Request::default() };
         let block = context / block_size;
         let capacity = Capacity { steps, ..Capacity::new(&request, spec) };
         let (ring, key) = (capacity.ring, SampleKey::new(request.seed, 0, 0));
@@ -66,9 +66,11 @@ impl MaskedBlock {
     /// Dispatches of a pass, and of one layer of it.
     pub(crate) fn dispatches(&mut self) -> Result<[usize; 2]> {
         let (cells, n_layers) = (self.cells, self.denoiser.network().spec().n_layers);
-        // Without cells to draw there are the embedding and the layers.
-        let layers = self.denoiser.dispatches(cells, 0)? - 1;
-        Ok([self.denoiser.dispatches(cells, cells)?, layers / n_layers])
+        // Without cells to draw there are the embeddings, of tokens and maybe of positions, each in
+        // as many dispatches as its table has parts, and the layers.
+        let kernels = self.denoiser.kernels(cells, 0)?;
+        let layers = kernels.iter().filter(|&&kernel| kernel != "embedding").count();
+        Ok([self.denoiser.kernels(cells, cells)?.len(), layers / n_layers])
     }
 
     /// Runs a denoising step.

@@ -98,7 +98,11 @@ impl Default for Request {
 }
 
 /// Most candidates per cell.
-const MAX_CANDIDATES: usize = 64;
+pub(super) const MAX_CANDIDATES: usize = 64;
+/// Most tokens of a sequence.
+pub(super) const MAX_LENGTH: usize = 1 << 24;
+/// Most samples at the same time.
+pub(super) const MAX_BATCH: usize = 1 << 16;
 
 impl Request {
     /// Cells that this model generates at a time: those of a block; of the window, or the whole
@@ -155,6 +159,13 @@ impl Request {
             let (samples, batch) = (self.samples, self.batch);
             return refuse(format!(
                 "samples is {samples} and batch is {batch}, expected at least 1"
+            ));
+        }
+        if self.length > MAX_LENGTH || self.batch > MAX_BATCH {
+            let (length, batch) = (self.length, self.batch);
+            return refuse(format!(
+                "length is {length} and batch is {batch}, expected at most {MAX_LENGTH} and \
+                 {MAX_BATCH}"
             ));
         }
         if prompt.len() > self.length {

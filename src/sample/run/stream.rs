@@ -30,6 +30,7 @@ pub struct Run {
     capacity: Capacity,
     pub(super) current: Option<Current>,
     pub(super) events: VecDeque<Event>,
+    /// After an error, and while work is being done.
     failed: bool,
 }
 
@@ -87,7 +88,8 @@ impl Run {
         block_on(self.next_async())
     }
 
-    /// As [`Run::next`], for programs that must not block.
+    /// As [`Run::next`], for programs that must not block. Dropping the future before it is done
+    /// ends the run, as an error does: work that was begun cannot be taken up again.
     ///
     /// # Errors
     /// As [`Run::next`].
@@ -96,13 +98,12 @@ impl Run {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));
             }
-            match self.advance().await {
-                Ok(true) => {}
-                Ok(false) => return Ok(None),
-                Err(e) => {
-                    self.failed = true;
-                    return Err(e);
-                }
+            // Unless the work is done to its end, also if this future is dropped meanwhile.
+            self.failed = true;
+            let has_more = self.advance().await?;
+            self.failed = false;
+            if !has_more {
+                return Ok(None);
             }
         }
         Ok(None)

@@ -59,7 +59,7 @@ pub struct SamplerNumbers {
     pub entropy_bound: Option<f32>,
 }
 
-/// Steps of the analytic sampler, unless told otherwise.
+/// Steps of the analytic sampler, unless their number is given.
 const ANALYTIC_STEPS: usize = 1024;
 
 impl SamplerKind {
@@ -181,13 +181,13 @@ mod tests {
             entropy_bound: Some(0.25),
         };
         for kind in SamplerKind::ALL {
-            let told = serde_json::to_value(kind.sampler(numbers, 4)).unwrap();
-            let key = match told.as_object() {
+            let json = serde_json::to_value(kind.sampler(numbers, 4)).unwrap();
+            let key = match json.as_object() {
                 Some(object) => object.keys().next().unwrap().clone(),
-                None => told.as_str().unwrap().to_string(),
+                None => json.as_str().unwrap().to_string(),
             };
             assert_eq!(key, kind.name().replace('-', "_"));
-            let number = told.as_object().and_then(|o| o.values().next()?.as_object()).map(|o| {
+            let number = json.as_object().and_then(|o| o.values().next()?.as_object()).map(|o| {
                 let (name, value) = o.iter().next().unwrap();
                 (name.clone(), value.as_f64().unwrap())
             });

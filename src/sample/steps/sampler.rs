@@ -1,5 +1,7 @@
 //! What to draw and when to open: the sampler's options, and the steps of a block.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -83,7 +85,7 @@ pub enum Sampler {
 pub struct Sampling {
     /// Which cells open at a step.
     pub sampler: Sampler,
-    /// Divides the logits; 0 takes the likeliest token.
+    /// Divides the logits, a millionth to 1000; 0 takes the likeliest token.
     pub temperature: f32,
     /// Draw from the k likeliest tokens; 0 = from all.
     pub top_k: usize,
@@ -97,6 +99,9 @@ impl Default for Sampling {
         Sampling { sampler, temperature: 1.0, top_k: 0, top_p: 1.0 }
     }
 }
+
+/// Temperatures beside 0. Logits divided by the least one stay far from the end of f32.
+const TEMPERATURES: RangeInclusive<f32> = 1e-6..=1e3;
 
 /// Most steps per block that the ancestral sampler takes.
 const MAX_STEPS: usize = 1 << 16;
@@ -165,8 +170,11 @@ impl Sampling {
     pub fn check(&self) -> Result<()> {
         let Sampling { temperature, top_p, .. } = *self;
         let refuse = |words: String| Err(Error::request(words));
-        if !(0.0..=1e3).contains(&temperature) {
-            return refuse(format!("temperature is {temperature}, expected 0 to 1000"));
+        if temperature != 0.0 && !TEMPERATURES.contains(&temperature) {
+            let (least, most) = (TEMPERATURES.start(), TEMPERATURES.end());
+            return refuse(format!(
+                "temperature is {temperature}, expected 0, or {least} to {most}"
+            ));
         }
         if !(top_p > 0.0 && top_p <= 1.0) {
             return refuse(format!("top-p is {top_p}, expected above 0 and at most 1"));
@@ -183,8 +191,8 @@ impl Sampling {
     pub fn max_steps(&self, block_size: usize) -> usize {
         match self.sampler {
             Sampler::Ancestral { steps } => steps,
-            Sampler::Analytic { steps } => steps + 1,
-            sampler => block_size.div_ceil(sampler.per_pass().unwrap_or(1)),
+            Sampler::Analytic { steps } => steps.saturating_add(1),
+            sampler => block_size.div_ceil(sampler.per_pass().unwrap_or(1).max(1)),
         }
     }
 }
