@@ -8,18 +8,18 @@ use web_time::Instant;
 
 /// Measures the time since it was started.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Stopwatch {
+pub struct Stopwatch {
     started: Instant,
 }
 
 impl Stopwatch {
     /// Starts at zero.
-    pub(crate) fn start() -> Stopwatch {
+    pub fn start() -> Stopwatch {
         Stopwatch { started: Instant::now() }
     }
 
     /// Seconds since the start.
-    pub(crate) fn secs(self) -> f64 {
+    pub fn secs(self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
 }

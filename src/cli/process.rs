@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use anyhow::{Context, Result};
+use bdlm::clock::Stopwatch;
 use bdlm::gpu::{GpuOptions, has_512_bits};
 use bdlm::hub::HubOptions;
 
@@ -18,15 +18,15 @@ pub struct Interrupted;
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-static START: OnceLock<Instant> = OnceLock::new();
+static START: OnceLock<Stopwatch> = OnceLock::new();
 
 /// Remembers when the program began.
 pub fn start_clock() {
-    START.get_or_init(Instant::now);
+    START.get_or_init(Stopwatch::start);
 }
 
 /// When the program began.
-pub fn start() -> Option<Instant> {
+pub fn start() -> Option<Stopwatch> {
     START.get().copied()
 }
 

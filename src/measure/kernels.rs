@@ -1,11 +1,11 @@
 //! The speed of each kernel alone, beside that of the fastest copy and the fastest product.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::clock::Stopwatch;
 use crate::gpu::{Commands, DType, Gpu, Readback, Tensor};
 use crate::measure::cases::{Case, Product, Sizes};
 use crate::measure::spread::Spread;
@@ -153,8 +153,8 @@ impl Timer<'_> {
 
     /// Milliseconds from the submit to its end.
     async fn wait(&self, commands: Commands) -> Result<f64> {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         commands.read::<f32>(&self.tensor, 4, &self.staging).await?;
-        Ok(begun.elapsed().as_secs_f64() * 1e3)
+        Ok(begun.secs() * 1e3)
     }
 }

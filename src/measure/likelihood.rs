@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::clock::Stopwatch;
 use crate::eval::{Estimator, FirstToken, Likelihood, LikelihoodOptions};
 use crate::model::Network;
 
@@ -54,11 +54,11 @@ impl LikelihoodTime {
         if first.estimate(&[(0, &ids)], progress).await?.is_none() {
             return Ok(None);
         }
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         if timed.estimate(&[(0, &ids)], progress).await?.is_none() {
             return Ok(None);
         }
-        let secs = begun.elapsed().as_secs_f64();
+        let secs = begun.secs();
         let tokens_per_sec = tokens as f64 / secs;
         Ok(Some(LikelihoodTime { block_size, tokens, draws, secs, tokens_per_sec }))
     }

@@ -1,11 +1,11 @@
 //! Denoising passes of one block size after one context.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::clock::Stopwatch;
 use crate::gpu::KernelTime;
 use crate::measure::spread::Spread;
 use crate::model::Network;
@@ -61,14 +61,14 @@ impl Bench {
         let [dispatches_per_pass, dispatches_per_layer] = block.dispatches()?;
         let (mut pass_ms, mut fused_ms) = (Vec::new(), Vec::new());
         for step in 0..=passes {
-            let started = Instant::now();
+            let started = Stopwatch::start();
             block.denoise(step).await?;
-            pass_ms.push(started.elapsed().as_secs_f64() * 1e3);
+            pass_ms.push(started.secs() * 1e3);
         }
         for step in 0..=passes {
-            let started = Instant::now();
+            let started = Stopwatch::start();
             block.denoise_and_store(step).await?;
-            fused_ms.push(started.elapsed().as_secs_f64() * 1e3);
+            fused_ms.push(started.secs() * 1e3);
         }
         let first_ms = pass_ms[0];
         let (pass_ms, fused_ms) = (Spread::of(&pass_ms[1..]), Spread::of(&fused_ms[1..]));

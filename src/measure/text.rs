@@ -1,11 +1,11 @@
 //! A whole text, from the request to the last block.
 
 use std::ops::ControlFlow;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
+use crate::clock::Stopwatch;
 use crate::event::Event;
 use crate::sample::{Engine, Prompt, Request};
 
@@ -40,7 +40,7 @@ impl TextTime {
     pub fn measure(
         engine: &Engine,
         block_size: usize,
-        start: Option<Instant>,
+        start: Option<Stopwatch>,
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Option<TextTime>> {
         let length = TEXT_TOKENS.next_multiple_of(block_size).max(2 * block_size);
@@ -51,8 +51,8 @@ impl TextTime {
             block_size: block,
             ..Request::default()
         };
-        let ms_since = |instant: Instant| instant.elapsed().as_secs_f64() * 1e3;
-        let begun = Instant::now();
+        let ms_since = |start: Stopwatch| start.secs() * 1e3;
+        let begun = Stopwatch::start();
         let mut run = engine.run(request)?;
         let (mut first, mut done) = (None, 0);
         while let Some(event) = run.next()? {
@@ -64,7 +64,7 @@ impl TextTime {
                 return Ok(None);
             }
         }
-        let secs = begun.elapsed().as_secs_f64();
+        let secs = begun.secs();
         let (first_block_ms, cold_first_block_ms) = first.unwrap_or_default();
         let others = length.saturating_sub(block_size);
         Ok(Some(TextTime {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use bdlm::clock::Stopwatch;
 use bdlm::gpu::Gpu;
 use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime};
 use bdlm::model::Spec;
@@ -173,7 +174,7 @@ fn earlier(path: &Path) -> Result<BenchReport> {
     })
 }
 
-fn time_text(engine: &Engine, block_size: usize, start: Option<Instant>) -> Result<TextTime> {
+fn time_text(engine: &Engine, block_size: usize, start: Option<Stopwatch>) -> Result<TextTime> {
     let bar = progress_bar("{pos}/{len} tokens [{bar:30}]");
     let time = TextTime::measure(engine, block_size, start, &mut |done, all| {
         bar.set_length(all as u64);
