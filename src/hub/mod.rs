@@ -8,6 +8,8 @@ mod model;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod options;
+#[cfg(target_arch = "wasm32")]
+mod web;
 
 pub use bytes::FileBytes;
 pub use model::{DEFAULT_MODEL, ModelFiles};
@@ -15,4 +17,8 @@ pub use model::{DEFAULT_MODEL, ModelFiles};
 pub use native::DatasetFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::gpt2_tokenizer;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::{kept, open_file};
 pub use options::{DatasetSplit, Download, HubOptions};
+#[cfg(target_arch = "wasm32")]
+pub(crate) use web::kept;

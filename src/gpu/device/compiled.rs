@@ -2,13 +2,12 @@
 //! start to the next.
 
 use std::collections::HashMap;
-use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::gpu::device::kept;
 use crate::gpu::wait::scoped;
+use crate::hub::kept;
 
 /// What a pipeline is compiled from.
 #[derive(PartialEq, Eq, Hash)]
@@ -67,7 +66,8 @@ impl DriverCache {
             return None;
         }
         let path = folder.join(wgpu::util::pipeline_cache_key(&device.adapter_info())?);
-        let bytes = fs::read(&path).ok().and_then(|file| checked(&file).map(<[u8]>::to_vec));
+        let bytes =
+            kept::read(&path).ok().flatten().and_then(|file| Some(checked(&file)?.to_vec()));
         let made =
             |inner, saved| DriverCache { inner, path: path.clone(), saved: Mutex::new(saved) };
         let filled =

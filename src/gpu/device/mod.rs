@@ -3,7 +3,6 @@
 mod compiled;
 mod family;
 mod gpu;
-mod kept;
 mod limits;
 mod open;
 mod options;

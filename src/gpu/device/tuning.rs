@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs, io};
+use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::device::family::KernelFamily;
-use crate::gpu::device::kept;
+use crate::hub::kept;
 use crate::{Error, Result};
 
 /// The kernels chosen for an adapter, and their parameters.
@@ -99,11 +99,8 @@ fn key(info: &wgpu::AdapterInfo) -> String {
 
 /// No entries if there is no file, or if it is damaged: nobody can use it.
 fn read(path: &Path) -> io::Result<Entries> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or_default()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Entries::new()),
-        Err(e) => Err(e),
-    }
+    let bytes = kept::read(path)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
 }
 
 fn write(folder: &Path, info: &wgpu::AdapterInfo, tuning: Option<Tuning>) -> Result<PathBuf> {

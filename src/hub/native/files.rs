@@ -1,4 +1,4 @@
-//! Files of the disk, mapped instead of copied.
+//! Files of the disk. Those of models are mapped instead of copied.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,19 +8,23 @@ use memmap2::Mmap;
 use crate::hub::FileBytes;
 use crate::{Error, Result};
 
+/// A file and its number of bytes; none if the path is that of a folder.
+pub(crate) fn open_file(path: &Path) -> Result<Option<(File, u64)>> {
+    let file = File::open(path).map_err(Error::io(path))?;
+    let metadata = file.metadata().map_err(Error::io(path))?;
+    Ok((!metadata.is_dir()).then_some((file, metadata.len())))
+}
+
 impl FileBytes {
     /// Maps a file.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn open(path: &Path) -> Result<FileBytes> {
-        let file = File::open(path).map_err(Error::io(path))?;
-        let metadata = file.metadata().map_err(Error::io(path))?;
-        if metadata.is_dir() {
-            return Err(Error::checkpoint(path, "is a folder, expected a file"));
-        }
+        let (file, n_bytes) = open_file(path)?
+            .ok_or_else(|| Error::checkpoint(path, "is a folder, expected a file"))?;
         // An empty file cannot be mapped.
-        if metadata.len() == 0 {
+        if n_bytes == 0 {
             return Ok(FileBytes::new(path, [0_u8; 0]));
         }
         // SAFETY: the map is only read. If another program cuts the file meanwhile, the program ends,

@@ -1,27 +1,30 @@
-//! Files that are kept from one start to the next: written beside their place and renamed, since
-//! another process may read them.
+//! Small files that are kept from one start to the next.
 
-use std::io;
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
-/// There are no files in a browser.
-#[cfg(target_arch = "wasm32")]
-pub(crate) fn replace(_path: &Path, _bytes: &[u8]) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+/// The bytes of a file; none if there is no such file.
+pub(crate) fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
-/// Replaces a file, in a folder that is made if need be.
-#[cfg(not(target_arch = "wasm32"))]
+/// Replaces a file, and makes its folder if need be. It is written beside its place and renamed, since
+/// another process may read it meanwhile.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+    fs::create_dir_all(folder)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".bdlm-");
     // Users may share the folder.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
     let mut file = builder.tempfile_in(folder)?;
-    io::Write::write_all(&mut file, bytes)?;
+    file.write_all(bytes)?;
     file.persist(path)?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 #[cfg(feature = "hub")]
 mod dataset;
 mod files;
+pub(crate) mod kept;
 #[cfg(feature = "hub")]
 mod remote;
 
@@ -11,6 +12,7 @@ use std::path::Path;
 
 #[cfg(feature = "hub")]
 pub use dataset::DatasetFiles;
+pub(crate) use files::open_file;
 
 use crate::hub::model::{INDEX, SINGLE, refuse_stale};
 use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
