@@ -8,7 +8,7 @@
 //!
 //! | room | what it does |
 //! |---|---|
-//! | `error`, `clock` | one error type, whose advice each program words itself; one clock |
+//! | `error`, [`clock`] | one error type, whose advice each program words itself; one clock |
 //! | [`event`] | the events of a run, as plain data |
 //! | [`text`] | text to tokens and back |
 //! | [`hub`] | a model's name, or a host program's bytes → its files |
@@ -28,8 +28,9 @@
 //! - The library never prints, reads no environment, names no flag or button, and never panics on
 //!   input. It spawns no thread that outlives a call; the one that a host program asks for,
 //!   `sample::worker`, is joined on drop.
-//! - Only `hub::native` uses files and the network. A browser has neither: there the library runs
-//!   on bytes that the host program hands over, see [`hub::ModelFiles::from_files`].
+//! - Only `hub/native` and `eval/data/files` use files, and only `hub/native` the network. A browser
+//!   has neither: there the library runs on bytes that the host program hands over, see
+//!   [`hub::ModelFiles::from_files`].
 //! - Opened cells and emitted text never change; a sample that repeats itself is taken back by an
 //!   event that says so ([`event::Event::Retract`]).
 //! - The same seed gives the same text whatever the batch, and whether anyone watches. One
@@ -64,7 +65,7 @@
     clippy::unwrap_used
 )]
 
-mod clock;
+pub mod clock;
 mod error;
 pub mod eval;
 pub mod event;

@@ -57,18 +57,11 @@
 //! and evaluation scripts.
 
 mod corpus;
-mod csv;
 mod documents;
-#[cfg(all(feature = "hub", feature = "parquet"))]
-mod fetch;
+#[cfg(not(target_arch = "wasm32"))]
+mod files;
 mod format;
-mod json_lines;
-mod lines;
 mod options;
-#[cfg(feature = "parquet")]
-mod pages;
-#[cfg(feature = "parquet")]
-mod parquet;
 mod preset;
 
 pub use corpus::Corpus;

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::Result;
-use crate::eval::data::lines::Lines;
+use crate::eval::data::files::lines::Lines;
 
 /// The documents of a file: title and description, a space between them.
 pub fn documents(path: &Path) -> Result<impl Iterator<Item = Result<String>> + use<>> {

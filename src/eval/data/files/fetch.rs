@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::eval::data::documents::Documents;
-use crate::eval::data::parquet::Column;
+use crate::eval::data::files::parquet::Column;
 use crate::eval::data::preset::Preset;
 use crate::hub::{DatasetFiles, Download, HubOptions};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::Result;
-use crate::eval::data::lines::{Lines, listed};
+use crate::eval::data::files::lines::{Lines, listed};
 
 /// The documents of a file: the value of the first of `keys` that an object has, a text or a list
 /// of paragraphs. Blank lines are passed over.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use crate::hub::open_file;
 use crate::{Error, Result};
 
 /// Lines as they are, each with the newline that ends it.
@@ -47,12 +48,9 @@ impl Iterator for Lines {
 
 /// A file of texts, if it is one and holds anything.
 pub fn open(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(Error::io(path))?;
-    let metadata = file.metadata().map_err(Error::io(path))?;
-    if metadata.is_dir() {
-        return Err(Error::data(path, "is a folder, expected a file of texts"));
-    }
-    if metadata.len() == 0 {
+    let (file, n_bytes) = open_file(path)?
+        .ok_or_else(|| Error::data(path, "is a folder, expected a file of texts"))?;
+    if n_bytes == 0 {
         return Err(Error::data(path, "is empty, expected texts"));
     }
     Ok(file)

@@ -8,8 +8,8 @@ use parquet::basic::Type;
 use parquet::column::page::PageReader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 
-use crate::eval::data::lines::{self, listed};
-use crate::eval::data::pages::Pages;
+use crate::eval::data::files::lines::{self, listed};
+use crate::eval::data::files::pages::Pages;
 use crate::{Error, Result};
 
 /// The texts of one column; a row without one gives an empty text.
