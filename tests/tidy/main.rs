@@ -246,6 +246,26 @@ fn gpu_objects_are_made_in_one_place() {
 }
 
 #[test]
+fn what_browsers_lack_is_used_in_few_places() {
+    check(
+        rules::absent_in_browsers,
+        &[
+            (0, &[("src/hub/native/a.rs", "std::fs::read(x); memmap2::Mmap::map(y)")]),
+            (0, &[("src/clock.rs", "use std::time::Instant;")]),
+            (
+                0,
+                &[("src/a.rs", "// std::fs::read\n#[cfg(test)]\nmod tests { use std::fs::read; }")],
+            ),
+            (0, &[("src/cli/a.rs", "std::fs::read(x)"), ("src/a.rs", "offs::x(); runtime::y()")]),
+            (1, &[("src/a.rs", "std::fs::read(x)")]),
+            (1, &[("src/hub/a.rs", "use std::{fs, io};\nfs::read(x)")]),
+            (1, &[("src/hub/native/a.rs", "std::thread::scope(|s| x(s))")]),
+            (2, &[("src/gpu/a.rs", "use std::time::Instant;\nstd::net::TcpStream::connect(x)")]),
+        ],
+    );
+}
+
+#[test]
 fn kernels_are_named_like_their_files() {
     let kernel = "@compute @workgroup_size(LANES)\nfn norm(\n) {}\nfn total() {}";
     check(

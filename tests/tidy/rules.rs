@@ -44,6 +44,33 @@ pub fn gpu_objects(files: &[File]) -> Vec<String> {
     found
 }
 
+/// What a browser does not have, and where the library may use it.
+const ABSENT_IN_BROWSERS: [(&str, &[&str]); 9] = [
+    ("block_on", &["src/gpu/", "src/model/", "src/sample/run/"]),
+    ("dirs::", &["src/gpu/device/options.rs"]),
+    ("fs::", &["src/hub/native/", "src/eval/data/files/"]),
+    ("hf_hub::", &["src/hub/native/"]),
+    ("memmap2::", &["src/hub/native/"]),
+    ("net::", &[]),
+    ("tempfile::", &["src/hub/native/"]),
+    ("thread::", &["src/gpu/plan/pipelines.rs", "src/sample/worker/"]),
+    ("time::", &["src/clock.rs"]),
+];
+
+pub fn absent_in_browsers(files: &[File]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.is_library()) {
+        let code = without_tests(&code(&file.text));
+        for (name, homes) in ABSENT_IN_BROWSERS {
+            let is_home = homes.iter().any(|home| file.path.starts_with(home));
+            if contains_name(&code, name) && !is_home {
+                found.push(format!("{}: `{name}` does not exist in a browser", file.path));
+            }
+        }
+    }
+    found
+}
+
 /// The library neither prints nor panics on input, nor ends or starts anything of its host's.
 /// Clippy sees the same by type; this also holds where it does not run.
 pub fn library_manners(files: &[File]) -> Vec<String> {
