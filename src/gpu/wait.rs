@@ -1,7 +1,9 @@
 //! The only file that waits: for a future, and for the device. In a browser nothing blocks: futures
 //! are awaited, and the browser itself keeps the device going.
 
-use std::future::{Future, poll_fn};
+#[cfg(not(target_arch = "wasm32"))]
+use std::future::Future;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 

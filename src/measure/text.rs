@@ -36,8 +36,8 @@ impl TextTime {
     /// if it breaks, there is no result.
     ///
     /// # Errors
-    /// As [`Engine::run`] and [`crate::sample::Run::next`].
-    pub fn measure(
+    /// As [`Engine::run`] and [`crate::sample::Run::next_async`].
+    pub async fn measure(
         engine: &Engine,
         block_size: usize,
         start: Option<Stopwatch>,
@@ -55,7 +55,7 @@ impl TextTime {
         let begun = Stopwatch::start();
         let mut run = engine.run(request)?;
         let (mut first, mut done) = (None, 0);
-        while let Some(event) = run.next()? {
+        while let Some(event) = run.next_async().await? {
             if let Event::Block(block) = event {
                 first.get_or_insert_with(|| (ms_since(begun), start.map(ms_since)));
                 done += block.ids.len();

@@ -70,10 +70,10 @@ impl Tuner {
     /// there is no result.
     ///
     /// # Errors
-    /// Those of [`Gpu::request`], and [`Error::Request`] if nothing could be timed.
+    /// Those of [`Gpu::request_async`], and [`Error::Request`] if nothing could be timed.
     pub async fn choose(&self, progress: Progress<'_>) -> Result<Option<Tuned>> {
         // The first device names the adapter, and fails where there is none.
-        let gpu = Gpu::request(&self.options)?;
+        let gpu = Gpu::request_async(&self.options).await?;
         let (adapter, believed) = (gpu.info().clone(), gpu.kernels());
         drop(gpu);
         let mut search = Search { tuner: self, tried: Vec::new(), best: None };
@@ -107,11 +107,14 @@ impl Tuner {
     }
 
     /// A network on a device that computes as a tuning says.
-    fn network(&self, tuning: Tuning) -> Result<Arc<Network>> {
+    async fn network(&self, tuning: Tuning) -> Result<Arc<Network>> {
         let (kernels, tuning) = (Some(tuning.kernels), Some(tuning));
-        let gpu = Gpu::request(&GpuOptions { kernels, tuning, ..self.options.clone() })?;
+        let options = GpuOptions { kernels, tuning, ..self.options.clone() };
+        let gpu = Gpu::request_async(&options).await?;
         let checkpoint = Checkpoint::random(&self.spec, 1);
-        Ok(Arc::new(Network::load(&gpu, &checkpoint, self.weights, &mut |_, _| {})?))
+        let silent = &mut |_: usize, _: usize| {};
+        let network = Network::load_async(&gpu, &checkpoint, self.weights, silent).await?;
+        Ok(Arc::new(network))
     }
 }
 
@@ -196,7 +199,7 @@ impl Search<'_> {
         if progress(tuning).is_break() {
             return Ok(None);
         }
-        let network = self.tuner.network(tuning)?;
+        let network = self.tuner.network(tuning).await?;
         let passes = self.tuner.passes;
         let limit = self.best().and_then(|best| best.pass_ms.first());
         let limit_ms = limit.map_or(f64::INFINITY, |ms| HOPELESS * ms[0]);

@@ -176,11 +176,13 @@ fn earlier(path: &Path) -> Result<BenchReport> {
 
 fn time_text(engine: &Engine, block_size: usize, start: Option<Stopwatch>) -> Result<TextTime> {
     let bar = progress_bar("{pos}/{len} tokens [{bar:30}]");
-    let time = TextTime::measure(engine, block_size, start, &mut |done, all| {
+    let mut progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
         go_on()
-    })?;
+    };
+    let time = TextTime::measure(engine, block_size, start, &mut progress);
+    let time = pollster::block_on(time)?;
     bar.finish_and_clear();
     Ok(time.ok_or(Interrupted)?)
 }

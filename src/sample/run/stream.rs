@@ -8,9 +8,9 @@ use std::sync::Arc;
 use bytemuck::Zeroable;
 
 use crate::event::{Event, StopReason};
+use crate::gpu::Profiler;
 #[cfg(not(target_arch = "wasm32"))]
-use crate::gpu::block_on;
-use crate::gpu::{KernelTime, Profiler};
+use crate::gpu::{KernelTime, block_on};
 use crate::model::{Network, Row};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::cells::{CellWords, PINNED};
