@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::gpu::kernels::{Tiling, fused_norm};
-use crate::gpu::ops::layout::{Override, skipped};
+use crate::gpu::memory::Override;
+use crate::gpu::ops::layout::skipped;
 use crate::gpu::ops::norm::Norm;
 use crate::gpu::ops::sequences::Sequences;
 use crate::gpu::{KernelSource, Recorder, Tensor};

@@ -1,8 +1,9 @@
 //! Matrix products with their epilogues.
 
 use crate::gpu::kernels::matmul_tiling;
+use crate::gpu::memory::Override;
 use crate::gpu::ops::input::Input;
-use crate::gpu::ops::layout::{Override, expect_memory, flag, skipped, weights_overrides};
+use crate::gpu::ops::layout::{expect_memory, flag, skipped, weights_overrides};
 use crate::gpu::ops::sequences::{Modulation, Sequences};
 use crate::gpu::{Memory, Part, Recorder, Tensor, Weight};
 use crate::{Error, Result};
