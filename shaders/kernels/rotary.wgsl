@@ -1,9 +1,9 @@
 // Rotates queries and keys by their positions, and stores keys and values in the cache. One workgroup
 // per row.
 //
-// Half-split rotary over the full head width: channels j and j + D/2 of a head turn by the angle
-// position / 10000^(2j/D). Its cosines, then sines, come from the CPU, where positions of any
-// size keep their precision. Source: Su et al., RoFormer, 2021.
+// Half-split rotary over the full head width: channels j and j + D/2 of a head turn by the angle of
+// their row: position / base^(2j/D), D without padding. Its cosines, then sines, come from the CPU,
+// where positions of any size keep their precision. Source: Su et al., RoFormer, 2021.
 
 override H: u32;             // query heads
 override G: u32;             // key heads

@@ -56,11 +56,13 @@ pub(crate) async fn mapped(device: &wgpu::Device, slice: &wgpu::BufferSlice<'_>)
     let state = Mapping::default();
     let mapping = state.clone();
     slice.map_async(wgpu::MapMode::Read, move |outcome| {
-        if let Ok(mut state) = mapping.lock() {
+        let waker = mapping.lock().ok().and_then(|mut state| {
             state.0 = Some(outcome);
-            if let Some(waker) = state.1.take() {
-                waker.wake();
-            }
+            state.1.take()
+        });
+        // The lock is free: a waker may poll at once.
+        if let Some(waker) = waker {
+            waker.wake();
         }
     });
     let lost = |words: String| Error::DeviceLost(words);

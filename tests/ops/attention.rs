@@ -250,3 +250,22 @@ fn a_view_of_a_cache_is_refused_where_it_would_be_read_from_its_beginning() {
     let read = Commands::new(&gpu);
     assert!(pollster::block_on(read.read::<f32>(&later, 1, &staging)).is_err());
 }
+
+#[test]
+fn rows_that_are_no_whole_groups_and_heads_that_are_no_eights_are_refused() {
+    for gpu in gpus() {
+        let attended = |shape: &[usize]| Tensor::attended(&gpu, "q", shape, DType::F32, 8).unwrap();
+        let (spans, y) = (&words(&gpu, &[6, 4], &[0; 24]), &attended(&[6, 24]));
+        let (q, kv) = (&attended(&[6, 24]), attended(&[4, 24]));
+        let refused = |heads, group| {
+            let cache = [&kv, &kv];
+            let rows = Attention { q, cache, spans, heads, scale: 1.0, group, partials: None };
+            let refused = Recorder::new(&gpu).attention(rows, y);
+            refused.err().map(|e| e.to_string())
+        };
+        assert_eq!(refused(3, 3), None);
+        assert_eq!(refused(3, 0).unwrap(), "a group of rows has shape [0], expected [6]");
+        assert_eq!(refused(3, 4).unwrap(), "q has shape [6, 24], expected [8, 24]");
+        assert_eq!(refused(2, 3).unwrap(), "q has shape [6, 24], expected [6, 32]");
+    }
+}

@@ -224,6 +224,7 @@ fn a_chunk_of_a_weight_begins_where_it_is_cut() {
         let wanted = twins::matmul(&rows, &held, &bias, 64);
         let (x, b) = (multiplied(&gpu, &[3, 64], &rows), upload(&gpu, &[300], &bias));
         assert!(table.chunks(64).is_err(), "a panel cannot be cut");
+        assert!(table.chunks(0).is_err(), "no rows at a time");
         for (first, chunk) in table.chunks(128).unwrap() {
             let n = chunk.shape()[0];
             let y = Tensor::activation(&gpu, "y", &[3, n]).unwrap();
@@ -272,4 +273,11 @@ fn shapes_that_do_not_fit_are_refused_with_both_shapes() {
     let (x, bias, y) = (tensor(&[2, 16]), tensor(&[16]), tensor(&[2, 16]));
     let error = recorder.matmul(&x, &w, &bias, Epilogue::Store, &y).unwrap_err().to_string();
     assert_eq!(error, "x has shape [2, 16], expected [2, 8]");
+    let refused = |k: usize, dtype| {
+        Weight::upload(&gpu, "w", [2, k], dtype, &vec![0.0; 2 * k]).unwrap_err().to_string()
+    };
+    assert_eq!(refused(12, DType::F32), "w has shape [2, 12], expected [2, 16]");
+    assert_eq!(refused(0, DType::F32), "w has shape [2, 0], expected [2, 8]");
+    let words = "weights cannot be held in u32, expected f32, f16 or q8";
+    assert_eq!(refused(8, DType::U32), words);
 }

@@ -100,6 +100,10 @@ fn rows_with_more_padding_than_kernels_leave_out_are_refused() {
         {
             assert_eq!(r.norm(Norm { channels, ..norm }).is_ok(), is_recorded, "{channels}");
         }
+        let tensor = &upload(&gpu, &[1, 16], &[0.0f32; 16]);
+        let modulation = Modulation { tensor, sequences: Sequences::SHARED };
+        let error = r.norm(Norm { modulation, ..norm }).unwrap_err().to_string();
+        assert_eq!(error, "test has shape [1, 16], expected [1, 120]", "narrower than a row");
     });
 }
 

@@ -1,7 +1,7 @@
 //! Threshold, draw, reveal, candidates.
 
 use bdlm::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
-use bdlm::gpu::{DType, DrawRows, Gpu, Tensor, Vocabulary};
+use bdlm::gpu::{DType, DrawRows, Gpu, Recorder, Tensor, Vocabulary};
 use bdlm::sample::{Sampler, Sampling, StepUniform};
 
 use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};
@@ -487,4 +487,22 @@ fn candidates() {
         }
     }
     all_kernels_ran("candidates");
+}
+
+#[test]
+fn cells_that_are_no_whole_blocks_are_refused() {
+    for gpu in gpus() {
+        let tensor = |shape: &[usize]| words(&gpu, shape, &vec![0; shape.iter().product()]);
+        let [partials, keys, step] = [&[4, 1, 7][..], &[4, 4], &[16]].map(tensor);
+        let (ids, cells) = (tensor(&[4]), tensor(&[4, 4]));
+        let refused = |block| {
+            let block = (block, Vocabulary { size: 9, mask_id: 8 });
+            let mut r = Recorder::new(&gpu);
+            let refused = r.reveal(&partials, &keys, &step, block, [&ids, &cells]);
+            refused.err().map(|e| e.to_string())
+        };
+        assert_eq!(refused(2), None);
+        assert_eq!(refused(3).unwrap(), "test has shape [4], expected [6]");
+        assert_eq!(refused(0).unwrap(), "a group of rows has shape [0], expected [4]");
+    }
 }

@@ -77,7 +77,7 @@ impl Traits {
 
     /// Why kernels cannot run, if they cannot.
     fn lacks(&self, kernels: KernelFamily) -> Option<&'static str> {
-        /// Those of attention, more than any other kernel that is needed.
+        /// Storage textures that attention binds, the most of any required kernel.
         const STORAGE_TEXTURES: u32 = 4;
         let Traits { info, features, limits, units } = self;
         let lanes = (info.subgroup_min_size, info.subgroup_max_size);

@@ -1,6 +1,7 @@
 //! Which attention of a GPU runs.
 
 use crate::gpu::device::Gpu;
+use crate::gpu::memory::EIGHT;
 
 /// A tile of `attention_tiled`: rows of one head, and what its workgroup holds of them.
 pub(crate) struct AttentionTile {
@@ -30,7 +31,7 @@ pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Opti
 /// Whether `attention_split` can run, which heads hundreds of channels wide leave no room for.
 pub(crate) fn split_fits(gpu: &Gpu, head_width: usize) -> bool {
     // The queries of four rows, and the scores, slots and sums of 128 lanes.
-    let bytes = 16 * head_width + (3 * 16 + 4) * 128.max(head_width / 8) + 16;
+    let bytes = 16 * head_width + (3 * 16 + 4) * 128.max(head_width / EIGHT) + 16;
     let limit = gpu.device().limits().max_compute_workgroup_storage_size;
     gpu.kernels().is_for_gpus() && bytes <= limit as usize
 }

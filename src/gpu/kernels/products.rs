@@ -5,7 +5,7 @@ use crate::gpu::kernels::table::{
     MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_PLAIN, MATMUL_ROWS,
     MATMUL_ROWS_NORMED, MATMUL_TILED, OuterProduct,
 };
-use crate::gpu::memory::DType;
+use crate::gpu::memory::{DType, Override};
 use crate::gpu::plan::KernelSource;
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
@@ -14,7 +14,7 @@ pub(crate) struct Tiling {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
     /// Overrides of this kernel alone.
-    pub(crate) overrides: Vec<(&'static str, f64)>,
+    pub(crate) overrides: Vec<Override>,
     /// The same product with a norm of its rows fused, and the storage buffers that it binds.
     normed: Option<(&'static KernelSource, u32)>,
 }

@@ -10,7 +10,8 @@ mod upload;
 mod weight;
 
 pub use dtype::DType;
-pub use format::{COLUMN_PAD, row_bytes};
+pub(crate) use format::Override;
+pub use format::{COLUMN_PAD, EIGHT, row_bytes};
 pub use planned::{Place, Planned};
 pub use readback::Readback;
 pub use tensor::{ROW_PAD, Tensor};

@@ -115,11 +115,11 @@ impl<'a> Planned<'a> {
         Tensor::allocate(gpu, self.label, (memory, bytes), &self.shape, self.dtype)
     }
 
-    /// Numbers that there is room for, padding included.
+    /// Numbers that there is room for, padding included; the most that can be counted if more.
     fn numbers(&self) -> usize {
         let rows = self.shape.first().copied().unwrap_or(1);
-        let row: usize = self.shape.iter().skip(1).product();
-        rows.next_multiple_of(self.place.pad_rows()) * row
+        let rows = rows.checked_next_multiple_of(self.place.pad_rows()).unwrap_or(usize::MAX);
+        self.shape.iter().skip(1).fold(rows, |numbers, &count| numbers.saturating_mul(count))
     }
 }
 
@@ -183,5 +183,20 @@ impl Tensor {
         let tensor = Tensor::padded(gpu, label, shape, dtype, 1)?;
         tensor.write(gpu, data)?;
         Ok(tensor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_beyond_all_numbers_is_too_large_and_not_small() {
+        let bytes = |shape: &[usize]| Planned::words("x", shape).bytes(KernelFamily::Plain);
+        assert_eq!(bytes(&[65, 3]), 128 * 3 * 4);
+        let huge = bytes(&[usize::MAX, 2]);
+        assert!(huge > 1 << 32);
+        assert_eq!(bytes(&[2, usize::MAX]), huge);
+        assert_eq!(bytes(&[usize::MAX, usize::MAX, 0]), 16, "no numbers");
     }
 }

@@ -80,8 +80,9 @@ impl Tensor {
         Ok(())
     }
 
-    /// Rows `from .. from + count`, sharing the memory. `from` must be a multiple of 64, so that
-    /// the view begins where a binding can; kernels skip what a texture holds before it.
+    /// Rows `from .. from + count`, sharing the memory. The view must begin at a multiple of 256
+    /// bytes, where a binding can begin; a multiple of 64 rows always does. Kernels skip what a
+    /// texture holds before it.
     ///
     /// # Errors
     /// [`Error::Shape`] if there are fewer rows, or a binding cannot begin there.
@@ -153,7 +154,7 @@ impl Tensor {
 
     /// Texels before the first row, which kernels have to skip: a view of a texture binds all of
     /// it.
-    pub fn skipped_texels(&self) -> u64 {
+    pub(crate) fn skipped_texels(&self) -> u64 {
         match self.memory() {
             Memory::Buffer => 0,
             Memory::Texels => self.offset / TEXEL_BYTES,
@@ -237,9 +238,13 @@ impl Tensor {
     }
 }
 
-/// Bytes that `numbers` numbers take in a memory.
+/// More bytes than any device has, and few enough that sums over all tensors of a model stay right.
+const MOST_BYTES: u64 = 1 << 48;
+
+/// Bytes that `numbers` numbers take in a memory; [`MOST_BYTES`] if more.
 pub(super) fn memory_bytes(memory: Memory, numbers: usize, dtype: DType) -> u64 {
-    let bytes = ((numbers * dtype.bytes()) as u64).next_multiple_of(16).max(16);
+    let bytes = (numbers as u64).saturating_mul(dtype.bytes() as u64).min(MOST_BYTES);
+    let bytes = bytes.next_multiple_of(16).max(16);
     match memory {
         Memory::Buffer => bytes,
         Memory::Texels => bytes.next_multiple_of(LINE_BYTES),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::gpu::device::Gpu;
 use crate::gpu::memory::dtype::DType;
-use crate::gpu::memory::format::{COLUMN_PAD, Format, format_of};
+use crate::gpu::memory::format::{COLUMN_PAD, EIGHT, Format, Override, format_of};
 use crate::gpu::memory::planned::Planned;
 use crate::gpu::memory::tensor::Tensor;
 use crate::gpu::memory::upload::Upload;
@@ -39,8 +39,9 @@ impl Weight {
     /// # Shapes
     /// Rows of `k` numbers, a multiple of 8.
     /// # Errors
-    /// Those of `read`; [`Error::Shape`] if it appends another count of numbers,
-    /// [`Error::TooLarge`], [`Error::OutOfMemory`].
+    /// Those of `read`; [`Error::Shape`] if it appends another count of numbers or `k` does not fit,
+    /// [`Error::Request`] for a format that weights are not held in, [`Error::TooLarge`],
+    /// [`Error::OutOfMemory`].
     pub fn stream(
         gpu: &Gpu,
         label: &str,
@@ -49,11 +50,16 @@ impl Weight {
         mut read: impl FnMut(Range<usize>, &mut Vec<f32>) -> Result<()>,
     ) -> Result<Weight> {
         let ([n, k], format) = (shape, format_of(dtype)?);
+        if k == 0 || !k.is_multiple_of(EIGHT) {
+            let wanted = vec![n, k.max(1).next_multiple_of(EIGHT)];
+            return Err(Error::Shape { what: label.into(), got: shape.to_vec(), wanted });
+        }
         let panel = format.panel(gpu.kernels(), gpu.subgroup_lanes());
         let whole_panels = |rows: usize| (rows / COLUMN_PAD * COLUMN_PAD).max(COLUMN_PAD);
         let limit = gpu.max_bytes(gpu.kernels().product_memory());
-        let per_part = whole_panels(limit as usize / format.row_bytes(k).max(1));
-        let at_once = whole_panels(READ_BYTES / (k * size_of::<f32>()).max(1));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let per_part = whole_panels(limit / format.row_bytes(k));
+        let at_once = whole_panels(READ_BYTES / (k * size_of::<f32>()));
         let (mut parts, mut numbers) = (Vec::new(), Vec::new());
         for first in (0..n).step_by(per_part) {
             let end = n.min(first + per_part);
@@ -100,15 +106,12 @@ impl Weight {
     /// the index of each one's first row. They share its memory.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `rows` is no multiple of [`COLUMN_PAD`].
+    /// [`Error::Shape`] if `rows` is zero or no multiple of [`COLUMN_PAD`].
     pub fn chunks(&self, rows: usize) -> Result<Vec<(usize, Weight)>> {
-        if !rows.is_multiple_of(COLUMN_PAD) {
+        if rows == 0 || !rows.is_multiple_of(COLUMN_PAD) {
             let (what, got) = ("rows of a chunk".to_string(), vec![rows]);
-            return Err(Error::Shape {
-                what,
-                got,
-                wanted: vec![rows.next_multiple_of(COLUMN_PAD)],
-            });
+            let wanted = vec![(rows / COLUMN_PAD).max(1) * COLUMN_PAD];
+            return Err(Error::Shape { what, got, wanted });
         }
         let mut chunks = Vec::new();
         for part in &self.parts {
@@ -134,7 +137,7 @@ impl Weight {
     }
 
     /// The overrides with which `weights.wgsl` reads it.
-    pub(crate) fn overrides(&self) -> impl Iterator<Item = (&'static str, f64)> + use<> {
+    pub(crate) fn overrides(&self) -> impl Iterator<Item = Override> + use<> {
         let panel = ("PANEL", self.panel as f64);
         self.format.overrides(self.shape[1]).into_iter().chain([panel])
     }

@@ -6,8 +6,8 @@ use crate::gpu::kernels::{
     ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
     attention_tile, split_fits,
 };
-use crate::gpu::memory::{Planned, Tensor};
-use crate::gpu::ops::layout::{Heads, skipped};
+use crate::gpu::memory::{EIGHT, Planned, Tensor};
+use crate::gpu::ops::layout::{Heads, expect_groups, skipped};
 use crate::gpu::plan::Recorder;
 
 /// Rows beyond these keep a GPU busy unsplit, and their shares would need much room.
@@ -26,7 +26,7 @@ pub struct Attention<'a> {
     pub heads: usize,
     /// What scores are multiplied with: 1 / sqrt(D), D without padding.
     pub scale: f32,
-    /// Consecutive rows that share a sequence.
+    /// Consecutive rows that share a sequence; T is a multiple of it.
     pub group: usize,
     /// Room for the sums over shares of the keys, see [`partial_attention`]; unsplit without.
     pub partials: Option<&'a Tensor>,
@@ -64,9 +64,10 @@ fn planned_partials(
 impl Attention<'_> {
     /// T and the heads.
     fn expect(&self) -> Result<(usize, Heads)> {
-        let Attention { q, cache, spans, heads, .. } = *self;
+        let Attention { q, cache, spans, heads, group, .. } = *self;
         let t = q.dim(0);
         spans.expect(&[t, 4])?;
+        expect_groups(q, group)?;
         if heads == 0 || !q.dim(1).is_multiple_of(heads) {
             return Err(q.misfit(&[t, q.dim(1).next_multiple_of(heads.max(1))]));
         }
@@ -115,7 +116,7 @@ impl Recorder<'_> {
             return self.dispatch(&ATTENTION_TILED, &overrides, &bindings, [tiles, heads, 1]);
         }
         // A whole number of teams, each as wide as a head.
-        let team = d / 8;
+        let team = d / EIGHT;
         let lanes = |most: usize| ("LANES", ((most / team).max(1) * team) as f64);
         if !split_fits(self.gpu(), d) {
             overrides.push(lanes(64));

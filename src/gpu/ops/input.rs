@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::gpu::kernels::{Tiling, fused_norm};
-use crate::gpu::memory::Tensor;
-use crate::gpu::ops::layout::{Override, skipped};
+use crate::gpu::memory::{Override, Tensor};
+use crate::gpu::ops::layout::skipped;
 use crate::gpu::ops::norm::Norm;
 use crate::gpu::ops::sequences::Sequences;
 use crate::gpu::plan::{KernelSource, Recorder};

@@ -1,11 +1,8 @@
 //! Memory layout of tensors, as kernels take it in their overrides, and what they cannot read.
 
 use crate::gpu::device::Memory;
-use crate::gpu::memory::{DType, Part, Tensor, Weight};
+use crate::gpu::memory::{DType, EIGHT, Override, Part, Tensor, Weight};
 use crate::{Error, Result};
-
-/// An override of a kernel.
-pub(super) type Override = (&'static str, f64);
 
 /// A switch.
 pub(super) fn flag(on: bool) -> f64 {
@@ -31,6 +28,20 @@ pub(super) fn expect_whole(tensors: [&Tensor; 3]) -> Result<()> {
     view.map_or(Ok(()), |view| Err(view.misfit(view.shape())))
 }
 
+/// Fails unless the rows of a tensor are whole groups of `group` rows.
+pub(super) fn expect_groups(tensor: &Tensor, group: usize) -> Result<()> {
+    if group == 0 {
+        let what = "a group of rows".into();
+        return Err(Error::Shape { what, got: vec![group], wanted: vec![tensor.dim(0)] });
+    }
+    if tensor.dim(0).is_multiple_of(group) {
+        return Ok(());
+    }
+    let mut wanted = tensor.shape().to_vec();
+    wanted.iter_mut().take(1).for_each(|rows| *rows = rows.div_ceil(group) * group);
+    Err(tensor.misfit(&wanted))
+}
+
 /// The override that texels need: a view of a texture binds all of it.
 pub(super) fn skipped(name: &'static str, tensor: &Tensor) -> Option<Override> {
     let texels = tensor.memory() == Memory::Texels;
@@ -45,7 +56,7 @@ pub(super) struct Heads {
     pub(super) queries: usize,
     /// G, which divides H.
     pub(super) keys: usize,
-    /// D.
+    /// D, a multiple of [`EIGHT`].
     pub(super) width: usize,
 }
 
@@ -53,9 +64,10 @@ impl Heads {
     /// The heads of queries `[T, H * D]` and of caches `[S, G * D]`.
     pub(super) fn of(q: &Tensor, cache: [&Tensor; 2], width: usize) -> Result<Heads> {
         let [k_cache, v_cache] = cache;
-        let is_whole = |columns: usize| width > 0 && columns > 0 && columns.is_multiple_of(width);
-        if !is_whole(q.dim(1)) {
-            return Err(q.misfit(&[q.dim(0), q.dim(1).next_multiple_of(width.max(1))]));
+        let is_whole = |columns: usize| columns > 0 && columns.is_multiple_of(width);
+        if width == 0 || !width.is_multiple_of(EIGHT) || !is_whole(q.dim(1)) {
+            let heads = q.dim(1).div_ceil(width.max(1)).max(1);
+            return Err(q.misfit(&[q.dim(0), heads * width.max(1).next_multiple_of(EIGHT)]));
         }
         let heads = Heads { queries: q.dim(1) / width, keys: k_cache.dim(1) / width, width };
         if !is_whole(k_cache.dim(1)) || !heads.queries.is_multiple_of(heads.keys) {

@@ -2,8 +2,8 @@
 
 use crate::Result;
 use crate::gpu::kernels::NORM;
-use crate::gpu::memory::Tensor;
-use crate::gpu::ops::layout::{Override, skipped};
+use crate::gpu::memory::{EIGHT, Override, Tensor};
+use crate::gpu::ops::layout::skipped;
 use crate::gpu::ops::sequences::Modulation;
 use crate::gpu::plan::Recorder;
 
@@ -28,18 +28,15 @@ pub struct Norm<'a> {
 }
 
 impl Norm<'_> {
-    /// Columns of padding that the kernels allow.
-    const MAX_PADDING: usize = 7;
-
     pub(super) fn expect(&self) -> Result<()> {
         let (t, c) = (self.x.dim(0), self.x.dim(1));
         let Modulation { tensor, sequences } = self.modulation;
-        if !(self.channels..=self.channels + Norm::MAX_PADDING).contains(&c) || self.channels == 0 {
-            return Err(self.x.misfit(&[t, self.channels.next_multiple_of(8)]));
+        if !(self.channels..self.channels + EIGHT).contains(&c) || self.channels == 0 {
+            return Err(self.x.misfit(&[t, self.channels.next_multiple_of(EIGHT)]));
         }
         self.weight.expect(&[c])?;
         self.y.expect(&[t, c])?;
-        let columns = self.at[0].max(self.at[1]).max(tensor.dim(1) - c) + c;
+        let columns = self.at[0].max(self.at[1]).max(tensor.dim(1).saturating_sub(c)) + c;
         tensor.expect(&[sequences.count, columns])
     }
 

@@ -2,9 +2,9 @@
 
 use crate::gpu::device::Memory;
 use crate::gpu::kernels::matmul_tiling;
-use crate::gpu::memory::{Part, Tensor, Weight};
+use crate::gpu::memory::{Override, Part, Tensor, Weight};
 use crate::gpu::ops::input::Input;
-use crate::gpu::ops::layout::{Override, expect_memory, flag, skipped, weights_overrides};
+use crate::gpu::ops::layout::{expect_memory, flag, skipped, weights_overrides};
 use crate::gpu::ops::sequences::{Modulation, Sequences};
 use crate::gpu::plan::Recorder;
 use crate::{Error, Result};

@@ -6,7 +6,7 @@ use crate::gpu::kernels::{
     CANDIDATES, DRAW, MASKED, REVEAL, THRESHOLD, draw_chunk, lanes_for_turns,
 };
 use crate::gpu::memory::Tensor;
-use crate::gpu::ops::layout::flag;
+use crate::gpu::ops::layout::{expect_groups, flag};
 use crate::gpu::plan::Recorder;
 
 /// Numbers of a partial draw, a cell and a candidate, as the shaders lay them out.
@@ -125,6 +125,7 @@ impl Recorder<'_> {
         keys.expect(&[t, 4])?;
         step.expect(&[STEP_WORDS])?;
         cells.expect(&[t, CELL_WORDS])?;
+        expect_groups(ids, block_size)?;
         // Each cell looks at all others.
         let lanes = lanes_for_turns(self.gpu(), block_size * block_size);
         let overrides = [

@@ -8,15 +8,14 @@ use crate::gpu::wait::{scoped, scoped_async};
 use crate::{Error, Result};
 
 /// Compiles the pipelines that the device does not have yet, on as many threads as there are
-/// processors. In a browser a pipeline that does not build is reported later, by [`Gpu::check`].
+/// processors. In a browser a pipeline that does not build is reported later to the device's error
+/// handler, which [`Gpu::check`] asks for a device that was requested; on an adopted device it is the
+/// host program's.
 ///
 /// # Errors
 /// [`Error::Kernel`], [`Error::DeviceLost`].
 pub(super) fn compile_missing(gpu: &Gpu, recorded: &[Recorded]) -> Result<()> {
-    let missing = missing(gpu, recorded);
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let Some(missing) = missing(gpu, recorded) else { return Ok(()) };
     let compiled = compile_all(gpu, missing);
     gpu.compiled().save();
     compiled
@@ -27,28 +26,33 @@ pub(super) fn compile_missing(gpu: &Gpu, recorded: &[Recorded]) -> Result<()> {
 /// # Errors
 /// As [`compile_missing`].
 pub(super) async fn compile_missing_async(gpu: &Gpu, recorded: &[Recorded]) -> Result<()> {
-    let missing = missing(gpu, recorded);
-    if missing.is_empty() {
-        return Ok(());
-    }
+    let Some(missing) = missing(gpu, recorded) else { return Ok(()) };
     for (key, recorded) in missing {
         let filter = wgpu::ErrorFilter::Validation;
         let made = scoped_async(gpu.device(), filter, || create(gpu, recorded)).await;
-        gpu.compiled().insert(key, valid(gpu, recorded.source.name, made)?);
+        keep(gpu, key, recorded, made)?;
     }
     gpu.compiled().save();
     Ok(())
 }
 
 type Missing<'a> = HashMap<Key, &'a Recorded>;
+type Made = (wgpu::ComputePipeline, Option<wgpu::Error>);
 
-fn missing<'a>(gpu: &Gpu, recorded: &'a [Recorded]) -> Missing<'a> {
+/// What is not compiled; None if all is.
+fn missing<'a>(gpu: &Gpu, recorded: &'a [Recorded]) -> Option<Missing<'a>> {
     let keyed = recorded.iter().map(|recorded| (recorded.key(), recorded));
-    keyed.filter(|(key, _)| gpu.compiled().get(key).is_none()).collect()
+    let missing: Missing<'_> = keyed.filter(|(key, _)| gpu.compiled().get(key).is_none()).collect();
+    (!missing.is_empty()).then_some(missing)
 }
 
 fn compile(gpu: &Gpu, key: Key, recorded: &Recorded) -> Result<()> {
     let made = scoped(gpu.device(), wgpu::ErrorFilter::Validation, || create(gpu, recorded));
+    keep(gpu, key, recorded, made)
+}
+
+/// Keeps a pipeline for all plans of the device, if it was made.
+fn keep(gpu: &Gpu, key: Key, recorded: &Recorded, made: Made) -> Result<()> {
     gpu.compiled().insert(key, valid(gpu, recorded.source.name, made)?);
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! The recorder, which ops add their dispatches to. Knows no kernel by name.
 
 use crate::gpu::device::Gpu;
-use crate::gpu::memory::Tensor;
+use crate::gpu::memory::{Override, Tensor};
 use crate::gpu::plan::pipelines;
 use crate::gpu::plan::recorded::Recorded;
 use crate::gpu::plan::replay::Plan;
-use crate::gpu::plan::source::{KernelSource, Overrides};
+use crate::gpu::plan::source::KernelSource;
 use crate::{Error, Result};
 
 /// Records a [`Plan`]; the methods of its kernels are in `ops`.
@@ -26,8 +26,9 @@ impl<'g> Recorder<'g> {
     }
 
     /// Ends the recording: compiles the pipelines that the device does not have yet, and binds the
-    /// tensors. In a browser nothing is waited for: a pipeline that does not build is reported later,
-    /// by [`Gpu::check`].
+    /// tensors. In a browser nothing is waited for: a pipeline that does not build is reported later
+    /// to the device's error handler, which [`Gpu::check`] asks for a device that was requested; on an
+    /// adopted device it is the host program's.
     ///
     /// # Errors
     /// [`Error::Kernel`] if a shader does not build or does not fit its bindings,
@@ -54,7 +55,7 @@ impl<'g> Recorder<'g> {
     pub(crate) fn dispatch(
         &mut self,
         source: &'static KernelSource,
-        overrides: Overrides,
+        overrides: &[Override],
         bindings: &[&Tensor],
         workgroups: [usize; 3],
     ) -> Result<()> {

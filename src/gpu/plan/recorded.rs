@@ -1,13 +1,13 @@
 //! A dispatch that was recorded, as data.
 
 use crate::gpu::device::Key;
-use crate::gpu::memory::Tensor;
+use crate::gpu::memory::{Override, Tensor};
 use crate::gpu::plan::source::KernelSource;
 
 /// A dispatch that was recorded.
 pub(super) struct Recorded {
     pub(super) source: &'static KernelSource,
-    pub(super) overrides: Vec<(&'static str, f64)>,
+    pub(super) overrides: Vec<Override>,
     pub(super) bindings: Vec<Tensor>,
     pub(super) workgroups: [u32; 3],
 }

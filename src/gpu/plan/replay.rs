@@ -9,6 +9,9 @@ use crate::gpu::plan::recorded::Recorded;
 use crate::gpu::wait::{scoped, scoped_async};
 use crate::{Error, Result};
 
+/// What wgpu reports of a bind group that does not fit its shader.
+const ERRORS: wgpu::ErrorFilter = wgpu::ErrorFilter::Validation;
+
 #[derive(Debug)]
 struct Dispatch {
     kernel: &'static str,
@@ -29,14 +32,11 @@ impl Plan {
     /// # Errors
     /// [`Error::Kernel`] if a shader does not fit its bindings, [`Error::DeviceLost`].
     pub(super) fn bind(gpu: &Gpu, recorded: &[Recorded]) -> Result<Plan> {
-        let mut dispatches = Vec::with_capacity(recorded.len());
-        for recorded in recorded {
-            let (kernel, filter) = (recorded.source.name, wgpu::ErrorFilter::Validation);
-            let pipeline = compiled(gpu, recorded)?;
-            let bind = || Dispatch::bind(gpu, recorded, pipeline);
-            dispatches.push(valid(gpu, kernel, scoped(gpu.device(), filter, bind))?);
-        }
-        Ok(Plan { dispatches })
+        let bound = |recorded: &Recorded| {
+            let bind = Dispatch::binding(gpu, recorded)?;
+            valid(gpu, recorded.source.name, scoped(gpu.device(), ERRORS, bind))
+        };
+        Ok(Plan { dispatches: recorded.iter().map(bound).collect::<Result<_>>()? })
     }
 
     /// As [`Plan::bind`], in a browser too.
@@ -46,10 +46,9 @@ impl Plan {
     pub(super) async fn bind_async(gpu: &Gpu, recorded: &[Recorded]) -> Result<Plan> {
         let mut dispatches = Vec::with_capacity(recorded.len());
         for recorded in recorded {
-            let (kernel, filter) = (recorded.source.name, wgpu::ErrorFilter::Validation);
-            let pipeline = compiled(gpu, recorded)?;
-            let bind = || Dispatch::bind(gpu, recorded, pipeline);
-            dispatches.push(valid(gpu, kernel, scoped_async(gpu.device(), filter, bind).await)?);
+            let bind = Dispatch::binding(gpu, recorded)?;
+            let bound = scoped_async(gpu.device(), ERRORS, bind).await;
+            dispatches.push(valid(gpu, recorded.source.name, bound)?);
         }
         Ok(Plan { dispatches })
     }
@@ -70,7 +69,11 @@ impl Plan {
     }
 
     /// Encodes the plan as one compute pass, or as a timed pass per dispatch for a profiler.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, profiler: Option<&mut Profiler>) {
+    pub(crate) fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        profiler: Option<&mut Profiler>,
+    ) {
         let Some(profiler) = profiler else {
             let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
             return self.dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
@@ -84,15 +87,22 @@ impl Plan {
 }
 
 impl Dispatch {
-    fn bind(gpu: &Gpu, recorded: &Recorded, pipeline: wgpu::ComputePipeline) -> Dispatch {
-        let kernel = recorded.source.name;
-        let entries: Vec<_> = (0..).zip(&recorded.bindings).map(|(i, t)| entry(i, t)).collect();
-        let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(kernel),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        Dispatch { kernel, pipeline, bindings, workgroups: recorded.workgroups }
+    /// What binds the tensors of a recorded dispatch.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if its pipeline is not compiled.
+    fn binding(gpu: &Gpu, recorded: &Recorded) -> Result<impl FnOnce() -> Dispatch> {
+        let pipeline = compiled(gpu, recorded)?;
+        Ok(move || {
+            let kernel = recorded.source.name;
+            let entries: Vec<_> = (0..).zip(&recorded.bindings).map(|(i, t)| entry(i, t)).collect();
+            let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(kernel),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &entries,
+            });
+            Dispatch { kernel, pipeline, bindings, workgroups: recorded.workgroups }
+        })
     }
 
     fn encode(&self, pass: &mut wgpu::ComputePass) {

@@ -1,8 +1,5 @@
 //! A kernel's source, as data.
 
-/// Sizes and switches of a kernel: its WGSL `override`s.
-pub type Overrides<'a> = &'a [(&'static str, f64)];
-
 /// The WGSL sources, by kernel name; tests validate each of them.
 pub struct KernelSource {
     /// File stem, entry point and profiler label.

@@ -9,18 +9,21 @@ mod q8;
 use crate::gpu::memory::dtype::DType;
 use crate::{Error, Result};
 
-pub use panels::COLUMN_PAD;
-pub(crate) use panels::Format;
+pub use panels::{COLUMN_PAD, EIGHT};
+pub(crate) use panels::{Format, Override};
 
 static FORMATS: [&dyn Format; 3] = [&f32::F32, &f16::F16, &q8::Q8];
 
 /// The format of weights of a type.
 ///
 /// # Errors
-/// [`Error::Internal`] if there is none.
+/// [`Error::Request`] if there is none.
 pub(crate) fn format_of(dtype: DType) -> Result<&'static dyn Format> {
     let format = FORMATS.into_iter().find(|format| format.dtype() == dtype);
-    format.ok_or_else(|| Error::internal(format!("weights have no format {dtype:?}")))
+    format.ok_or_else(|| {
+        let name = format!("{dtype:?}").to_lowercase();
+        Error::request(format!("weights cannot be held in {name}, expected f32, f16 or q8"))
+    })
 }
 
 /// Bytes of a row of `k` numbers of a weight, scales included.

@@ -11,8 +11,9 @@ use crate::gpu::memory::dtype::DType;
 
 /// Rows of weights (outputs of a matrix product) are padded to a multiple of this.
 pub const COLUMN_PAD: usize = 128;
-/// Numbers of a row that stay together, as many as kernels load at a time.
-pub(super) const EIGHT: usize = 8;
+/// Numbers of a row that stay together, as many as kernels load at a time: rows and heads are padded
+/// to a multiple of this.
+pub const EIGHT: usize = 8;
 
 /// A WGSL `override` with its value.
 pub(crate) type Override = (&'static str, f64);
