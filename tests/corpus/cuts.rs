@@ -160,8 +160,10 @@ fn data_without_a_sequence_is_reported_once() {
     let error = |texts: &[&str], options| sequences(texts, options).unwrap_err();
     let n = ids(&STORY).concat().len() + STORY.len();
     let message = error(&STORY, CorpusOptions::new(128));
-    let wanted = format!("the text has {n} tokens, a sequence needs 128: give a smaller --context");
-    assert_eq!(message, wanted);
+    assert_eq!(message, format!("the text has {n} tokens, a sequence needs 128"));
+    let corpus = Corpus::new(documents(&STORY), tales(), CorpusOptions::new(128)).unwrap();
+    let error_itself = corpus.last().unwrap().unwrap_err();
+    assert_eq!(error_itself.advice(), Some(bdlm::Advice::SmallerContext));
     let special = CorpusOptions { insert_special: true, ..CorpusOptions::new(128) };
     assert!(error(&STORY, special).contains("a sequence needs 126"));
     let apart = CorpusOptions { wrap: Wrap::OnePerDocument, ..CorpusOptions::new(128) };
