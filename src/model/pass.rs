@@ -67,7 +67,7 @@ pub struct Pass<'a> {
     /// Keys and values.
     pub cache: &'a KvCache,
     /// Room for shares of attention where the keys are split, see
-    /// [`crate::gpu::planned_partials`].
+    /// [`crate::gpu::partial_attention`].
     pub partials: Option<Tensor>,
     /// Query heads, H.
     pub heads: usize,

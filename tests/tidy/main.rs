@@ -252,6 +252,7 @@ fn what_browsers_lack_is_used_in_few_places() {
         &[
             (0, &[("src/hub/native/a.rs", "std::fs::read(x); memmap2::Mmap::map(y)")]),
             (0, &[("src/clock.rs", "use std::time::Instant;")]),
+            (0, &[("src/a.rs", "use std::time::Duration;")]),
             (
                 0,
                 &[("src/a.rs", "// std::fs::read\n#[cfg(test)]\nmod tests { use std::fs::read; }")],

@@ -45,7 +45,9 @@ pub fn gpu_objects(files: &[File]) -> Vec<String> {
 }
 
 /// What a browser does not have, and where the library may use it.
-const ABSENT_IN_BROWSERS: [(&str, &[&str]); 9] = [
+const ABSENT_IN_BROWSERS: [(&str, &[&str]); 10] = [
+    ("Instant", &["src/clock.rs"]),
+    ("SystemTime", &[]),
     ("block_on", &["src/gpu/", "src/model/", "src/sample/run/"]),
     ("dirs::", &["src/gpu/device/options.rs"]),
     ("fs::", &["src/hub/native/", "src/eval/data/files/"]),
@@ -54,7 +56,6 @@ const ABSENT_IN_BROWSERS: [(&str, &[&str]); 9] = [
     ("net::", &[]),
     ("tempfile::", &["src/hub/native/"]),
     ("thread::", &["src/gpu/plan/pipelines.rs", "src/sample/worker/"]),
-    ("time::", &["src/clock.rs"]),
 ];
 
 pub fn absent_in_browsers(files: &[File]) -> Vec<String> {
