@@ -11,8 +11,8 @@ use clap::Parser;
 #[command(after_help = "Examples:
   bdlm-app
   bdlm-app --prompt \"The king said\" --model kuleshov-group/bd3lm-owt-block_size4
-  bdlm generate --events \"The king said\" > run.jsonl && bdlm-app --run run.jsonl
-  bdlm-app --screenshot window.png --steps 40 --prompt \"The king said\"")]
+  bdlm generate --events \"Once upon a time\" > run.jsonl && bdlm-app --run run.jsonl
+  bdlm-app --screenshot window.png --steps 40 --prompt \"Once upon a time\"")]
 pub struct Args {
     /// Replay a recorded run; no model is needed
     #[arg(long, value_name = "FILE")]

@@ -21,7 +21,7 @@ use crate::cli::watch::Screen;
 #[derive(Args)]
 #[command(after_help = "Examples:
   bdlm generate \"Once upon a time\"
-  bdlm generate --watch --length 200 \"The king said\"
+  bdlm generate --watch --length 200 --top-p 0.9 \"Once upon a time\"
   bdlm generate --samples 8 --batch 4 --seed 7 --format jsonl > samples.jsonl
   bdlm generate --model kuleshov-group/bd3lm-owt-block_size16 --length 1024 --top-p 0.9
   bdlm generate --model my-checkpoint --tokenizer tokenizer.json \"Dear reader\"

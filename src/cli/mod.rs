@@ -36,7 +36,7 @@ pub use usage::WrongUsage;
 #[command(name = "bdlm", version, arg_required_else_help = true, propagate_version = true)]
 #[command(after_help = "Examples:
   bdlm generate \"Once upon a time\"
-  bdlm generate --watch \"The king said\"
+  bdlm generate --watch --top-p 0.9 \"One day, a little girl named Lily\"
   bdlm info --model kuleshov-group/bd3lm-owt-block_size16
   bdlm bench --random small")]
 pub struct Cli {

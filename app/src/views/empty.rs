@@ -7,7 +7,7 @@ use crate::state::{Action, Edit, Models, Sheet};
 use crate::views::theme::palette;
 
 /// Prompts to begin with.
-const EXAMPLES: [&str; 3] = ["Once upon a time", "The king said to his", "In a dark forest"];
+const EXAMPLES: [&str; 3] = ["Once upon a time", "Lily had a blue ball", "In a dark forest"];
 
 /// What a run needs first.
 pub enum Beginning<'a> {
