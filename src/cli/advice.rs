@@ -23,7 +23,9 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::DownloadAgain => "download or convert the checkpoint again",
         Advice::NameTokenizer => "give one with --tokenizer FILE",
         Advice::HoldF32 => "try --weights f32",
-        Advice::AskForLess => "try a smaller --batch or --length, or --weights q8",
+        Advice::AskForLess => {
+            "try a smaller --batch or --length, --weights q8, or another --adapter"
+        }
         Advice::LongerText => "try a greater --length",
         Advice::ReadLogits => "`bdlm logits` runs it",
         Advice::SmallerBlocksOrOrders => "try a smaller --block-size, or --estimator orders",
