@@ -3,8 +3,8 @@
 // Provides: store_query(i, x), store_key(i, x), store_value(i, x)
 // Needs: CACHE_F16, KEYS, QUERIES, VALUES
 
-@group(0) @binding(QUERIES) var<storage, read_write> q: array<vec4<f32>>;          // [T, H * D]
-@group(0) @binding(KEYS) var<storage, read_write> k_cache: array<vec4<u32>>;    // [S, G * D]
+@group(0) @binding(QUERIES) var<storage, read_write> q: array<vec4<f32>>;         // [T, H * D]
+@group(0) @binding(KEYS) var<storage, read_write> k_cache: array<vec4<u32>>;      // [S, G * D]
 @group(0) @binding(VALUES) var<storage, read_write> v_cache: array<vec4<u32>>;    // [S, G * D]
 
 fn store_query(i: u32, x: Eight) {

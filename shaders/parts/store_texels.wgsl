@@ -4,8 +4,8 @@
 // Provides: store_query(i, x), store_key(i, x), store_value(i, x)
 // Needs: CACHE_F16, KEYS, QUERIES, VALUES
 
-@group(0) @binding(QUERIES) var q: texture_storage_2d<rgba32uint, write>;          // [T, H * D]
-@group(0) @binding(KEYS) var k_cache: texture_storage_2d<rgba32uint, write>;    // [G, S, D]
+@group(0) @binding(QUERIES) var q: texture_storage_2d<rgba32uint, write>;         // [T, H * D]
+@group(0) @binding(KEYS) var k_cache: texture_storage_2d<rgba32uint, write>;      // [G, S, D]
 @group(0) @binding(VALUES) var v_cache: texture_storage_2d<rgba32uint, write>;    // [G, S, D]
 
 fn store_query(i: u32, x: Eight) {
