@@ -111,6 +111,10 @@ pub enum Error {
     #[error("tokenizer: {0}")]
     Tokenizer(Fault),
 
+    /// A chat template that cannot be read, or refuses a chat.
+    #[error("chat template: {0}")]
+    Chat(Fault),
+
     /// There is no model of this name.
     #[error("{0}")]
     UnknownModel(Fault),
@@ -245,6 +249,7 @@ impl Error {
             Error::Tensors { advice, .. } => *advice,
             Error::Config(fault)
             | Error::Tokenizer(fault)
+            | Error::Chat(fault)
             | Error::UnknownModel(fault)
             | Error::Hub(fault)
             | Error::Request(fault)
