@@ -192,6 +192,8 @@ pub enum Advice {
     DownloadAgain,
     /// Give a tokenizer's file.
     NameTokenizer,
+    /// Give a chat template's file, or generate from a plain text.
+    NameTemplate,
     /// Hold the weights in f32.
     HoldF32,
 

@@ -3,7 +3,8 @@
 
 override V: u32;             // vocabulary
 override STRIDE: u32;        // columns of logits
-override MASK: u32;          // the mask token's id
+override MASK: u32;          // the mask token's id; it is no candidate
+override MASK_COUNTS: bool;  // whether it has a share of the distribution
 override COUNT: u32;         // candidates per row
 
 struct Candidate {
@@ -74,7 +75,7 @@ fn candidates(
 fn denominator(row: u32, highest: f32, lane: u32) -> f32 {
     var sum = 0.0;
     for (var v = lane; v < V; v += LANES) {
-        if (v != MASK) {
+        if (MASK_COUNTS || v != MASK) {
             sum += exp(logits[row * STRIDE + v] - highest);
         }
     }

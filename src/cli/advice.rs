@@ -22,6 +22,7 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::GiveLocalFile => "give a local file",
         Advice::DownloadAgain => "download or convert the checkpoint again",
         Advice::NameTokenizer => "give one with --tokenizer FILE",
+        Advice::NameTemplate => "give one with --chat-template FILE",
         Advice::HoldF32 => "try --weights f32",
         Advice::AskForLess => {
             "try a smaller --batch or --length, --weights q8, or another --adapter"

@@ -204,7 +204,8 @@ impl Scorer {
         let (hidden, logits) = (self.hidden.rows(0, wanted)?, self.logits.rows(0, wanted)?);
         let (targets, sums) = (self.targets.rows(0, wanted)?, self.sums.rows(0, wanted)?);
         r.gather(&pass.y, &picked, &hidden)?;
-        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() };
+        let vocabulary =
+            Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id(), mask_counts: false };
         for (weight, bias) in network.head_chunks(logits.dim(1))? {
             r.matmul(&hidden, &weight, &bias, Epilogue::Store, &logits)?;
             r.cross_entropy(&logits, weight.shape()[0], &targets, vocabulary, &sums)?;

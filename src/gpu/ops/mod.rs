@@ -18,7 +18,8 @@ pub use norm::Norm;
 pub use product::Epilogue;
 pub use rotary::Attended;
 pub use sampling::{
-    CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
+    BlockCells, CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary,
+    draw_chunks,
 };
 pub use scoring::SUM_WORDS;
 pub use sequences::{Modulation, Sequences};

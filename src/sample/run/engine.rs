@@ -8,9 +8,11 @@ use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
 use crate::model::{Checkpoint, Network, Spec};
 use crate::sample::run::capacity::Capacity;
+use crate::sample::run::kept::Kept;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
 use crate::sample::run::task::Task;
+use crate::sample::steps::Ends;
 use crate::text::Tokenizer;
 use crate::{Advice, Error, Fault, Result};
 
@@ -79,19 +81,37 @@ impl Engine {
     /// [`Error::Request`] if the request cannot be met, [`Error::Tokenizer`],
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn run(&self, request: Request) -> Result<Run> {
-        let (prompt, spec) = (self.prompt_ids(&request.prompt)?, self.network.spec());
+        self.run_on(request, None)
+    }
+
+    /// As [`Engine::run`], with what an earlier run kept: blocks with which both sequences begin are
+    /// not run again. What does not fit the request is dropped.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_on(&self, request: Request, kept: Option<Kept>) -> Result<Run> {
+        let spec = self.network.spec();
+        let (prompt, n_opening) = self.prompt_ids(&request.prompt)?;
+        let request = request.resolve(spec, prompt.len());
         request.check(spec, &prompt)?;
         let capacity = Capacity::new(&request, spec);
-        let sampling = request.sampling.for_model(spec, capacity.block_size);
+        let geometry = capacity.geometry.with_prompt(spec.grid, prompt.len(), request.length);
         let task = Task {
-            request: Request { sampling, ..request },
             prompt,
-            geometry: capacity.geometry,
+            n_opening,
+            geometry,
             spec: spec.clone(),
             eos: self.eos(),
+            stop_ids: request.stop_ids.clone().unwrap_or_else(|| spec.stop_ids.clone()),
+            ends: request.sampling.sampler.rule().map_or(Ends::default(), |rule| rule.ends),
             tokenizer: self.tokenizer.clone(),
+            request,
         };
-        Run::new(self.network.clone(), capacity, task)
+        let capacity = Capacity { geometry, ..capacity };
+        match kept.filter(|kept| kept.fits(&self.network, &capacity)) {
+            Some(kept) => Ok(Run::on(kept, capacity, task)),
+            None => Run::new(self.network.clone(), capacity, task),
+        }
     }
 
     /// The token that ends a text: the config's, the tokenizer's, or BOS.

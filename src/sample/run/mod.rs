@@ -1,10 +1,12 @@
 //! A run: from a request to a stream of events.
 
+mod begin;
 mod buffers;
 mod capacity;
 mod cells;
 mod denoiser;
 mod engine;
+mod kept;
 mod lane;
 mod masked_block;
 mod memory;
@@ -15,8 +17,10 @@ mod step_event;
 mod stream;
 mod task;
 mod transcript;
+mod windows;
 
 pub use engine::Engine;
+pub use kept::Kept;
 pub(crate) use masked_block::MaskedBlock;
 pub use memory::MemoryPlan;
 pub use request::{CachePolicy, Prompt, Request, Watch};

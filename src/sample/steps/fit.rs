@@ -1,6 +1,7 @@
 //! Which samplers a model takes: the one place where samplers meet objectives.
 
 use crate::model::{Objective, Spec};
+use crate::sample::steps::rule::Rule;
 use crate::sample::steps::sampler::{Sampler, Sampling};
 use crate::{Error, Result};
 
@@ -15,6 +16,18 @@ impl Sampling {
             }
             _ => self,
         }
+    }
+
+    /// The sampling of an answer of so many blocks, where steps are counted for all of it.
+    #[must_use]
+    pub fn of_answer(self, n_blocks: usize) -> Sampling {
+        let sampler = match self.sampler {
+            Sampler::Rule(rule) => {
+                Sampler::Rule(Rule { quota: rule.quota.of_answer(n_blocks), ..rule })
+            }
+            other => other,
+        };
+        Sampling { sampler, ..self }
     }
 
     /// Fails for a sampler that the model does not take.

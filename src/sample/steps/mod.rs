@@ -4,13 +4,15 @@ mod fit;
 mod geometry;
 mod kind;
 mod random;
+mod rule;
 mod sampler;
 mod stop;
 mod uniform;
 
-pub use geometry::{Geometry, Sight};
+pub use geometry::{Geometry, Place, Sight};
 pub use kind::{SamplerKind, SamplerNumber, SamplerNumbers};
 pub use random::SampleKey;
-pub use sampler::{Sampler, Sampling};
+pub use rule::{Ends, Fallback, Measure, Quota, Rule, Score, Steps, Test};
+pub use sampler::{Nucleus, Sampler, Sampling};
 pub use stop::{ENTROPY_WINDOW, end_of_text, entropy, find_stop, held_back, tail_entropy};
-pub use uniform::StepUniform;
+pub use uniform::{BlockSize, StepUniform};
