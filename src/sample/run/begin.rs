@@ -43,17 +43,16 @@ impl Run {
     pub(super) async fn lead_blocks(&mut self) -> Result<()> {
         let task = &self.task;
         let needs = |lane: &Lane| lane.needs_lead(task);
-        let leading: Vec<usize> = (0..self.lanes.len())
-            .filter(|&i| self.lanes[i].as_ref().is_some_and(needs))
-            .collect();
+        let leading: Vec<usize> =
+            (0..self.lanes.len()).filter(|&i| self.lanes[i].as_ref().is_some_and(needs)).collect();
         if leading.is_empty() {
             return Ok(());
         }
         let lanes = || leading.iter().filter_map(|&i| self.lanes[i].as_ref());
         let mut rows: Vec<Row> = lanes().flat_map(|lane| lane.leading_rows(task)).collect();
-        rows.extend(lanes().flat_map(|lane| {
-            lane.pending_rows(task, lane.pending(task).saturating_sub(1))
-        }));
+        rows.extend(
+            lanes().flat_map(|lane| lane.pending_rows(task, lane.pending(task).saturating_sub(1))),
+        );
         let found = self.denoiser.lead(&rows, leading.len()).await?;
         for (i, cell) in leading.into_iter().zip(found) {
             let Some(lane) = &mut self.lanes[i] else { continue };

@@ -379,7 +379,11 @@ impl Denoiser {
 
     fn vocabulary(&self) -> Vocabulary {
         let spec = self.network.spec();
-        Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id(), mask_counts: spec.mask_counts() }
+        Vocabulary {
+            size: spec.vocab_size,
+            mask_id: spec.masked_id(),
+            mask_counts: spec.mask_counts(),
+        }
     }
 
     fn record_draw(

@@ -13,7 +13,7 @@ use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
 use crate::sample::run::task::Task;
 use crate::sample::steps::Ends;
-use crate::text::Tokenizer;
+use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Advice, Error, Fault, Result};
 
 /// A loaded model. Cheap to clone; clones share it.
@@ -21,12 +21,34 @@ use crate::{Advice, Error, Fault, Result};
 pub struct Engine {
     network: Arc<Network>,
     tokenizer: Option<Arc<Tokenizer>>,
+    /// How chats become prompts; a broken template matters to chats alone.
+    template: Result<Option<Arc<ChatTemplate>>, Fault>,
 }
 
 impl Engine {
     /// An engine of a network that is loaded already.
     pub fn new(network: Network, tokenizer: Option<Tokenizer>) -> Engine {
-        Engine { network: Arc::new(network), tokenizer: tokenizer.map(Arc::new) }
+        let tokenizer = tokenizer.map(Arc::new);
+        Engine { network: Arc::new(network), tokenizer, template: Ok(None) }
+    }
+
+    /// The engine with a chat template, or what is wrong with it.
+    #[must_use]
+    pub fn with_template(self, template: Result<Option<ChatTemplate>>) -> Engine {
+        let template = match template {
+            Ok(template) => Ok(template.map(Arc::new)),
+            Err(Error::Chat(fault)) => Err(fault),
+            Err(other) => Err(other.to_string().into()),
+        };
+        Engine { template, ..self }
+    }
+
+    /// The model's chat template, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Chat`] if it could not be read.
+    pub fn chat_template(&self) -> Result<Option<Arc<ChatTemplate>>> {
+        self.template.clone().map_err(Error::Chat)
     }
 
     /// Loads a model; `progress` is called with the parts done and the number of all parts.
@@ -120,11 +142,15 @@ impl Engine {
         self.network.spec().eos_token_id.or(tokenizer).or(self.network.spec().bos_token_id)
     }
 
-    /// BOS and the prompt's tokens.
-    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
+    /// What every sequence begins with and the prompt's tokens; and how many come before those.
+    fn prompt_ids(&self, prompt: &Prompt) -> Result<(Vec<u32>, usize)> {
+        if let Prompt::Exact(ids) = prompt {
+            return Ok((ids.clone(), 0));
+        }
         let mut ids = vec![self.bos()?];
+        let n_opening = ids.len();
         match (prompt, &self.tokenizer) {
-            (Prompt::Ids(tokens), _) => ids.extend(tokens),
+            (Prompt::Ids(tokens) | Prompt::Exact(tokens), _) => ids.extend(tokens),
             (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
             (Prompt::Text(text), None) if text.is_empty() => {}
             (Prompt::Text(_), None) => {
@@ -133,7 +159,7 @@ impl Engine {
                 return Err(Error::Tokenizer(fault.advise(Advice::NameTokenizer)));
             }
         }
-        Ok(ids)
+        Ok((ids, n_opening))
     }
 
     fn bos(&self) -> Result<u32> {

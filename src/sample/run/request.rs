@@ -197,7 +197,9 @@ impl Request {
         let refuse = |words: &str| Err(Error::request(words));
         match (self.window_cache, has_windows) {
             (true, false) => refuse("a cache of sub-blocks is for samplers with sub-blocks"),
-            (true, true) if self.batch > 1 => refuse("a cache of sub-blocks is for one sample at a time"),
+            (true, true) if self.batch > 1 => {
+                refuse("a cache of sub-blocks is for one sample at a time")
+            }
             (true, true) if self.cache == CachePolicy::Recompute => {
                 refuse("a cache of sub-blocks cannot be recomputed")
             }
@@ -238,7 +240,9 @@ impl Request {
             return refuse(format!("the prompt holds the mask token, {mask}"));
         }
         if spec.logit_shift > 0 && prompt.is_empty() {
-            return refuse("the prompt is empty: this model needs a token to predict the next".into());
+            return refuse(
+                "the prompt is empty: this model needs a token to predict the next".into(),
+            );
         }
         spec.check_ids(self.stop_ids.as_deref().unwrap_or_default())?;
         self.check_window_cache()?;

@@ -289,9 +289,8 @@ impl Run {
         let window = self.capacity.window;
         let shape = |step: usize| {
             let rows = if step == 0 || recompute { current.first_rows } else { cells };
-            let left = |masked: &usize| {
-                masked.saturating_sub(step.saturating_mul(opened)).min(window)
-            };
+            let left =
+                |masked: &usize| masked.saturating_sub(step.saturating_mul(opened)).min(window);
             PassShape::new(rows, (cells, size), current.masked.iter().map(left).sum())
         };
         self.denoiser.run((from, end), cells, &shape).await
@@ -330,7 +329,7 @@ impl Run {
         opened: &[u32],
         steps: &BTreeSet<u32>,
     ) -> Result<()> {
-        let Run { task, lanes, events, .. } = &mut *self;
+        let Run { task, lanes, events, stored, .. } = self;
         let Some(mut lane) = lanes[i].take() else { return Ok(()) };
         // A network that takes the noise level is evaluated at each step until all cells are open.
         lane.nfe += match task.request.sampling.sampler {
@@ -346,7 +345,7 @@ impl Run {
         }
         match stop {
             Some(stop) => {
-                self.stored = Some(Stored::of(&lane, task.geometry.offset));
+                *stored = Some(Stored::of(&lane, task.geometry.offset));
                 events.push_back(Event::Done(lane.done(task, stop)?));
             }
             None => lanes[i] = Some(lane),

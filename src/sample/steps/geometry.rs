@@ -70,7 +70,16 @@ impl Geometry {
 
     fn of_blocks(size: usize, lag: usize) -> Geometry {
         let (sight, last_start, end) = (Sight::Before, usize::MAX, usize::MAX);
-        Geometry { block_size: size, stride: size, lag, sight, last_start, shift: 0, offset: 0, end }
+        Geometry {
+            block_size: size,
+            stride: size,
+            lag,
+            sight,
+            last_start,
+            shift: 0,
+            offset: 0,
+            end,
+        }
     }
 
     /// The grid for a prompt of so many tokens and a sequence of `length`: where the model's begins
@@ -101,7 +110,8 @@ impl Geometry {
 
     /// The cells of a block.
     pub fn places(&self, block_idx: usize) -> impl Iterator<Item = Place> + use<> {
-        let (first, offset, end) = ((block_idx * self.stride).min(self.last_start), self.offset, self.end);
+        let (first, offset, end) =
+            ((block_idx * self.stride).min(self.last_start), self.offset, self.end);
         (first..first + self.block_size).map(move |index| {
             let position = index.checked_sub(offset).filter(|&position| position < end);
             Place { position, index }
@@ -154,7 +164,8 @@ impl Geometry {
         if ring.first_visible(block_idx) == 0 {
             begin += self.offset;
         }
-        let behind = ((block_idx + 1) * self.block_size).saturating_sub(self.end.saturating_add(self.offset));
+        let behind = ((block_idx + 1) * self.block_size)
+            .saturating_sub(self.end.saturating_add(self.offset));
         match last > second {
             true => last -= behind,
             false => end -= behind,

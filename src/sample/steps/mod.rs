@@ -9,7 +9,7 @@ mod sampler;
 mod stop;
 mod uniform;
 
-pub use geometry::{Geometry, Place, Sight};
+pub use geometry::{Geometry, Sight};
 pub use kind::{SamplerKind, SamplerNumber, SamplerNumbers};
 pub use random::SampleKey;
 pub use rule::{Ends, Fallback, Measure, Quota, Rule, Score, Steps, Test};
