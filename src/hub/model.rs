@@ -26,6 +26,10 @@ pub struct ModelFiles {
     pub weights: Vec<FileBytes>,
     /// `tokenizer.json`, if the model has one.
     pub tokenizer: Option<FileBytes>,
+    /// `tokenizer_config.json`, if the model has one.
+    pub tokenizer_config: Option<FileBytes>,
+    /// `generation_config.json`, if the model has one.
+    pub generation_config: Option<FileBytes>,
 }
 
 impl ModelFiles {
@@ -45,6 +49,8 @@ impl ModelFiles {
                 "tokenizer.json",
                 include_bytes!("../../assets/tales/tokenizer.json"),
             )),
+            tokenizer_config: None,
+            generation_config: None,
         }
     }
 
@@ -79,7 +85,10 @@ impl ModelFiles {
             }
         };
         let tokenizer = find("tokenizer.json")?;
-        Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
+        let tokenizer_config = find("tokenizer_config.json")?;
+        let generation_config = find("generation_config.json")?;
+        let name = name.into();
+        Ok(ModelFiles { name, config, weights, tokenizer, tokenizer_config, generation_config })
     }
 }
 

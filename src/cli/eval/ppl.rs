@@ -76,7 +76,12 @@ impl Ppl {
     pub fn run(self) -> Result<()> {
         let output = self.output.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load_for(&gpu, self.device.weights, self.data.is_text())?;
+        let engine = self.model.load_for(
+            &gpu,
+            self.device.weights,
+            self.estimate.block_size,
+            self.data.is_text(),
+        )?;
         let estimate = Estimate {
             estimator: self.estimate.estimator(),
             block_size: self.estimate.block_size,
