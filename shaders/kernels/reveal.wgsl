@@ -18,15 +18,6 @@ override MASK: u32;          // the mask token's id
 override DRAWABLE: f32;      // tokens of the vocabulary but for the mask token, V - 1
 override LANES: u32;
 
-struct Cell {
-    token: u32,              // the candidate while masked
-    confidence: f32,         // the token's probability under the measured distribution
-    entropy: f32,            // of that distribution, in nats
-    state: u32,              // 0 masked, s + 1 opened at step s, else a mark of the host or:
-}
-
-const NOT_FINITE = 0xffffffffu;
-
 @group(0) @binding(0) var<storage, read> partials: array<Partial>;      // [T, CHUNKS]
 @group(0) @binding(1) var<storage, read> keys: array<vec4<u32>>;        // [T]
 @group(0) @binding(2) var<uniform> step: Step;
@@ -72,12 +63,6 @@ fn reveal(
     }
 }
 
-struct Measured {
-    cell: Cell,
-    margin: f32,             // between the two highest probabilities
-    log_sum: f32,            // of exp(logits)
-}
-
 // What ranks a cell: lower numbers open first.
 fn rank_by(measured: Measured, key: vec4<u32>, i: u32) -> u32 {
     switch step.order {
@@ -112,7 +97,10 @@ fn opens(i: u32) -> bool {
         }
     }
     if (step.leftmost == 1u) {
-        return select(left < step.open_count, is_likely(i), passing >= step.open_count);
+        if (passing >= step.open_count) {
+            return is_likely(i);
+        }
+        return left < step.open_count;
     }
     if (before < step.open_count) {
         return true;
@@ -127,34 +115,9 @@ fn opens(i: u32) -> bool {
 
 // True if a cell passes a test of its confidence, by which it is ranked.
 fn is_likely(i: u32) -> bool {
-    let least = ~sort_key(step.bound);
-    return select(step.test == AT_LEAST && priority[i] <= least, priority[i] < least, step.test == ABOVE);
-}
-
-fn measure(at: u32) -> Measured {
-    var best = partials[at];
-    var highest = best.highest;
-    var second = best.second;
-    for (var i = 1u; i < CHUNKS; i++) {
-        let other = partials[at + i];
-        second = max(min(highest, other.highest), max(second, other.second));
-        highest = max(highest, other.highest);
-        if (other.score > best.score) {
-            best = other;
-        }
+    let bound = ~sort_key(step.bound);
+    if (step.test == ABOVE) {
+        return priority[i] < bound;
     }
-    var sum = 0.0;
-    var moment = 0.0;
-    for (var i = 0u; i < CHUNKS; i++) {
-        let other = partials[at + i];
-        let drop = max(other.highest - highest, -1e4);
-        sum += other.sum * exp(drop);
-        moment += (other.moment + other.sum * drop) * exp(drop);
-    }
-    let confidence = exp(best.logit - highest) / sum;
-    let entropy = log(sum) - moment / sum;
-    // An exponent of ones is an infinity or no number; comparisons could be optimised away.
-    let bad = (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u || best.token == 0xffffffffu;
-    let cell = Cell(best.token, confidence, entropy, select(0u, NOT_FINITE, bad));
-    return Measured(cell, (1.0 - exp(second - highest)) / sum, highest + log(sum));
+    return step.test == AT_LEAST && priority[i] <= bound;
 }

@@ -2,6 +2,7 @@
 
 mod advice;
 mod bench;
+mod chat;
 mod device;
 mod eval;
 mod files;
@@ -47,6 +48,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(Box<generate::Generate>),
+    Chat(Box<chat::ChatCommand>),
     Eval(eval::Eval),
     Logits(logits::Logits),
     Info(info::Info),
@@ -69,6 +71,7 @@ pub fn run(cli: Cli) -> Result<()> {
     process::handle_interrupts()?;
     match cli.command {
         Command::Generate(command) => command.run(),
+        Command::Chat(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Info(command) => command.run(),

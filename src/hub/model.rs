@@ -26,6 +26,12 @@ pub struct ModelFiles {
     pub weights: Vec<FileBytes>,
     /// `tokenizer.json`, if the model has one.
     pub tokenizer: Option<FileBytes>,
+    /// `tokenizer_config.json`, if the model has one.
+    pub tokenizer_config: Option<FileBytes>,
+    /// `generation_config.json`, if the model has one.
+    pub generation_config: Option<FileBytes>,
+    /// `chat_template.jinja`, if the model has one.
+    pub chat_template: Option<FileBytes>,
 }
 
 impl ModelFiles {
@@ -45,6 +51,9 @@ impl ModelFiles {
                 "tokenizer.json",
                 include_bytes!("../../assets/tales/tokenizer.json"),
             )),
+            tokenizer_config: None,
+            generation_config: None,
+            chat_template: None,
         }
     }
 
@@ -79,7 +88,18 @@ impl ModelFiles {
             }
         };
         let tokenizer = find("tokenizer.json")?;
-        Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
+        let tokenizer_config = find("tokenizer_config.json")?;
+        let generation_config = find("generation_config.json")?;
+        let chat_template = find("chat_template.jinja")?;
+        Ok(ModelFiles {
+            name: name.into(),
+            config,
+            weights,
+            tokenizer,
+            tokenizer_config,
+            generation_config,
+            chat_template,
+        })
     }
 }
 

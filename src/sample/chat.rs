@@ -51,6 +51,18 @@ impl Chat {
         &self.template
     }
 
+    /// Another chat with this one's options where it has none, and its system's words.
+    pub fn with_options(&self, mut other: Conversation) -> Conversation {
+        for (key, value) in &self.conversation.options {
+            other.options.entry(key.clone()).or_insert_with(|| value.clone());
+        }
+        if other.messages.iter().all(|message| message.role != "system") {
+            let system = self.messages().iter().filter(|message| message.role == "system");
+            other.messages.splice(0..0, system.cloned());
+        }
+        other
+    }
+
     /// Sets what the template reads beside the turns, such as `enable_thinking`.
     pub fn set_option(&mut self, key: &str, value: Value) {
         self.conversation.options.insert(key.into(), value);

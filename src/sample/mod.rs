@@ -8,7 +8,9 @@ pub mod worker;
 
 pub use chat::Chat;
 pub(crate) use run::MaskedBlock;
-pub use run::{CachePolicy, Engine, Kept, MemoryPlan, Prompt, Request, Run, Steer, Watch};
+pub use run::{
+    CachePolicy, Engine, Kept, LoadOptions, MemoryPlan, Prompt, Request, Run, Steer, Watch,
+};
 pub use steps::{
     BlockSize, Ends, Fallback, Measure, Nucleus, Quota, Rule, Sampler, SamplerKind, SamplerNumber,
     SamplerNumbers, Sampling, Score, StepUniform, Steps, Test, entropy,

@@ -151,7 +151,12 @@ impl Bench {
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {
         let Some(shape) = self.random else {
-            return self.model.load_for(gpu, self.device.weights, self.measures(Part::Text));
+            return self.model.load_for(
+                gpu,
+                self.device.weights,
+                self.block_size.first().copied(),
+                self.measures(Part::Text),
+            );
         };
         Ok(Engine::new(shape.load(gpu, self.device.weights)?, None))
     }

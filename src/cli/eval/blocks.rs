@@ -57,7 +57,12 @@ impl Blocks {
     pub fn run(self) -> Result<()> {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load_for(&gpu, self.device.weights, self.data.is_text())?;
+        let engine = self.model.load_for(
+            &gpu,
+            self.device.weights,
+            self.block_size.first().copied(),
+            self.data.is_text(),
+        )?;
         let mut table: Table<Value> = Table::open(&self.journal, &self.settings())?;
         for &block_size in self.block_size.iter().skip(table.rows().len()) {
             let evaluation =

@@ -90,9 +90,9 @@ impl Genppl {
         let source = match read {
             Some(samples) => Source::File(samples),
             None => {
-                let engine = self.model.load(&gpu, self.device.weights)?;
+                let engine = self.model.load(&gpu, self.device.weights, self.request.block_size)?;
                 let count = self.generate.unwrap_or_default();
-                let request = self.request.request(count, engine.network().spec());
+                let request = self.request.request(count, engine.network().spec())?;
                 Source::Model(Box::new(engine), request)
             }
         };

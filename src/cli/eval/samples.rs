@@ -117,10 +117,10 @@ impl Judge {
         let is_gpt2 = ["gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"].contains(&name);
         let is_hub_name = is_gpt2 && !Path::new(name).is_dir();
         let model = if is_hub_name { format!("openai-community/{name}") } else { name.to_string() };
-        let model = ModelArgs { model, tokenizer: None };
+        let model = ModelArgs::named(model);
         let engine = match tokens {
-            Tokens::OfText => model.load(gpu, weights),
-            Tokens::AsTheyAre => model.load_network(gpu, weights),
+            Tokens::OfText => model.load(gpu, weights, None),
+            Tokens::AsTheyAre => model.load_network(gpu, weights, None),
         };
         let engine = engine.with_context(|| format!("the scorer {name} cannot be loaded"))?;
         let scorer = GenerativeScorer::new(engine.network().clone(), engine.eos())?;

@@ -95,7 +95,7 @@ impl Sweep {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;
-        let engine = self.model.load(&gpu, self.device.weights)?;
+        let engine = self.model.load(&gpu, self.device.weights, self.grid.first_block_size())?;
         let combinations = self.grid.combinations(engine.network().spec());
         let settings = self.settings(&combinations);
         let mut table: Table<SweepRow> = Table::open(&self.journal, &settings)?;

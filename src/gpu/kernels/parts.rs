@@ -10,6 +10,7 @@ pub(super) const PRELUDE: &str = part!("prelude");
 
 // Along a row.
 pub(super) const REDUCE: &str = part!("reduce");
+pub(super) const MEASURED: &str = part!("measured");
 pub(super) const SAMPLING: &str = part!("sampling");
 
 // Memory of rows that are read, and of the result.
@@ -48,6 +49,7 @@ pub(super) const QKV_TILE: &str = part!("qkv_tile");
 // The rows of a product: given, or with a fused norm.
 pub(super) const ROWS_GIVEN: &str = part!("rows_given");
 pub(super) const ROWS_NORMED: &str = part!("rows_normed");
+pub(super) const ROWS_RMS: &str = part!("rows_rms");
 
 // Attention and its cache.
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");

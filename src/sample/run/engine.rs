@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::gpu::block_on;
 use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Network, Spec};
+use crate::model::{Checkpoint, Habits, Network, Spec};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::kept::Kept;
 use crate::sample::run::request::{Prompt, Request};
@@ -15,6 +15,21 @@ use crate::sample::run::task::Task;
 use crate::sample::steps::Ends;
 use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Advice, Error, Fault, Result};
+
+/// How a model is loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// How matrices are held on the device.
+    pub weights: DType,
+    /// What the caller says of the model, before anything that its files say.
+    pub habits: Habits,
+}
+
+impl From<DType> for LoadOptions {
+    fn from(weights: DType) -> LoadOptions {
+        LoadOptions { weights, habits: Habits::default() }
+    }
+}
 
 /// A loaded model. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -59,10 +74,11 @@ impl Engine {
     pub async fn load_async(
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: DType,
+        options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        let spec = Spec::from_json(&files.config)?;
+        let LoadOptions { weights, habits } = options.into();
+        let spec = Spec::of_files(files, habits)?;
         let tokenizer = match &files.tokenizer {
             Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
             None => None,
@@ -70,7 +86,11 @@ impl Engine {
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         let checkpoint = Checkpoint::new(&spec, &shards)?;
         let network = Network::load_async(gpu, &checkpoint, weights, progress).await?;
-        Ok(Engine::new(network, tokenizer))
+        let template = ChatTemplate::of_model(
+            files.chat_template.as_ref().map(|file| (file.path(), &**file)),
+            files.tokenizer_config.as_ref().map(|file| (file.path(), &**file)),
+        );
+        Ok(Engine::new(network, tokenizer).with_template(template))
     }
 
     /// As [`Engine::load_async`], for programs that may block.
@@ -81,10 +101,10 @@ impl Engine {
     pub fn load(
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: DType,
+        options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        block_on(Engine::load_async(gpu, files, weights, progress))
+        block_on(Engine::load_async(gpu, files, options, progress))
     }
 
     /// The network.
@@ -147,8 +167,8 @@ impl Engine {
         if let Prompt::Exact(ids) = prompt {
             return Ok((ids.clone(), 0));
         }
-        let mut ids = vec![self.bos()?];
-        let n_opening = ids.len();
+        let mut ids = self.opening()?;
+        let mut n_opening = ids.len();
         match (prompt, &self.tokenizer) {
             (Prompt::Ids(tokens) | Prompt::Exact(tokens), _) => ids.extend(tokens),
             (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
@@ -159,7 +179,21 @@ impl Engine {
                 return Err(Error::Tokenizer(fault.advise(Advice::NameTokenizer)));
             }
         }
+        // A text of nothing has no row that predicts its first token.
+        if ids.is_empty() {
+            ids.push(self.bos()?);
+            n_opening = 1;
+        }
         Ok((ids, n_opening))
+    }
+
+    /// BOS, or what the tokenizer puts before a text, for models that do not always begin with BOS.
+    fn opening(&self) -> Result<Vec<u32>> {
+        match (self.network.spec().always_bos, &self.tokenizer) {
+            (true, _) => Ok(vec![self.bos()?]),
+            (false, Some(tokenizer)) => tokenizer.opening(),
+            (false, None) => Ok(Vec::new()),
+        }
     }
 
     fn bos(&self) -> Result<u32> {

@@ -19,7 +19,7 @@ mod task;
 mod transcript;
 mod windows;
 
-pub use engine::Engine;
+pub use engine::{Engine, LoadOptions};
 pub use kept::Kept;
 pub(crate) use masked_block::MaskedBlock;
 pub use memory::MemoryPlan;
