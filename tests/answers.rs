@@ -155,11 +155,9 @@ fn every_answer_of_the_published_loops_is_repeated_token_by_token_and_pass_by_pa
             assert!(cases.len() >= 7, "{name}");
             for case in &cases {
                 let words = format!("{name}, {:?} kernels", gpu.kernels());
-                let all = events(&engine, case.request());
-                case.check(done(&all)).unwrap_or_else(|e| panic!("{words}: {e}"));
                 let watch = Watch::Steps { candidates: 2 };
                 let all = events(&engine, Request { watch, ..case.request() });
-                case.check(done(&all)).unwrap_or_else(|e| panic!("{words}, watched: {e}"));
+                case.check(done(&all)).unwrap_or_else(|e| panic!("{words}: {e}"));
                 case.check_states(&all, f.spec.mask_id.unwrap())
                     .unwrap_or_else(|e| panic!("{words}: {e}"));
             }
@@ -174,7 +172,7 @@ fn answers_do_not_depend_on_how_keys_and_values_are_kept_or_on_the_batch() {
         let f = Fixture::open_with(name, habits);
         let engine = engine(&f, &gpu);
         for case in cases(&f, name).iter().filter(|case| !case.request().window_cache) {
-            for cache in [CachePolicy::Separate, CachePolicy::Recompute] {
+            for cache in [CachePolicy::Fused, CachePolicy::Separate, CachePolicy::Recompute] {
                 let all = events(&engine, Request { cache, ..case.request() });
                 case.check(done(&all)).unwrap_or_else(|e| panic!("{name}, {cache:?}: {e}"));
             }
