@@ -16,17 +16,23 @@ const BLOCKS: [(&str, Habits); 3] = [
     ("qwen3-block8", Habits { mask_id: Some(125), block_size: Some(8), grid: None }),
 ];
 
-/// Runs a case of a fixture on everything that this machine can run it on.
-fn check_all(f: &Fixture, case: &str, tolerance: f32, run: impl Fn(&Network) -> Vec<f32>) {
+/// Runs cases of a fixture on everything that this machine can run them on; with f16 weights the first.
+fn check_cases(
+    f: &Fixture,
+    tolerance: f32,
+    cases: &[&str],
+    run: impl Fn(&Network, &str) -> Vec<f32>,
+) {
     for gpu in gpus() {
-        for (weights, tolerance) in [(DType::F32, tolerance), (DType::F16, LARGE_LOGITS_F16)] {
-            let got = run(&f.load(&gpu, weights));
-            if let Err(e) = check(&got, &f.f32(case), tolerance) {
-                panic!(
-                    "{:?} {case}, {:?} kernels, {weights:?} weights: {e}",
-                    f.spec,
-                    gpu.kernels()
-                );
+        for (weights, tolerance, cases) in
+            [(DType::F32, tolerance, cases), (DType::F16, LARGE_LOGITS_F16, &cases[..1])]
+        {
+            let network = f.load(&gpu, weights);
+            for case in cases {
+                if let Err(e) = check(&run(&network, case), &f.f32(case), tolerance) {
+                    let kernels = gpu.kernels();
+                    panic!("{:?} {case}, {kernels} kernels, {weights:?} weights: {e}", f.spec);
+                }
             }
         }
     }
@@ -41,19 +47,17 @@ fn with_blocks(test: impl Fn(&Fixture)) {
 }
 
 #[test]
-fn a_plain_pass_is_block_causal_on_the_grid_of_the_sequence() {
+fn whole_passes_are_block_causal_or_causal() {
     with_blocks(|f| {
-        check_all(f, "full.logits", LOGITS_F32, |network| {
-            network.logits(&batch(f, "full.ids"), None).unwrap()
-        });
-    });
-}
-
-#[test]
-fn the_same_network_is_a_causal_decoder() {
-    with_blocks(|f| {
-        check_all(f, "causal.logits", LOGITS_F32, |network| {
-            network.logits(&batch(f, "full.ids"), Some(Mask::Before)).unwrap()
+        let cases = ["full.logits", "causal.logits", "vector.logits"];
+        check_cases(f, LOGITS_F32, &cases, |network, case| {
+            let noisy = Some(f.ids("vector.xt"));
+            match case {
+                "full.logits" => network.logits(&batch(f, "full.ids"), None),
+                "causal.logits" => network.logits(&batch(f, "full.ids"), Some(Mask::Before)),
+                _ => network.logits(&Batch { noisy, ..batch(f, "vector.x0") }, None),
+            }
+            .unwrap()
         });
     });
 }
@@ -65,19 +69,9 @@ fn the_grid_may_end_a_block_with_the_prompt() {
     let offset = f.tensor("anchored.offset").data()[0].into();
     let size = f.spec.block_size().unwrap();
     assert!(offset > 0 && offset < size);
-    check_all(f, "anchored.logits", LOGITS_F32, |network| {
+    check_cases(f, LOGITS_F32, &["anchored.logits"], |network, _| {
         let mask = Mask::Blocks { size, offset };
         network.logits(&batch(f, "anchored.ids"), Some(mask)).unwrap()
-    });
-}
-
-#[test]
-fn the_training_pass_gives_the_logits_of_the_noisy_half() {
-    with_blocks(|f| {
-        check_all(f, "vector.logits", LOGITS_F32, |network| {
-            let noisy = Some(f.ids("vector.xt"));
-            network.logits(&Batch { noisy, ..batch(f, "vector.x0") }, None).unwrap()
-        });
     });
 }
 
@@ -130,22 +124,21 @@ fn cached_passes_give_the_logits_of_whole_ones() {
             (f.ids("cached.prompt"), f.ids("cached.masked"), f.ids("cached.clean"));
         let slots = prompt.len() + blocks * size;
         let block = |ids: &[u32], b: usize| ids[b * size..(b + 1) * size].to_vec();
-        check_all(f, "cached.prompt_logits", LOGITS_F32, |network| {
-            Cached::new(network, slots).pass(&prompt, 0)
+        let cases = ["cached.prompt_logits", "cached.logits", "cached.commit_logits"];
+        check_cases(f, LOGITS_F32, &cases, |network, case| {
+            let cached = Cached::new(network, slots);
+            let committed = cached.pass(&prompt, 0);
+            if case == "cached.prompt_logits" {
+                return committed;
+            }
+            let pass = |b: usize| {
+                let at = prompt.len() + b * size;
+                let denoised = cached.pass(&block(&masked, b), at);
+                let committed = cached.pass(&block(&clean, b), at);
+                if case == "cached.logits" { denoised } else { committed }
+            };
+            (0..blocks).flat_map(pass).collect()
         });
-        for case in ["cached.logits", "cached.commit_logits"] {
-            check_all(f, case, LOGITS_F32, |network| {
-                let cached = Cached::new(network, slots);
-                cached.pass(&prompt, 0);
-                let pass = |b: usize| {
-                    let at = prompt.len() + b * size;
-                    let denoised = cached.pass(&block(&masked, b), at);
-                    let committed = cached.pass(&block(&clean, b), at);
-                    if case == "cached.logits" { denoised } else { committed }
-                };
-                (0..blocks).flat_map(pass).collect()
-            });
-        }
     });
 }
 
@@ -158,12 +151,12 @@ fn plain_decoders_give_the_logits_of_transformers() {
     for name in DECODERS {
         let f = &Fixture::open_with(name, Habits::default());
         assert_eq!(f.spec.objective, Objective::Autoregressive);
-        check_all(f, "logits", LARGE_LOGITS_F32, |network| {
-            network.logits(&batch(f, "ids"), None).unwrap()
-        });
-        check_all(f, "long.logits", LARGE_LOGITS_F32, |network| {
-            let logits = network.logits(&batch(f, "long.ids"), None).unwrap();
-            let wanted = f.f32("long.logits").len();
+        check_cases(f, LARGE_LOGITS_F32, &["logits", "long.logits"], |network, case| {
+            let logits = |ids| network.logits(&batch(f, ids), None).unwrap();
+            if case == "logits" {
+                return logits("ids");
+            }
+            let (logits, wanted) = (logits("long.ids"), f.f32(case).len());
             logits[logits.len() - wanted..].to_vec()
         });
     }

@@ -18,6 +18,9 @@ pub enum Weights {
     F32,
     /// Eight bits, one scale for 64 weights: a quarter of f32's memory, slightly less exact.
     Q8,
+    /// Four bits, one scale for 32 weights, and eight bits for the embedding and the head: an eighth of
+    /// f32's memory, less exact.
+    Q4,
 }
 
 impl From<Weights> for DType {
@@ -26,6 +29,7 @@ impl From<Weights> for DType {
             Weights::F16 => DType::F16,
             Weights::F32 => DType::F32,
             Weights::Q8 => DType::Q8,
+            Weights::Q4 => DType::Q4,
         }
     }
 }

@@ -156,7 +156,7 @@ impl RandomShape {
         let checkpoint = Checkpoint::random(&self.spec()?, 1);
         let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
         bar.set_message("making weights");
-        let network = Network::load(gpu, &checkpoint, weights.into(), &mut |done, all| {
+        let network = Network::load(gpu, &checkpoint, DType::from(weights), &mut |done, all| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
         })?;

@@ -3,6 +3,7 @@
 mod cache;
 mod checkpoint;
 mod conditioning;
+mod formats;
 mod forward;
 mod layers;
 mod load;
@@ -15,6 +16,7 @@ mod widths;
 
 pub use cache::{KvCache, Ring};
 pub use checkpoint::{Checkpoint, Habits};
+pub use formats::Formats;
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace};
