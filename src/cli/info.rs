@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use anyhow::Result;
-use bdlm::gpu::{DType, Gpu, KernelFamily, MatrixUnits, Tuning};
+use bdlm::gpu::{Gpu, KernelFamily, MatrixUnits, Tuning};
 use bdlm::model::{Checkpoint, Spec};
 use bdlm::sample::{MemoryPlan, Request};
 use bdlm::wgpu;
@@ -88,7 +88,8 @@ impl Info {
             batch: self.batch.max(1),
             ..Request::default()
         };
-        let memory = MemoryPlan::new(&spec, DType::from(self.device.weights), kernels, &request);
+        let memory =
+            MemoryPlan::new(&spec, self.device.weights.formats(&files.config), kernels, &request);
         let shapes = spec.tensors();
         let parameters: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         let model = Model {

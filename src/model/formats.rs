@@ -1,10 +1,14 @@
 //! The number formats that a network's matrices are held in.
 
+use serde::{Deserialize, Serialize};
+
 use crate::gpu::DType;
-use crate::model::{Entry, Kind};
+
+/// The key of a `config.json` that names them.
+pub const QUANTISATION: &str = "bdlm_formats";
 
 /// How matrices are held on the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Formats {
     /// Matrices of layers.
     pub layers: DType,
@@ -19,12 +23,9 @@ impl From<DType> for Formats {
 }
 
 impl Formats {
-    /// The format of a tensor; vectors are held in f32.
-    pub fn of(self, entry: &Entry) -> DType {
-        match entry.kind {
-            Kind::Table => self.tables,
-            Kind::Matrix | Kind::Transposed | Kind::Joined => self.layers,
-            Kind::Vector | Kind::Folded | Kind::Constant => DType::F32,
-        }
+    /// Those of a checkpoint that this program wrote in integers, by its `config.json`.
+    pub fn of_config(config: &[u8]) -> Option<Formats> {
+        let config: serde_json::Value = serde_json::from_slice(config).ok()?;
+        serde_json::from_value(config.get(QUANTISATION)?.clone()).ok()
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Loader<'a> {
     pub fn matrix(&self, name: &str, gate: Option<&[f32]>) -> Result<Weight> {
         let rows = MatrixRows::new(self, name, gate)?;
         let shape = rows.sides.map(Axis::held);
-        let dtype = self.formats.of(rows.entry);
+        let dtype = rows.entry.dtype(self.formats);
         let weight =
             Weight::stream(self.gpu, name, shape, dtype, |range, to| rows.append(range, to))?;
         self.count(weight.size_bytes());
@@ -64,7 +64,7 @@ impl<'a> Loader<'a> {
             parts.iter().map(|part| MatrixRows::new(self, part, None)).collect::<Result<_>>()?;
         let [n, k] = MatrixRows::new(self, name, None)?.sides;
         let shape = [n.held(), k.held()];
-        let dtype = self.formats.of(self.checkpoint.entry(name)?);
+        let dtype = self.checkpoint.entry(name)?.dtype(self.formats);
         let weight = Weight::stream(self.gpu, name, shape, dtype, |range, to| {
             let mut first = 0;
             for part in &parts {
@@ -150,7 +150,7 @@ impl<'a> Loader<'a> {
 
     /// Fails for a number that is infinite in the weights' format, after gating too.
     fn check_format(&self, entry: &Entry, numbers: &[f32]) -> Result<()> {
-        let (most, format) = match self.formats.of(entry) {
+        let (most, format) = match entry.dtype(self.formats) {
             DType::F16 => (f32::from(f16::MAX), "f16"),
             _ => (f32::MAX, "f32"),
         };
@@ -185,7 +185,9 @@ impl<'a> MatrixRows<'a> {
     fn append(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
         let from = to.len();
         match self.entry.kind {
-            Kind::Transposed => self.append_columns(rows.clone(), to)?,
+            Kind::Transposed if !self.loader.checkpoint.is_packed(&self.entry.name) => {
+                self.append_columns(rows.clone(), to)?;
+            }
             _ => self.append_stored(rows.clone(), to)?,
         }
         let [n, k] = self.sides;

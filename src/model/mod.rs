@@ -15,8 +15,8 @@ mod table;
 mod widths;
 
 pub use cache::{KvCache, Ring};
-pub use checkpoint::{Checkpoint, Habits};
-pub use formats::Formats;
+pub use checkpoint::{Checkpoint, Habits, Lora};
+pub use formats::{Formats, QUANTISATION};
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace};

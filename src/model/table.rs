@@ -24,8 +24,10 @@ pub enum Kind {
     Table,
     /// A matrix that the checkpoint stores as `[K, N]`, held as `[N, K]`.
     Transposed,
-    /// A matrix whose rows are those of several others, which are [`Kind::Folded`].
+    /// A matrix whose rows are those of several [`Kind::Part`].
     Joined,
+    /// Rows of a joined matrix.
+    Part,
     /// A vector, held in f32.
     Vector,
     /// Read at load and not held: others are computed from it.
@@ -61,11 +63,22 @@ impl Entry {
         Entry { kind, ..self }
     }
 
+    /// How it is held on the device: vectors in f32.
+    pub fn dtype(&self, formats: Formats) -> DType {
+        match self.kind {
+            Kind::Table => formats.tables,
+            Kind::Matrix | Kind::Transposed | Kind::Joined | Kind::Part => formats.layers,
+            Kind::Vector | Kind::Folded | Kind::Constant => DType::F32,
+        }
+    }
+
     /// Its shape in the checkpoint; none if that has no such tensor.
     pub fn stored_shape(&self) -> Option<Vec<usize>> {
         let lengths = self.axes.iter().map(|axis| axis.count());
         match self.kind {
-            Kind::Matrix | Kind::Table | Kind::Vector | Kind::Folded => Some(lengths.collect()),
+            Kind::Matrix | Kind::Table | Kind::Part | Kind::Vector | Kind::Folded => {
+                Some(lengths.collect())
+            }
             Kind::Transposed => Some(lengths.rev().collect()),
             Kind::Joined | Kind::Constant => None,
         }
@@ -80,8 +93,8 @@ impl Entry {
     pub fn held_bytes(&self, formats: Formats, kernels: KernelFamily) -> u64 {
         let shape = self.held_shape();
         match (self.kind, &shape[..]) {
-            (Kind::Folded, _) => 0,
-            (_, &[n, k]) => Planned::weight(&self.name, [n, k], formats.of(self)).bytes(kernels),
+            (Kind::Folded | Kind::Part, _) => 0,
+            (_, &[n, k]) => Planned::weight(&self.name, [n, k], self.dtype(formats)).bytes(kernels),
             _ => Planned::plain(&self.name, &shape, DType::F32, 1).bytes(kernels),
         }
     }

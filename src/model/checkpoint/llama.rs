@@ -281,7 +281,7 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     for layer in 0..spec.n_layers {
         let name = |tensor: &str| format!("layers.{layer}.{tensor}");
         let folded = |tensor: &str, axis| Entry::vector(name(tensor), axis).kind(Kind::Folded);
-        let part = |tensor: &str, axis| Entry::matrix(name(tensor), [axis, c]).kind(Kind::Folded);
+        let part = |tensor: &str, axis| Entry::matrix(name(tensor), [axis, c]).kind(Kind::Part);
         table.extend([
             Entry::vector(name("input_layernorm.weight"), c),
             part("self_attn.q_proj.weight", queries),

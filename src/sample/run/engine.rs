@@ -6,7 +6,7 @@ use crate::gpu::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Formats, Habits, Network, Spec};
+use crate::model::{Checkpoint, Formats, Habits, Lora, Network, Spec};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
@@ -21,11 +21,13 @@ pub struct LoadOptions {
     pub formats: Formats,
     /// What the caller says of the model, before anything that its files say.
     pub habits: Habits,
+    /// Adapters to merge into the matrices, one after the other.
+    pub loras: Vec<Lora>,
 }
 
 impl<T: Into<Formats>> From<T> for LoadOptions {
     fn from(formats: T) -> LoadOptions {
-        LoadOptions { formats: formats.into(), habits: Habits::default() }
+        LoadOptions { formats: formats.into(), habits: Habits::default(), loras: Vec::new() }
     }
 }
 
@@ -53,14 +55,14 @@ impl Engine {
         options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        let LoadOptions { formats, habits } = options.into();
+        let LoadOptions { formats, habits, loras } = options.into();
         let spec = Spec::of_files(files, habits)?;
         let tokenizer = match &files.tokenizer {
             Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
             None => None,
         };
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
-        let checkpoint = Checkpoint::new(&spec, &shards)?;
+        let checkpoint = Checkpoint::new(&spec, &shards)?.adapted(loras)?;
         let network = Network::load_async(gpu, &checkpoint, formats, progress).await?;
         Ok(Engine::new(network, tokenizer))
     }

@@ -3,6 +3,7 @@
 
 mod f16;
 mod f32;
+mod packed;
 mod panels;
 mod q4;
 mod q8;
@@ -10,6 +11,7 @@ mod q8;
 use crate::gpu::memory::dtype::DType;
 use crate::{Error, Result};
 
+pub use packed::{PackedRow, packed_row};
 pub use panels::{COLUMN_PAD, EIGHT};
 pub(crate) use panels::{Format, Override};
 
