@@ -13,6 +13,7 @@ mod model;
 mod present;
 mod print;
 mod process;
+mod quantize;
 mod request;
 mod tune;
 mod usage;
@@ -51,6 +52,7 @@ enum Command {
     Chat(Box<chat::ChatCommand>),
     Eval(eval::Eval),
     Logits(logits::Logits),
+    Quantize(quantize::Quantize),
     Info(info::Info),
     Bench(bench::Bench),
     Tune(tune::Tune),
@@ -74,6 +76,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Chat(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::Quantize(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Tune(command) => command.run(),

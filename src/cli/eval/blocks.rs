@@ -8,7 +8,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::device::{DeviceArgs, Weights};
+use crate::cli::device::{DeviceArgs, WeightArgs};
 use crate::cli::eval::data::{DataArgs, Selection};
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::plot::{Panel, Series, png};
@@ -106,7 +106,7 @@ impl Blocks {
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Settings {
     model: String,
-    weights: Weights,
+    weights: WeightArgs,
     data: String,
     part: Selection,
     block_sizes: Vec<usize>,

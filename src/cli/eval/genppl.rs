@@ -8,7 +8,7 @@ use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::device::{DeviceArgs, Weights};
+use crate::cli::device::{DeviceArgs, WeightArgs};
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::present::{ReportFormat, csv, flat, lines, print};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate, read_samples};
@@ -60,7 +60,7 @@ pub struct Genppl {
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Settings {
     scorer: String,
-    weights: Weights,
+    weights: WeightArgs,
     tokens: Tokens,
     /// File of the samples and their number, or the model that makes them.
     source: String,

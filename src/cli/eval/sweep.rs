@@ -10,7 +10,7 @@ use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::device::{DeviceArgs, Weights};
+use crate::cli::device::{DeviceArgs, WeightArgs};
 use crate::cli::eval::grid::{Combination, GridArgs};
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::plot::{Panel, Series, png};
@@ -80,7 +80,7 @@ struct SweepRow {
 struct Settings {
     model: String,
     scorer: String,
-    weights: Weights,
+    weights: WeightArgs,
     samples: usize,
     length: usize,
     batch: usize,
