@@ -208,3 +208,51 @@ fn another_rule_gives_another_answer() {
         ));
     }
 }
+
+#[test]
+fn what_an_earlier_answer_stored_is_used_as_far_as_the_tokens_are_the_same() {
+    let Some(gpu) = common::gpu(None) else { return };
+    for (name, habits) in MODELS {
+        let f = Fixture::open_with(name, habits);
+        let engine = engine(&f, &gpu);
+        let size = f.spec.block_size().unwrap();
+        let cases = cases(&f, name);
+        let case = cases.iter().find(|case| case.asked["stop"].is_null()).unwrap();
+        let base = Request { room: 160, ..case.request() };
+        let run = |request: Request, kept| {
+            let mut run = engine.run_on(request, kept).unwrap();
+            let mut last = None;
+            while let Some(event) = run.next().unwrap() {
+                last = Some(event);
+            }
+            match last {
+                Some(Event::Done(done)) => (done, run.keep()),
+                other => panic!("the last event is {other:?}"),
+            }
+        };
+        let turn = |ids: &[u32], change: Option<usize>| {
+            // As long as whole blocks behind the first prompt, so that the grids are the same.
+            let mut ids = ids[..case.prompt.len() + 2 * size].to_vec();
+            ids.extend((0..2 * size as u32).map(|i| 7 + i));
+            if let Some(at) = change {
+                ids[at] = (ids[at] + 1) % 120;
+            }
+            Request { prompt: Prompt::Exact(ids), ..base.clone() }
+        };
+        for change in [None, Some(1), Some(case.prompt.len() + 1)] {
+            let (first, kept) = run(base.clone(), None);
+            let request = turn(&first.ids, change);
+            let (alone, _) = run(request.clone(), None);
+            let (after, _) = run(request, kept);
+            assert_eq!(after.ids, alone.ids, "{name}, {change:?}");
+            assert!(after.passes <= alone.passes, "{name}: {} passes", after.passes);
+        }
+        // Another grid: nothing fits, and nothing is taken.
+        let (first, kept) = run(base.clone(), None);
+        let mut ids = first.ids[..case.prompt.len() + size].to_vec();
+        ids.push(9);
+        let request = Request { prompt: Prompt::Exact(ids), ..base.clone() };
+        let (alone, _) = run(request.clone(), None);
+        assert_eq!(run(request, kept).0.ids, alone.ids, "{name}, another grid");
+    }
+}

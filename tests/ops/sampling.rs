@@ -2,29 +2,27 @@
 
 use bdlm::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
 use bdlm::gpu::{BlockCells, DType, DrawRows, Gpu, Recorder, Tensor, Vocabulary};
-use bdlm::sample::{
-    BlockSize, Fallback, Measure, Nucleus, Quota, Rule, Sampler, Sampling, Score, StepUniform,
-    Steps, Test,
-};
+use bdlm::sample::{BlockSize, Nucleus, Sampler, Sampling, StepUniform};
 
 use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};
+use crate::rules::{expected_of_rule, rules};
 use crate::{Random, all_kernels_ran, read, run, upload, words};
 
 const NO_CELL: u32 = u32::MAX;
 /// A block of which all cells are masked.
-const EIGHT: BlockSize = BlockSize { cells: 8, masked: 8 };
+pub(crate) const EIGHT: BlockSize = BlockSize { cells: 8, masked: 8 };
 
 /// Rows of logits with their tokens and keys, on the device.
-struct Rows {
-    logits: Vec<f32>,
-    vocabulary: Vocabulary,
+pub(crate) struct Rows {
+    pub(crate) logits: Vec<f32>,
+    pub(crate) vocabulary: Vocabulary,
     ids: Vec<u32>,
     keys: Vec<[u32; 4]>,
 }
 
 impl Rows {
     /// `t` rows of a vocabulary of `v`, the last token being the mask; all are masked.
-    fn new(t: usize, v: usize, spread: f32) -> Rows {
+    pub(crate) fn new(t: usize, v: usize, spread: f32) -> Rows {
         let mut random = Random((t * v) as u64);
         let logits = random.numbers(t * v).iter().map(|x| x * spread).collect();
         let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1, mask_counts: false };
@@ -32,11 +30,11 @@ impl Rows {
         Rows { logits, vocabulary, ids: vec![v as u32 - 1; t], keys }
     }
 
-    fn row(&self, t: usize) -> &[f32] {
+    pub(crate) fn row(&self, t: usize) -> &[f32] {
         &self.logits[t * self.vocabulary.size..(t + 1) * self.vocabulary.size]
     }
 
-    fn mask(&self) -> usize {
+    pub(crate) fn mask(&self) -> usize {
         self.vocabulary.mask_id as usize
     }
 
@@ -60,7 +58,13 @@ impl Rows {
     }
 
     /// Draws and reveals once. Returns cells and tokens.
-    fn step(&self, gpu: &Gpu, uniform: StepUniform, block: usize, filtered: bool) -> Outcome {
+    pub(crate) fn step(
+        &self,
+        gpu: &Gpu,
+        uniform: StepUniform,
+        block: usize,
+        filtered: bool,
+    ) -> Outcome {
         self.step_in(gpu, uniform, BlockCells::whole(block), filtered)
     }
 
@@ -97,14 +101,14 @@ impl Rows {
     }
 }
 
-struct Outcome {
+pub(crate) struct Outcome {
     ids: Vec<u32>,
-    cells: Vec<[u32; 4]>,
+    pub(crate) cells: Vec<[u32; 4]>,
     limits: Vec<u32>,
 }
 
 impl Outcome {
-    fn keeps(&self, t: usize, id: usize, logit: f32) -> bool {
+    pub(crate) fn keeps(&self, t: usize, id: usize, logit: f32) -> bool {
         let bits = logit.to_bits();
         let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
         let (limit, upto) = (self.limits[2 * t], self.limits[2 * t + 1]);
@@ -288,59 +292,6 @@ fn draw() {
     all_kernels_ran("draw");
 }
 
-/// What a step measures of the drawn token, by the twin: the share of it in a distribution of some of
-/// the tokens at a temperature.
-fn check_measure(
-    rows: &Rows,
-    found: &Outcome,
-    temperature: f64,
-    counts: impl Fn(usize, usize) -> bool,
-) -> Result<(), String> {
-    for (t, cell) in found.cells.iter().enumerate() {
-        let weight = |id: usize| (f64::from(rows.row(t)[id]) / temperature).exp();
-        let counted: Vec<usize> = (0..rows.vocabulary.size).filter(|&id| counts(t, id)).collect();
-        let sum: f64 = counted.iter().map(|&id| weight(id)).sum();
-        let p = |id: usize| weight(id) / sum;
-        let entropy: f64 = counted.iter().map(|&id| -p(id) * p(id).ln()).sum();
-        let wanted = [p(cell[0] as usize), entropy];
-        let found = [1, 2].map(|i| f64::from(f32::from_bits(cell[i])));
-        if (0..2)
-            .any(|i| (found[i] - wanted[i]).abs() > f64::from(PROBABILITY) * wanted[i].max(1.0))
-        {
-            return Err(format!("row {t}: {found:?}, expected {wanted:?}"));
-        }
-    }
-    Ok(())
-}
-
-#[test]
-fn what_is_measured_is_the_models_distribution_the_tempered_or_the_drawn_one() {
-    let sampling = |measure| {
-        let rule = Rule { score: Score::Confidence, measure, ..Rule::default() };
-        let sampler = Sampler::Rule(rule);
-        Sampling { sampler, temperature: 0.7, top_k: 5, top_p: 0.9, nucleus: Nucleus::Crossing }
-    };
-    for gpu in gpus() {
-        for mask_counts in [false, true] {
-            let mut rows = Rows::new(6, 98, 3.0);
-            rows.vocabulary.mask_counts = mask_counts;
-            let step = |measure| rows.step(&gpu, sampling(measure).uniform(0, EIGHT), 1, true);
-            let [model, tempered, drawn] =
-                [Measure::Model, Measure::Tempered, Measure::Drawn].map(step);
-            let all = |_: usize, id: usize| mask_counts || id != rows.mask();
-            let kept =
-                |t: usize, id: usize| id != rows.mask() && drawn.keeps(t, id, rows.row(t)[id]);
-            check_measure(&rows, &model, 1.0, all).unwrap();
-            check_measure(&rows, &tempered, 0.7, all).unwrap();
-            check_measure(&rows, &drawn, 0.7, kept).unwrap();
-            assert!(check_measure(&rows, &tempered, 1.0, all).is_err(), "another temperature");
-            let other = |_: usize, id: usize| !mask_counts || id != rows.mask();
-            assert!(check_measure(&rows, &model, 1.0, other).is_err(), "with and without the mask");
-            assert!(model.cells.iter().all(|cell| cell[0] as usize != rows.mask()));
-        }
-    }
-}
-
 #[test]
 fn draws_follow_the_softmax_and_other_temperatures_are_noticed() {
     let Some(gpu) = gpu(None) else { return };
@@ -476,62 +427,6 @@ fn expected_reveal(rows: &Rows, at: usize, masked: &[bool], sampler: Sampler) ->
         }
         Sampler::Rule(rule) => expected_of_rule(rule, masked, confidence, entropy),
     }
-}
-
-/// As [`expected_reveal`], for knobs that no other sampler has: windows, tests, fallbacks.
-fn expected_of_rule(
-    rule: Rule,
-    masked: &[bool],
-    confidence: impl Fn(usize) -> f64,
-    entropy: impl Fn(usize) -> f64,
-) -> Vec<bool> {
-    let window = rule.window.unwrap_or(masked.len());
-    let first = masked.iter().position(|&masked| masked).unwrap_or(0) / window;
-    let masked: Vec<bool> = (0..masked.len()).map(|i| masked[i] && i / window == first).collect();
-    let quota = rule.quota.at(2, masked.len(), masked.len());
-    let likely = |i: usize| match rule.test {
-        Test::Above(p) => p < 1.0 && confidence(i) > f64::from(p),
-        Test::AtLeast(p) => confidence(i) >= f64::from(p),
-        _ => false,
-    };
-    if rule.fallback == Fallback::Leftmost {
-        let passing: Vec<bool> = (0..masked.len()).map(|i| masked[i] && likely(i)).collect();
-        if passing.iter().filter(|&&passes| passes).count() >= quota {
-            return passing;
-        }
-        return twins::reveal(&masked, |i| i as f64, quota, |_, _| false);
-    }
-    let below = |i: usize, before: &[usize]| match rule.test {
-        Test::SumThrough(nats) => {
-            before.iter().chain([&i]).map(|&j| entropy(j)).sum::<f64>() < f64::from(nats)
-        }
-        _ => likely(i),
-    };
-    match rule.score {
-        Score::Position => twins::reveal(&masked, |i| i as f64, quota, below),
-        Score::Entropy => twins::reveal(&masked, &entropy, quota, below),
-        _ => twins::reveal(&masked, |i| -confidence(i), quota, below),
-    }
-}
-
-/// Knobs that no other sampler has.
-fn rules() -> impl Iterator<Item = Rule> {
-    let likely = Rule { score: Score::Confidence, ..Rule::default() };
-    let windowed = Rule { window: Some(4), ..likely };
-    let above = Rule { test: Test::Above(0.6), ..likely };
-    [
-        Rule { quota: Quota::Even(Steps::Block(3)), ..likely },
-        Rule { score: Score::Position, quota: Quota::Constant(2), ..windowed },
-        Rule { test: Test::Above(0.5), ..windowed },
-        Rule { test: Test::Above(1.0), ..windowed },
-        Rule { quota: Quota::Constant(3), ..above },
-        Rule { fallback: Fallback::Leftmost, ..above },
-        Rule { fallback: Fallback::Leftmost, quota: Quota::Constant(3), ..above },
-        Rule { fallback: Fallback::Leftmost, window: Some(4), ..above },
-        Rule { score: Score::Entropy, test: Test::SumThrough(2.0), ..Rule::default() },
-        Rule { score: Score::Entropy, test: Test::SumThrough(0.0), ..Rule::default() },
-    ]
-    .into_iter()
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::model::{KvCache, Network, Row, Workspace};
 use crate::sample::run::buffers::Buffers;
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::cells::{CandidateWords, CellWords};
+use crate::sample::run::pass_shape::{PassKind, PassShape};
 use crate::sample::steps::{Geometry, Sampling, StepUniform};
 use crate::{Error, Result};
 
@@ -35,45 +36,6 @@ pub struct Denoiser {
     prepared: Option<Commands>,
     profiler: Option<Profiler>,
     secs_per_step: Option<f64>,
-}
-
-/// What a plan depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PassShape {
-    /// Rows of the pass.
-    rows: usize,
-    /// The first of them, which are cells.
-    cells: usize,
-    /// Rows of logits, for at least as many cells as are masked.
-    logits: usize,
-    /// Cells of a block.
-    block: usize,
-    kind: PassKind,
-}
-
-/// What a pass is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum PassKind {
-    /// Keys and values alone.
-    Store,
-    /// The cells' tokens.
-    Denoise,
-    /// The first tokens of the blocks after the cells, for networks whose rows speak of the next one.
-    Lead,
-}
-
-impl PassShape {
-    /// A pass over rows of which so many are cells of blocks of a size, and at most so many of these
-    /// masked. Few shapes, so that few plans are recorded.
-    pub fn new(rows: usize, (cells, block): (usize, usize), masked: usize) -> PassShape {
-        const LEAST: usize = 4;
-        let logits = masked.next_power_of_two().max(LEAST).min(cells);
-        PassShape { rows, cells, logits, block, kind: PassKind::Denoise }
-    }
-
-    fn store(rows: usize) -> PassShape {
-        PassShape { rows, cells: 0, logits: 0, block: 0, kind: PassKind::Store }
-    }
 }
 
 impl Denoiser {

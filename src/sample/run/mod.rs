@@ -11,6 +11,7 @@ mod lane;
 mod masked_block;
 mod memory;
 mod noise;
+mod pass_shape;
 mod request;
 mod steer;
 mod step_event;

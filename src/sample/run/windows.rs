@@ -6,7 +6,7 @@ use bytemuck::Zeroable;
 use crate::Result;
 use crate::model::Row;
 use crate::sample::run::cells::{CandidateWords, CellWords};
-use crate::sample::run::denoiser::PassShape;
+use crate::sample::run::pass_shape::PassShape;
 use crate::sample::run::stream::{Current, Run};
 
 /// A token of no vocabulary.
