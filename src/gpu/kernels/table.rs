@@ -115,18 +115,19 @@ pub(super) static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
 };
 
 pub(super) static MATMUL_TILED: KernelSource = kernel!(
-    "matmul_tiled": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+    "matmul_tiled":
+    TILES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
 /// For units of 8 and of 16.
 pub(super) static MATMUL_COOPERATIVE: [KernelSource; 2] = [
     kernel!(
         "matmul_cooperative", "unit8":
-        UNIT_8, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+        UNIT_8, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
     ),
     kernel!(
         "matmul_cooperative", "unit16":
-        UNIT_16, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+        UNIT_16, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
     ),
 ];
 
@@ -138,10 +139,10 @@ pub(crate) static ROTARY: Variants = Variants {
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
 pub(crate) static ATTENTION_SPLIT: KernelSource =
-    kernel!("attention_split": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_split": ATTENTION_SHARE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge": OUTPUT_BUFFER);
 pub(crate) static ATTENTION_TILED: KernelSource =
-    kernel!("attention_tiled": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_tiled": ATTENTION_TILE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_WORKGROUP: Variants = Variants {
     buffer: kernel!("attention_workgroup", "buffer": READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER),
     texels: kernel!("attention_workgroup", "texels": READ_BUFFER, CACHE_BUFFER, OUTPUT_TEXELS),

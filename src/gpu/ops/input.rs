@@ -36,14 +36,20 @@ impl<'a> From<&'a Tensor> for Input<'a> {
 pub(super) struct Read<'a> {
     pub(super) x: &'a Tensor,
     pub(super) kernel: &'static KernelSource,
+    tiling: Vec<Override>,
     fused: Option<Norm<'a>>,
 }
 
 impl<'a> Read<'a> {
-    /// Overrides beside those of the product.
-    pub(super) fn overrides(&self) -> impl Iterator<Item = Override> + use<> {
+    fn given(x: &'a Tensor, tiling: &Tiling) -> Read<'a> {
+        Read { x, kernel: tiling.kernel, tiling: tiling.overrides.clone(), fused: None }
+    }
+
+    /// Overrides of the kernel and of what it reads.
+    pub(super) fn overrides(&self) -> impl Iterator<Item = Override> + '_ {
         let norm = self.fused.map(|norm| norm.overrides());
-        norm.into_iter().flatten().chain(skipped("X_SKIPPED", self.x))
+        let read = norm.into_iter().flatten().chain(skipped("X_SKIPPED", self.x));
+        self.tiling.iter().copied().chain(read)
     }
 
     /// Bindings after those of the product.
@@ -56,7 +62,7 @@ impl Recorder<'_> {
     /// What a product's kernel reads. A norm that cannot be fused becomes a dispatch of its own.
     pub(super) fn read<'a>(&mut self, input: Input<'a>, tiling: &Tiling) -> Result<Read<'a>> {
         let norm = match input {
-            Input::Given(x) => return Ok(Read { x, kernel: tiling.kernel, fused: None }),
+            Input::Given(x) => return Ok(Read::given(x, tiling)),
             Input::Normed(norm) => norm,
         };
         norm.expect()?;
@@ -64,10 +70,12 @@ impl Recorder<'_> {
         // Products read whole tiles of rows, norms those that are there.
         let is_padded = norm.x.holds_rows(norm.x.dim(0).next_multiple_of(tiling.rows));
         match fused_norm(self.gpu(), tiling).filter(|_| is_shared && is_padded) {
-            Some(kernel) => Ok(Read { x: norm.x, kernel, fused: Some(norm) }),
+            Some((kernel, overrides)) => {
+                Ok(Read { x: norm.x, kernel, tiling: overrides.to_vec(), fused: Some(norm) })
+            }
             None => {
                 self.norm(norm)?;
-                Ok(Read { x: norm.y, kernel: tiling.kernel, fused: None })
+                Ok(Read::given(norm.y, tiling))
             }
         }
     }
