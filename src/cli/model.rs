@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::gpu::Gpu;
-use bdlm::hub::{self, FileBytes, ModelFiles};
+use bdlm::hub::{self, FileBytes, ModelDigests, ModelFiles};
 use bdlm::model::{Checkpoint, Network, Spec};
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::Weights;
-use crate::cli::print::{DownloadBar, progress_bar};
+use crate::cli::print::{DownloadBar, note, progress_bar};
 use crate::cli::process::hub_options;
 
 /// Shape of a network with random weights, to be timed: time does not depend on them.
@@ -47,17 +47,33 @@ impl ModelArgs {
 
     /// Finds and loads the model and a tokenizer.
     pub fn load(&self, gpu: &Gpu, weights: Weights) -> Result<Engine> {
-        let mut files = self.find()?;
-        if files.tokenizer.is_none() && needs_tokenizer(&files) {
-            let mut bar = DownloadBar::default();
-            files.tokenizer = Some(hub::gpt2_tokenizer(&hub_options(), &mut |d| bar.update(d))?);
-        }
-        self.upload(gpu, &files, weights)
+        self.upload(gpu, &self.find_for(true)?, weights)
     }
 
     /// Finds and loads the model, with a tokenizer if the work is on text.
     pub fn load_for(&self, gpu: &Gpu, weights: Weights, is_text: bool) -> Result<Engine> {
-        if is_text { self.load(gpu, weights) } else { self.load_network(gpu, weights) }
+        self.upload(gpu, &self.find_for(is_text)?, weights)
+    }
+
+    /// The same, and the digests of its files.
+    pub fn load_known(
+        &self,
+        gpu: &Gpu,
+        weights: Weights,
+        is_text: bool,
+    ) -> Result<(Engine, ModelDigests)> {
+        let files = self.find_for(is_text)?;
+        Ok((self.upload(gpu, &files, weights)?, files.digests()))
+    }
+
+    /// Finds the model, with a tokenizer if the work is on text.
+    fn find_for(&self, is_text: bool) -> Result<ModelFiles> {
+        let mut files = self.find()?;
+        if is_text && files.tokenizer.is_none() && needs_tokenizer(&files) {
+            let mut bar = DownloadBar::default();
+            files.tokenizer = Some(hub::gpt2_tokenizer(&hub_options(), &mut |d| bar.update(d))?);
+        }
+        Ok(files)
     }
 
     /// Finds and loads the model, for work on tokens.
@@ -74,6 +90,10 @@ impl ModelArgs {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
+        if let Some(n @ 1..) = engine.n_tokenless() {
+            let all = engine.network().spec().vocab_size;
+            note(&format!("{n} of the {all} ids of {} have no token: none is drawn", self.model));
+        }
         Ok(engine)
     }
 }

@@ -15,7 +15,7 @@ use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{read, shown};
+use crate::cli::files::{read_text, shown};
 use crate::cli::model::{ModelArgs, RandomShape};
 use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
 use crate::cli::process::{Interrupted, check_interrupt, go_on, peak_host_bytes, start};
@@ -167,8 +167,8 @@ impl Bench {
 
 /// Reads the report of an earlier run.
 fn earlier(path: &Path) -> Result<BenchReport> {
-    let bytes = read(path)?;
-    serde_json::from_slice(&bytes).with_context(|| {
+    let text = read_text(path)?;
+    serde_json::from_str(&text).with_context(|| {
         let path = shown(path);
         format!("{path} is not a report of this version; make it with `bdlm bench --format json`")
     })
