@@ -57,6 +57,18 @@ pub(crate) static NORM: Variants = Variants {
     texels: kernel!("norm", "texels": REDUCE, OUTPUT_TEXELS),
 };
 
+pub(crate) static RMS_NORM: Variants = Variants {
+    buffer: kernel!("rms_norm", "buffer": REDUCE, OUTPUT_BUFFER),
+    texels: kernel!("rms_norm", "texels": REDUCE, OUTPUT_TEXELS),
+};
+
+pub(crate) static HEAD_NORM: KernelSource = kernel!("head_norm": REDUCE);
+
+pub(crate) static SWIGLU: Variants = Variants {
+    buffer: kernel!("swiglu", "buffer": OUTPUT_BUFFER),
+    texels: kernel!("swiglu", "texels": OUTPUT_TEXELS),
+};
+
 /// The outer product of that name, whatever it stores.
 macro_rules! outer_product {
     ($name:literal) => {
@@ -110,6 +122,19 @@ pub(super) static MATMUL_ROWS: RowsProduct = rows_product!("given", "qkv, given"
 pub(super) static MATMUL_ROWS_NORMED: RowsProduct =
     rows_product!("normed", "qkv, normed": ROWS_NORMED);
 
+/// With a fused RMS norm.
+pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {
+    matrix: kernel!(
+        "matmul_rows", "rms":
+        ROWS_RMS, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+        OUTPUT_BUFFER
+    ),
+    qkv: kernel!(
+        "matmul_rows", "qkv, rms":
+        ROWS_RMS, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+    ),
+};
+
 pub(super) static MATMUL_TILED: KernelSource = kernel!(
     "matmul_tiled": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
@@ -161,6 +186,11 @@ pub static KERNELS: &[&KernelSource] = &[
     &EMBEDDING.texels,
     &NORM.buffer,
     &NORM.texels,
+    &RMS_NORM.buffer,
+    &RMS_NORM.texels,
+    &HEAD_NORM,
+    &SWIGLU.buffer,
+    &SWIGLU.texels,
     &MATMUL_OUTER_FEW.matrix.buffer,
     &MATMUL_OUTER_FEW.matrix.texels,
     &MATMUL_OUTER_FEW.qkv,
@@ -172,6 +202,8 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_ROWS.qkv,
     &MATMUL_ROWS_NORMED.matrix,
     &MATMUL_ROWS_NORMED.qkv,
+    &MATMUL_ROWS_RMS.matrix,
+    &MATMUL_ROWS_RMS.qkv,
     &MATMUL_TILED,
     &MATMUL_COOPERATIVE[0],
     &MATMUL_COOPERATIVE[1],
