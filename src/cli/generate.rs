@@ -99,7 +99,7 @@ impl Generate {
         }
         let outcome = match output {
             Some(mut output) => {
-                let outcome = self.print(&mut run, &mut output);
+                let outcome = self.print(&mut run, &mut output).map_err(|e| output.named(e));
                 // What was written before an error is kept too.
                 let finished = output.finish();
                 outcome.and(finished)

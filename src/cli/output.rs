@@ -5,7 +5,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use tempfile::NamedTempFile;
 
 use crate::cli::files::shown;
@@ -31,8 +31,21 @@ impl Output {
         if path.is_dir() {
             bail!("{} is a folder, expected a file to write", shown(path));
         }
-        let to = To::at(path).with_context(|| format!("{} cannot be written", shown(path)))?;
+        let to = To::at(path).map_err(|e| {
+            let words = e.to_string();
+            // The name of the file beside it says nothing to the user.
+            let cause = words.split(" at path").next().unwrap_or_default();
+            anyhow!("{} cannot be written: {cause}", shown(path))
+        })?;
         Ok(Output { path: path.into(), to })
+    }
+
+    /// Names the path in an error of writing piece by piece.
+    pub fn named(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.is::<io::Error>() && error.chain().len() == 1 {
+            true => error.context(format!("{} cannot be written", shown(&self.path))),
+            false => error,
+        }
     }
 
     /// Writes all of it.
