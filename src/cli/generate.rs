@@ -92,7 +92,7 @@ impl Generate {
         let output = self.output.output.as_deref().map(Output::create).transpose()?;
         let prompt = self.prompt()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load(&gpu, self.device.weights)?;
+        let engine = self.model.load(&gpu, self.device.weights, self.request.block_size)?;
         let mut run = engine.run(self.request(prompt, engine.network().spec()))?;
         if self.output.profile {
             run.profile()?;

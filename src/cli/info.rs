@@ -76,7 +76,7 @@ impl Info {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let files = self.model.find()?;
-        let spec = Spec::from_json(&files.config)?;
+        let spec = Spec::of_files(&files, self.model.habits(None))?;
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
         Checkpoint::new(&spec, &shards)?;

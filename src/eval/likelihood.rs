@@ -252,11 +252,11 @@ fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
     }
     let mask = spec.mask(options.block_size);
     let block_size = match mask {
-        Mask::Blocks(size) => size,
+        Mask::Blocks { size, .. } => size,
         Mask::All => context,
         Mask::Before => 1,
     };
-    if let Mask::Blocks(size) = mask {
+    if let Mask::Blocks { size, .. } = mask {
         spec.check_block_size(size)?;
         if context < size {
             let fault = Fault::from(format!(

@@ -13,8 +13,8 @@ pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tuning, has
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Attended, Attention, DrawRows, Epilogue, Input, Modulation, Norm, Onto, Sequences, Vocabulary,
-    partial_attention, partial_attention_bytes,
+    Attended, Attention, DrawRows, Epilogue, HeadNorm, Input, Modulation, Norm, Onto, RmsNorm,
+    Sequences, Vocabulary, partial_attention, partial_attention_bytes,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]

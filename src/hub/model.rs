@@ -29,6 +29,10 @@ pub struct ModelFiles {
     pub weights: Vec<FileBytes>,
     /// `tokenizer.json`, if the model has one.
     pub tokenizer: Option<FileBytes>,
+    /// `tokenizer_config.json`, if the model has one.
+    pub tokenizer_config: Option<FileBytes>,
+    /// `generation_config.json`, if the model has one.
+    pub generation_config: Option<FileBytes>,
 }
 
 /// What a model's files are known by: SHA-256, in hexadecimal.
@@ -72,6 +76,8 @@ impl ModelFiles {
                 "tokenizer.json",
                 include_bytes!("../../assets/tales/tokenizer.json"),
             )),
+            tokenizer_config: None,
+            generation_config: None,
         }
     }
 
@@ -106,7 +112,10 @@ impl ModelFiles {
             }
         };
         let tokenizer = find("tokenizer.json")?;
-        Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
+        let tokenizer_config = find("tokenizer_config.json")?;
+        let generation_config = find("generation_config.json")?;
+        let name = name.into();
+        Ok(ModelFiles { name, config, weights, tokenizer, tokenizer_config, generation_config })
     }
 }
 

@@ -52,6 +52,19 @@ impl Tokenizer {
         Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
     }
 
+    /// The special tokens that the tokenizer puts before a text, none for most models that chat.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn opening(&self) -> Result<Vec<u32>> {
+        const TEXT: &str = "a";
+        let failed = |e: tokenizers::Error| Error::tokenizer(format!("cannot encode: {e}"));
+        let with = self.inner.encode_fast(TEXT, true).map_err(failed)?.get_ids().to_vec();
+        let bare = self.ids_from_text(TEXT)?;
+        let at = with.windows(bare.len().max(1)).position(|ids| ids == bare);
+        Ok(with[..at.unwrap_or(0)].to_vec())
+    }
+
     /// The text of tokens, special ones included.
     ///
     /// # Errors

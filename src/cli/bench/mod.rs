@@ -151,7 +151,11 @@ impl Bench {
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {
         let Some(shape) = self.random else {
-            return self.model.load_for(gpu, self.device.weights, self.measures(Part::Text));
+            let (weights, block_size) = (self.device.weights, self.block_size.first().copied());
+            return match self.measures(Part::Text) {
+                true => self.model.load(gpu, weights, block_size),
+                false => self.model.load_network(gpu, weights, block_size),
+            };
         };
         Ok(Engine::new(shape.load(gpu, self.device.weights)?, None))
     }

@@ -59,8 +59,12 @@ impl Blocks {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let source = self.data.open()?;
         let gpu = self.device.request()?;
-        let (engine, digests) =
-            self.model.load_known(&gpu, self.device.weights, self.data.is_text())?;
+        let (engine, digests) = self.model.load_known(
+            &gpu,
+            self.device.weights,
+            self.block_size.first().copied(),
+            self.data.is_text(),
+        )?;
         let model = (self.model.model.as_str(), &engine, digests);
         let subject = Subject::new(model, &self.data, &source);
         let settings = |&size: &usize| subject.settings(self.estimate(size));

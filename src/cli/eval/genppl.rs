@@ -96,7 +96,8 @@ impl Genppl {
         let source = match read {
             Some((samples, sha256)) => Source::File(samples, sha256),
             None => {
-                let (engine, digests) = self.model.load_known(&gpu, self.device.weights, true)?;
+                let (weights, block_size) = (self.device.weights, self.request.block_size);
+                let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
                 let count = self.generate.unwrap_or_default();
                 let request = self.request.request(count, engine.network().spec());
                 Source::Model(Box::new(engine), digests, request)

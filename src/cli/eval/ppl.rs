@@ -78,8 +78,12 @@ impl Ppl {
         let output = self.output.as_deref().map(Output::create).transpose()?;
         let source = self.data.open()?;
         let gpu = self.device.request()?;
-        let (engine, digests) =
-            self.model.load_known(&gpu, self.device.weights, self.data.is_text())?;
+        let (engine, digests) = self.model.load_known(
+            &gpu,
+            self.device.weights,
+            self.estimate.block_size,
+            self.data.is_text(),
+        )?;
         let model = (self.model.model.as_str(), &engine, digests);
         let subject = Subject::new(model, &self.data, &source);
         let estimate = Estimate {

@@ -162,8 +162,8 @@ impl Judge {
         let is_gpt2 = ["gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"].contains(&name);
         let is_hub_name = is_gpt2 && !Path::new(name).is_dir();
         let model = if is_hub_name { format!("openai-community/{name}") } else { name.to_string() };
-        let model = ModelArgs { model, tokenizer: None };
-        let loaded = model.load_known(gpu, weights, tokens == Tokens::OfText);
+        let model = ModelArgs::named(model);
+        let loaded = model.load_known(gpu, weights, None, tokens == Tokens::OfText);
         let (engine, digests) =
             loaded.with_context(|| format!("the scorer {name} cannot be loaded"))?;
         let scorer = GenerativeScorer::new(engine.network().clone(), engine.eos())?;

@@ -99,7 +99,8 @@ impl Sweep {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;
-        let (engine, digests) = self.model.load_known(&gpu, self.device.weights, true)?;
+        let (weights, block_size) = (self.device.weights, self.grid.first_block_size());
+        let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
         let combinations = self.grid.combinations(engine.network().spec());
         let files = (digests, judge.digests.clone());
         let settings = self.settings(files, &combinations);

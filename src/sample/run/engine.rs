@@ -6,13 +6,28 @@ use std::sync::Arc;
 use crate::gpu::block_on;
 use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Network, Spec};
+use crate::model::{Checkpoint, Habits, Network, Spec};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
 use crate::sample::run::task::Task;
 use crate::text::Tokenizer;
 use crate::{Advice, Error, Fault, Result};
+
+/// How a model is loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// How matrices are held on the device.
+    pub weights: DType,
+    /// What the caller says of the model, before anything that its files say.
+    pub habits: Habits,
+}
+
+impl From<DType> for LoadOptions {
+    fn from(weights: DType) -> LoadOptions {
+        LoadOptions { weights, habits: Habits::default() }
+    }
+}
 
 /// A loaded model. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -35,10 +50,11 @@ impl Engine {
     pub async fn load_async(
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: DType,
+        options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        let spec = Spec::from_json(&files.config)?;
+        let LoadOptions { weights, habits } = options.into();
+        let spec = Spec::of_files(files, habits)?;
         let tokenizer = match &files.tokenizer {
             Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
             None => None,
@@ -57,10 +73,10 @@ impl Engine {
     pub fn load(
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: DType,
+        options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        block_on(Engine::load_async(gpu, files, weights, progress))
+        block_on(Engine::load_async(gpu, files, options, progress))
     }
 
     /// The network.
@@ -128,9 +144,9 @@ impl Engine {
         self.network.spec().eos_token_id.or(tokenizer).or(self.network.spec().bos_token_id)
     }
 
-    /// BOS and the prompt's tokens.
+    /// What every sequence begins with, and the prompt's tokens.
     fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
-        let mut ids = vec![self.bos()?];
+        let mut ids = self.opening()?;
         match (prompt, &self.tokenizer) {
             (Prompt::Ids(tokens), _) => ids.extend(tokens),
             (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
@@ -141,7 +157,20 @@ impl Engine {
                 return Err(Error::Tokenizer(fault.advise(Advice::NameTokenizer)));
             }
         }
+        // A text of nothing has no row that predicts its first token.
+        if ids.is_empty() {
+            ids.push(self.bos()?);
+        }
         Ok(ids)
+    }
+
+    /// BOS, or what the tokenizer puts before a text, for models that do not always begin with BOS.
+    fn opening(&self) -> Result<Vec<u32>> {
+        match (self.network.spec().always_bos, &self.tokenizer) {
+            (true, _) => Ok(vec![self.bos()?]),
+            (false, Some(tokenizer)) => tokenizer.opening(),
+            (false, None) => Ok(Vec::new()),
+        }
     }
 
     fn bos(&self) -> Result<u32> {

@@ -40,7 +40,7 @@ impl Pages {
             self.dictionary = Some(plain(buf, n)?);
             return Ok(Vec::new());
         }
-        let (repetitions, definitions, values) = self.parts(page)?;
+        let [repetitions, definitions, values] = self.parts(page)?;
         let definitions = levels(definitions, self.definition, n)?;
         let n_texts = definitions.iter().filter(|level| **level == self.definition).count();
         let mut texts = self.values(values, page.encoding(), n_texts)?.into_iter();
@@ -73,11 +73,11 @@ impl Pages {
     }
 
     /// Levels of repetition, of definition, and the texts.
-    fn parts<'p>(&self, page: &'p Page) -> Result<(&'p [u8], &'p [u8], &'p [u8]), Fault> {
+    fn parts<'p>(&self, page: &'p Page) -> Result<[&'p [u8]; 3], Fault> {
         if let Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } = page {
             let (repetitions, rest) = take(buf, *rep_levels_byte_len as usize)?;
             let (definitions, values) = take(rest, *def_levels_byte_len as usize)?;
-            return Ok((repetitions, definitions, values));
+            return Ok([repetitions, definitions, values]);
         }
         let part = |bytes: &'p [u8], most: u32| {
             if most == 0 {
@@ -88,7 +88,7 @@ impl Pages {
         };
         let (repetitions, rest) = part(page.buffer(), self.repetition)?;
         let (definitions, values) = part(rest, self.definition)?;
-        Ok((repetitions, definitions, values))
+        Ok([repetitions, definitions, values])
     }
 
     fn values(&self, bytes: &[u8], encoding: Encoding, n: usize) -> Result<Vec<Vec<u8>>, Fault> {
