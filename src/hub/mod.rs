@@ -17,7 +17,7 @@ pub use model::{DEFAULT_MODEL, ModelDigests, ModelFiles};
 #[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
 pub use native::DatasetFiles;
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::gpt2_tokenizer;
+pub use native::{Output, gpt2_tokenizer};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{kept, open_file};
 pub use options::{DatasetSplit, Download, HubOptions};

@@ -44,6 +44,8 @@ pub struct ModelDigests {
     pub weights_sha256: String,
     /// Of `tokenizer.json`.
     pub tokenizer_sha256: Option<String>,
+    /// Of `generation_config.json`.
+    pub generation_config_sha256: Option<String>,
 }
 
 impl ModelFiles {
@@ -57,6 +59,7 @@ impl ModelFiles {
                 several => Sha256::of(several.join("\n").as_bytes()),
             },
             tokenizer_sha256: self.tokenizer.as_ref().map(|file| Sha256::of(file)),
+            generation_config_sha256: self.generation_config.as_ref().map(|f| Sha256::of(f)),
         }
     }
 

@@ -284,3 +284,44 @@ fn parts_of_eval_blocks_are_merged() {
     let words = "is a journal of `bdlm eval sweep`, expected one of `bdlm eval ppl`";
     check_failure(&merge(&[other], &[]), 1, &[words]).unwrap();
 }
+
+/// Pieces of journals that are cut, joined and damaged.
+#[test]
+fn no_journal_makes_merge_panic() {
+    let head = r#"{"journal":"eval ppl","bdlm":"0.1.0","shard":[0,2],"limit":null,"evaluations":[{
+        "model":"m","data":"d","estimator":"mc","draws":1,"block_size":4,"context":8,
+        "first_token":"given","seed":1,"weights":"f16","config_sha256":"a","weights_sha256":"b",
+        "tokenizer_sha256":null,"generation_config_sha256":null,"data_sha256":"c"}]}"#;
+    let head = head.replace(['\n'], "");
+    let line = r#"{"evaluation":0,"index":0,"nll":8.0,"squares":0.0,"draws":1,"mask_variance":0.5,
+        "tokens":4,"bytes":9,"passes":2,"secs":0.1}"#;
+    let line = line.replace(['\n'], "");
+    let end = r#"{"evaluation":0,"all_sequences":1,"counts":null}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j");
+    let good = format!("{head}\n{line}\n{end}\n");
+    fs::write(&path, &good).unwrap();
+    let whole = merge(&[path.clone()], &["--format", "json"]);
+    assert_eq!(report(&whole)["nll_per_token"], 2.0, "part 1 of 2 is empty: nothing is missing");
+    let mut random = fastrand::Rng::with_seed(7);
+    let n_cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    for _ in 0..n_cases {
+        let mut bytes = good.clone().into_bytes();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..bytes.len().max(1)).min(bytes.len());
+            match random.u8(..4) {
+                0 => bytes.truncate(at),
+                1 => drop(bytes.splice(at..at, [b"0\"{}[],:-\n"[random.usize(..10)]])),
+                2 => drop(bytes.drain(at..(at + random.usize(..30)).min(bytes.len()))),
+                _ => bytes.extend(bytes.clone()),
+            }
+        }
+        fs::write(&path, &bytes).unwrap();
+        for more in [&[][..], &["--partial"]] {
+            let output = merge(&[path.clone()], more);
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{text} {}", stderr(&output));
+            assert!(!stderr(&output).contains("panicked"), "{text} {}", stderr(&output));
+        }
+    }
+}

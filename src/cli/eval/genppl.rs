@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bdlm::eval::{GenerativeReport, ScoredSample};
 use bdlm::hub::ModelDigests;
 use bdlm::sample::{Engine, Request};
@@ -87,6 +87,7 @@ impl Genppl {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         self.request.check(&["eval", "genppl"])?;
+        ensure!(self.generate != Some(0), "generate is 0, expected at least 1 sample");
         let read = self.samples.as_deref().map(read_samples).transpose()?;
         let per_sample = self.per_sample.as_deref().map(Output::create).transpose()?;
         let tokens = if self.no_retokenize { Tokens::AsTheyAre } else { Tokens::OfText };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use bdlm::eval::data::DataFile;
 use bdlm::eval::{GenerativeScorer, ScoredSample};
 use bdlm::event::{Done, Event};
@@ -80,8 +80,13 @@ fn values_of_lines(path: &Path, text: &str) -> Result<Vec<(String, Value)>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let value = |(i, line): (usize, &str)| {
         let place = format!("line {}", i + 1);
-        let wrong = format!("{}: {place} is not a sample", shown(path));
-        Ok((place, serde_json::from_str(line).context(wrong)?))
+        let value = serde_json::from_str(line).map_err(|e| {
+            let words = e.to_string();
+            // The line is the first to the parser.
+            let cause = words.split(" at line ").next().unwrap_or_default();
+            anyhow!("{}: {place} is not a sample: {cause}, at column {}", shown(path), e.column())
+        });
+        Ok((place, value?))
     };
     lines.map(value).collect()
 }
