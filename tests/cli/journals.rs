@@ -301,7 +301,7 @@ fn no_journal_makes_merge_panic() {
     let path = folder.path().join("j");
     let good = format!("{head}\n{line}\n{end}\n");
     fs::write(&path, &good).unwrap();
-    let whole = merge(&[path.clone()], &["--format", "json"]);
+    let whole = merge(std::slice::from_ref(&path), &["--format", "json"]);
     assert_eq!(report(&whole)["nll_per_token"], 2.0, "part 1 of 2 is empty: nothing is missing");
     let mut random = fastrand::Rng::with_seed(7);
     let n_cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
@@ -318,7 +318,7 @@ fn no_journal_makes_merge_panic() {
         }
         fs::write(&path, &bytes).unwrap();
         for more in [&[][..], &["--partial"]] {
-            let output = merge(&[path.clone()], more);
+            let output = merge(std::slice::from_ref(&path), more);
             let text = String::from_utf8_lossy(&bytes);
             assert!(matches!(output.status.code(), Some(0 | 1)), "{text} {}", stderr(&output));
             assert!(!stderr(&output).contains("panicked"), "{text} {}", stderr(&output));
