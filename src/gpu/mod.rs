@@ -13,17 +13,17 @@ pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tunin
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Attended, Attention, DrawRows, Epilogue, Input, Modulation, Norm, Onto, Sequences, Vocabulary,
-    partial_attention, partial_attention_bytes,
+    Attended, Attention, DrawRows, Epilogue, HeadNorm, Input, Modulation, Norm, Onto, RmsNorm,
+    Sequences, Vocabulary, partial_attention, partial_attention_bytes,
 };
-pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
+pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
 
 /// Numbers of the memory layout that the shaders expect: padding, and words of a row.
 pub mod layout {
     pub use crate::gpu::device::TEXTURE_WIDTH;
-    pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, ROW_PAD, row_bytes};
+    pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, PackedRow, ROW_PAD, packed_row, row_bytes};
     pub use crate::gpu::ops::{
         CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, draw_chunks,
     };

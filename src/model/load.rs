@@ -7,7 +7,7 @@ use std::task::Poll;
 use half::f16;
 
 use crate::gpu::{DType, Gpu, Tensor, Weight};
-use crate::model::{Axis, Checkpoint, Entry, Kind, Spec, Widths};
+use crate::model::{Axis, Checkpoint, Entry, Formats, Kind, Spec, Widths};
 use crate::{Advice, Error, Result};
 
 /// What loading needs at every tensor.
@@ -17,7 +17,7 @@ pub struct Loader<'a> {
     /// Where they come from.
     pub checkpoint: &'a Checkpoint<'a>,
     /// How matrices are held.
-    pub weights: DType,
+    pub formats: Formats,
     /// Sizes on the device.
     pub widths: Widths,
     held_bytes: Cell<u64>,
@@ -25,9 +25,9 @@ pub struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     /// Nothing is loaded yet.
-    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint<'a>, weights: DType) -> Loader<'a> {
+    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint<'a>, formats: Formats) -> Loader<'a> {
         let widths = Widths::of(checkpoint.spec());
-        Loader { gpu, checkpoint, weights, widths, held_bytes: Cell::new(0) }
+        Loader { gpu, checkpoint, formats, widths, held_bytes: Cell::new(0) }
     }
 
     /// The network.
@@ -46,14 +46,37 @@ impl<'a> Loader<'a> {
     /// [`Error::Tensors`] for numbers that are not finite or do not fit the format,
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn matrix(&self, name: &str, gate: Option<&[f32]>) -> Result<Weight> {
-        let entry = self.checkpoint.entry(name)?;
-        let [n, k] = entry.axes[..] else {
-            return Err(Error::internal(format!("{name} is not a matrix")));
-        };
-        let rows = MatrixRows { loader: self, entry, sides: [n, k], gate };
+        let rows = MatrixRows::new(self, name, gate)?;
+        let shape = rows.sides.map(Axis::held);
+        let dtype = rows.entry.dtype(self.formats);
+        let weight =
+            Weight::stream(self.gpu, name, shape, dtype, |range, to| rows.append(range, to))?;
+        self.count(weight.size_bytes());
+        Ok(weight)
+    }
+
+    /// A matrix of the table that holds the rows of several others, one after the other.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn joined(&self, name: &str, parts: &[String]) -> Result<Weight> {
+        let parts: Vec<MatrixRows<'_>> =
+            parts.iter().map(|part| MatrixRows::new(self, part, None)).collect::<Result<_>>()?;
+        let [n, k] = MatrixRows::new(self, name, None)?.sides;
         let shape = [n.held(), k.held()];
-        let weight = Weight::stream(self.gpu, name, shape, self.weights, |range, to| {
-            rows.append(range, to)
+        let dtype = self.checkpoint.entry(name)?.dtype(self.formats);
+        let weight = Weight::stream(self.gpu, name, shape, dtype, |range, to| {
+            let mut first = 0;
+            for part in &parts {
+                let count = part.sides[0].held();
+                let from = range.start.max(first);
+                let end = range.end.min(first + count);
+                if from < end {
+                    part.append(from - first..end - first, to)?;
+                }
+                first += count;
+            }
+            Ok(())
         })?;
         self.count(weight.size_bytes());
         Ok(weight)
@@ -70,6 +93,22 @@ impl<'a> Loader<'a> {
         }
         let axis = self.axis(name)?;
         self.upload(name, &[axis.held()], axis, &numbers)
+    }
+
+    /// The numbers of several vectors, one after the other, as a tensor of the table: a vector, or
+    /// `rows` of equal length.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn stacked(&self, name: &str, parts: &[String], rows: usize) -> Result<Tensor> {
+        let mut numbers = Vec::new();
+        for part in parts {
+            numbers.extend(self.checkpoint.tensor(part)?);
+        }
+        let axis = self.axis(name)?;
+        let held = axis.held();
+        let shape = if rows == 1 { vec![held] } else { vec![rows, held / rows] };
+        self.upload(name, &shape, axis, &numbers)
     }
 
     /// A row of computed numbers of the table, `[1, n]`.
@@ -110,15 +149,15 @@ impl<'a> Loader<'a> {
     }
 
     /// Fails for a number that is infinite in the weights' format, after gating too.
-    fn check_format(&self, name: &str, numbers: &[f32]) -> Result<()> {
-        let (most, format) = match self.weights {
+    fn check_format(&self, entry: &Entry, numbers: &[f32]) -> Result<()> {
+        let (most, format) = match entry.dtype(self.formats) {
             DType::F16 => (f32::from(f16::MAX), "f16"),
             _ => (f32::MAX, "f32"),
         };
         match numbers.iter().find(|x| x.abs() > most) {
             Some(x) => {
                 let words = format!("holds {x}, too large for {format}");
-                Err(self.checkpoint.fault(name, &words, Advice::HoldF32))
+                Err(self.checkpoint.fault(&entry.name, &words, Advice::HoldF32))
             }
             None => Ok(()),
         }
@@ -133,12 +172,22 @@ struct MatrixRows<'a> {
     gate: Option<&'a [f32]>,
 }
 
-impl MatrixRows<'_> {
+impl<'a> MatrixRows<'a> {
+    fn new(loader: &'a Loader<'a>, name: &str, gate: Option<&'a [f32]>) -> Result<MatrixRows<'a>> {
+        let entry = loader.checkpoint.entry(name)?;
+        let [n, k] = entry.axes[..] else {
+            return Err(Error::internal(format!("{name} is not a matrix")));
+        };
+        Ok(MatrixRows { loader, entry, sides: [n, k], gate })
+    }
+
     /// Appends some rows.
     fn append(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
         let from = to.len();
         match self.entry.kind {
-            Kind::Transposed => self.append_columns(rows.clone(), to)?,
+            Kind::Transposed if !self.loader.checkpoint.is_packed(&self.entry.name) => {
+                self.append_columns(rows.clone(), to)?;
+            }
             _ => self.append_stored(rows.clone(), to)?,
         }
         let [n, k] = self.sides;
@@ -148,7 +197,7 @@ impl MatrixRows<'_> {
                 numbers.iter_mut().for_each(|x| *x *= gate);
             }
         }
-        self.loader.check_format(&self.entry.name, &to[from..])
+        self.loader.check_format(self.entry, &to[from..])
     }
 
     /// Rows that are stored as rows.

@@ -4,10 +4,10 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{DType, Epilogue, Gpu, Recorder, Tensor, Weight};
-use crate::model::layers::{Dit, Gpt2};
+use crate::model::layers::{Dit, Gpt2, Llama};
 use crate::model::load::Loader;
 use crate::model::pass::Pass;
-use crate::model::{Backbone, Checkpoint, Spec, Widths};
+use crate::model::{Backbone, Checkpoint, Formats, Spec, Widths};
 use crate::{Error, Result};
 
 /// A loaded network.
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub struct Network {
     gpu: Gpu,
     spec: Spec,
-    weights: DType,
+    formats: Formats,
     size_bytes: u64,
     layers: Layers,
 }
@@ -25,6 +25,7 @@ pub struct Network {
 enum Layers {
     Dit(Dit),
     Gpt2(Gpt2),
+    Llama(Llama),
 }
 
 impl Network {
@@ -37,10 +38,11 @@ impl Network {
     pub async fn load_async(
         gpu: &Gpu,
         checkpoint: &Checkpoint<'_>,
-        weights: DType,
+        formats: impl Into<Formats>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Network> {
-        let loader = Loader::new(gpu, checkpoint, weights);
+        let formats = formats.into();
+        let loader = Loader::new(gpu, checkpoint, formats);
         let spec = checkpoint.spec().clone();
         let count = spec.n_layers + 2;
         progress(0, count);
@@ -48,11 +50,12 @@ impl Network {
         let layers = match spec.backbone {
             Backbone::Dit => Layers::Dit(Dit::load(&loader, &mut layers_done).await?),
             Backbone::Gpt2 => Layers::Gpt2(Gpt2::load(&loader, &mut layers_done).await?),
+            Backbone::Llama => Layers::Llama(Llama::load(&loader, &mut layers_done).await?),
         };
         gpu.check()?;
         progress(count, count);
         let size_bytes = loader.held_bytes();
-        Ok(Network { gpu: gpu.clone(), spec, weights, size_bytes, layers })
+        Ok(Network { gpu: gpu.clone(), spec, formats, size_bytes, layers })
     }
 
     /// As [`Network::load_async`], for programs that may block.
@@ -63,10 +66,10 @@ impl Network {
     pub fn load(
         gpu: &Gpu,
         checkpoint: &Checkpoint<'_>,
-        weights: DType,
+        formats: impl Into<Formats>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Network> {
-        block_on(Network::load_async(gpu, checkpoint, weights, progress))
+        block_on(Network::load_async(gpu, checkpoint, formats, progress))
     }
 
     /// The device that the weights are on.
@@ -79,14 +82,14 @@ impl Network {
         &self.spec
     }
 
-    /// How matrices are held.
+    /// How matrices of layers are held.
     pub fn weights_dtype(&self) -> DType {
-        self.weights
+        self.formats.layers
     }
 
     /// How keys and values are held.
     pub fn cache_dtype(&self) -> DType {
-        self.weights.cached()
+        self.formats.layers.cached()
     }
 
     /// Bytes of matrices that a pass with logits reads; the embedding counts by its rows only.
@@ -97,6 +100,7 @@ impl Network {
         let layers = match &self.layers {
             Layers::Dit(dit) => bytes(&mut dit.matrices()),
             Layers::Gpt2(gpt2) => bytes(&mut gpt2.matrices()),
+            Layers::Llama(llama) => bytes(&mut llama.matrices()),
         };
         layers + self.head().0.size_bytes()
     }
@@ -138,6 +142,7 @@ impl Network {
         match &self.layers {
             Layers::Dit(dit) => dit.record_layers(r, pass),
             Layers::Gpt2(gpt2) => gpt2.record_layers(r, pass),
+            Layers::Llama(llama) => llama.record_layers(r, pass),
         }
     }
 
@@ -155,11 +160,14 @@ impl Network {
         x: &Tensor,
     ) -> Result<()> {
         let y = pass.y.rows(0, x.dim(0))?;
-        let norm = match &self.layers {
-            Layers::Dit(dit) => dit.final_norm(r, pass, [x, &y])?,
-            Layers::Gpt2(gpt2) => gpt2.final_norm([x, &y]),
-        };
-        r.norm(norm)
+        match &self.layers {
+            Layers::Dit(dit) => {
+                let norm = dit.final_norm(r, pass, [x, &y])?;
+                r.norm(norm)
+            }
+            Layers::Gpt2(gpt2) => r.norm(gpt2.final_norm([x, &y])),
+            Layers::Llama(llama) => r.rms_norm(llama.final_norm([x, &y])),
+        }
     }
 
     /// Records the head: logits of rows `from ..` of the final norm's output.
@@ -197,6 +205,7 @@ impl Network {
         match &self.layers {
             Layers::Dit(dit) => dit.head(),
             Layers::Gpt2(gpt2) => gpt2.head(),
+            Layers::Llama(llama) => llama.head(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::gpu::{
     Attention, DType, Gpu, KernelFamily, Planned, Sequences, Tensor, partial_attention,
     partial_attention_bytes,
 };
-use crate::model::{KvCache, Positions, Spec, Widths};
+use crate::model::{KvCache, MlpKind, Positions, Rotary, Spec, Widths};
 
 /// One row of a pass, as the host describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +34,10 @@ pub struct Workspace {
     qkv: Tensor,           // [T, (H + 2G) D]
     q: Tensor,             // [T, H D]
     found: Option<Tensor>, // [T, H D]: what attention finds; y where that is as wide
+    gated: Option<Tensor>, // [T, 2F]: gates, and what they let through
     hidden: Tensor,        // [T, F]
     partials: Option<Tensor>,
+    rotary: Option<Rotary>,
     spec: Spec,
 }
 
@@ -62,6 +64,8 @@ pub struct Pass<'a> {
     pub q: Tensor,
     /// What attention finds, `[T, H D]`.
     pub found: Tensor,
+    /// Gates of the MLP, then what they let through, where it has gates, `[T, 2F]`.
+    pub gated: Option<Tensor>,
     /// Between the linear layers of the MLP, `[T, F]`.
     pub hidden: Tensor,
     /// Keys and values.
@@ -80,11 +84,13 @@ pub struct Pass<'a> {
 }
 
 /// A workspace's tensors, but for the shares of attention.
-fn table(spec: &Spec, rows: usize) -> (Option<Planned<'static>>, [Planned<'static>; 10]) {
-    let Widths { channels, head, queries, qkv, mlp, .. } = Widths::of(spec);
+fn table(spec: &Spec, rows: usize) -> ([Option<Planned<'static>>; 2], [Planned<'static>; 10]) {
+    let Widths { channels, head, queries, qkv, mlp, gated, .. } = Widths::of(spec);
     let (c, d, hd) = (channels.held(), head.held(), queries.held());
     let words = Planned::words;
     let found = (hd != c).then(|| Planned::multiplied("found", &[rows, hd]));
+    let has_gates = spec.mlp.kind == MlpKind::SwiGlu;
+    let gated = has_gates.then(|| Planned::activation("gated", &[rows, gated.held()]));
     let others = [
         words("ids", &[rows]),
         words("positions", &[rows]),
@@ -97,7 +103,7 @@ fn table(spec: &Spec, rows: usize) -> (Option<Planned<'static>>, [Planned<'stati
         Planned::attended("q", &[rows, hd], DType::F32, d),
         Planned::multiplied("hidden", &[rows, mlp.held()]),
     ];
-    (found, others)
+    ([found, gated], others)
 }
 
 impl Workspace {
@@ -106,7 +112,7 @@ impl Workspace {
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, spec: &Spec, rows: usize) -> Result<Workspace> {
-        let (found, others) = table(spec, rows);
+        let ([found, gated], others) = table(spec, rows);
         let [ids, positions, slots, spans, angles, x, y, qkv, q, hidden] =
             others.map(|planned| planned.make(gpu));
         Ok(Workspace {
@@ -120,16 +126,21 @@ impl Workspace {
             qkv: qkv?,
             q: q?,
             found: found.map(|planned| planned.make(gpu)).transpose()?,
+            gated: gated.map(|planned| planned.make(gpu)).transpose()?,
             hidden: hidden?,
             partials: partial_attention(gpu, rows, heads(spec))?,
+            rotary: match spec.positions {
+                Positions::Rotary(rotary) => Some(rotary),
+                Positions::Learned => None,
+            },
             spec: spec.clone(),
         })
     }
 
     /// Bytes that [`Workspace::new`] takes for a number of rows.
     pub fn size_bytes(spec: &Spec, rows: usize, kernels: KernelFamily) -> u64 {
-        let (found, others) = table(spec, rows);
-        let bytes = found.iter().chain(&others).map(|planned| planned.bytes(kernels));
+        let (optional, others) = table(spec, rows);
+        let bytes = optional.iter().flatten().chain(&others).map(|planned| planned.bytes(kernels));
         bytes.sum::<u64>() + partial_attention_bytes(kernels, rows, heads(spec))
     }
 
@@ -137,7 +148,7 @@ impl Workspace {
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Workspace { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
         let all = [ids, positions, slots, spans, angles, x, y, qkv, q, hidden];
-        all.into_iter().chain(&self.found).chain(&self.partials)
+        all.into_iter().chain(&self.found).chain(&self.gated).chain(&self.partials)
     }
 
     /// The tokens, `[T]`: the sampler opens them in place.
@@ -162,7 +173,9 @@ impl Workspace {
         let ids: Vec<u32> = rows.iter().map(|row| row.id).collect();
         let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
         let spans: Vec<u32> = rows.iter().flat_map(|row| row.spans.map(|s| s as u32)).collect();
-        let angles: Vec<f32> = rows.iter().flat_map(|row| self.angles_of(row.position)).collect();
+        let frequencies = self.frequencies();
+        let angles = |row: &Row| self.angles_of(row.position, &frequencies);
+        let angles: Vec<f32> = rows.iter().flat_map(angles).collect();
         let positions: Vec<u32> = rows.iter().map(|row| row.position as u32).collect();
         self.ids.write(gpu, &ids)?;
         self.positions.write(gpu, &positions)?;
@@ -171,21 +184,25 @@ impl Workspace {
         self.angles.write(gpu, &angles)
     }
 
-    /// Cosines and sines of `position / base^(2j/D)`, in f64 until the end; padded like both
-    /// halves of a head.
-    fn angles_of(&self, position: usize) -> impl Iterator<Item = f32> + use<> {
-        let (half, held) = (self.spec.head_width / 2, Widths::of(&self.spec).head.held() / 2);
-        let (position, base) = match self.spec.positions {
-            Positions::Rotary { base } => (position, base),
-            // Nothing turns at position 0.
-            Positions::Learned => (0, 1.0),
-        };
-        let angle = move |j: usize| match j < half {
-            true => position as f64 * base.powf(-(j as f64) / half as f64),
-            false => 0.0,
-        };
-        let cosines = (0..held).map(move |j| angle(j).cos() as f32);
-        cosines.chain((0..held).map(move |j| angle(j).sin() as f32))
+    /// By which positions turn, padded like the half of a head; where they do not, zeros.
+    fn frequencies(&self) -> Vec<f64> {
+        let held = Widths::of(&self.spec).head.held() / 2;
+        let frequencies = self.rotary.map(|rotary| rotary.frequencies(self.spec.head_width));
+        let mut frequencies = frequencies.unwrap_or_default();
+        frequencies.resize(held, 0.0);
+        frequencies
+    }
+
+    /// Cosines and sines of a position, in f64 until the end.
+    fn angles_of<'a>(
+        &self,
+        position: usize,
+        frequencies: &'a [f64],
+    ) -> impl Iterator<Item = f32> + use<'a> {
+        let gain = self.rotary.map_or(1.0, Rotary::gain);
+        let angles = move || frequencies.iter().map(move |f| position as f64 * f);
+        let cosines = angles().map(move |angle| (gain * angle.cos()) as f32);
+        cosines.chain(angles().map(move |angle| (gain * angle.sin()) as f32))
     }
 
     /// A pass over the first `rows` rows.
@@ -210,6 +227,7 @@ impl Workspace {
             qkv: self.qkv.rows(0, rows)?,
             q: self.q.rows(0, rows)?,
             found: self.found.as_ref().unwrap_or(&self.y).rows(0, rows)?,
+            gated: self.gated.as_ref().map(|gated| gated.rows(0, rows)).transpose()?,
             hidden: self.hidden.rows(0, rows)?,
             partials: self.partials.clone(),
             heads: self.spec.n_heads,

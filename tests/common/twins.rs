@@ -1,5 +1,7 @@
 //! The kernels on the CPU, in f64, by the names of their ops. Plain loops: they are read, not timed.
 
+use half::f16;
+
 /// `x[t] = table[ids[t]]`.
 pub fn embedding(ids: &[u32], table: &[f32], c: usize) -> Vec<f32> {
     ids.iter().flat_map(|&id| table[id as usize * c..(id as usize + 1) * c].to_vec()).collect()
@@ -12,6 +14,34 @@ pub fn q8(rows: &[f32], k: usize) -> Vec<f32> {
         x.iter().map(|x| if scale > 0.0 { (x / scale).round() * scale } else { 0.0 }).collect()
     };
     rows.chunks(k).flat_map(|row| row.chunks(64)).flat_map(group).collect()
+}
+
+/// Rows of k numbers as integers of four bits give them back: a scale in f16 for each 32, the one of
+/// least squared error among some that put the largest number to either end.
+pub fn q4(rows: &[f32], k: usize) -> Vec<f32> {
+    let rounded = |x: &[f32], scale: f32| -> Vec<f32> {
+        let integer = |x: f32| (x * (1.0 / scale)).clamp(-8.0, 7.0) + 8.0 + 0.5;
+        x.iter().map(|&x| scale * (integer(x).floor() - 8.0)).collect()
+    };
+    let error = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter().zip(y).map(|(x, y)| f64::from(x - y).powi(2)).sum()
+    };
+    let group = |x: &[f32]| -> Vec<f32> {
+        let largest = x.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
+        if largest == 0.0 {
+            return x.to_vec();
+        }
+        let tried = [-8.0, -7.0, 7.0, 8.0, -7.5, -8.6].into_iter().flat_map(|divisor| {
+            let first = largest / divisor;
+            let q: Vec<f64> =
+                rounded(x, first).iter().map(|y| f64::from(y / first).round()).collect();
+            let product: f64 = x.iter().zip(&q).map(|(&x, q)| f64::from(x) * q).sum();
+            let fitted = product / q.iter().map(|q| q * q).sum::<f64>();
+            [first, fitted as f32].map(|scale| rounded(x, f16::from_f32(scale).to_f32()))
+        });
+        tried.min_by(|a, b| error(x, a).total_cmp(&error(x, b))).unwrap()
+    };
+    rows.chunks(k).flat_map(|row| row.chunks(32)).flat_map(group).collect()
 }
 
 /// `LN(x) * weight * (1 + scale) + shift` of one row; mean and variance are those of its first
@@ -32,6 +62,38 @@ pub fn norm(
         (y * (1.0 + f64::from(scale[i])) + f64::from(shift[i])) as f32
     };
     (0..x.len()).map(modulated).collect()
+}
+
+/// `x / sqrt(mean(x^2) + epsilon) * weight` of one row; the mean is that of its first `channels`
+/// numbers.
+pub fn rms_norm(x: &[f32], (channels, epsilon): (usize, f32), weight: &[f32]) -> Vec<f32> {
+    let squares: f64 = x[..channels].iter().map(|&x| f64::from(x).powi(2)).sum();
+    let root = (squares / channels as f64 + f64::from(epsilon)).sqrt();
+    x.iter().zip(weight).map(|(&x, &w)| (f64::from(x) / root * f64::from(w)) as f32).collect()
+}
+
+/// The RMS norm of each query head, then each key head, of one row of queries, keys and values; a
+/// head has `d` numbers, the first of which are channels. Values stay.
+pub fn head_norm(
+    qkv: &[f32],
+    [queries, keys]: [usize; 2],
+    (channels, epsilon): (usize, f32),
+    weight: &[f32],
+) -> Vec<f32> {
+    let d = weight.len() / 2;
+    let head = |(i, x): (usize, &[f32])| match i {
+        i if i < queries => rms_norm(x, (channels, epsilon), &weight[..d]),
+        i if i < queries + keys => rms_norm(x, (channels, epsilon), &weight[d..]),
+        _ => x.to_vec(),
+    };
+    qkv.chunks(d).enumerate().flat_map(head).collect()
+}
+
+/// `silu(gate) * up` of one row of gates, then what they let through.
+pub fn swiglu(x: &[f32]) -> Vec<f32> {
+    let (gates, up) = x.split_at(x.len() / 2);
+    let silu = |x: f32| f64::from(x) / (1.0 + f64::from(-x).exp());
+    gates.iter().zip(up).map(|(&gate, &up)| (silu(gate) * f64::from(up)) as f32).collect()
 }
 
 /// `x w^T + bias`, rows of `w` are outputs.

@@ -11,6 +11,7 @@ mod embedding;
 mod lanes;
 mod matmul;
 mod norm;
+mod rms_norm;
 mod rotary;
 mod sampling;
 mod scoring;

@@ -15,7 +15,7 @@ use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{read, shown};
+use crate::cli::files::{read_text, shown};
 use crate::cli::model::{ModelArgs, RandomShape};
 use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
 use crate::cli::process::{Interrupted, check_interrupt, go_on, peak_host_bytes, start};
@@ -151,15 +151,18 @@ impl Bench {
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {
         let Some(shape) = self.random else {
-            return self.model.load_for(gpu, self.device.weights, self.measures(Part::Text));
+            let (weights, block_size) = (self.device.weights, self.block_size.first().copied());
+            return match self.measures(Part::Text) {
+                true => self.model.load(gpu, weights, block_size),
+                false => self.model.load_network(gpu, weights, block_size),
+            };
         };
         Ok(Engine::new(shape.load(gpu, self.device.weights)?, None))
     }
 
     fn model_name(&self) -> String {
-        match self.random {
-            Some(RandomShape::Small) => "random small".into(),
-            Some(RandomShape::Tiny) => "random tiny".into(),
+        match self.random.and_then(|shape| shape.to_possible_value()) {
+            Some(shape) => format!("random {}", shape.get_name()),
             None => self.model.model.clone(),
         }
     }
@@ -167,8 +170,8 @@ impl Bench {
 
 /// Reads the report of an earlier run.
 fn earlier(path: &Path) -> Result<BenchReport> {
-    let bytes = read(path)?;
-    serde_json::from_slice(&bytes).with_context(|| {
+    let text = read_text(path)?;
+    serde_json::from_str(&text).with_context(|| {
         let path = shown(path);
         format!("{path} is not a report of this version; make it with `bdlm bench --format json`")
     })

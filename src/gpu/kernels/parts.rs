@@ -26,7 +26,9 @@ pub(super) const WEIGHTS: &str = concat!(
     "\n",
     part!("format_f16"),
     "\n",
-    part!("format_q8")
+    part!("format_q8"),
+    "\n",
+    part!("format_q4")
 );
 pub(super) const WEIGHTS_BUFFER: &str = part!("weights_buffer");
 pub(super) const WEIGHTS_TEXELS: &str = part!("weights_texels");
@@ -50,6 +52,7 @@ pub(super) const QKV_TILE: &str = part!("qkv_tile");
 // The rows of a product: given, or with a fused norm.
 pub(super) const ROWS_GIVEN: &str = part!("rows_given");
 pub(super) const ROWS_NORMED: &str = part!("rows_normed");
+pub(super) const ROWS_RMS: &str = part!("rows_rms");
 
 // Attention and its cache.
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");

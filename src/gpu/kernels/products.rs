@@ -3,7 +3,7 @@
 use crate::gpu::device::{Gpu, KernelFamily, MatrixUnits, Memory, Tile};
 use crate::gpu::kernels::table::{
     MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_PLAIN, MATMUL_ROWS,
-    MATMUL_ROWS_NORMED, MATMUL_TILED, OuterProduct,
+    MATMUL_ROWS_NORMED, MATMUL_ROWS_RMS, MATMUL_TILED, OuterProduct, RowsProduct,
 };
 use crate::gpu::memory::{DType, EIGHT, Override};
 use crate::gpu::plan::KernelSource;
@@ -16,11 +16,21 @@ pub(crate) struct Tiling {
     /// Overrides of this kernel alone.
     pub(crate) overrides: Vec<Override>,
     /// The same product with a norm of its rows fused.
-    normed: Option<Normed>,
+    normed: Option<[Normed; 2]>,
+}
+
+/// What a fused norm does to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NormForm {
+    /// Mean 0 and variance 1.
+    Layer,
+    /// Mean square 1.
+    Rms,
 }
 
 /// A product with a fused norm.
 struct Normed {
+    form: NormForm,
     kernel: &'static KernelSource,
     overrides: Vec<Override>,
     /// Storage buffers that it binds.
@@ -41,8 +51,8 @@ pub(crate) fn matmul_tiling(
             Tiling { kernel, rows: 4, columns: 32, overrides, normed: None }
         }
         _ if is_few(gpu, rows, n) => {
-            let kernels = [&MATMUL_ROWS.matrix, &MATMUL_ROWS_NORMED.matrix];
-            rows_tiling(gpu, rows, [n, k], (kernels, 7))
+            let kernel = |product: &'static RowsProduct| &product.matrix;
+            rows_tiling(gpu, rows, [n, k], (kernel, 7))
         }
         // Products with f32 weights are not rounded.
         _ => match gpu.units().filter(|_| dtype != DType::F32) {
@@ -60,13 +70,13 @@ fn is_few(gpu: &Gpu, rows: usize, n: usize) -> bool {
     rows <= if n < MANY_OUTPUTS { most } else { most.min(32) }
 }
 
-/// The product of few rows with a weight `[N, K]`, its kernels without and with a norm, which binds that
-/// many buffers.
+/// The product of few rows with a weight `[N, K]`, with its sums stored as `kernel` chooses; with a layer
+/// norm it binds that many buffers, with an RMS norm, which has no modulation, one less.
 fn rows_tiling(
     gpu: &Gpu,
     rows: usize,
     [n, k]: [usize; 2],
-    ([kernel, normed], buffers): ([&'static KernelSource; 2], u32),
+    (kernel, buffers): (impl Fn(&'static RowsProduct) -> &'static KernelSource, u32),
 ) -> Tiling {
     let height = if rows <= 4 { 4 } else { 8 };
     let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
@@ -88,9 +98,21 @@ fn rows_tiling(
     };
     // The tiles of a column would each compute the norm anew: on an H200 the product of 16 normalised
     // rows with the weight of Q, K and V takes 17 microseconds, of 8 rows 11, without a norm 9 and 7.
-    let normed = Normed { kernel: normed, overrides: overrides(height / 2 + 2), buffers };
-    let normed = (rows <= height).then_some(normed);
-    Tiling { kernel, rows: height, columns: 4, overrides: overrides(0), normed }
+    let normed = |form, product, others, buffers| Normed {
+        form,
+        kernel: kernel(product),
+        overrides: overrides(others),
+        buffers,
+    };
+    let both = || {
+        [
+            normed(NormForm::Layer, &MATMUL_ROWS_NORMED, height / 2 + 2, buffers),
+            normed(NormForm::Rms, &MATMUL_ROWS_RMS, height / 4, buffers - 1),
+        ]
+    };
+    let (kernel, overrides) = (kernel(&MATMUL_ROWS), overrides(0));
+    let normed = (rows <= height).then(both);
+    Tiling { kernel, rows: height, columns: 4, overrides, normed }
 }
 
 /// The tile of a product of many rows: the one that was chosen for the device, or the largest of which
@@ -204,9 +226,9 @@ pub(crate) fn qkv_tiling(
             runs.then(|| outer_tiling(gpu, rows, weight.0, |product| &product.qkv))
         }
         family if family.is_for_gpus() && is_few(gpu, rows, weight.0[0]) => {
-            let kernels = [&MATMUL_ROWS.qkv, &MATMUL_ROWS_NORMED.qkv];
-            let mut tiling = rows_tiling(gpu, rows, weight.0, (kernels, 10));
-            let normed = tiling.normed.iter_mut().map(|normed| &mut normed.overrides);
+            let kernel = |product: &'static RowsProduct| &product.qkv;
+            let mut tiling = rows_tiling(gpu, rows, weight.0, (kernel, 10));
+            let normed = tiling.normed.iter_mut().flatten().map(|normed| &mut normed.overrides);
             normed.chain([&mut tiling.overrides]).for_each(|o| o.push(("ROWS", rows as f64)));
             Some(tiling)
         }
@@ -219,8 +241,10 @@ pub(crate) fn qkv_tiling(
 pub(crate) fn fused_norm<'a>(
     gpu: &Gpu,
     tiling: &'a Tiling,
+    form: NormForm,
 ) -> Option<(&'static KernelSource, &'a [Override])> {
     let limit = gpu.device().limits().max_storage_buffers_per_shader_stage;
-    let normed = tiling.normed.as_ref().filter(|normed| normed.buffers <= limit)?;
-    gpu.tuning().fused_norms.then_some((normed.kernel, &normed.overrides))
+    let normed = tiling.normed.iter().flatten().find(|normed| normed.form == form)?;
+    let is_fused = gpu.tuning().fused_norms && normed.buffers <= limit;
+    is_fused.then_some((normed.kernel, &normed.overrides))
 }

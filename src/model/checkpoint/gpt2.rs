@@ -8,7 +8,7 @@ use crate::model::checkpoint::checks::{
 };
 use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
+    AdaLn, AttentionBiases, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
@@ -50,6 +50,7 @@ struct Keys {
 /// # Errors
 /// [`Error::Config`] naming what is not run.
 pub fn spec(json: Value) -> Result<Spec> {
+    let json = json::with_one_token(json, "eos_token_id");
     let keys: Keys = json::keys(json, "GPT-2's config")?;
     keys.check()?;
     check_sizes(&[
@@ -74,7 +75,8 @@ pub fn spec(json: Value) -> Result<Spec> {
             kind: NormKind::Layer,
             epsilon: keys.layer_norm_epsilon.unwrap_or(EPSILON) as f32,
         },
-        attention_biases: true,
+        attention_biases: AttentionBiases::All,
+        head_norms: false,
         positions: Positions::Learned,
         adaln: AdaLn::Absent,
         tied_head: true,
@@ -85,6 +87,8 @@ pub fn spec(json: Value) -> Result<Spec> {
         mask_id: None,
         bos_token_id: keys.bos_token_id,
         eos_token_id: keys.eos_token_id,
+        always_bos: true,
+        stop_ids: Vec::new(),
     };
     check_tokens(&spec)?;
     Ok(spec)
@@ -122,7 +126,7 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let (widths, vocabulary) = (Widths::of(spec), Axis::exact(spec.vocab_size));
     let Widths { channels: c, queries, qkv, mlp: f, .. } = widths;
     let mut table = vec![
-        Entry::matrix("wte.weight", [vocabulary, c]),
+        Entry::table("wte.weight", [vocabulary, c]),
         Entry::matrix("wpe.weight", [Axis::exact(spec.window), c]),
         Entry::constant("no head bias", vocabulary),
     ];
