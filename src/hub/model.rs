@@ -146,9 +146,16 @@ fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
         weight_map: BTreeMap<String, String>,
     }
     let damaged = |e| Error::checkpoint(index.path(), format!("not an index of shards: {e}"));
+    if index.starts_with(b"version https://git-lfs") {
+        let cause = "is a Git LFS pointer, not the index itself (`git lfs pull` fetches it)";
+        return Err(Error::checkpoint(index.path(), cause));
+    }
     let text = index.strip_prefix(b"\xef\xbb\xbf").unwrap_or(index);
     let listed: Index = serde_json::from_slice(text).map_err(damaged)?;
     let names: BTreeSet<String> = listed.weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err(Error::checkpoint(index.path(), "lists no shard"));
+    }
     // A name with a path in it could lead anywhere.
     match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
         Some(name) => {

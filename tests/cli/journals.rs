@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::eval::{EXACT, ids_file, ppl, report};
 use crate::genppl::genppl;
-use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, process, stderr, stdout};
+use crate::{bdlm, bdlm_without_gpu, cells, check_failure, fixture, process, stderr, stdout};
 
 /// `bdlm eval ppl` of a text, exactly.
 fn text_ppl(data: &Path, args: &[&str]) -> Output {
@@ -256,9 +256,8 @@ fn parts_of_eval_blocks_are_merged() {
         ]);
         command.arg("--ids").arg(&ids).args(args).output().unwrap()
     };
-    let cells = |output: &Output, name: &str| -> Vec<f64> {
-        let text = stdout(output);
-        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let column = |output: &Output, name: &str| -> Vec<f64> {
+        let rows: Vec<Vec<String>> = stdout(output).lines().map(cells).collect();
         let column = rows[0].iter().position(|found| *found == name).unwrap();
         rows[1..].iter().map(|row| row[column].parse().unwrap()).collect()
     };
@@ -271,9 +270,9 @@ fn parts_of_eval_blocks_are_merged() {
     }
     let merged = merge(&paths, &[]);
     assert!(merged.status.success(), "{}", stderr(&merged));
-    assert_eq!(cells(&merged, "block_size"), [1.0, 4.0]);
-    assert_eq!(cells(&merged, "tokens"), cells(&whole, "tokens"));
-    let (got, wanted) = (cells(&merged, "nll_per_token"), cells(&whole, "nll_per_token"));
+    assert_eq!(column(&merged, "block_size"), [1.0, 4.0]);
+    assert_eq!(column(&merged, "tokens"), column(&whole, "tokens"));
+    let (got, wanted) = (column(&merged, "nll_per_token"), column(&whole, "nll_per_token"));
     assert!(
         got.iter().zip(&wanted).all(|(a, b)| (a / b - 1.0).abs() < 1e-12),
         "{got:?} {wanted:?}"

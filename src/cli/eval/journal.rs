@@ -234,11 +234,10 @@ pub fn difference(there: &Value, here: &Value, others: &[&str]) -> Option<String
         match (there, here) {
             _ if there == here => None,
             (Value::Object(_), Value::Object(_)) => difference(there, here, others),
-            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-                a.iter().zip(b).find_map(|(there, here)| match there {
-                    Value::Object(_) => difference(there, here, others),
-                    _ => (there != here).then(|| differs(key, there, here)),
-                })
+            (Value::Array(a), Value::Array(b))
+                if a.len() == b.len() && a.iter().all(Value::is_object) =>
+            {
+                a.iter().zip(b).find_map(|(there, here)| difference(there, here, others))
             }
             _ => Some(differs(key, there, here)),
         }
