@@ -5,7 +5,7 @@
 //
 // Provides: K, FORMAT, GROUP, PANEL, weights(n, k8), eight(i), groups(), Columns
 // Provides: columns_of(w0, w1, w2, w3)
-// Needs: F16, Q8, eight_f16, eight_f32, q8_weights
+// Needs: F16, Q4, Q8, eight_f16, eight_f32, q4_weights, q8_weights
 
 override K: u32;             // columns, a multiple of 8
 override FORMAT: u32;        // the number that a format's part gives it
@@ -16,6 +16,9 @@ override PANEL: u32;         // rows of a panel
 fn weights(n: u32, k8: u32) -> Eight {
     if (FORMAT == Q8) {
         return q8_weights(n, k8);
+    }
+    if (FORMAT == Q4) {
+        return q4_weights(n, k8);
     }
     return eight((n / PANEL * (K / 8u) + k8) * PANEL + n % PANEL);
 }

@@ -91,7 +91,8 @@ impl Info {
             batch: self.batch.max(1),
             ..Request::default()
         };
-        let memory = MemoryPlan::new(&spec, self.device.weights.into(), kernels, &request);
+        let memory =
+            MemoryPlan::new(&spec, self.device.weights.formats(&files.config), kernels, &request);
         let shapes = spec.tensors();
         let parameters: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         let tokenizer = files.tokenizer.as_ref();

@@ -13,6 +13,7 @@ mod output;
 mod present;
 mod print;
 mod process;
+mod quantize;
 mod request;
 mod tune;
 mod usage;
@@ -50,6 +51,7 @@ enum Command {
     Generate(Box<generate::Generate>),
     Eval(eval::Eval),
     Logits(logits::Logits),
+    Quantize(quantize::Quantize),
     Info(info::Info),
     Bench(bench::Bench),
     Tune(tune::Tune),
@@ -72,6 +74,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::Quantize(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Tune(command) => command.run(),

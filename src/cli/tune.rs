@@ -100,7 +100,7 @@ impl Tune {
         let tuner = Tuner {
             options,
             spec: self.shape.spec()?,
-            weights: self.device.weights.into(),
+            weights: self.device.weights.of_nothing().layers,
             passes: self.passes,
             matrix_units: self.matrix_units,
         };

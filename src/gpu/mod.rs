@@ -23,7 +23,7 @@ pub use wait::block_on;
 /// Numbers of the memory layout that the shaders expect: padding, and words of a row.
 pub mod layout {
     pub use crate::gpu::device::TEXTURE_WIDTH;
-    pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, ROW_PAD, row_bytes};
+    pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, PackedRow, ROW_PAD, packed_row, row_bytes};
     pub use crate::gpu::ops::{
         CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, draw_chunks,
     };

@@ -46,6 +46,13 @@ pub struct ModelDigests {
     pub tokenizer_sha256: Option<String>,
     /// Of `generation_config.json`.
     pub generation_config_sha256: Option<String>,
+    /// Of the adapters that are merged into the weights: of a line for each with its scale and the
+    /// digests of its config and weights.
+    pub adapters_sha256: Option<String>,
+    /// The mask token, if it was asked for.
+    pub mask_id: Option<u32>,
+    /// Where the grid of blocks begins, if that was asked for.
+    pub grid: Option<String>,
 }
 
 impl ModelFiles {
@@ -60,6 +67,7 @@ impl ModelFiles {
             },
             tokenizer_sha256: self.tokenizer.as_ref().map(|file| Sha256::of(file)),
             generation_config_sha256: self.generation_config.as_ref().map(|f| Sha256::of(f)),
+            ..ModelDigests::default()
         }
     }
 

@@ -3,6 +3,7 @@
 mod cache;
 mod checkpoint;
 mod conditioning;
+mod formats;
 mod forward;
 mod layers;
 mod load;
@@ -14,7 +15,8 @@ mod table;
 mod widths;
 
 pub use cache::{KvCache, Ring};
-pub use checkpoint::{Checkpoint, Habits};
+pub use checkpoint::{Checkpoint, Habits, Lora};
+pub use formats::{Formats, QUANTISATION};
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace};

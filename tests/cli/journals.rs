@@ -290,7 +290,7 @@ fn no_journal_makes_merge_panic() {
     let head = r#"{"journal":"eval ppl","bdlm":"0.1.0","shard":[0,2],"limit":null,"evaluations":[{
         "model":"m","data":"d","estimator":"mc","draws":1,"block_size":4,"context":8,
         "first_token":"given","seed":1,"weights":"f16","config_sha256":"a","weights_sha256":"b",
-        "tokenizer_sha256":null,"generation_config_sha256":null,"data_sha256":"c"}]}"#;
+        "tokenizer_sha256":null,"generation_config_sha256":null,"adapters_sha256":null,"mask_id":null,"grid":null,"data_sha256":"c"}]}"#;
     let head = head.replace(['\n'], "");
     let line = r#"{"evaluation":0,"index":0,"nll":8.0,"squares":0.0,"draws":1,"mask_variance":0.5,
         "tokens":4,"bytes":9,"passes":2,"secs":0.1}"#;
@@ -300,7 +300,7 @@ fn no_journal_makes_merge_panic() {
     let path = folder.path().join("j");
     let good = format!("{head}\n{line}\n{end}\n");
     fs::write(&path, &good).unwrap();
-    let whole = merge(&[path.clone()], &["--format", "json"]);
+    let whole = merge(std::slice::from_ref(&path), &["--format", "json"]);
     assert_eq!(report(&whole)["nll_per_token"], 2.0, "part 1 of 2 is empty: nothing is missing");
     let mut random = fastrand::Rng::with_seed(7);
     let n_cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
@@ -317,7 +317,7 @@ fn no_journal_makes_merge_panic() {
         }
         fs::write(&path, &bytes).unwrap();
         for more in [&[][..], &["--partial"]] {
-            let output = merge(&[path.clone()], more);
+            let output = merge(std::slice::from_ref(&path), more);
             let text = String::from_utf8_lossy(&bytes);
             assert!(matches!(output.status.code(), Some(0 | 1)), "{text} {}", stderr(&output));
             assert!(!stderr(&output).contains("panicked"), "{text} {}", stderr(&output));

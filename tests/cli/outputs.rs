@@ -61,6 +61,7 @@ fn links_are_written_through_and_permissions_kept() {
 #[cfg(unix)]
 #[test]
 fn pipes_and_devices_are_written_to() {
+    use std::os::unix::fs::FileTypeExt;
     let Some(_) = bdlm() else { return };
     let (folder, ids) = ids_file();
     let pipe = folder.path().join("pipe");
@@ -73,7 +74,6 @@ fn pipes_and_devices_are_written_to() {
     let got = reader.join().unwrap();
     let report: Value = serde_json::from_slice(&got).unwrap();
     assert_eq!(report["tokens"], 96);
-    use std::os::unix::fs::FileTypeExt;
     assert!(fs::metadata(&pipe).unwrap().file_type().is_fifo());
     assert!(evaluate(&ids, Path::new("/dev/null")).status.success());
     assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());

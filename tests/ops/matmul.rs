@@ -14,6 +14,7 @@ pub fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weig
     let held = match dtype {
         DType::F16 => data.iter().map(|&x| f16::from_f32(x).into()).collect(),
         DType::Q8 => twins::q8(data, shape[1]),
+        DType::Q4 => twins::q4(data, shape[1]),
         _ => data.to_vec(),
     };
     (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held)
@@ -36,7 +37,7 @@ pub fn rounded(numbers: &[f32]) -> Vec<f32> {
     numbers.iter().map(|&x| f16::from_f32(x).into()).collect()
 }
 
-pub const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
+pub const WEIGHTS: [DType; 4] = [DType::F32, DType::F16, DType::Q8, DType::Q4];
 
 /// A product with each epilogue, against the twin.
 pub fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
@@ -108,7 +109,7 @@ fn a_product_has_any_number_of_outputs_and_any_eights_of_inputs() {
     for (gpu, (i, (m, n, k))) in
         gpus().flat_map(|gpu| sizes.into_iter().enumerate().map(move |at| (gpu.clone(), at)))
     {
-        for dtype in [WEIGHTS[i % 3], WEIGHTS[(i + 1) % 3]] {
+        for dtype in [WEIGHTS[i % 4], WEIGHTS[(i + 1) % 4]] {
             let mut random = Random((m * n * k) as u64);
             let (w, held) = weight(&gpu, [n, k], dtype, &random.numbers(n * k));
             let (x, bias, columns) =
@@ -278,6 +279,6 @@ fn shapes_that_do_not_fit_are_refused_with_both_shapes() {
     };
     assert_eq!(refused(12, DType::F32), "w has shape [2, 12], expected [2, 16]");
     assert_eq!(refused(0, DType::F32), "w has shape [2, 0], expected [2, 8]");
-    let words = "weights cannot be held in u32, expected f32, f16 or q8";
+    let words = "weights cannot be held in u32, expected f32, f16, q8 or q4";
     assert_eq!(refused(8, DType::U32), words);
 }

@@ -12,7 +12,7 @@ use bdlm::sample::{Engine, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Deserializer, Map, Value};
 
-use crate::cli::device::Weights;
+use crate::cli::device::WeightArgs;
 use crate::cli::files::shown;
 use crate::cli::model::ModelArgs;
 use crate::cli::print::progress_bar;
@@ -158,7 +158,7 @@ pub struct Judge {
 
 impl Judge {
     /// Loads a scorer: `gpt2`, `gpt2-medium`, `gpt2-large` or `gpt2-xl` from the hub, or any model.
-    pub fn load(name: &str, tokens: Tokens, gpu: &Gpu, weights: Weights) -> Result<Judge> {
+    pub fn load(name: &str, tokens: Tokens, gpu: &Gpu, weights: WeightArgs) -> Result<Judge> {
         let is_gpt2 = ["gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"].contains(&name);
         let is_hub_name = is_gpt2 && !Path::new(name).is_dir();
         let model = if is_hub_name { format!("openai-community/{name}") } else { name.to_string() };

@@ -26,7 +26,9 @@ pub(super) const WEIGHTS: &str = concat!(
     "\n",
     part!("format_f16"),
     "\n",
-    part!("format_q8")
+    part!("format_q8"),
+    "\n",
+    part!("format_q4")
 );
 pub(super) const WEIGHTS_BUFFER: &str = part!("weights_buffer");
 pub(super) const WEIGHTS_TEXELS: &str = part!("weights_texels");

@@ -17,7 +17,7 @@ pub(crate) use files::open_file;
 pub use output::Output;
 
 use crate::hub::model::{INDEX, SINGLE, refuse_stale};
-use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
+use crate::hub::{AdapterFiles, DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
 use crate::{Advice, Error, Fault, Result};
 
 impl ModelFiles {
@@ -95,6 +95,36 @@ fn other_weights(folder: &Path) -> Option<String> {
     Some(format!("{pickle}, which may be a pickle of PyTorch: convert it to safetensors"))
 }
 
+impl AdapterFiles {
+    /// Finds an adapter: a folder, or a hub id `owner/name`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::Hub`], [`Error::Io`].
+    pub fn find(
+        name: &str,
+        options: &HubOptions,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<AdapterFiles> {
+        let folder = Path::new(name);
+        if folder.is_dir() {
+            let missing = |file: &str| {
+                Error::unknown_model(format!("the folder {name} holds no {file}: it is no adapter"))
+            };
+            return AdapterFiles::assemble(name, &missing, &mut |file| {
+                let path = Some(folder.join(file)).filter(|path| path.is_file());
+                path.map(|path| FileBytes::open(&path)).transpose()
+            });
+        }
+        if is_hub_id(name) {
+            return fetch_adapter(name, options, progress);
+        }
+        Err(Error::unknown_model(format!(
+            "there is no adapter `{name}`: expected a folder with adapter_config.json and \
+             adapter_model.safetensors, or a hub id"
+        )))
+    }
+}
+
 /// True for `owner/name`.
 fn is_hub_id(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -130,6 +160,18 @@ fn fetch(
 }
 
 #[cfg(feature = "hub")]
+fn fetch_adapter(
+    id: &str,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download),
+) -> Result<AdapterFiles> {
+    let mut repository = remote::Repository::new(id, options, progress)?;
+    let missing =
+        |file: &str| Error::hub(format!("the hub has no {file} in {id}: it is no adapter"));
+    AdapterFiles::assemble(id, &missing, &mut |file| repository.open(file))
+}
+
+#[cfg(feature = "hub")]
 fn fetch_file(
     id: &str,
     file: &str,
@@ -142,6 +184,11 @@ fn fetch_file(
 
 #[cfg(not(feature = "hub"))]
 fn fetch(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
+    Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch_adapter(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<AdapterFiles> {
     Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
 }
 

@@ -143,9 +143,9 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let (widths, vocabulary) = (Widths::of(spec), Axis::exact(spec.vocab_size));
     let Widths { channels: c, queries, qkv, mlp: f, condition, .. } = widths;
     let mut table = vec![
-        Entry::matrix("vocab_embed.embedding", [vocabulary, c]),
+        Entry::table("vocab_embed.embedding", [vocabulary, c]),
         Entry::vector("output_layer.norm_final.weight", c),
-        Entry::matrix("output_layer.linear.weight", [vocabulary, c]),
+        Entry::table("output_layer.linear.weight", [vocabulary, c]),
         Entry::vector("output_layer.linear.bias", vocabulary),
         no_bias(spec),
     ];

@@ -126,7 +126,7 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let (widths, vocabulary) = (Widths::of(spec), Axis::exact(spec.vocab_size));
     let Widths { channels: c, queries, qkv, mlp: f, .. } = widths;
     let mut table = vec![
-        Entry::matrix("wte.weight", [vocabulary, c]),
+        Entry::table("wte.weight", [vocabulary, c]),
         Entry::matrix("wpe.weight", [Axis::exact(spec.window), c]),
         Entry::constant("no head bias", vocabulary),
     ];

@@ -277,17 +277,17 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let Widths { channels: c, head, queries, keys, qkv, mlp: f, gated, .. } = widths;
     let longest = vocabulary.held().max(gated.held()).max(qkv.held()).max(c.held());
     let mut table = vec![
-        Entry::matrix("embed_tokens.weight", [vocabulary, c]),
+        Entry::table("embed_tokens.weight", [vocabulary, c]),
         Entry::vector("norm.weight", c),
         Entry::constant(super::NO_BIAS, Axis::exact(longest)),
     ];
     if !spec.tied_head {
-        table.push(Entry::matrix(HEAD, [vocabulary, c]));
+        table.push(Entry::table(HEAD, [vocabulary, c]));
     }
     for layer in 0..spec.n_layers {
         let name = |tensor: &str| format!("layers.{layer}.{tensor}");
         let folded = |tensor: &str, axis| Entry::vector(name(tensor), axis).kind(Kind::Folded);
-        let part = |tensor: &str, axis| Entry::matrix(name(tensor), [axis, c]).kind(Kind::Folded);
+        let part = |tensor: &str, axis| Entry::matrix(name(tensor), [axis, c]).kind(Kind::Part);
         table.extend([
             Entry::vector(name("input_layernorm.weight"), c),
             part("self_attn.q_proj.weight", queries),
