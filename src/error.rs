@@ -214,6 +214,8 @@ pub enum Advice {
     NoiseDraws,
     /// Insert no special tokens.
     NoSpecialTokens,
+    /// Name the key or column that holds the text.
+    NameTextKey,
 }
 
 impl Fault {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::gpu::Gpu;
-use bdlm::hub::{self, AdapterFiles, FileBytes, ModelFiles};
+use bdlm::hub::{self, AdapterFiles, FileBytes, ModelDigests, ModelFiles};
 use bdlm::model::{Checkpoint, Grid, Habits, Lora, Network, Spec};
 use bdlm::sample::{Engine, LoadOptions};
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::WeightArgs;
-use crate::cli::print::{DownloadBar, progress_bar};
+use crate::cli::print::{DownloadBar, note, progress_bar};
 use crate::cli::process::hub_options;
 
 /// Shape of a network with random weights, to be timed: time does not depend on them.
@@ -113,26 +113,29 @@ impl ModelArgs {
         weights: WeightArgs,
         block_size: Option<usize>,
     ) -> Result<Engine> {
-        let mut files = self.find()?;
-        if files.tokenizer.is_none() && needs_tokenizer(&files) {
-            let mut bar = DownloadBar::default();
-            files.tokenizer = Some(hub::gpt2_tokenizer(&hub_options(), &mut |d| bar.update(d))?);
-        }
-        self.upload(gpu, &files, weights, block_size)
+        self.upload(gpu, &self.find_for(true)?, weights, block_size)
     }
 
-    /// Finds and loads the model, with a tokenizer if the work is on text.
-    pub fn load_for(
+    /// The same, with a tokenizer only if the work is on text, and the digests of the files.
+    pub fn load_known(
         &self,
         gpu: &Gpu,
         weights: WeightArgs,
         block_size: Option<usize>,
         is_text: bool,
-    ) -> Result<Engine> {
-        match is_text {
-            true => self.load(gpu, weights, block_size),
-            false => self.load_network(gpu, weights, block_size),
+    ) -> Result<(Engine, ModelDigests)> {
+        let files = self.find_for(is_text)?;
+        Ok((self.upload(gpu, &files, weights, block_size)?, files.digests()))
+    }
+
+    /// Finds the model, with a tokenizer if the work is on text.
+    fn find_for(&self, is_text: bool) -> Result<ModelFiles> {
+        let mut files = self.find()?;
+        if is_text && files.tokenizer.is_none() && needs_tokenizer(&files) {
+            let mut bar = DownloadBar::default();
+            files.tokenizer = Some(hub::gpt2_tokenizer(&hub_options(), &mut |d| bar.update(d))?);
         }
+        Ok(files)
     }
 
     /// Finds and loads the model, for work on tokens.
@@ -165,6 +168,10 @@ impl ModelArgs {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
+        if let Some(n @ 1..) = engine.n_tokenless() {
+            let all = engine.network().spec().vocab_size;
+            note(&format!("{n} of the {all} ids of {} have no token: none is drawn", self.model));
+        }
         Ok(engine)
     }
 }

@@ -16,7 +16,7 @@ pub use ops::{
     Attended, Attention, DrawRows, Epilogue, HeadNorm, Input, Modulation, Norm, Onto, RmsNorm,
     Sequences, Vocabulary, partial_attention, partial_attention_bytes,
 };
-pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
+pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
 

@@ -8,6 +8,8 @@ mod errors;
 mod eval;
 mod generate;
 mod genppl;
+mod journals;
+mod outputs;
 mod resume;
 
 use std::path::Path;

@@ -101,30 +101,26 @@ pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
-pub(super) static MATMUL_ROWS: RowsProduct = RowsProduct {
-    matrix: kernel!(
-        "matmul_rows", "given":
-        ROWS_GIVEN, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-        OUTPUT_BUFFER
-    ),
-    qkv: kernel!(
-        "matmul_rows", "qkv, given":
-        ROWS_GIVEN, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-    ),
-};
+/// The product of few rows, its rows as they are given or normed.
+macro_rules! rows_product {
+    ($matrix:literal, $qkv:literal: $rows:ident) => {
+        RowsProduct {
+            matrix: kernel!(
+                "matmul_rows", $matrix:
+                $rows, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+                OUTPUT_BUFFER
+            ),
+            qkv: kernel!(
+                "matmul_rows", $qkv:
+                $rows, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+            ),
+        }
+    };
+}
 
-/// With a fused norm.
-pub(super) static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
-    matrix: kernel!(
-        "matmul_rows", "normed":
-        ROWS_NORMED, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-        OUTPUT_BUFFER
-    ),
-    qkv: kernel!(
-        "matmul_rows", "qkv, normed":
-        ROWS_NORMED, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-    ),
-};
+pub(super) static MATMUL_ROWS: RowsProduct = rows_product!("given", "qkv, given": ROWS_GIVEN);
+pub(super) static MATMUL_ROWS_NORMED: RowsProduct =
+    rows_product!("normed", "qkv, normed": ROWS_NORMED);
 
 /// With a fused RMS norm.
 pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {

@@ -5,6 +5,7 @@
 mod dataset;
 mod files;
 pub(crate) mod kept;
+mod output;
 #[cfg(feature = "hub")]
 mod remote;
 
@@ -13,6 +14,7 @@ use std::path::Path;
 #[cfg(feature = "hub")]
 pub use dataset::DatasetFiles;
 pub(crate) use files::open_file;
+pub use output::Output;
 
 use crate::hub::model::{INDEX, SINGLE, refuse_stale};
 use crate::hub::{AdapterFiles, DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
