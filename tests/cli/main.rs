@@ -3,6 +3,7 @@
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;
+mod decoders;
 mod errors;
 mod eval;
 mod generate;
