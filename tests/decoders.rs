@@ -12,10 +12,13 @@ use common::fixtures::folder;
 use common::gpu;
 use serde_json::{Value, json};
 
+/// Bytes of files by their names.
+type Files = BTreeMap<String, Vec<u8>>;
+
 const CONFIG: &str = "config.json";
 
 /// The files of a fixture, to be changed.
-fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
+fn files(name: &str) -> Files {
     let entries = std::fs::read_dir(folder(name)).unwrap().map(|entry| entry.unwrap());
     let file = |entry: std::fs::DirEntry| {
         (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap())
@@ -23,7 +26,7 @@ fn files(name: &str) -> BTreeMap<String, Vec<u8>> {
     entries.map(file).collect()
 }
 
-fn with_config(name: &str, change: impl FnOnce(&mut Value)) -> BTreeMap<String, Vec<u8>> {
+fn with_config(name: &str, change: impl FnOnce(&mut Value)) -> Files {
     let mut files = files(name);
     let mut config: Value = serde_json::from_slice(&files[CONFIG]).unwrap();
     change(&mut config);
@@ -31,23 +34,19 @@ fn with_config(name: &str, change: impl FnOnce(&mut Value)) -> BTreeMap<String, 
     files
 }
 
-fn open(name: &str, files: BTreeMap<String, Vec<u8>>) -> Result<ModelFiles, String> {
+fn open(name: &str, files: Files) -> Result<ModelFiles, String> {
     let bytes = |(file, bytes): (String, Vec<u8>)| (file.clone(), FileBytes::new(file, bytes));
     ModelFiles::from_files(name, files.into_iter().map(bytes).collect()).map_err(|e| e.to_string())
 }
 
 /// The network of files, or why there is none, with what to do about it.
-fn spec(
-    name: &str,
-    files: BTreeMap<String, Vec<u8>>,
-    habits: Habits,
-) -> Result<Spec, (String, String)> {
+fn spec(name: &str, files: Files, habits: Habits) -> Result<Spec, (String, String)> {
     let files = open(name, files).unwrap();
     Spec::of_files(&files, habits).map_err(|e| (e.to_string(), format!("{:?}", e.advice())))
 }
 
 /// Why the checkpoint of these files is refused.
-fn refusal(files: BTreeMap<String, Vec<u8>>) -> String {
+fn refusal(files: Files) -> String {
     let files = match open("mine", files) {
         Ok(files) => files,
         Err(error) => return error,
@@ -125,14 +124,14 @@ fn a_mask_token_that_nothing_names_or_that_cannot_be_says_how_to_give_it() {
 #[test]
 fn habits_are_found_where_models_leave_them() {
     let added = |name: &str| json!({"added_tokens": [{"id": 9, "content": name}, {"id": 3, "content": "<s>"}]});
-    let mask = |change: &dyn Fn(&mut BTreeMap<String, Vec<u8>>)| {
+    let mask = |change: &dyn Fn(&mut Files)| {
         let mut files = files("qwen3-block8");
         change(&mut files);
         spec("mine", files, Habits::default()).unwrap().mask_id
     };
     let put = |file: &str, value: Value| {
         let file = file.to_string();
-        move |files: &mut BTreeMap<String, Vec<u8>>| {
+        move |files: &mut Files| {
             files.insert(file.clone(), value.to_string().into_bytes());
         }
     };
@@ -141,12 +140,12 @@ fn habits_are_found_where_models_leave_them() {
     }
     // The tokenizer's config names a token that is called otherwise; the generation config wins.
     let named = put("tokenizer_config.json", json!({"mask_token": {"content": "<hole>"}}));
-    let both = |files: &mut BTreeMap<String, Vec<u8>>| {
+    let both = |files: &mut Files| {
         named(files);
         put("tokenizer.json", added("<hole>"))(files);
     };
     assert_eq!(mask(&both), Some(9));
-    let all = |files: &mut BTreeMap<String, Vec<u8>>| {
+    let all = |files: &mut Files| {
         both(files);
         put("generation_config.json", json!({"mask_token_id": 11}))(files);
     };
