@@ -220,6 +220,8 @@ pub enum Advice {
     NoiseDraws,
     /// Insert no special tokens.
     NoSpecialTokens,
+    /// Name the key or column that holds the text.
+    NameTextKey,
 }
 
 impl Fault {

@@ -184,13 +184,7 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
     let limits = tensor("limits", &[rows, 2], DType::U32);
     let mut recorder = Recorder::new(gpu);
     recorder
-        .threshold(
-            &logits,
-            &masked,
-            &step,
-            Vocabulary { size: v, mask_id, mask_counts: false },
-            &limits,
-        )
+        .threshold(&logits, &masked, &step, Vocabulary { size: v, mask_id, counted: None }, &limits)
         .unwrap();
     let found: Vec<u32> = run_and_read(gpu, recorder, &limits, rows * 2);
     let passes = |t: usize, id: usize| {

@@ -7,7 +7,8 @@
 // its series, and u has 64 bits where it is small, so no token is cut off. Confidence and entropy
 // are of the model's distribution, unless the step asks for that at its temperature, or filtered.
 
-override V: u32;             // vocabulary
+override V: u32;             // tokens that may be drawn, the mask token apart
+override COUNTED: u32;       // tokens that have a share of the distribution
 override STRIDE: u32;        // columns of logits, a multiple of 4
 override MASK: u32;          // the mask token's id; it is never drawn
 override MASK_COUNTS: bool;  // whether it has a share of the distribution, else its logit is -inf
@@ -40,8 +41,8 @@ fn draw(
     let end = min((group.x + 1u) * CHUNK, STRIDE);
     for (var v = group.x * CHUNK + 4u * lane; v < end; v += 4u * LANES) {
         let tokens = v + vec4(0u, 1u, 2u, 3u);
-        let is_token = tokens < vec4(V);
-        let valid = is_token & (tokens != vec4(MASK));
+        let is_token = tokens < vec4(COUNTED);
+        let valid = (tokens < vec4(V)) & (tokens != vec4(MASK));
         let given = select(vec4(NEVER), logits[(group.y * STRIDE + v) / 4u], is_token);
         var kept = valid;
         if (FILTERED) {

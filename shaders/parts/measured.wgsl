@@ -1,7 +1,7 @@
 // Joined to reveal: what the partial draws of a row say together.
 //
 // Provides: Cell, NOT_FINITE, Measured, measure(at)
-// Needs: Partial, partials, CHUNKS
+// Needs: partials, CHUNKS
 
 struct Cell {
     token: u32,              // the candidate while masked

@@ -36,6 +36,7 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::SmallerContext => "try a smaller --context",
         Advice::NoiseDraws => "try --estimator mc",
         Advice::NoSpecialTokens => "try --insert-eos false --insert-special false",
+        Advice::NameTextKey => "name the one that holds the text with --text-key",
         _ => "see `bdlm help`",
     }
 }

@@ -11,7 +11,7 @@ use bdlm::text::{ChatTemplate, Message};
 use clap::Args;
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{read, shown};
+use crate::cli::files::{read_text, shown};
 use crate::cli::model::ModelArgs;
 use crate::cli::print::note;
 use crate::cli::process::{take_interrupt, utc_secs};
@@ -72,9 +72,7 @@ impl TemplateArgs {
     pub fn chat(&self, engine: &Engine) -> Result<Chat> {
         let engine = match &self.chat_template {
             Some(path) => {
-                let text = String::from_utf8(read(path)?);
-                let text = text.with_context(|| format!("{} is not UTF-8", shown(path)))?;
-                engine.clone().with_template(Ok(Some(ChatTemplate::new(&text)?)))
+                engine.clone().with_template(Ok(Some(ChatTemplate::new(&read_text(path)?)?)))
             }
             None => engine.clone(),
         };

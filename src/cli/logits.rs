@@ -9,8 +9,9 @@ use clap::Args;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{Input, Output, read, shown};
+use crate::cli::files::{Input, read, shown};
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::process::check_interrupt;
 
 /// Run the network on given tokens and store its raw logits.

@@ -10,6 +10,7 @@ mod generate;
 mod info;
 mod logits;
 mod model;
+mod output;
 mod present;
 mod print;
 mod process;

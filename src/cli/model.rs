@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::gpu::Gpu;
-use bdlm::hub::{self, AdapterFiles, FileBytes, ModelFiles};
+use bdlm::hub::{self, AdapterFiles, FileBytes, ModelDigests, ModelFiles, Sha256};
 use bdlm::model::{Checkpoint, Grid, Habits, Lora, Network, Spec};
 use bdlm::sample::{Engine, LoadOptions};
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::WeightArgs;
-use crate::cli::print::{DownloadBar, progress_bar};
+use crate::cli::print::{DownloadBar, note, progress_bar};
 use crate::cli::process::hub_options;
 
 /// Shape of a network with random weights, to be timed: time does not depend on them.
@@ -94,16 +94,37 @@ impl ModelArgs {
 
     /// The adapters, downloaded if need be.
     pub fn loras(&self) -> Result<Vec<Lora>> {
+        let read = |(files, scale): (AdapterFiles, f32)| Ok(Lora::read(&files, scale)?);
+        self.adapters()?.into_iter().map(read).collect()
+    }
+
+    /// The adapters' files, each with its scale.
+    fn adapters(&self) -> Result<Vec<(AdapterFiles, f32)>> {
         let mut bar = DownloadBar::default();
-        let mut read = |given: &String| {
+        let mut find = |given: &String| {
             // A name may have an equals sign in it too.
             let scaled = given.rsplit_once('=');
             let scaled = scaled.and_then(|(name, scale)| Some((name, scale.parse().ok()?)));
             let (name, scale) = scaled.unwrap_or((given, 1.0));
-            let files = AdapterFiles::find(name, &hub_options(), &mut |d| bar.update(d))?;
-            Ok(Lora::read(&files, scale)?)
+            Ok((AdapterFiles::find(name, &hub_options(), &mut |d| bar.update(d))?, scale))
         };
-        self.lora.iter().map(&mut read).collect()
+        self.lora.iter().map(&mut find).collect()
+    }
+
+    /// What the model is known by: its files, the adapters' and what was asked for beside them.
+    fn digests(&self, files: &ModelFiles) -> Result<ModelDigests> {
+        let line = |(files, scale): &(AdapterFiles, f32)| {
+            let (config, weights) = (Sha256::of(&files.config), Sha256::of(&files.weights));
+            format!("{scale} {config} {weights}\n")
+        };
+        let adapters: String = self.adapters()?.iter().map(line).collect();
+        let grid = self.grid.and_then(|grid| grid.to_possible_value());
+        Ok(ModelDigests {
+            adapters_sha256: (!adapters.is_empty()).then(|| Sha256::of(adapters.as_bytes())),
+            mask_id: self.mask_id,
+            grid: grid.map(|grid| grid.get_name().into()),
+            ..files.digests()
+        })
     }
 
     /// Finds and loads the model and a tokenizer; with the block size that is asked for, if any.
@@ -113,26 +134,29 @@ impl ModelArgs {
         weights: WeightArgs,
         block_size: Option<usize>,
     ) -> Result<Engine> {
-        let mut files = self.find()?;
-        if files.tokenizer.is_none() && needs_tokenizer(&files) {
-            let mut bar = DownloadBar::default();
-            files.tokenizer = Some(hub::gpt2_tokenizer(&hub_options(), &mut |d| bar.update(d))?);
-        }
-        self.upload(gpu, &files, weights, block_size)
+        self.upload(gpu, &self.find_for(true)?, weights, block_size)
     }
 
-    /// Finds and loads the model, with a tokenizer if the work is on text.
-    pub fn load_for(
+    /// The same, with a tokenizer only if the work is on text, and the digests of the files.
+    pub fn load_known(
         &self,
         gpu: &Gpu,
         weights: WeightArgs,
         block_size: Option<usize>,
         is_text: bool,
-    ) -> Result<Engine> {
-        match is_text {
-            true => self.load(gpu, weights, block_size),
-            false => self.load_network(gpu, weights, block_size),
+    ) -> Result<(Engine, ModelDigests)> {
+        let files = self.find_for(is_text)?;
+        Ok((self.upload(gpu, &files, weights, block_size)?, self.digests(&files)?))
+    }
+
+    /// Finds the model, with a tokenizer if the work is on text.
+    fn find_for(&self, is_text: bool) -> Result<ModelFiles> {
+        let mut files = self.find()?;
+        if is_text && files.tokenizer.is_none() && needs_tokenizer(&files) {
+            let mut bar = DownloadBar::default();
+            files.tokenizer = Some(hub::gpt2_tokenizer(&hub_options(), &mut |d| bar.update(d))?);
         }
+        Ok(files)
     }
 
     /// Finds and loads the model, for work on tokens.
@@ -165,6 +189,10 @@ impl ModelArgs {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
+        if let Some(n @ 1..) = engine.n_tokenless() {
+            let all = engine.network().spec().vocab_size;
+            note(&format!("{n} of the {all} ids of {} have no token: none is drawn", self.model));
+        }
         Ok(engine)
     }
 }

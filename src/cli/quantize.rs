@@ -1,7 +1,7 @@
 //! `bdlm quantize`.
 
 use std::fs;
-use std::io::BufWriter;
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::cli::device::WeightArgs;
 use crate::cli::files::shown;
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::print::{bytes, note, progress_bar};
 use crate::cli::process::check_interrupt;
 
@@ -61,7 +62,7 @@ impl Quantize {
         let path = folder.path().join("model.safetensors");
         let size = write(&checkpoint, formats, &path)?;
         let config = self.config(&files.config, &spec, formats)?;
-        fs::write(folder.path().join("config.json"), config)?;
+        Output::create(&folder.path().join("config.json"))?.write(&config)?;
         let beside = [&files.tokenizer, &files.tokenizer_config, &files.generation_config];
         beside.into_iter().flatten().try_for_each(|file| copy(file, folder.path()))?;
         fs::rename(folder.keep(), &self.out)
@@ -88,21 +89,21 @@ impl Quantize {
 /// Writes the tensors; the bytes of the file.
 fn write(checkpoint: &Checkpoint<'_>, formats: Formats, path: &Path) -> Result<u64> {
     let failed = || format!("{} cannot be written", shown(path));
-    let mut file = BufWriter::new(fs::File::create(path).with_context(failed)?);
+    let mut file = BufWriter::new(Output::create(path)?);
     let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
     bar.set_message("writing tensors");
     checkpoint.write_quantised(formats, (path, &mut file), &mut |done, all| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     })?;
-    let file = file.into_inner().map_err(|e| e.into_error()).with_context(failed)?;
-    file.sync_all().with_context(failed)?;
+    file.flush().with_context(failed)?;
+    file.into_inner().map_err(io::IntoInnerError::into_error).with_context(failed)?.finish()?;
     bar.finish_and_clear();
     check_interrupt()?;
-    Ok(file.metadata().with_context(failed)?.len())
+    Ok(fs::metadata(path).with_context(failed)?.len())
 }
 
 fn copy(file: &FileBytes, folder: &Path) -> Result<()> {
     let name = file.path().file_name().context("a file without a name")?;
-    Ok(fs::write(folder.join(name), &**file)?)
+    Output::create(&folder.join(name))?.write(file)
 }

@@ -16,7 +16,7 @@ pub use estimator::{Estimator, FirstToken, Pattern};
 pub use generative::{GenerativeScorer, SampleScore, Window, windows};
 pub use generative_report::{GenerativeReport, ScoredSample, Summary};
 pub use likelihood::{Likelihood, LikelihoodOptions, Sequence};
-pub use report::{PplReport, SequenceResult, Settings};
+pub use report::{Cut, Inputs, PplReport, SequenceResult, Settings};
 pub use scorer::{Score, Scorer, Target};
 pub use sums::SequenceNll;
 pub use turns::{Turn, turns};

@@ -9,14 +9,14 @@ mod plan;
 mod request;
 mod wait;
 
-pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tuning, has_512_bits};
+pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tuning, has_512_bits};
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
     Attended, Attention, BlockCells, DrawRows, Epilogue, HeadNorm, Input, Modulation, Norm, Onto,
     RmsNorm, Sequences, Vocabulary, partial_attention, partial_attention_bytes,
 };
-pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
+pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
 

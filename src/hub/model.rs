@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::hub::bytes::FileBytes;
+use crate::hub::sha256::Sha256;
 use crate::{Error, Result};
 
 /// Name of the embedded default model.
@@ -34,7 +37,42 @@ pub struct ModelFiles {
     pub chat_template: Option<FileBytes>,
 }
 
+/// What a model's files are known by: SHA-256, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelDigests {
+    /// Of `config.json`.
+    pub config_sha256: String,
+    /// Of the weights' file; if there are several, of their digests, one a line.
+    pub weights_sha256: String,
+    /// Of `tokenizer.json`.
+    pub tokenizer_sha256: Option<String>,
+    /// Of `generation_config.json`.
+    pub generation_config_sha256: Option<String>,
+    /// Of the adapters that are merged into the weights: of a line for each with its scale and the
+    /// digests of its config and weights.
+    pub adapters_sha256: Option<String>,
+    /// The mask token, if it was asked for.
+    pub mask_id: Option<u32>,
+    /// Where the grid of blocks begins, if that was asked for.
+    pub grid: Option<String>,
+}
+
 impl ModelFiles {
+    /// Reads all files for their digests.
+    pub fn digests(&self) -> ModelDigests {
+        let weights: Vec<String> = self.weights.iter().map(|file| Sha256::of(file)).collect();
+        ModelDigests {
+            config_sha256: Sha256::of(&self.config),
+            weights_sha256: match weights.as_slice() {
+                [one] => one.clone(),
+                several => Sha256::of(several.join("\n").as_bytes()),
+            },
+            tokenizer_sha256: self.tokenizer.as_ref().map(|file| Sha256::of(file)),
+            generation_config_sha256: self.generation_config.as_ref().map(|f| Sha256::of(f)),
+            ..ModelDigests::default()
+        }
+    }
+
     /// The embedded default model.
     pub fn embedded() -> ModelFiles {
         let file = |name: &str, bytes: &'static [u8]| {
@@ -127,8 +165,16 @@ fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
         weight_map: BTreeMap<String, String>,
     }
     let damaged = |e| Error::checkpoint(index.path(), format!("not an index of shards: {e}"));
-    let listed: Index = serde_json::from_slice(index).map_err(damaged)?;
+    if index.starts_with(b"version https://git-lfs") {
+        let cause = "is a Git LFS pointer, not the index itself (`git lfs pull` fetches it)";
+        return Err(Error::checkpoint(index.path(), cause));
+    }
+    let text = index.strip_prefix(b"\xef\xbb\xbf").unwrap_or(index);
+    let listed: Index = serde_json::from_slice(text).map_err(damaged)?;
     let names: BTreeSet<String> = listed.weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err(Error::checkpoint(index.path(), "lists no shard"));
+    }
     // A name with a path in it could lead anywhere.
     match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
         Some(name) => {

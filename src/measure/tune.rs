@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::gpu::{DType, Gpu, GpuOptions, KernelFamily, Tuning};
+use crate::gpu::{DType, Gpu, GpuOptions, KernelFamily, Tile, Tuning};
 use crate::measure::likelihood::LikelihoodTime;
 use crate::measure::passes::Bench;
 use crate::model::{Checkpoint, Network, Spec};
@@ -82,9 +82,16 @@ impl Tuner {
             return Ok(None);
         }
         if search.found()?.kernels.is_for_gpus() {
-            for variants in [shares, few_rows, norms] {
+            let choices: [(Variants, Work); 5] = [
+                (tiles, Work::PassesAndLikelihood),
+                (shares, Work::Passes),
+                (few_rows, Work::Passes),
+                (lanes, Work::Passes),
+                (norms, Work::Passes),
+            ];
+            for (variants, work) in choices {
                 let variants = variants(search.found()?);
-                if search.consider(variants, Work::Passes, progress).await?.is_break() {
+                if search.consider(variants, work, progress).await?.is_break() {
                     return Ok(None);
                 }
             }
@@ -118,12 +125,23 @@ impl Tuner {
     }
 }
 
+/// Choices to try beside those found so far.
+type Variants = fn(Tuning) -> Vec<Tuning>;
+
+fn tiles(found: Tuning) -> Vec<Tuning> {
+    [Tile::Small, Tile::Wide].map(|tile| Tuning { tile: Some(tile), ..found }).to_vec()
+}
+
+fn lanes(found: Tuning) -> Vec<Tuning> {
+    [64, 256].map(|lanes| Tuning { lanes, ..found }).to_vec()
+}
+
 fn shares(found: Tuning) -> Vec<Tuning> {
-    [1, 2, 4].map(|shares| Tuning { shares, ..found }).to_vec()
+    [2, 4].map(|shares| Tuning { shares, ..found }).to_vec()
 }
 
 fn few_rows(found: Tuning) -> Vec<Tuning> {
-    [4, 8, 16, 64].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
+    [8, 16, 32].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
 }
 
 fn norms(found: Tuning) -> Vec<Tuning> {

@@ -100,6 +100,14 @@ impl Chat {
         self.template.render(&self.conversation, now)
     }
 
+    /// The prompt's tokens.
+    ///
+    /// # Errors
+    /// As [`Chat::prompt`].
+    pub fn prompt_tokens(&self, now: i64) -> Result<Prompt> {
+        Ok(Prompt::Exact(self.tokenizer.ids_from_text(&self.prompt(now)?)?))
+    }
+
     /// Begins to answer the turns: `request` says all but the prompt. Blocks that earlier answers
     /// stored are not run again as far as their tokens are the same. `now` is what the template may
     /// read: seconds since 1970, of the user's clock.
@@ -107,8 +115,8 @@ impl Chat {
     /// # Errors
     /// [`Error::Chat`] if the template refuses the turns, or as [`Engine::run`].
     pub fn answer(&mut self, request: Request, now: i64) -> Result<Run> {
-        let ids = self.tokenizer.ids_from_text(&self.prompt(now)?)?;
-        let request = Request { prompt: Prompt::Exact(ids), samples: 1, batch: 1, ..request };
+        let prompt = self.prompt_tokens(now)?;
+        let request = Request { prompt, samples: 1, batch: 1, ..request };
         self.engine.run_on(request, self.kept.take())
     }
 

@@ -12,7 +12,7 @@ use crate::common::{check, skip, tolerances};
 use crate::{bdlm, bdlm_without_gpu, fixture, stderr, stdout};
 
 /// The tensors of a fixture, under other names, as a file.
-fn input(f: &Fixture, folder: &std::path::Path, names: &[(&str, &str)]) -> std::path::PathBuf {
+pub fn input(f: &Fixture, folder: &std::path::Path, names: &[(&str, &str)]) -> std::path::PathBuf {
     let bytes: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = names
         .iter()
         .map(|&(name, case)| {
@@ -203,7 +203,8 @@ fn tune_keeps_what_is_fastest_until_it_is_forgotten() {
     let candidates = report["candidates"].as_array().unwrap();
     let same = |c: &Value, name: &str| c[name] == report["chosen"][name];
     let is_chosen = |c: &&Value| {
-        ["kernels", "few_rows", "shares", "fused_norms"].iter().all(|name| same(c, name))
+        let names = ["kernels", "few_rows", "lanes", "tile", "shares", "fused_norms"];
+        names.iter().all(|name| same(c, name))
     };
     let chosen = candidates.iter().find(is_chosen).unwrap();
     let times = |c: &Value| c["pass_ms"].as_array().unwrap().len();

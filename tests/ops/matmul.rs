@@ -1,8 +1,8 @@
 //! Matrix products.
 
 use bdlm::gpu::{
-    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences, Tensor,
-    Weight,
+    DType, Epilogue, Gpu, GpuOptions, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences,
+    Tensor, Tile, Tuning, Weight,
 };
 use half::f16;
 
@@ -27,7 +27,8 @@ pub fn product(
     k: usize,
     dtype: DType,
 ) -> Vec<f32> {
-    match gpu.units().is_some() && x.len() / k > 32 && dtype != DType::F32 {
+    let is_few = x.len() / k <= gpu.tuning().few_rows;
+    match gpu.units().is_some() && !is_few && dtype != DType::F32 {
         true => twins::matmul(&rounded(x), &rounded(held), bias, k),
         false => twins::matmul(x, held, bias, k),
     }
@@ -90,6 +91,7 @@ fn matmul() {
         (9, 64, 72),
         (17, 33, 8),
         (33, 131, 40),
+        (69, 131, 40),
         (130, 70, 32),
         (3, 520, 512),
         (18, 520, 512),
@@ -103,9 +105,27 @@ fn matmul() {
 }
 
 #[test]
+fn every_tile_and_number_of_lanes_gives_the_product() {
+    for kernels in [KernelFamily::Workgroup, KernelFamily::Cooperative] {
+        let Some(_) = gpu(Some(kernels)) else { continue };
+        for (tile, lanes) in Tile::ALL.into_iter().zip([32, 96, 256]) {
+            let tuning = Some(Tuning { tile: Some(tile), lanes, ..Tuning::of(kernels) });
+            let options = GpuOptions { tuning, checked_shaders: true, ..GpuOptions::default() };
+            let gpu = Gpu::request(&options).unwrap();
+            assert_eq!((gpu.tuning().tile, gpu.tuning().lanes), (Some(tile), lanes));
+            let sizes = [(66, 140, 200), (67, 140, 72), (3, 36, 2056), (13, 40, 1032)];
+            let formats = [DType::F32, DType::F16, DType::F16, DType::Q8];
+            for (size, dtype) in sizes.into_iter().zip(formats) {
+                check_matmul(&gpu, size, dtype);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_product_has_any_number_of_outputs_and_any_eights_of_inputs() {
     let sizes =
-        [(1, 3, 8), (3, 2, 40), (7, 5, 104), (10, 7, 136), (35, 1, 104), (40, 3, 136), (65, 9, 8)];
+        [(1, 3, 8), (3, 2, 40), (7, 5, 104), (10, 7, 136), (35, 1, 104), (80, 3, 136), (65, 9, 8)];
     for (gpu, (i, (m, n, k))) in
         gpus().flat_map(|gpu| sizes.into_iter().enumerate().map(move |at| (gpu.clone(), at)))
     {
@@ -139,9 +159,9 @@ fn matrix_units_multiply_many_rows_unless_their_weights_are_f32() {
         r.matmul(&x, &w, &upload(&gpu, &[64], &[0.0f32; 64]), Epilogue::Store, &y).unwrap();
         r.finish().unwrap().kernels().next().unwrap()
     };
-    assert_eq!(kernel(40, DType::F16), "matmul_cooperative");
-    assert_eq!(kernel(40, DType::Q8), "matmul_cooperative");
-    assert_eq!(kernel(40, DType::F32), "matmul_tiled");
+    assert_eq!(kernel(72, DType::F16), "matmul_cooperative");
+    assert_eq!(kernel(72, DType::Q8), "matmul_cooperative");
+    assert_eq!(kernel(72, DType::F32), "matmul_tiled");
     assert_eq!(kernel(16, DType::F16), "matmul_rows");
 }
 

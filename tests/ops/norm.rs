@@ -112,7 +112,7 @@ fn is_fused(gpu: &Gpu, t: usize, sequences: Sequences, buffers: u32) -> bool {
     let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
     let is_possible = kernels.is_for_gpus() && sequences == Sequences::SHARED && has_room;
-    is_possible && fused_norms && t <= few_rows
+    is_possible && fused_norms && t <= few_rows.min(8)
 }
 
 /// A product of normalised rows against the twin, and whether the norm had a dispatch of its own.
@@ -186,6 +186,7 @@ fn what_else_may_be_chosen_gives_the_same_products() {
     for tuning in [
         Tuning { few_rows: 4, ..usual },
         Tuning { few_rows: 64, ..usual },
+        Tuning { lanes: 32, ..usual },
         Tuning { fused_norms: false, ..usual },
     ] {
         let options =

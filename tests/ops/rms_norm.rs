@@ -72,7 +72,7 @@ fn rms_norm() {
 fn is_fused(gpu: &Gpu, t: usize, buffers: u32) -> bool {
     let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
-    kernels.is_for_gpus() && has_room && fused_norms && t <= few_rows
+    kernels.is_for_gpus() && has_room && fused_norms && t <= few_rows.min(8)
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn what_is_measured_is_the_models_distribution_the_tempered_or_the_drawn_one() {
     for gpu in gpus() {
         for mask_counts in [false, true] {
             let mut rows = Rows::new(6, 98, 3.0);
-            rows.vocabulary.mask_counts = mask_counts;
+            rows.vocabulary.counted = mask_counts.then_some(98);
             let step = |measure| rows.step(&gpu, sampling(measure).uniform(0, EIGHT), 1, true);
             let [model, tempered, drawn] =
                 [Measure::Model, Measure::Tempered, Measure::Drawn].map(step);

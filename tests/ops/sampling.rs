@@ -25,7 +25,7 @@ impl Rows {
     pub(crate) fn new(t: usize, v: usize, spread: f32) -> Rows {
         let mut random = Random((t * v) as u64);
         let logits = random.numbers(t * v).iter().map(|x| x * spread).collect();
-        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1, mask_counts: false };
+        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1, counted: None };
         let keys = (0..t as u32).map(|i| [7, 11, i, 0]).collect();
         Rows { logits, vocabulary, ids: vec![v as u32 - 1; t], keys }
     }
@@ -547,7 +547,7 @@ fn cells_that_are_no_whole_blocks_are_refused() {
         let (ids, cells) = (tensor(&[4]), tensor(&[4, 4]));
         let refused = |block| {
             let block =
-                (BlockCells::whole(block), Vocabulary { size: 9, mask_id: 8, mask_counts: false });
+                (BlockCells::whole(block), Vocabulary { size: 9, mask_id: 8, counted: None });
             let mut r = Recorder::new(&gpu);
             let refused = r.reveal(&partials, &keys, &step, block, [&ids, &cells]);
             refused.err().map(|e| e.to_string())

@@ -15,7 +15,7 @@ use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{read, shown};
+use crate::cli::files::{read_text, shown};
 use crate::cli::model::{ModelArgs, RandomShape};
 use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
 use crate::cli::process::{Interrupted, check_interrupt, go_on, peak_host_bytes, start};
@@ -151,12 +151,11 @@ impl Bench {
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {
         let Some(shape) = self.random else {
-            return self.model.load_for(
-                gpu,
-                self.device.weights,
-                self.block_size.first().copied(),
-                self.measures(Part::Text),
-            );
+            let (weights, block_size) = (self.device.weights, self.block_size.first().copied());
+            return match self.measures(Part::Text) {
+                true => self.model.load(gpu, weights, block_size),
+                false => self.model.load_network(gpu, weights, block_size),
+            };
         };
         Ok(Engine::new(shape.load(gpu, self.device.weights)?, None))
     }
@@ -171,8 +170,8 @@ impl Bench {
 
 /// Reads the report of an earlier run.
 fn earlier(path: &Path) -> Result<BenchReport> {
-    let bytes = read(path)?;
-    serde_json::from_slice(&bytes).with_context(|| {
+    let text = read_text(path)?;
+    serde_json::from_str(&text).with_context(|| {
         let path = shown(path);
         format!("{path} is not a report of this version; make it with `bdlm bench --format json`")
     })

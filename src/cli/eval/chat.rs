@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bdlm::eval::{
-    FirstToken, Likelihood, LikelihoodOptions, PplReport, Sequence, SequenceResult, Settings, Turn,
-    turns,
+    FirstToken, Inputs, Likelihood, LikelihoodOptions, PplReport, Sequence, SequenceResult,
+    Settings, Turn, turns,
 };
+use bdlm::hub::Sha256;
 use bdlm::sample::Engine;
 use bdlm::text::Conversation;
 use clap::Args;
@@ -15,9 +16,10 @@ use clap::Args;
 use crate::cli::chat::TemplateArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::eval::ppl::EstimateArgs;
-use crate::cli::eval::present::{ReportFormat, formatted, print};
-use crate::cli::files::{Output, read, shown};
+use crate::cli::eval::present::{MadeBy, ReportFormat, formatted, print};
+use crate::cli::files::{read_text, shown};
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::print::{note, progress_bar};
 use crate::cli::process::{Interrupted, go_on, utc_secs};
 
@@ -56,13 +58,16 @@ pub struct EvalChat {
 impl EvalChat {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let chats = read_chats(&self.data, self.limit.unwrap_or(usize::MAX))?;
+        let text = read_text(&self.data)?;
+        let chats = chats(&self.data, &text, self.limit.unwrap_or(usize::MAX))?;
         let output = self.output.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load(&gpu, self.device.weights, self.estimate.block_size)?;
+        let (weights, block_size) = (self.device.weights, self.estimate.block_size);
+        let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
         let turns = self.turns(&engine, chats)?;
-        let (report, is_whole) = self.evaluate(&engine, &turns)?;
-        let text = formatted(&report, self.format)?;
+        let inputs = Inputs { model: digests, data_sha256: Sha256::of(text.as_bytes()) };
+        let (report, is_whole) = self.evaluate(&engine, &turns, inputs)?;
+        let text = formatted(&report, Some(&MadeBy::new(&gpu)), self.format)?;
         match output {
             Some(output) => output.write(text.as_bytes())?,
             None => print(&text)?,
@@ -95,7 +100,12 @@ impl EvalChat {
         Ok(all)
     }
 
-    fn evaluate(&self, engine: &Engine, turns: &[Turn]) -> Result<(PplReport, bool)> {
+    fn evaluate(
+        &self,
+        engine: &Engine,
+        turns: &[Turn],
+        inputs: Inputs,
+    ) -> Result<(PplReport, bool)> {
         let options = LikelihoodOptions {
             estimator: self.estimate.estimator(),
             block_size: self.estimate.block_size,
@@ -137,17 +147,26 @@ impl EvalChat {
         if results.is_empty() {
             return Err(Interrupted.into());
         }
-        let settings = Settings {
+        let settings = self.settings(engine, &likelihood, inputs);
+        Ok((PplReport::new(settings, &results)?, results.len() == turns.len()))
+    }
+}
+
+impl EvalChat {
+    fn settings(&self, engine: &Engine, likelihood: &Likelihood, inputs: Inputs) -> Settings {
+        let options = likelihood.options();
+        Settings {
             model: self.model.model.clone(),
             data: self.data.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-            estimator: likelihood.options().estimator,
+            estimator: options.estimator,
             block_size: likelihood.block_size(),
             context: options.context,
             first_token: options.first,
             seed: options.seed,
             weights: format!("{:?}", engine.network().weights_dtype()).to_lowercase(),
-        };
-        Ok((PplReport::new(settings, &results)?, results.len() == turns.len()))
+            cut: None,
+            inputs,
+        }
     }
 }
 
@@ -156,9 +175,7 @@ fn place(path: &Path, line: usize) -> String {
 }
 
 /// The chats of a file, each with the number of its line.
-fn read_chats(path: &Path, limit: usize) -> Result<Vec<(usize, Conversation)>> {
-    let text = String::from_utf8(read(path)?);
-    let text = text.with_context(|| format!("{} is not UTF-8", shown(path)))?;
+fn chats(path: &Path, text: &str, limit: usize) -> Result<Vec<(usize, Conversation)>> {
     let lines = (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty());
     let chat = |(number, line): (usize, &str)| -> Result<(usize, Conversation)> {
         let wrong = || format!("{} is not a chat, expected `messages`", place(path, number));

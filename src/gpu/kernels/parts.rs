@@ -38,7 +38,9 @@ pub(super) const WEIGHTS_TEXELS: &str = part!("weights_texels");
 pub(super) const BIAS: &str = part!("bias");
 pub(super) const COLUMNS: &str = part!("columns");
 pub(super) const EPILOGUE: &str = part!("epilogue");
+pub(super) const HALVES: &str = part!("halves");
 pub(super) const SUMS: &str = part!("sums");
+pub(super) const TILES: &str = part!("tiles");
 pub(super) const UNIT_8: &str = part!("unit8");
 pub(super) const UNIT_16: &str = part!("unit16");
 
@@ -55,6 +57,8 @@ pub(super) const ROWS_RMS: &str = part!("rows_rms");
 
 // Attention and its cache.
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");
+pub(super) const ATTENTION_SHARE: &str = part!("attention_share");
+pub(super) const ATTENTION_TILE: &str = part!("attention_tile");
 pub(super) const SPANS: &str = part!("spans");
 pub(super) const CACHE_BUFFER: &str = part!("cache_buffer");
 pub(super) const CACHE_TEXELS: &str = part!("cache_texels");

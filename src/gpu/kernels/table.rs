@@ -101,30 +101,26 @@ pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
-pub(super) static MATMUL_ROWS: RowsProduct = RowsProduct {
-    matrix: kernel!(
-        "matmul_rows", "given":
-        ROWS_GIVEN, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-        OUTPUT_BUFFER
-    ),
-    qkv: kernel!(
-        "matmul_rows", "qkv, given":
-        ROWS_GIVEN, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-    ),
-};
+/// The product of few rows, its rows as they are given or normed.
+macro_rules! rows_product {
+    ($matrix:literal, $qkv:literal: $rows:ident) => {
+        RowsProduct {
+            matrix: kernel!(
+                "matmul_rows", $matrix:
+                $rows, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+                OUTPUT_BUFFER
+            ),
+            qkv: kernel!(
+                "matmul_rows", $qkv:
+                $rows, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+            ),
+        }
+    };
+}
 
-/// With a fused norm.
-pub(super) static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
-    matrix: kernel!(
-        "matmul_rows", "normed":
-        ROWS_NORMED, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-        OUTPUT_BUFFER
-    ),
-    qkv: kernel!(
-        "matmul_rows", "qkv, normed":
-        ROWS_NORMED, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-    ),
-};
+pub(super) static MATMUL_ROWS: RowsProduct = rows_product!("given", "qkv, given": ROWS_GIVEN);
+pub(super) static MATMUL_ROWS_NORMED: RowsProduct =
+    rows_product!("normed", "qkv, normed": ROWS_NORMED);
 
 /// With a fused RMS norm.
 pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {
@@ -140,18 +136,19 @@ pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {
 };
 
 pub(super) static MATMUL_TILED: KernelSource = kernel!(
-    "matmul_tiled": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+    "matmul_tiled":
+    TILES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
 /// For units of 8 and of 16.
 pub(super) static MATMUL_COOPERATIVE: [KernelSource; 2] = [
     kernel!(
         "matmul_cooperative", "unit8":
-        UNIT_8, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+        UNIT_8, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
     ),
     kernel!(
         "matmul_cooperative", "unit16":
-        UNIT_16, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+        UNIT_16, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
     ),
 ];
 
@@ -163,10 +160,10 @@ pub(crate) static ROTARY: Variants = Variants {
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
 pub(crate) static ATTENTION_SPLIT: KernelSource =
-    kernel!("attention_split": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_split": ATTENTION_SHARE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge": OUTPUT_BUFFER);
 pub(crate) static ATTENTION_TILED: KernelSource =
-    kernel!("attention_tiled": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_tiled": ATTENTION_TILE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_WORKGROUP: Variants = Variants {
     buffer: kernel!("attention_workgroup", "buffer": READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER),
     texels: kernel!("attention_workgroup", "texels": READ_BUFFER, CACHE_BUFFER, OUTPUT_TEXELS),

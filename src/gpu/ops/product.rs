@@ -102,7 +102,6 @@ impl Recorder<'_> {
             ];
             overrides.extend(epilogue.overrides(part, bias));
             overrides.extend(weights_overrides(w, part));
-            overrides.extend(&tiling.overrides);
             overrides.extend(read.overrides().chain(skipped("Y_SKIPPED", y)));
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
             let mut bindings = vec![&part.table, read.x, &part_bias, gate, y];

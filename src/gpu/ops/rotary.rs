@@ -71,7 +71,6 @@ impl Recorder<'_> {
         let mut overrides = vec![("N", n as f64)];
         overrides.extend(heads.overrides(to.cache[0]));
         overrides.extend(weights_overrides(w, part));
-        overrides.extend(&tiling.overrides);
         overrides.extend(read.overrides());
         let mut bindings = vec![&part.table, read.x, bias];
         bindings.extend(to.bindings());

@@ -25,8 +25,9 @@ pub struct Vocabulary {
     pub size: usize,
     /// The mask token, any id; beyond the vocabulary where there is none. It is never drawn.
     pub mask_id: u32,
-    /// Whether it has a share of the distribution.
-    pub mask_counts: bool,
+    /// How many tokens have a share of the distribution, the mask token among them; those that can be
+    /// drawn, if absent.
+    pub counted: Option<usize>,
 }
 
 /// The cells of a block, as the sampler's kernels need them.
@@ -212,20 +213,22 @@ impl Vocabulary {
         self.size - usize::from((self.mask_id as usize) < self.size)
     }
 
-    fn overrides(self, logits: &Tensor, lanes: f64) -> [(&'static str, f64); 5] {
+    fn overrides(self, logits: &Tensor, lanes: f64) -> [(&'static str, f64); 6] {
         [
             ("V", self.size as f64),
             ("STRIDE", logits.dim(1) as f64),
             ("MASK", f64::from(self.mask_id)),
             ("LANES", lanes),
-            ("MASK_COUNTS", flag(self.mask_counts)),
+            ("MASK_COUNTS", flag(self.counted.is_some())),
+            ("COUNTED", self.counted.unwrap_or(self.size) as f64),
         ]
     }
 }
 
 fn expect_logits(logits: &Tensor, masked: &Tensor, vocabulary: Vocabulary) -> Result<usize> {
     let r = masked.dim(0);
-    let columns = logits.dim(1).max(vocabulary.size).next_multiple_of(4);
+    let size = vocabulary.size.max(vocabulary.counted.unwrap_or(0));
+    let columns = logits.dim(1).max(size).next_multiple_of(4);
     logits.expect(&[r, columns])?;
     Ok(r)
 }

@@ -64,6 +64,7 @@ fn yes() -> bool {
 /// # Errors
 /// [`Error::Config`].
 pub fn spec(json: Value) -> Result<Spec> {
+    let json = json::with_one_token(json, "eos_token_id");
     let keys: Keys = json::keys(json, "a published bd3lm config")?;
     check_sizes(&[
         (("vocab_size", keys.vocab_size), 3),

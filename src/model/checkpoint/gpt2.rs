@@ -50,6 +50,7 @@ struct Keys {
 /// # Errors
 /// [`Error::Config`] naming what is not run.
 pub fn spec(json: Value) -> Result<Spec> {
+    let json = json::with_one_token(json, "eos_token_id");
     let keys: Keys = json::keys(json, "GPT-2's config")?;
     keys.check()?;
     check_sizes(&[

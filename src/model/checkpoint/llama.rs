@@ -31,8 +31,17 @@ struct Row {
     whole_window: Option<&'static str>,
 }
 
-const fn plain(model_type: &'static str, always_biases: bool, head_norms: bool) -> Row {
-    Row { model_type, always_biases, head_norms, diffusion: None, whole_window: None }
+/// Llama's row, under another name.
+const fn llama(model_type: &'static str) -> Row {
+    Row { model_type, always_biases: false, head_norms: false, diffusion: None, whole_window: None }
+}
+
+const fn qwen2(model_type: &'static str) -> Row {
+    Row { always_biases: true, ..llama(model_type) }
+}
+
+const fn qwen3(model_type: &'static str) -> Row {
+    Row { head_norms: true, ..llama(model_type) }
 }
 
 const fn blocks(
@@ -48,16 +57,13 @@ const fn blocks(
 const DLLM: Option<Diffusion> = blocks(None, 32, 0, Grid::Prompt);
 
 static ROWS: [Row; 7] = [
-    plain("llama", false, false),
-    plain("qwen2", true, false),
-    plain("qwen3", false, true),
-    Row { diffusion: blocks(Some(151_669), 4, 0, Grid::Sequence), ..plain("sdar", false, true) },
-    Row {
-        diffusion: blocks(Some(151_665), 32, 1, Grid::Sequence),
-        ..plain("Fast_dLLM_Qwen", true, false)
-    },
-    Row { diffusion: DLLM, whole_window: Some("mdlm"), ..plain("a2d-qwen3", false, true) },
-    Row { diffusion: DLLM, whole_window: Some("mdlm"), ..plain("a2d-qwen2", true, false) },
+    llama("llama"),
+    qwen2("qwen2"),
+    qwen3("qwen3"),
+    Row { diffusion: blocks(Some(151_669), 4, 0, Grid::Sequence), ..qwen3("sdar") },
+    Row { diffusion: blocks(Some(151_665), 32, 1, Grid::Sequence), ..qwen2("Fast_dLLM_Qwen") },
+    Row { diffusion: DLLM, whole_window: Some("mdlm"), ..qwen3("a2d-qwen3") },
+    Row { diffusion: DLLM, whole_window: Some("mdlm"), ..qwen2("a2d-qwen2") },
 ];
 
 /// The kinds that are read.
@@ -97,8 +103,6 @@ struct Keys {
     bos_token_id: Option<u32>,
     #[serde(default)]
     eos_token_id: Option<Ids>,
-    #[serde(flatten)]
-    rope: RopeKeys,
 }
 
 /// The network of a config with this `model_type`; none if it is of another family.
@@ -112,7 +116,9 @@ pub fn spec(model_type: &str, sources: &Sources<'_>, asked: Habits) -> Option<Re
 
 impl Row {
     fn spec(&self, sources: &Sources<'_>, asked: Habits) -> Result<Spec> {
-        let keys: Keys = json::keys(sources.config.clone(), "a published config of this kind")?;
+        let like = "a published config of this kind";
+        let keys: Keys = json::keys(sources.config.clone(), like)?;
+        let rope: RopeKeys = json::keys(sources.config.clone(), like)?;
         keys.check()?;
         let n_key_heads = keys.num_key_value_heads.unwrap_or(keys.num_attention_heads);
         let habit = self.habit(sources, asked)?;
@@ -133,7 +139,7 @@ impl Row {
                 (_, false) => AttentionBiases::None,
             },
             head_norms: self.head_norms,
-            positions: Positions::Rotary(keys.rope.rotary(keys.max_position_embeddings)?),
+            positions: Positions::Rotary(rope.rotary(keys.max_position_embeddings)?),
             adaln: AdaLn::Absent,
             tied_head: keys.tie_word_embeddings.unwrap_or(false),
             logit_shift: habit.logit_shift,

@@ -32,6 +32,8 @@ pub struct Capacity {
     pub filtered: bool,
     /// Cells of a window, of which those of one open before those behind them.
     pub window: usize,
+    /// Behind the largest id that may be drawn: a vocabulary may be wider than its tokenizer.
+    pub drawn_ids: usize,
 }
 
 impl Capacity {
@@ -68,6 +70,7 @@ impl Capacity {
             },
             filtered: request.sampling.is_filtered(),
             window: request.sampling.sampler.rule().map_or(block_size, |r| r.window_of(block_size)),
+            drawn_ids: spec.vocab_size,
         }
     }
 

@@ -341,10 +341,11 @@ impl Denoiser {
 
     fn vocabulary(&self) -> Vocabulary {
         let spec = self.network.spec();
+        // Untrained ids have no token, but a share of a softmax over the whole vocabulary.
         Vocabulary {
-            size: spec.vocab_size,
+            size: self.capacity.drawn_ids,
             mask_id: spec.masked_id(),
-            mask_counts: spec.mask_counts(),
+            counted: spec.mask_counts().then_some(spec.vocab_size),
         }
     }
 

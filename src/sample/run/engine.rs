@@ -136,9 +136,12 @@ impl Engine {
     pub fn run_on(&self, request: Request, kept: Option<Kept>) -> Result<Run> {
         let spec = self.network.spec();
         let (prompt, n_opening) = self.prompt_ids(&request.prompt)?;
+        self.check_tokens(&prompt)?;
         let request = request.resolve(spec, prompt.len());
         request.check(spec, &prompt)?;
-        let capacity = Capacity::new(&request, spec);
+        let drawn_ids = self.tokenizer.as_ref().map_or(usize::MAX, |t| t.id_bound().max(1));
+        let drawn_ids = drawn_ids.min(spec.vocab_size);
+        let capacity = Capacity { drawn_ids, ..Capacity::new(&request, spec) };
         let geometry = capacity.geometry.with_prompt(spec.grid, prompt.len(), request.length);
         let task = Task {
             prompt,
@@ -156,6 +159,31 @@ impl Engine {
             Some(kept) => Ok(Run::on(kept, capacity, task)),
             None => Run::new(self.network.clone(), capacity, task),
         }
+    }
+
+    /// Fails for a token that the tokenizer has and the network has not.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn check_tokens(&self, ids: &[u32]) -> Result<()> {
+        let vocab_size = self.network.spec().vocab_size;
+        let Some(tokenizer) = &self.tokenizer else { return Ok(()) };
+        let found = ids.iter().find(|id| **id as usize >= vocab_size && tokenizer.has_token(**id));
+        found.map_or(Ok(()), |&id| {
+            let token = tokenizer.token(id).unwrap_or_default();
+            Err(Error::tokenizer(format!(
+                "its token {id}, `{token}`, is not of the model's vocabulary, 0 to {}: it belongs to \
+                 another model",
+                vocab_size - 1
+            )))
+        })
+    }
+
+    /// How many ids of the network's vocabulary have no token: they are never drawn. The mask token
+    /// apart, which needs none. None without a tokenizer.
+    pub fn n_tokenless(&self) -> Option<usize> {
+        let spec = self.network.spec();
+        Some(self.tokenizer.as_ref()?.n_tokenless(spec.vocab_size, spec.mask_id))
     }
 
     /// The token that ends a text: the config's, the tokenizer's, or BOS.
@@ -199,10 +227,18 @@ impl Engine {
     }
 
     fn bos(&self) -> Result<u32> {
-        let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
-        self.network.spec().bos_token_id.or(tokenizer).ok_or_else(|| {
-            let fault = Fault::from("there is no bos_token_id and no tokenizer to know it from");
-            Error::Config(fault.advise(Advice::NameTokenizer))
+        let spec = self.network.spec();
+        let tokenizer = self.tokenizer.as_ref().and_then(|t| t.boundaries());
+        let known = spec.bos_token_id.or(tokenizer.map(|(begin, _)| begin)).or(spec.eos_token_id);
+        known.ok_or_else(|| {
+            let words = match self.tokenizer {
+                Some(_) => {
+                    "there is no bos_token_id to begin a text with, and the tokenizer has neither \
+                     <|endoftext|> nor [CLS]"
+                }
+                None => "there is no bos_token_id to begin a text with, and no tokenizer",
+            };
+            Error::Config(Fault::from(words).advise(Advice::NameTokenizer))
         })
     }
 }

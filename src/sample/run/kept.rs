@@ -6,9 +6,8 @@ use crate::model::Network;
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::denoiser::Denoiser;
 use crate::sample::run::lane::Lane;
-use crate::sample::run::stream::Run;
 
-/// What a run of one sample leaves, see [`Run::keep`].
+/// What a run of one sample leaves, see [`crate::sample::Run::keep`].
 pub struct Kept {
     pub(super) denoiser: Denoiser,
     pub(super) capacity: Capacity,
@@ -48,21 +47,5 @@ impl Stored {
         // The last block of a prompt is never taken as stored: what comes after it may need its rows.
         let most = capacity.geometry.block_idx(ids.len()).saturating_sub(1);
         ((common + self.offset) / capacity.block_size).min(self.blocks).min(most)
-    }
-}
-
-impl Run {
-    /// Ends a run of one sample, and keeps its buffers and what it stored for a run that begins with
-    /// the same tokens, see [`crate::sample::Engine::run_on`]. Nothing if there were several.
-    #[must_use]
-    pub fn keep(self) -> Option<Kept> {
-        let Run { denoiser, lanes, capacity, stored, .. } = self;
-        let [lane] = &lanes[..] else { return None };
-        let offset = capacity.geometry.offset;
-        let stored = match (lane, stored) {
-            (Some(lane), _) => Stored::of(lane, offset),
-            (None, stored) => stored?,
-        };
-        Some(Kept { denoiser, capacity, stored })
     }
 }

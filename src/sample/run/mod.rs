@@ -13,6 +13,7 @@ mod memory;
 mod noise;
 mod pass_shape;
 mod request;
+mod resume;
 mod steer;
 mod step_event;
 mod stream;

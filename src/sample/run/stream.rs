@@ -14,7 +14,7 @@ use crate::model::Network;
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::cells::{CellWords, PINNED};
 use crate::sample::run::denoiser::Denoiser;
-use crate::sample::run::kept::{Kept, Stored};
+use crate::sample::run::kept::Stored;
 use crate::sample::run::lane::{Lane, check_finite};
 use crate::sample::run::pass_shape::PassShape;
 use crate::sample::run::request::{CachePolicy, Watch};
@@ -27,16 +27,16 @@ pub struct Run {
     pub(super) task: Task,
     pub(super) denoiser: Denoiser,
     pub(super) lanes: Vec<Option<Lane>>,
-    next_sample: usize,
+    pub(super) next_sample: usize,
     pub(super) capacity: Capacity,
     pub(super) current: Option<Current>,
     pub(super) events: VecDeque<Event>,
     /// What the last sample that is done had stored.
     pub(super) stored: Option<Stored>,
     /// Blocks of the samples' beginning that are stored already.
-    stored_blocks: usize,
+    pub(super) stored_blocks: usize,
     /// After an error, and while work is being done.
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 /// The blocks that are being denoised.
@@ -85,23 +85,6 @@ impl Run {
             stored_blocks: 0,
             failed: false,
         })
-    }
-
-    /// Goes on with the buffers of another run, whose capacity is the same but for the grid.
-    pub(super) fn on(kept: Kept, capacity: Capacity, task: Task) -> Run {
-        let stored_blocks = kept.stored.common_blocks(&task.prompt, &capacity);
-        Run {
-            denoiser: kept.denoiser.with_geometry(capacity.geometry),
-            lanes: vec![None],
-            next_sample: task.request.first_sample,
-            task,
-            capacity,
-            current: None,
-            events: VecDeque::new(),
-            stored: None,
-            stored_blocks,
-            failed: false,
-        }
     }
 
     /// The next event; none when all samples are done, or after an error.
@@ -199,6 +182,9 @@ impl Run {
                 let mut lane = Lane::new(&self.task, self.next_sample, ring)?;
                 lane.stored = self.stored_blocks;
                 self.next_sample += 1;
+                if lane.is_full(&self.task) {
+                    lane.last_text();
+                }
                 self.events.push_back(Event::Start(lane.start_event(&self.task)));
                 if lane.is_full(&self.task) {
                     self.events.push_back(Event::Done(lane.done(&self.task, StopReason::Length)?));
@@ -338,9 +324,14 @@ impl Run {
             _ => steps.len(),
         };
         lane.commits += usize::from(task.geometry.shift == 0);
-        let (block, mut stop) = lane.finish_block(task, opened)?;
+        let (mut block, mut stop) = lane.finish_block(task, opened)?;
+        let repeats = lane.check_entropy(task)?;
+        if matches!(repeats, Some((None, Some(_)))) {
+            let last = lane.last_text();
+            block.text = block.text.map(|text| text + &last.unwrap_or_default());
+        }
         events.push_back(Event::Block(block));
-        if let Some((retract, end)) = lane.check_entropy(task)? {
+        if let Some((retract, end)) = repeats {
             events.extend(retract.map(Event::Retract));
             stop = end;
         }
