@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::gpu::Gpu;
-use bdlm::hub::{self, AdapterFiles, FileBytes, ModelDigests, ModelFiles};
+use bdlm::hub::{self, AdapterFiles, FileBytes, ModelDigests, ModelFiles, Sha256};
 use bdlm::model::{Checkpoint, Grid, Habits, Lora, Network, Spec};
 use bdlm::sample::{Engine, LoadOptions};
 use clap::{Args, ValueEnum};
@@ -94,16 +94,37 @@ impl ModelArgs {
 
     /// The adapters, downloaded if need be.
     pub fn loras(&self) -> Result<Vec<Lora>> {
+        let read = |(files, scale): (AdapterFiles, f32)| Ok(Lora::read(&files, scale)?);
+        self.adapters()?.into_iter().map(read).collect()
+    }
+
+    /// The adapters' files, each with its scale.
+    fn adapters(&self) -> Result<Vec<(AdapterFiles, f32)>> {
         let mut bar = DownloadBar::default();
-        let mut read = |given: &String| {
+        let mut find = |given: &String| {
             // A name may have an equals sign in it too.
             let scaled = given.rsplit_once('=');
             let scaled = scaled.and_then(|(name, scale)| Some((name, scale.parse().ok()?)));
             let (name, scale) = scaled.unwrap_or((given, 1.0));
-            let files = AdapterFiles::find(name, &hub_options(), &mut |d| bar.update(d))?;
-            Ok(Lora::read(&files, scale)?)
+            Ok((AdapterFiles::find(name, &hub_options(), &mut |d| bar.update(d))?, scale))
         };
-        self.lora.iter().map(&mut read).collect()
+        self.lora.iter().map(&mut find).collect()
+    }
+
+    /// What the model is known by: its files, the adapters' and what was asked for beside them.
+    fn digests(&self, files: &ModelFiles) -> Result<ModelDigests> {
+        let line = |(files, scale): &(AdapterFiles, f32)| {
+            let (config, weights) = (Sha256::of(&files.config), Sha256::of(&files.weights));
+            format!("{scale} {config} {weights}\n")
+        };
+        let adapters: String = self.adapters()?.iter().map(line).collect();
+        let grid = self.grid.and_then(|grid| grid.to_possible_value());
+        Ok(ModelDigests {
+            adapters_sha256: (!adapters.is_empty()).then(|| Sha256::of(adapters.as_bytes())),
+            mask_id: self.mask_id,
+            grid: grid.map(|grid| grid.get_name().into()),
+            ..files.digests()
+        })
     }
 
     /// Finds and loads the model and a tokenizer; with the block size that is asked for, if any.
@@ -125,7 +146,7 @@ impl ModelArgs {
         is_text: bool,
     ) -> Result<(Engine, ModelDigests)> {
         let files = self.find_for(is_text)?;
-        Ok((self.upload(gpu, &files, weights, block_size)?, files.digests()))
+        Ok((self.upload(gpu, &files, weights, block_size)?, self.digests(&files)?))
     }
 
     /// Finds the model, with a tokenizer if the work is on text.

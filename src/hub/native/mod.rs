@@ -59,8 +59,10 @@ impl ModelFiles {
     /// [`Error::Checkpoint`].
     pub fn open(folder: &Path) -> Result<ModelFiles> {
         let missing = |file: &str| {
+            let other = if file == SINGLE { other_weights(folder) } else { None };
+            let other = other.map(|words| format!(", but {words}")).unwrap_or_default();
             let folder = folder.display();
-            Error::unknown_model(format!("the folder {folder} holds no {file}"))
+            Error::unknown_model(format!("the folder {folder} holds no {file}{other}"))
         };
         let mut find = |file: &str| {
             let path = Some(folder.join(file)).filter(|path| path.is_file());
@@ -70,6 +72,27 @@ impl ModelFiles {
         refuse_stale(single.as_ref(), index.as_ref())?;
         ModelFiles::assemble(&folder.display().to_string(), &missing, &mut find)
     }
+}
+
+/// Weights in a folder that are not read, in words.
+fn other_weights(folder: &Path) -> Option<String> {
+    let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    let ending = |endings: &[&str]| {
+        names.iter().find(|name| endings.iter().any(|ending| name.ends_with(ending)))
+    };
+    if let Some(name) = names.iter().find(|n| n.contains("-of-") && n.ends_with(".safetensors")) {
+        return Some(format!("the shard {name} without {INDEX}, which lists the shards"));
+    }
+    if let Some(name) = ending(&[".safetensors"]) {
+        return Some(format!("{name}, which may be it under another name"));
+    }
+    if let Some(name) = ending(&[".gguf"]) {
+        return Some(format!("{name}, a format that is not read"));
+    }
+    let pickle = ending(&[".bin", ".pt", ".pth", ".ckpt"])?;
+    Some(format!("{pickle}, which may be a pickle of PyTorch: convert it to safetensors"))
 }
 
 impl AdapterFiles {

@@ -103,8 +103,6 @@ struct Keys {
     bos_token_id: Option<u32>,
     #[serde(default)]
     eos_token_id: Option<Ids>,
-    #[serde(flatten)]
-    rope: RopeKeys,
 }
 
 /// The network of a config with this `model_type`; none if it is of another family.
@@ -118,7 +116,9 @@ pub fn spec(model_type: &str, sources: &Sources<'_>, asked: Habits) -> Option<Re
 
 impl Row {
     fn spec(&self, sources: &Sources<'_>, asked: Habits) -> Result<Spec> {
-        let keys: Keys = json::keys(sources.config.clone(), "a published config of this kind")?;
+        let like = "a published config of this kind";
+        let keys: Keys = json::keys(sources.config.clone(), like)?;
+        let rope: RopeKeys = json::keys(sources.config.clone(), like)?;
         keys.check()?;
         let n_key_heads = keys.num_key_value_heads.unwrap_or(keys.num_attention_heads);
         let habit = self.habit(sources, asked)?;
@@ -139,7 +139,7 @@ impl Row {
                 (_, false) => AttentionBiases::None,
             },
             head_norms: self.head_norms,
-            positions: Positions::Rotary(keys.rope.rotary(keys.max_position_embeddings)?),
+            positions: Positions::Rotary(rope.rotary(keys.max_position_embeddings)?),
             adaln: AdaLn::Absent,
             tied_head: keys.tie_word_embeddings.unwrap_or(false),
             logit_shift: habit.logit_shift,

@@ -77,14 +77,15 @@ mod tests {
     #[test]
     fn rows_are_found_again_in_their_files() {
         let row: Vec<f32> = (0..72).map(|i| ((i * 37) % 15) as f32 - 8.0).collect();
-        for dtype in [DType::Q4, DType::Q8] {
+        // Half a step of each.
+        for (dtype, tolerance) in [(DType::Q4, 0.6), (DType::Q8, 0.04)] {
             let packed = packed_row(72, dtype);
             let (mut integers, mut scales, mut found) = (Vec::new(), Vec::new(), vec![0.0; 72]);
             packed.pack(dtype, &row, &mut integers, &mut scales);
             assert_eq!([integers.len(), scales.len()], [packed.integer_bytes, packed.scale_bytes]);
             packed.unpack(dtype, &integers, &scales, &mut found);
             let worst = row.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-            assert!(worst < 0.04, "{dtype:?}: {worst}");
+            assert!(worst < tolerance, "{dtype:?}: {worst}");
         }
     }
 }
