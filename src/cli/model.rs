@@ -94,12 +94,12 @@ impl ModelArgs {
 
     /// The adapters, downloaded if need be.
     pub fn loras(&self) -> Result<Vec<Lora>> {
-        let read = |(files, scale): (AdapterFiles, f64)| Ok(Lora::read(&files, scale)?);
+        let read = |(files, scale): (AdapterFiles, f32)| Ok(Lora::read(&files, scale)?);
         self.adapters()?.into_iter().map(read).collect()
     }
 
     /// The adapters' files, each with its scale.
-    fn adapters(&self) -> Result<Vec<(AdapterFiles, f64)>> {
+    fn adapters(&self) -> Result<Vec<(AdapterFiles, f32)>> {
         let mut bar = DownloadBar::default();
         let mut find = |given: &String| {
             // A name may have an equals sign in it too.
@@ -113,7 +113,7 @@ impl ModelArgs {
 
     /// What the model is known by: its files, the adapters' and what was asked for beside them.
     fn digests(&self, files: &ModelFiles) -> Result<ModelDigests> {
-        let line = |(files, scale): &(AdapterFiles, f64)| {
+        let line = |(files, scale): &(AdapterFiles, f32)| {
             let (config, weights) = (Sha256::of(&files.config), Sha256::of(&files.weights));
             format!("{scale} {config} {weights}\n")
         };
