@@ -79,10 +79,10 @@ struct Decompressed {
 
 #[cfg(feature = "compressed")]
 impl Read for Decompressed {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer).map_err(|e| {
             let words = format!("cannot be decompressed, it is damaged or cut short ({e})");
-            std::io::Error::new(std::io::ErrorKind::InvalidData, words)
+            io::Error::new(io::ErrorKind::InvalidData, words)
         })
     }
 }
