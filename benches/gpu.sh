@@ -1,7 +1,7 @@
 #!/bin/sh
-# Measures a GPU in less than four minutes: parity of every kernel with its twin on the CPU, ceilings,
-# chains of empty dispatches, kernels, passes, texts and likelihoods, first with the choices of the
-# rules, then as `bdlm tune` chose, with q8, and on matrix units.
+# Measures a GPU in less than four minutes: ceilings, chains of empty dispatches, kernels, passes, texts
+# and likelihoods, first with the choices of the rules, then as `bdlm tune` chose, with q8, and on
+# matrix units; texts in batches; and parity of every kernel with its twin on the CPU.
 #
 #   benches/gpu.sh FOLDER        reports as JSON, and table.txt, go to the folder
 #
@@ -41,7 +41,6 @@ bench() { # NAME SECONDS OPTIONS..
     step "$name" "$limit" "$BDLM" bench --random small --block-size 4,16 --draws 4 "$@"
 }
 
-[ -n "${OPS:-}" ] && step parity 60 "$OPS" --test-threads 4
 bench rules.json 60 --measure all --context 0,512,1008 --format json
 step tune.json 30 "$BDLM" tune --passes 10 --format json
 bench tuned 30 --measure passes,text,likelihood --context 0,512,1008 --compare "$out/rules.json"
@@ -51,6 +50,7 @@ for batch in 1 16 64; do
     step "batch$batch" 20 "$BDLM" generate --samples "$batch" --batch "$batch" --length 128 --seed 7
     echo "batch $batch: $(tail -n 2 "$out/errors.txt")" >>"$out/batches.txt"
 done
+[ -n "${OPS:-}" ] && step parity 60 "$OPS" --skip sampling --test-threads 16
 {
     echo "rules: rules.json"
     for name in parity tuned q8 units batches; do

@@ -3,37 +3,25 @@ enable wgpu_cooperative_matrix;
 
 // Matrix product for GPUs with matrix units, many rows: tiles staged in workgroup memory, of which
 // each subgroup sums 2 x 4 squares; the next tiles are fetched while these are multiplied. Both factors
-// are rounded to f16, the sums are f32. Staged are single numbers: NVIDIA's compiler fails on units that
-// are loaded from vectors of words.
+// are rounded to f16, the sums are f32. NVIDIA's compiler fails on squares that are loaded from vectors
+// of words.
 
 override LANES: u32;         // all subgroups of a workgroup
 override DOWN: u32;          // subgroups below one another: a tile has 2 * DOWN * UNIT rows
 override ACROSS: u32;        // side by side: a tile has 4 * ACROSS * UNIT columns
-override X_EIGHTS: u32;      // of a tile of x: 2 * DOWN * UNIT * TILE_K / 8
-override W_EIGHTS: u32;      // of a tile of w: 4 * ACROSS * UNIT * TILE_K / 8
+override X_FOURS: u32;       // of a tile of x: 2 * DOWN * UNIT * TILE_K / 4, at most 4 * LANES
+override W_EIGHTS: u32;      // of a tile of w: 4 * ACROSS * UNIT * TILE_K / 8, at most 4 * LANES
 override X_STAGED: u32;      // 2 * DOWN * UNIT * STRIDE
 override W_STAGED: u32;      // 4 * ACROSS * UNIT * STRIDE
 override SUMS: u32;          // DOWN * ACROSS * UNIT * 2 * UNIT
 
 const TILE_K = 2u * UNIT;
-const STRIDE = TILE_K + 8u;          // numbers of a staged row, padded against bank conflicts
+const STRIDE = TILE_K / 4u + 2u;     // vectors of a staged row, padded against bank conflicts
 const LARGEST: f32 = 65504.0;        // f16
 
-var<workgroup> x_tile: array<f16, X_STAGED>;   // [2 * DOWN * UNIT, STRIDE]
-var<workgroup> w_tile: array<f16, W_STAGED>;   // [4 * ACROSS * UNIT, STRIDE]
+var<workgroup> x_tile: array<vec4<f16>, X_STAGED>;   // [2 * DOWN * UNIT, STRIDE]
+var<workgroup> w_tile: array<vec4<f16>, W_STAGED>;   // [4 * ACROSS * UNIT, STRIDE]
 var<workgroup> sums: array<f32, SUMS>;               // [DOWN * ACROSS, UNIT, 2 * UNIT]
-
-// What a lane stages of both factors, eight numbers at a time.
-struct Fetched {
-    x0: vec4<u32>,
-    x1: vec4<u32>,
-    x2: vec4<u32>,
-    x3: vec4<u32>,
-    w0: vec4<u32>,
-    w1: vec4<u32>,
-    w2: vec4<u32>,
-    w3: vec4<u32>,
-}
 
 @compute @workgroup_size(LANES)
 fn matmul_cooperative(
@@ -61,8 +49,8 @@ fn matmul_cooperative(
             next = fetch(m0, n0, k0 + TILE_K, lane);
         }
         for (var k = 0u; k < TILE_K; k += UNIT) {
-            let x = row * STRIDE + k;
-            let w = column * STRIDE + k;
+            let x = row * STRIDE + k / 4u;
+            let w = column * STRIDE + k / 4u;
             let x0 = coopLoadT<UnitX>(&x_tile[x], STRIDE);
             let x1 = coopLoadT<UnitX>(&x_tile[x + UNIT * STRIDE], STRIDE);
             let w0 = coopLoad<UnitW>(&w_tile[w], STRIDE);

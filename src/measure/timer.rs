@@ -86,7 +86,8 @@ impl Timer<'_> {
     }
 
     /// Milliseconds from the submit to its end.
-    async fn wait(&self, commands: Commands) -> Result<f64> {
+    async fn wait(&self, mut commands: Commands) -> Result<f64> {
+        commands.seal();
         let begun = Stopwatch::start();
         commands.read::<f32>(&self.tensor, 4, &self.staging).await?;
         Ok(begun.secs() * 1e3)

@@ -14,6 +14,8 @@ use crate::{Error, Result};
 
 /// Kernels this many times slower than others at the smallest pass are not measured further.
 const HOPELESS: f64 = 3.0;
+/// Layers of the network that is timed, at most.
+const MOST_LAYERS: usize = 4;
 /// A choice must be this many times faster, or it is noise.
 const GAIN: f64 = 1.03;
 
@@ -118,7 +120,9 @@ impl Tuner {
         let (kernels, tuning) = (Some(tuning.kernels), Some(tuning));
         let options = GpuOptions { kernels, tuning, ..self.options.clone() };
         let gpu = Gpu::request_async(&options).await?;
-        let checkpoint = Checkpoint::random(&self.spec, 1);
+        // All layers of a kind take the same time: a few show it.
+        let n_layers = self.spec.n_layers.min(MOST_LAYERS);
+        let checkpoint = Checkpoint::random(&Spec { n_layers, ..self.spec.clone() }, 1);
         let silent = &mut |_: usize, _: usize| {};
         let network = Network::load_async(&gpu, &checkpoint, self.weights, silent).await?;
         Ok(Arc::new(network))
@@ -137,11 +141,11 @@ fn lanes(found: Tuning) -> Vec<Tuning> {
 }
 
 fn shares(found: Tuning) -> Vec<Tuning> {
-    [2, 4].map(|shares| Tuning { shares, ..found }).to_vec()
+    [4].map(|shares| Tuning { shares, ..found }).to_vec()
 }
 
 fn few_rows(found: Tuning) -> Vec<Tuning> {
-    [8, 16, 32].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
+    [16, 32].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
 }
 
 fn norms(found: Tuning) -> Vec<Tuning> {

@@ -82,6 +82,11 @@ impl Network {
         &self.spec
     }
 
+    /// How its weights are held.
+    pub fn formats(&self) -> Formats {
+        self.formats
+    }
+
     /// How matrices of layers are held.
     pub fn weights_dtype(&self) -> DType {
         self.formats.layers

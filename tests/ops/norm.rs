@@ -250,10 +250,10 @@ fn a_norm_that_all_rows_share_needs_no_dispatch_on_gpus() {
     for gpu in gpus() {
         let dispatches = |sequences| {
             let mut count = 0;
-            Numbers::new((16, 64), sequences).record(&gpu, |r, norm| {
+            Numbers::new((8, 64), sequences).record(&gpu, |r, norm| {
                 let (w, _) = weight(&gpu, [64, 64], DType::F16, &vec![0.0; 64 * 64]);
                 let bias = upload(&gpu, &[64], &[0.0f32; 64]);
-                let y = Tensor::activation(&gpu, "y", &[16, 64]).unwrap();
+                let y = Tensor::activation(&gpu, "y", &[8, 64]).unwrap();
                 let mut own = Recorder::new(&gpu);
                 own.matmul(Input::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
                 count = own.finish().unwrap().len();

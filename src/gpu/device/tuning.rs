@@ -30,15 +30,15 @@ pub struct Tuning {
     pub fused_norms: bool,
 }
 
-/// The tile of a product of many rows that a workgroup computes.
+/// The tile of a product of many rows that a workgroup computes, without matrix units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Tile {
-    /// 32 rows and columns. On matrix units 2 x 4 of their squares.
+    /// 32 rows and columns.
     Tiny,
-    /// 64 rows and columns. On matrix units 4 x 4 squares.
+    /// 64 rows and columns.
     Small,
-    /// 64 rows, 128 columns. On matrix units 4 x 8 squares.
+    /// 64 rows, 128 columns.
     Wide,
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn matmul_tiling(
         }
         // Products with f32 weights are not rounded.
         _ => match gpu.units().filter(|_| dtype != DType::F32) {
-            Some(units) => cooperative_tiling(gpu, rows, n, units),
+            Some(units) => cooperative_tiling(units),
             None => tiled_tiling(gpu, rows, n),
         },
     }
@@ -154,25 +154,24 @@ fn tiled_tiling(gpu: &Gpu, rows: usize, n: usize) -> Tiling {
     Tiling { kernel: &MATMUL_TILED, rows, columns, overrides, normed: None }
 }
 
-fn cooperative_tiling(gpu: &Gpu, rows: usize, n: usize, units: MatrixUnits) -> Tiling {
-    let (unit, lanes) = (units.size as usize, units.lanes as usize);
-    let (down, across) = match tile(gpu, rows, n) {
-        Tile::Tiny => (1, 1),
-        Tile::Small => (2, 1),
-        Tile::Wide => (2, 2),
-    };
-    let (rows, columns) = (2 * down * unit, 4 * across * unit);
-    // 2 * UNIT inputs, and eight more against bank conflicts.
-    let (inputs, staged) = (2 * unit, 2 * unit + EIGHT);
+/// On an H200 workgroups of 2 x 2 subgroups, whose tiles have 64 x 128 sums, were faster than larger and
+/// smaller ones.
+fn cooperative_tiling(units: MatrixUnits) -> Tiling {
+    const DOWN: usize = 2;
+    const ACROSS: usize = 2;
+    let (unit, lanes) = (units.size as usize, DOWN * ACROSS * units.lanes as usize);
+    let (rows, columns) = (2 * DOWN * unit, 4 * ACROSS * unit);
+    // 2 * UNIT inputs, in vectors of four, and two more against bank conflicts.
+    let (inputs, staged) = (2 * unit, 2 * unit / 4 + 2);
     let overrides = [
-        ("LANES", down * across * lanes),
-        ("DOWN", down),
-        ("ACROSS", across),
-        ("X_EIGHTS", rows * inputs / EIGHT),
+        ("LANES", lanes),
+        ("DOWN", DOWN),
+        ("ACROSS", ACROSS),
+        ("X_FOURS", rows * inputs / 4),
         ("W_EIGHTS", columns * inputs / EIGHT),
         ("X_STAGED", rows * staged),
         ("W_STAGED", columns * staged),
-        ("SUMS", down * across * unit * 2 * unit),
+        ("SUMS", DOWN * ACROSS * unit * 2 * unit),
     ];
     let overrides = overrides.map(|(name, number)| (name, number as f64)).to_vec();
     Tiling { kernel: &MATMUL_COOPERATIVE[unit / 16], rows, columns, overrides, normed: None }
