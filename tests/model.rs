@@ -5,6 +5,7 @@ mod common;
 use bdlm::gpu::layout::STEP_WORDS;
 use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
 use bdlm::model::{Batch, Checkpoint, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
+use bdlm::sample::BlockSize;
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
 
@@ -178,7 +179,6 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
     let masked = tensor("masked", &[rows], DType::U32);
     masked.write(gpu, &(0..rows as u32).collect::<Vec<_>>()).unwrap();
     let step = Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1).unwrap();
-    use bdlm::sample::BlockSize;
     let sampling = bdlm::sample::Sampling { top_p, ..Default::default() };
     step.write(gpu, &[sampling.uniform(0, BlockSize { cells: 1, masked: 1 })]).unwrap();
     let limits = tensor("limits", &[rows, 2], DType::U32);

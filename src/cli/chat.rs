@@ -1,6 +1,5 @@
 //! `bdlm chat`: a conversation, line by line.
 
-use std::fs;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -11,8 +10,9 @@ use bdlm::text::{ChatTemplate, Message};
 use clap::Args;
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{read_text, shown};
+use crate::cli::files::read_text;
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::print::note;
 use crate::cli::process::{take_interrupt, utc_secs};
 use crate::cli::request::RequestArgs;
@@ -148,8 +148,8 @@ impl ChatCommand {
             Line::Save(path) => {
                 let json = serde_json::json!({ "messages": chat.messages() });
                 let text = serde_json::to_string_pretty(&json)? + "\n";
-                let saved = fs::write(&path, text);
-                if let Err(e) = saved.with_context(|| format!("{} is not written", shown(&path))) {
+                let saved = Output::create(&path).and_then(|file| file.write(text.as_bytes()));
+                if let Err(e) = saved {
                     crate::cli::complain(&e);
                 }
             }

@@ -197,8 +197,13 @@ mod tests {
             layout_of_four.blocks(6, layout_of_four.n_given(FirstToken::Given)),
             [1..4, 4..6]
         );
-        assert_eq!(layout_of_four.blocks(8, 5), [5..8], "a prompt's tail is seen, never masked");
-        assert_eq!(layout_of_four.on_grid(3).blocks(8, 5), [5..8], "blocks end at 1, 5, 9");
+        let only = |block: Range<usize>| vec![block];
+        assert_eq!(
+            layout_of_four.blocks(8, 5),
+            only(5..8),
+            "a prompt's tail is seen, never masked"
+        );
+        assert_eq!(layout_of_four.on_grid(3).blocks(8, 5), only(5..8), "blocks end at 1, 5, 9");
         assert_eq!(layout_of_four.on_grid(3).block_of(5), 2);
         let single = Layout { block_size: 1, ..layout(Mask::Before, 1) };
         assert_eq!(single.blocks(3, single.n_given(FirstToken::Counted)), [1..2, 2..3]);

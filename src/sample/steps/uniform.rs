@@ -122,6 +122,8 @@ impl Rule {
 
     /// Adds the knobs to a step.
     fn fill(&self, uniform: StepUniform, block: BlockSize) -> StepUniform {
+        // No probability reaches 2: rounded ones may be a little more than 1.
+        const NEVER: f32 = 2.0;
         let quota = self.quota.at(uniform.step as usize, block.cells, block.masked);
         let order = match self.score {
             Score::Random => Order::Bits,
@@ -130,8 +132,6 @@ impl Rule {
             Score::Entropy => Order::Entropy,
             Score::Margin => Order::Margin,
         };
-        // No probability reaches 2: rounded ones may be a little more than 1.
-        const NEVER: f32 = 2.0;
         let (test, bound) = match self.test {
             Test::None => (0, 0.0),
             Test::AtLeast(p) => (1, p),
