@@ -160,6 +160,8 @@ impl ChatCommand {
     }
 
     fn answer(&self, chat: &mut Chat, request: Request) -> Result<()> {
+        // Ctrl-C at the prompt asked for nothing.
+        take_interrupt();
         let mut run = chat.answer(request, utc_secs())?;
         let mut out = io::stdout().lock();
         let mut screen = self.watch.then(|| Screen::new(1).without_prompt());

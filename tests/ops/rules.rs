@@ -37,7 +37,8 @@ pub(crate) fn expected_of_rule(
     let window = rule.window.unwrap_or(masked.len());
     let first = masked.iter().position(|&masked| masked).unwrap_or(0) / window;
     let masked: Vec<bool> = (0..masked.len()).map(|i| masked[i] && i / window == first).collect();
-    let quota = rule.quota.at(2, masked.len(), masked.len());
+    // Behind the last step of a schedule one opens at a time.
+    let quota = rule.quota.at(2, masked.len(), masked.len()).max(1);
     let likely = |i: usize| match rule.test {
         Test::Above(p) => p < 1.0 && confidence(i) > f64::from(p),
         Test::AtLeast(p) => confidence(i) >= f64::from(p),
