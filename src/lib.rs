@@ -1,4 +1,4 @@
-//! Block diffusion language models on any GPU: BD3-LM inference in Rust, wgpu and WGSL.
+//! Block diffusion language models on any GPU: BD3-LM inference and training in Rust, wgpu and WGSL.
 //!
 //! A BD3-LM (Arriola et al., ICLR 2025) writes text block by block, left to right; inside a block
 //! all tokens start masked and are revealed by discrete diffusion.
@@ -39,7 +39,7 @@
 //!   a near-tie between two tokens differently.
 //!
 //! # What this crate does not provide
-//! Training, models of other kinds, an async runtime, a server.
+//! Models of other kinds, an async runtime, a server.
 //!
 //! # Example
 //! A host program's own device; the README shows a run.

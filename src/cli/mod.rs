@@ -6,9 +6,11 @@ mod device;
 mod eval;
 mod files;
 mod generate;
+mod gradients;
 mod info;
 mod logits;
 mod model;
+mod output;
 mod present;
 mod print;
 mod process;
@@ -49,6 +51,7 @@ enum Command {
     Generate(Box<generate::Generate>),
     Eval(eval::Eval),
     Logits(logits::Logits),
+    Gradients(gradients::Gradients),
     Info(info::Info),
     Bench(bench::Bench),
     Tune(tune::Tune),
@@ -71,6 +74,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::Gradients(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Tune(command) => command.run(),

@@ -12,6 +12,7 @@ mod embedding;
 mod lanes;
 mod matmul;
 mod norm;
+mod rms_norm;
 mod rotary;
 mod sampling;
 mod scoring;

@@ -19,10 +19,11 @@ pub(crate) use backward::{
 };
 pub(crate) use lanes::{draw_chunk, lanes_for_turns, row_lanes};
 pub(crate) use products::{
-    GradientTiling, Tiling, fused_norm, gradient_tiling, matmul_tiling, qkv_tiling,
+    GradientTiling, NormForm, Tiling, fused_norm, gradient_tiling, matmul_tiling, qkv_tiling,
 };
 pub use table::KERNELS;
 pub(crate) use table::{
     ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
-    CANDIDATES, CROSS_ENTROPY, DRAW, EMBEDDING, GATHER, MASKED, NORM, REVEAL, ROTARY, THRESHOLD,
+    CANDIDATES, CROSS_ENTROPY, DRAW, EMBEDDING, GATHER, HEAD_NORM, MASKED, NORM, REVEAL, RMS_NORM,
+    ROTARY, SWIGLU, THRESHOLD,
 };

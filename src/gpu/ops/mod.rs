@@ -7,10 +7,12 @@ mod input;
 mod layout;
 mod norm;
 mod product;
+mod rms_norm;
 mod rotary;
 mod sampling;
 mod scoring;
 mod sequences;
+mod swiglu;
 
 pub use attention::{Attention, partial_attention, partial_attention_bytes};
 pub use backward::{
@@ -21,6 +23,7 @@ pub use embedding::Onto;
 pub use input::Input;
 pub use norm::Norm;
 pub use product::Epilogue;
+pub use rms_norm::{HeadNorm, RmsNorm};
 pub use rotary::Attended;
 pub use sampling::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
