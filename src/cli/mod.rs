@@ -14,6 +14,7 @@ mod output;
 mod present;
 mod print;
 mod process;
+mod quantize;
 mod request;
 mod tune;
 mod usage;
@@ -52,6 +53,7 @@ enum Command {
     Eval(eval::Eval),
     Logits(logits::Logits),
     Gradients(gradients::Gradients),
+    Quantize(quantize::Quantize),
     Info(info::Info),
     Bench(bench::Bench),
     Tune(tune::Tune),
@@ -75,6 +77,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Gradients(command) => command.run(),
+        Command::Quantize(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Tune(command) => command.run(),
