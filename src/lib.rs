@@ -1,4 +1,4 @@
-//! Block diffusion language models on any GPU: BD3-LM inference in Rust, wgpu and WGSL.
+//! Block diffusion language models on any GPU: BD3-LM inference and training in Rust, wgpu and WGSL.
 //!
 //! A BD3-LM (Arriola et al., ICLR 2025) writes text block by block, left to right; inside a block
 //! all tokens start masked and are revealed by discrete diffusion.
@@ -16,6 +16,7 @@
 //! | [`model`] | a checkpoint → a network as a list of kernels |
 //! | [`sample`] | a request → the stream of events: draws and opens cells, block by block |
 //! | [`eval`] | how likely a network finds texts |
+//! | [`train`] | the parameters with their gradients, and the pass that adds to these |
 //! | [`measure`] | how long kernels, passes, texts and likelihoods take |
 //!
 //! The programs `bdlm` and `bdlm-app` use only what this crate exports.
@@ -38,7 +39,7 @@
 //!   a near-tie between two tokens differently.
 //!
 //! # What this crate does not provide
-//! Training, models of other kinds, an async runtime, a server.
+//! Models of other kinds, an async runtime, a server.
 //!
 //! # Example
 //! A host program's own device; the README shows a run.
@@ -75,6 +76,7 @@ pub mod measure;
 pub mod model;
 pub mod sample;
 pub mod text;
+pub mod train;
 
 pub use error::{Advice, Error, Fault, Result};
 pub use wgpu;

@@ -3,7 +3,7 @@
 // and all keys.
 //
 // Provides: begin_tile(tile, stride, t0, rows, head, lane), slot(i, places), sees(r, i, places)
-// Provides: all_see(i, count, places)
+// Provides: begin_spans(tile, t0, rows, lane), all_see(i, count, places)
 // Needs: D, H, LANES, SCALE, queries, query8, spans
 
 var<workgroup> seen: array<vec4<u32>, 64>;   // spans of the tile's rows
@@ -20,6 +20,11 @@ fn begin_tile(tile: u32, stride: u32, t0: u32, rows: u32, head: u32, lane: u32) 
         queries[at] = SCALE * q.lo;
         queries[at + 1u] = SCALE * q.hi;
     }
+    return begin_spans(tile, t0, rows, lane);
+}
+
+// Fetches the spans of a tile's rows; its places.
+fn begin_spans(tile: u32, t0: u32, rows: u32, lane: u32) -> vec4<u32> {
     for (var r = lane; r < tile; r += LANES) {
         seen[r] = spans[t0 + min(r, rows - 1u)];
     }

@@ -63,10 +63,15 @@ impl<'a> Input<'a> {
 
     /// Noise levels, one for each of `count` sequences.
     pub fn sigma(&self, count: usize) -> Result<Option<Vec<f32>>> {
-        let Ok(view) = self.tensors.tensor("sigma") else { return Ok(None) };
-        if view.dtype() != Dtype::F32 || view.shape() != [count] {
-            let (dtype, shape) = (view.dtype(), view.shape());
-            bail!("{}: sigma is {dtype:?} {shape:?}, expected F32 [{count}]", shown(self.path));
+        self.numbers("sigma", &[count])
+    }
+
+    /// Numbers of a shape.
+    pub fn numbers(&self, name: &str, wanted: &[usize]) -> Result<Option<Vec<f32>>> {
+        let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
+        if view.dtype() != Dtype::F32 || view.shape() != wanted {
+            let (dtype, shape, path) = (view.dtype(), view.shape(), shown(self.path));
+            bail!("{path}: {name} is {dtype:?} {shape:?}, expected F32 {wanted:?}");
         }
         let numbers = view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b));
         Ok(Some(numbers.collect()))

@@ -7,6 +7,7 @@ mod device;
 mod eval;
 mod files;
 mod generate;
+mod gradients;
 mod info;
 mod logits;
 mod model;
@@ -53,6 +54,7 @@ enum Command {
     Chat(Box<chat::ChatCommand>),
     Eval(eval::Eval),
     Logits(logits::Logits),
+    Gradients(gradients::Gradients),
     Quantize(quantize::Quantize),
     Info(info::Info),
     Bench(bench::Bench),
@@ -77,6 +79,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Chat(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::Gradients(command) => command.run(),
         Command::Quantize(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),

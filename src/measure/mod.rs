@@ -12,6 +12,7 @@ mod report;
 mod spread;
 mod text;
 mod timer;
+mod training;
 mod tune;
 
 pub use cases::{Case, Product, Sizes};
@@ -23,4 +24,5 @@ pub use passes::{Bench, Passes};
 pub use report::BenchReport;
 pub use spread::Spread;
 pub use text::TextTime;
+pub use training::TrainTime;
 pub use tune::{Candidate, Tuned, Tuner};

@@ -16,10 +16,11 @@ mod widths;
 
 pub use cache::{KvCache, Ring};
 pub use checkpoint::{Checkpoint, Habits, Lora};
+pub use conditioning::timestep_embedding;
 pub use formats::{Formats, QUANTISATION};
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
-pub use pass::{Conditioning, Pass, Row, Workspace};
+pub use pass::{Conditioning, Pass, Row, Workspace, angles};
 pub use rotary::{Rotary, RotaryScaling};
 pub use spec::{
     AdaLn, AttentionBiases, Backbone, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec, Objective,

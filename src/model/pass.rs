@@ -37,7 +37,6 @@ pub struct Workspace {
     gated: Option<Tensor>, // [T, 2F]: gates, and what they let through
     hidden: Tensor,        // [T, F]
     partials: Option<Tensor>,
-    rotary: Option<Rotary>,
     spec: Spec,
 }
 
@@ -129,10 +128,6 @@ impl Workspace {
             gated: gated.map(|planned| planned.make(gpu)).transpose()?,
             hidden: hidden?,
             partials: partial_attention(gpu, rows, heads(spec))?,
-            rotary: match spec.positions {
-                Positions::Rotary(rotary) => Some(rotary),
-                Positions::Learned => None,
-            },
             spec: spec.clone(),
         })
     }
@@ -173,36 +168,14 @@ impl Workspace {
         let ids: Vec<u32> = rows.iter().map(|row| row.id).collect();
         let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
         let spans: Vec<u32> = rows.iter().flat_map(|row| row.spans.map(|s| s as u32)).collect();
-        let frequencies = self.frequencies();
-        let angles = |row: &Row| self.angles_of(row.position, &frequencies);
-        let angles: Vec<f32> = rows.iter().flat_map(angles).collect();
+        let positions = rows.iter().map(|row| row.position);
+        let angles = angles(&self.spec, positions);
         let positions: Vec<u32> = rows.iter().map(|row| row.position as u32).collect();
         self.ids.write(gpu, &ids)?;
         self.positions.write(gpu, &positions)?;
         self.slots.write(gpu, &slots)?;
         self.spans.write(gpu, &spans)?;
         self.angles.write(gpu, &angles)
-    }
-
-    /// By which positions turn, padded like the half of a head; where they do not, zeros.
-    fn frequencies(&self) -> Vec<f64> {
-        let held = Widths::of(&self.spec).head.held() / 2;
-        let frequencies = self.rotary.map(|rotary| rotary.frequencies(self.spec.head_width));
-        let mut frequencies = frequencies.unwrap_or_default();
-        frequencies.resize(held, 0.0);
-        frequencies
-    }
-
-    /// Cosines and sines of a position, in f64 until the end.
-    fn angles_of<'a>(
-        &self,
-        position: usize,
-        frequencies: &'a [f64],
-    ) -> impl Iterator<Item = f32> + use<'a> {
-        let gain = self.rotary.map_or(1.0, Rotary::gain);
-        let angles = move || frequencies.iter().map(move |f| position as f64 * f);
-        let cosines = angles().map(move |angle| (gain * angle.cos()) as f32);
-        cosines.chain(angles().map(move |angle| (gain * angle.sin()) as f32))
     }
 
     /// A pass over the first `rows` rows.
@@ -302,6 +275,25 @@ fn conditioning_table(
     let modulation =
         move |chunks| Planned::activation("modulation", &[count, chunks * channels.held()]);
     (Planned::multiplied("conditioning", &[count, condition.held()]), chunks.map(modulation))
+}
+
+/// Cosines and sines of positions, in f64 until the end; padded like both halves of a head. Where
+/// positions do not turn, those of angle 0.
+pub fn angles(spec: &Spec, positions: impl Iterator<Item = usize>) -> Vec<f32> {
+    let rotary = match spec.positions {
+        Positions::Rotary(rotary) => Some(rotary),
+        Positions::Learned => None,
+    };
+    let frequencies = rotary.map(|rotary| rotary.frequencies(spec.head_width));
+    let mut frequencies = frequencies.unwrap_or_default();
+    frequencies.resize(Widths::of(spec).head.held() / 2, 0.0);
+    let (gain, frequencies) = (rotary.map_or(1.0, Rotary::gain), &frequencies);
+    let of_position = |position: usize| {
+        let angles = move || frequencies.iter().map(move |f| position as f64 * f);
+        let cosines = angles().map(move |angle| (gain * angle.cos()) as f32);
+        cosines.chain(angles().map(move |angle| (gain * angle.sin()) as f32))
+    };
+    positions.flat_map(of_position).collect()
 }
 
 /// Query heads, and channels of one of them on the device.

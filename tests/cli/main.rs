@@ -9,6 +9,7 @@ mod errors;
 mod eval;
 mod generate;
 mod genppl;
+mod gradients;
 mod journals;
 mod models;
 mod outputs;

@@ -12,3 +12,9 @@ pub const PROBABILITY: f32 = 2e-4;
 pub const LARGE_LOGITS_F32: f32 = 5e-4;
 /// The same with f16 keys and values, and weights rounded to f16.
 pub const LARGE_LOGITS_F16: f32 = 2e-1;
+/// Losses of training with f32 weights, up to some tens: as logits, times the weight of a position.
+pub const LOSS: f32 = 2e-3;
+/// Gradients, largest error of a tensor over its largest value: f32 sums in another order.
+pub const GRADIENT: f32 = 1e-3;
+/// Gradients beside differences of sums of f32 over steps of 1e-2: their rounding, and the third derivative.
+pub const FINITE_DIFFERENCE: f32 = 2e-3;

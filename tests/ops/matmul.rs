@@ -6,6 +6,7 @@ use bdlm::gpu::{
 };
 use half::f16;
 
+use crate::backward::check_transposed;
 use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::{Random, all_kernels_ran, multiplied, read, run, upload, words};
 
@@ -101,6 +102,7 @@ fn matmul() {
             WEIGHTS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
         }
     }
+    check_transposed();
     all_kernels_ran("matmul");
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bdlm::clock::Stopwatch;
 use bdlm::gpu::Gpu;
-use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime};
+use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime, TrainTime};
 use bdlm::model::Spec;
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
@@ -48,6 +48,9 @@ pub struct Bench {
     /// Noise draws of the timed likelihood
     #[arg(long, value_name = "N", default_value_t = 8)]
     draws: usize,
+    /// Sequences of the timed training
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    sequences: usize,
     /// How to print the report
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
@@ -69,6 +72,8 @@ enum Part {
     Text,
     /// The likelihood of a text
     Likelihood,
+    /// The gradients of a few sequences of at most 256 tokens, of random weights
+    Train,
     /// Each kernel alone, beside the fastest copy and product
     Kernels,
     /// All of them
@@ -78,7 +83,9 @@ enum Part {
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        for (flag, count) in [("--passes", self.passes), ("--draws", self.draws)] {
+        for (flag, count) in
+            [("--passes", self.passes), ("--draws", self.draws), ("--sequences", self.sequences)]
+        {
             if count == 0 {
                 bail!("{flag} is 0, expected at least 1");
             }
@@ -105,6 +112,9 @@ impl Bench {
         }
         for size in self.block_sizes_of(Part::Likelihood, spec) {
             report.likelihoods.push(time_likelihood(&engine, size, self.draws)?);
+        }
+        for size in self.block_sizes_of(Part::Train, spec) {
+            report.trainings.push(time_training(&gpu, spec, size, self.sequences)?);
         }
         report.peak_host_bytes = peak_host_bytes();
         if self.measures(Part::Kernels) {
@@ -216,6 +226,16 @@ fn time_likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<L
     let time = pollster::block_on(time)?;
     bar.finish_and_clear();
     Ok(time.ok_or(Interrupted)?)
+}
+
+fn time_training(gpu: &Gpu, spec: &Spec, block_size: usize, sequences: usize) -> Result<TrainTime> {
+    let bar = progress_bar("{spinner} {msg}");
+    bar.set_message(format!("timing training, block {block_size}"));
+    bar.tick();
+    let time = pollster::block_on(TrainTime::measure(gpu, spec, block_size, sequences))?;
+    check_interrupt()?;
+    bar.finish_and_clear();
+    Ok(time)
 }
 
 fn time_kernels(engine: &Engine) -> Result<Kernels> {

@@ -37,6 +37,7 @@ pub(super) const WEIGHTS_TEXELS: &str = part!("weights_texels");
 // Products.
 pub(super) const BIAS: &str = part!("bias");
 pub(super) const COLUMNS: &str = part!("columns");
+pub(super) const COLUMNS_TRANSPOSED: &str = part!("columns_transposed");
 pub(super) const EPILOGUE: &str = part!("epilogue");
 pub(super) const HALVES: &str = part!("halves");
 pub(super) const SUMS: &str = part!("sums");
@@ -54,6 +55,10 @@ pub(super) const QKV_TILE: &str = part!("qkv_tile");
 pub(super) const ROWS_GIVEN: &str = part!("rows_given");
 pub(super) const ROWS_NORMED: &str = part!("rows_normed");
 pub(super) const ROWS_RMS: &str = part!("rows_rms");
+
+// The backward pass.
+pub(super) const ACTIVATIONS: &str = part!("activations");
+pub(super) const DROPOUT: &str = part!("dropout");
 
 // Attention and its cache.
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");

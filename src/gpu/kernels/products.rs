@@ -19,6 +19,17 @@ pub(crate) struct Tiling {
     normed: Option<[Normed; 2]>,
 }
 
+impl Tiling {
+    /// A product that fuses no norm.
+    pub(super) fn plain(
+        kernel: &'static KernelSource,
+        [rows, columns]: [usize; 2],
+        overrides: Vec<Override>,
+    ) -> Tiling {
+        Tiling { kernel, rows, columns, overrides, normed: None }
+    }
+}
+
 /// What a fused norm does to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NormForm {

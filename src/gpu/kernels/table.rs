@@ -1,39 +1,14 @@
 //! Every kernel with the parts that are joined to it.
 
-use crate::gpu::device::Memory;
-use crate::gpu::kernels::parts;
+use crate::gpu::kernels::backward::{
+    ACTIVATION, BACKWARD_ACTIVATION, BACKWARD_ATTENTION_KEYS_OUTER, BACKWARD_ATTENTION_KEYS_TILED,
+    BACKWARD_ATTENTION_QUERIES_OUTER, BACKWARD_ATTENTION_QUERIES_TILED, BACKWARD_CROSS_ENTROPY,
+    BACKWARD_GATED, BACKWARD_NORM, BACKWARD_NORM_MERGE, BACKWARD_NORM_SUMS, BACKWARD_ROTARY,
+    COLUMN_SUMS, COLUMN_SUMS_MERGE, GATED, MATMUL_OUTER_TRANSPOSED, MATMUL_TRANSPOSED, SCATTER,
+    SUM_ROWS, WEIGHT_GRADIENT_MERGE, WEIGHT_GRADIENT_OUTER, WEIGHT_GRADIENT_TILED,
+};
+use crate::gpu::kernels::variants::{Variants, kernel};
 use crate::gpu::plan::KernelSource;
-
-/// `kernel!("stem", "variant": PART, ..)`: the kernel of that stem and its parts.
-macro_rules! kernel {
-    ($stem:literal $(, $variant:literal)?: $($part:ident),*) => {
-        KernelSource {
-            name: $stem,
-            variant: concat!($($variant)?),
-            parts: &[
-                include_str!(concat!("../../../shaders/kernels/", $stem, ".wgsl")),
-                $(parts::$part,)*
-                parts::PRELUDE,
-            ],
-        }
-    };
-}
-
-/// A kernel in two variants, by the memory of its tensors.
-pub(crate) struct Variants {
-    pub(super) buffer: KernelSource,
-    pub(super) texels: KernelSource,
-}
-
-impl Variants {
-    /// The variant for tensors in a memory.
-    pub(crate) fn of(&self, memory: Memory) -> &KernelSource {
-        match memory {
-            Memory::Buffer => &self.buffer,
-            Memory::Texels => &self.texels,
-        }
-    }
-}
 
 /// An outer product that stores a matrix in a buffer or in texels, or queries, keys and values.
 pub(super) struct OuterProduct {
@@ -224,4 +199,36 @@ pub static KERNELS: &[&KernelSource] = &[
     &GATHER.buffer,
     &GATHER.texels,
     &CROSS_ENTROPY,
+    &MATMUL_OUTER_TRANSPOSED.buffer,
+    &MATMUL_OUTER_TRANSPOSED.texels,
+    &MATMUL_TRANSPOSED,
+    &WEIGHT_GRADIENT_OUTER,
+    &WEIGHT_GRADIENT_TILED,
+    &WEIGHT_GRADIENT_MERGE,
+    &COLUMN_SUMS.buffer,
+    &COLUMN_SUMS.texels,
+    &COLUMN_SUMS_MERGE.buffer,
+    &COLUMN_SUMS_MERGE.texels,
+    &SCATTER,
+    &SUM_ROWS,
+    &ACTIVATION.buffer,
+    &ACTIVATION.texels,
+    &BACKWARD_ACTIVATION.buffer,
+    &BACKWARD_ACTIVATION.texels,
+    &GATED,
+    &BACKWARD_GATED.buffer,
+    &BACKWARD_GATED.texels,
+    &BACKWARD_NORM,
+    &BACKWARD_NORM_SUMS,
+    &BACKWARD_NORM_MERGE.buffer,
+    &BACKWARD_NORM_MERGE.texels,
+    &BACKWARD_ROTARY.buffer,
+    &BACKWARD_ROTARY.texels,
+    &BACKWARD_ATTENTION_QUERIES_OUTER,
+    &BACKWARD_ATTENTION_KEYS_OUTER,
+    &BACKWARD_ATTENTION_QUERIES_TILED.buffer,
+    &BACKWARD_ATTENTION_QUERIES_TILED.texels,
+    &BACKWARD_ATTENTION_KEYS_TILED,
+    &BACKWARD_CROSS_ENTROPY.buffer,
+    &BACKWARD_CROSS_ENTROPY.texels,
 ];

@@ -99,6 +99,21 @@ impl Tensor {
         Ok(Tensor { offset, shape, ..self.clone() })
     }
 
+    /// Numbers `at ..` as a tensor of its own, sharing the memory, which must begin at a multiple of 256
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are fewer numbers, or a binding cannot begin there.
+    pub fn part(&self, label: &str, at: usize, shape: &[usize]) -> Result<Tensor> {
+        let count = shape.iter().product::<usize>();
+        let offset = self.offset + (at * self.dtype.bytes()) as u64;
+        let is_there = at + count <= self.shape.iter().product();
+        if !is_there || !offset.is_multiple_of(BINDING_ALIGN) {
+            return Err(self.misfit(&[at + count]));
+        }
+        Ok(Tensor { label: label.into(), offset, shape: shape.to_vec(), ..self.clone() })
+    }
+
     /// The error for this tensor having another shape than `wanted`.
     pub fn misfit(&self, wanted: &[usize]) -> Error {
         Error::Shape { what: self.label.clone(), got: self.shape.clone(), wanted: wanted.to_vec() }
@@ -190,7 +205,7 @@ impl Tensor {
     /// Encodes a copy of bytes of a buffer to its beginning.
     ///
     /// # Errors
-    /// [`Error::Shape`] for texels behind the first line.
+    /// [`Error::Shape`] for texels behind the first.
     pub(crate) fn encode_fill(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -199,7 +214,7 @@ impl Tensor {
     ) -> Result<()> {
         match &self.store {
             Store::Buffer(to) => encoder.copy_buffer_to_buffer(from, at, to, self.offset, bytes),
-            Store::Texels(to, _) if self.offset == 0 && bytes <= LINE_BYTES => {
+            Store::Texels(to, _) if self.offset == 0 && bytes <= self.size_bytes() => {
                 texels::encode_fill(encoder, (from, at), to, bytes);
             }
             Store::Texels(..) => return Err(self.misfit(&[bytes as usize])),

@@ -1,7 +1,7 @@
 //! Matrix products with their epilogues.
 
 use crate::gpu::device::Memory;
-use crate::gpu::kernels::matmul_tiling;
+use crate::gpu::kernels::{matmul_tiling, transposed_tiling};
 use crate::gpu::memory::{Override, Part, Tensor, Weight};
 use crate::gpu::ops::input::Input;
 use crate::gpu::ops::layout::{expect_memory, flag, skipped, weights_overrides};
@@ -88,12 +88,15 @@ impl Recorder<'_> {
             Epilogue::GatedResidual(m, _) => m.tensor,
             _ => bias,
         };
-        let tiling = matmul_tiling(self.gpu(), t, (w.shape(), w.dtype()), y.memory());
+        let tiling = match w.is_transposed() {
+            true => transposed_tiling(self.gpu(), t, w.shape(), y.memory()),
+            false => matmul_tiling(self.gpu(), t, (w.shape(), w.dtype()), y.memory()),
+        };
         let read = self.read(input, &tiling)?;
         read.x.expect(&[t, k])?;
         for part in w.parts() {
             expect_memory("matmul", read.x, part.table.memory())?;
-            let columns = part.table.dim(0);
+            let columns = w.outputs(part);
             let part_bias = bias.rows(part.first, columns)?;
             let mut overrides = vec![
                 ("N", columns as f64),

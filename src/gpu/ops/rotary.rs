@@ -59,6 +59,7 @@ impl Recorder<'_> {
         qkv.expect(&[t, heads.qkv_width()])?;
         bias.expect(&[n])?;
         let fused = qkv_tiling(self.gpu(), t, (w.shape(), w.dtype()), heads.width);
+        let fused = fused.filter(|_| !w.is_transposed());
         let (Some(tiling), [part]) = (fused, w.parts()) else {
             self.matmul(x, w, bias, Epilogue::Store, qkv)?;
             return self.rotary(qkv, to);

@@ -47,10 +47,21 @@ impl Commands {
     ///
     /// # Errors
     /// [`Error::Shape`] if the first tensor is no buffer, or the second one is in texels and the copy
-    /// is longer than a line or does not begin at the first.
+    /// is longer or does not begin at the first.
     pub fn copy(&mut self, (from, at): (&Tensor, u64), to: &Tensor, bytes: u64) -> Result<()> {
         let (buffer, offset) = from.buffer().ok_or_else(|| from.misfit(to.shape()))?;
         to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
+    }
+
+    /// Appends a command that sets all numbers of a tensor to zero.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if it is no buffer.
+    pub fn clear(&mut self, tensor: &Tensor) -> Result<()> {
+        let (buffer, offset) = tensor.buffer().ok_or_else(|| tensor.misfit(tensor.shape()))?;
+        let bytes = tensor.shape().iter().product::<usize>() * tensor.dtype().bytes();
+        self.encoder.clear_buffer(buffer, offset, Some(bytes as u64));
+        Ok(())
     }
 
     /// Translates the commands so far for the driver now, which is most of the work, instead of when
