@@ -16,6 +16,7 @@
 //! | [`model`] | a checkpoint → a network as a list of kernels |
 //! | [`sample`] | a request → the stream of events: draws and opens cells, block by block |
 //! | [`eval`] | how likely a network finds texts |
+//! | [`train`] | texts → a network: batches, gradients, optimiser, a run as a stream of events |
 //! | [`measure`] | how long kernels, passes, texts and likelihoods take |
 //!
 //! The programs `bdlm` and `bdlm-app` use only what this crate exports.
@@ -75,6 +76,7 @@ pub mod measure;
 pub mod model;
 pub mod sample;
 pub mod text;
+pub mod train;
 
 pub use error::{Advice, Error, Fault, Result};
 pub use wgpu;

@@ -7,19 +7,21 @@ use bdlm::model::{Checkpoint, Network, Spec};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// One folder of fixtures.
+/// A checkpoint and its cases.
 pub struct Fixture {
     pub spec: Spec,
     folder: PathBuf,
-    cases: Vec<u8>,
+    cases: Cases,
 }
+
+/// Inputs, and what comes of them.
+pub struct Cases(Vec<u8>);
 
 impl Fixture {
     pub fn open(name: &str) -> Fixture {
         let folder = folder(name);
         let spec = Spec::from_json(&read(&folder, "config.json")).unwrap();
-        let cases = read(&folder, "cases.safetensors");
-        Fixture { spec, folder, cases }
+        Fixture { spec, folder, cases: Cases::open(name) }
     }
 
     pub fn load(&self, gpu: &Gpu, weights: DType) -> Network {
@@ -38,9 +40,29 @@ impl Fixture {
     pub fn weights(&self) -> Vec<u8> {
         read(&self.folder, "model.safetensors")
     }
+}
+
+impl std::ops::Deref for Fixture {
+    type Target = Cases;
+
+    fn deref(&self) -> &Cases {
+        &self.cases
+    }
+}
+
+impl Cases {
+    pub fn open(name: &str) -> Cases {
+        Cases(read(&folder(name), "cases.safetensors"))
+    }
 
     pub fn tensor(&self, name: &str) -> TensorView<'_> {
         self.cases().tensor(name).unwrap()
+    }
+
+    /// The one number of a tensor without sides.
+    pub fn scalar(&self, name: &str) -> u32 {
+        assert!(self.shape(name).is_empty(), "{name}");
+        self.ids(name)[0]
     }
 
     pub fn shape(&self, name: &str) -> Vec<usize> {
@@ -69,7 +91,7 @@ impl Fixture {
     }
 
     fn cases(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.cases).unwrap()
+        SafeTensors::deserialize(&self.0).unwrap()
     }
 }
 

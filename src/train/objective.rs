@@ -1,0 +1,169 @@
+//! The objective: which tokens of a batch are masked, what is to be predicted, and how much each
+//! prediction counts. The loss of a batch is the sum of `weight * -log p(target)`, in nats per token.
+//! Knows no network.
+//!
+//! Source: Arriola et al., ICLR 2025, equation 8 and Algorithm 1.
+
+use std::ops::Range;
+
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::eval::FirstToken;
+use crate::model;
+use crate::train::interval::{Interval, antithetic};
+use crate::train::random::{Purpose, generator};
+
+/// How many cells of a block are masked, and how much they count. All estimate the same bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// Each cell is masked with the probability t of its block, drawn evenly over the blocks of a batch
+    /// from an interval; its loss counts 1/t. The paper's.
+    Nelbo,
+    /// As `Nelbo`; masks are drawn again while the masked part of a block is outside the interval.
+    Resampled,
+    /// One to all cells of a block of k are masked, each number as often; the mean of their losses
+    /// counts k. The same expectation over all noise levels, with less variance.
+    LowVariance,
+}
+
+/// What a network is trained to do.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Objective {
+    /// Block diffusion, masked diffusion or autoregressive.
+    pub kind: model::Objective,
+    /// How cells are masked.
+    pub loss: Loss,
+    /// Where noise levels are drawn from.
+    pub interval: Interval,
+    /// Whether the first token of a sequence is masked and counted.
+    pub first: FirstToken,
+    /// The token that stands in a masked cell.
+    pub masked_id: u32,
+}
+
+/// What makes the random numbers of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BatchKey {
+    /// Of the run.
+    pub seed: u64,
+    /// Index of the batch in the run.
+    pub batch: u64,
+}
+
+/// Sequences to train on, one after the other.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Batch {
+    /// What the network reads: tokens, masked cells among them, `[B, n]`.
+    pub inputs: Vec<u32>,
+    /// The sequences, `[B, n]`.
+    pub clean: Vec<u32>,
+    /// The tokens to predict, `[B, n]`.
+    pub targets: Vec<u32>,
+    /// How much each prediction counts, `[B, n]`: those of the whole batch would sum to 1 if all
+    /// weights were the same.
+    pub weights: Vec<f32>,
+    /// Noise level of each block, `[B, blocks]`; none where there are no levels.
+    pub levels: Vec<f64>,
+}
+
+impl Objective {
+    /// Masks sequences of the same length. The same key gives the same masks.
+    ///
+    /// # Shapes
+    /// sequences `[B, n]`.
+    pub fn batch(&self, sequences: &[&[u32]], block_size: usize, key: BatchKey) -> Batch {
+        match self.kind {
+            model::Objective::Autoregressive => next_tokens(sequences),
+            model::Objective::Block { .. } => self.masked(sequences, Some(block_size), key),
+            model::Objective::Masked | model::Objective::Score => self.masked(sequences, None, key),
+        }
+    }
+
+    /// Blocks of `size` tokens, or whole sequences as blocks.
+    fn masked(&self, sequences: &[&[u32]], size: Option<usize>, key: BatchKey) -> Batch {
+        let mut batch = Batch::default();
+        let n_blocks: usize = sequences.iter().map(|ids| self.blocks(ids.len(), size).len()).sum();
+        let mut noise = generator(key.seed, Purpose::Noise, &[key.batch]);
+        let uniform: Vec<f64> = (0..n_blocks).map(|_| noise.f64()).collect();
+        let mut levels = antithetic(&uniform).into_iter().map(|u| self.interval.at(u));
+        let n_counted: usize =
+            sequences.iter().flat_map(|ids| self.blocks(ids.len(), size)).map(|b| b.len()).sum();
+        for (row, ids) in sequences.iter().enumerate() {
+            let mut rng = generator(key.seed, Purpose::Cells, &[key.batch, row as u64]);
+            let start = batch.inputs.len();
+            batch.clean.extend(*ids);
+            batch.inputs.extend(*ids);
+            batch.targets.extend(*ids);
+            batch.weights.resize(start + ids.len(), 0.0);
+            for block in self.blocks(ids.len(), size) {
+                let level = levels.next().unwrap_or(1.0);
+                batch.levels.push(level);
+                let (cells, weight) = self.cells(block.len(), level, &mut rng);
+                for cell in cells {
+                    let at = start + block.start + cell;
+                    batch.inputs[at] = self.masked_id;
+                    batch.weights[at] = (weight / n_counted as f64) as f32;
+                }
+            }
+        }
+        batch
+    }
+
+    /// The masked cells of a block of k, and how much the loss of each counts.
+    fn cells(&self, k: usize, level: f64, rng: &mut Rng) -> (Vec<usize>, f64) {
+        match self.loss {
+            // One cell leaves nothing to chance.
+            _ if k == 1 => (vec![0], 1.0),
+            Loss::Nelbo => (bernoulli(k, level, rng), 1.0 / level),
+            Loss::Resampled => (self.resampled(k, level, rng), 1.0 / level),
+            Loss::LowVariance => {
+                let count = rng.usize(1..=k);
+                let mut cells: Vec<usize> = (0..k).collect();
+                rng.shuffle(&mut cells);
+                cells.truncate(count);
+                (cells, k as f64 / count as f64)
+            }
+        }
+    }
+
+    fn resampled(&self, k: usize, level: f64, rng: &mut Rng) -> Vec<usize> {
+        /// Far more than are needed: a level of the interval makes counts of it likely.
+        const MOST_DRAWS: usize = 10_000;
+        let counts = self.interval.masked_counts(k);
+        let mut draws = (0..MOST_DRAWS).map(|_| bernoulli(k, level, rng));
+        let fits = draws.find(|cells| counts.contains(&cells.len()));
+        fits.unwrap_or_else(|| bernoulli(k, level, rng))
+    }
+
+    /// Ranges of positions that are masked together: blocks without the first token of the sequence,
+    /// where that is given.
+    fn blocks(&self, length: usize, size: Option<usize>) -> Vec<Range<usize>> {
+        let size = size.unwrap_or(length).max(1);
+        let first = usize::from(self.first == FirstToken::Given);
+        let block = |start: usize| start.max(first)..(start + size).min(length);
+        (0..length).step_by(size).map(block).filter(|block| !block.is_empty()).collect()
+    }
+}
+
+fn bernoulli(k: usize, level: f64, rng: &mut Rng) -> Vec<usize> {
+    (0..k).filter(|_| rng.f64() < level).collect()
+}
+
+/// Every token is predicted from those before it.
+fn next_tokens(sequences: &[&[u32]]) -> Batch {
+    let mut batch = Batch::default();
+    let n_counted: usize = sequences.iter().map(|ids| ids.len().saturating_sub(1)).sum();
+    for ids in sequences {
+        batch.inputs.extend(*ids);
+        batch.clean.extend(*ids);
+        let last = ids.last().copied();
+        batch.targets.extend(ids.iter().skip(1).copied().chain(last));
+        batch.weights.resize(batch.inputs.len(), 1.0 / n_counted.max(1) as f32);
+        if let Some(weight) = batch.weights.last_mut() {
+            *weight = 0.0;
+        }
+    }
+    batch
+}
