@@ -45,19 +45,26 @@ pub enum Kernels {
 
 /// Where to compute.
 #[derive(Args)]
-pub struct DeviceArgs {
+pub struct AdapterArgs {
     /// Adapter, by index or part of its name (see `bdlm info`)
     #[arg(long, env = "BDLM_ADAPTER", value_name = "NAME|INDEX", help_heading = "Device")]
     pub adapter: Option<String>,
     /// Kernels to use instead of the adapter's default or the choice of `bdlm tune`
     #[arg(long, env = "BDLM_KERNELS", value_enum, help_heading = "Device")]
     pub kernels: Option<Kernels>,
+}
+
+/// Where to compute, and how weights are held there.
+#[derive(Args)]
+pub struct DeviceArgs {
+    #[command(flatten)]
+    adapter: AdapterArgs,
     /// How weights are held on the device
     #[arg(long, value_enum, default_value = "f16", help_heading = "Device")]
     pub weights: Weights,
 }
 
-impl DeviceArgs {
+impl AdapterArgs {
     /// What the arguments ask for.
     pub fn options(&self) -> GpuOptions {
         let kernels = self.kernels.map(|kernels| match kernels {
@@ -82,5 +89,17 @@ impl DeviceArgs {
             note(&format!("no GPU found: computing on the CPU with {name}"));
         }
         Ok(gpu)
+    }
+}
+
+impl DeviceArgs {
+    /// What the arguments ask for.
+    pub fn options(&self) -> GpuOptions {
+        self.adapter.options()
+    }
+
+    /// Requests the device; says so if it is the CPU.
+    pub fn request(&self) -> Result<Gpu> {
+        self.adapter.request()
     }
 }

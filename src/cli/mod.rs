@@ -9,10 +9,12 @@ mod generate;
 mod info;
 mod logits;
 mod model;
+mod plot;
 mod present;
 mod print;
 mod process;
 mod request;
+mod train;
 mod tune;
 mod usage;
 mod watch;
@@ -48,6 +50,7 @@ pub struct Cli {
 enum Command {
     Generate(Box<generate::Generate>),
     Eval(eval::Eval),
+    Train(Box<train::Train>),
     Logits(logits::Logits),
     Info(info::Info),
     Bench(bench::Bench),
@@ -70,6 +73,7 @@ pub fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Generate(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),

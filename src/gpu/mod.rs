@@ -13,8 +13,8 @@ pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tuning, has
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Attended, Attention, DrawRows, Epilogue, Input, Modulation, Norm, Onto, Sequences, Vocabulary,
-    partial_attention, partial_attention_bytes,
+    Adam, Attended, Attention, DrawRows, Epilogue, Input, Modulation, Norm, Onto, Sequences,
+    Vocabulary, partial_attention, partial_attention_bytes,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
@@ -25,6 +25,7 @@ pub mod layout {
     pub use crate::gpu::device::TEXTURE_WIDTH;
     pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, ROW_PAD, row_bytes};
     pub use crate::gpu::ops::{
-        CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, draw_chunks,
+        CANDIDATE_WORDS, CELL_WORDS, OUTCOME_WORDS, PARTIAL_WORDS, RATE_WORDS, STEP_WORDS,
+        SUM_WORDS, draw_chunks, square_chunks,
     };
 }

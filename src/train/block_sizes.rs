@@ -11,7 +11,7 @@ use crate::{Error, Result};
 
 /// Block sizes with their weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(try_from = "Written", into = "String")]
 pub struct BlockSizes {
     sizes: Vec<(usize, f64)>,
 }
@@ -93,11 +93,22 @@ impl fmt::Display for BlockSizes {
     }
 }
 
-impl TryFrom<String> for BlockSizes {
+/// How block sizes stand in files.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Size(usize),
+    List(String),
+}
+
+impl TryFrom<Written> for BlockSizes {
     type Error = Error;
 
-    fn try_from(text: String) -> Result<BlockSizes> {
-        text.parse()
+    fn try_from(written: Written) -> Result<BlockSizes> {
+        match written {
+            Written::Size(size) => size.to_string().parse(),
+            Written::List(list) => list.parse(),
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::eval::FirstToken;
-use crate::model;
+use crate::model::{self, Mask};
+use crate::train::TrainBatch;
 use crate::train::interval::{Interval, antithetic};
 use crate::train::random::{Purpose, generator};
 
 /// How many cells of a block are masked, and how much they count. All estimate the same bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Loss {
     /// Each cell is masked with the probability t of its block, drawn evenly over the blocks of a batch
     /// from an interval; its loss counts 1/t. The paper's.
@@ -52,63 +53,54 @@ pub struct BatchKey {
     pub batch: u64,
 }
 
-/// Sequences to train on, one after the other.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
-    /// What the network reads: tokens, masked cells among them, `[B, n]`.
-    pub inputs: Vec<u32>,
-    /// The sequences, `[B, n]`.
-    pub clean: Vec<u32>,
-    /// The tokens to predict, `[B, n]`.
-    pub targets: Vec<u32>,
-    /// How much each prediction counts, `[B, n]`: those of the whole batch would sum to 1 if all
-    /// weights were the same.
-    pub weights: Vec<f32>,
-    /// Noise level of each block, `[B, blocks]`; none where there are no levels.
-    pub levels: Vec<f64>,
-}
-
 impl Objective {
-    /// Masks sequences of the same length. The same key gives the same masks.
+    /// Whether batches have clean tokens beside the noised ones.
+    pub fn has_clean(&self) -> bool {
+        matches!(self.kind, model::Objective::Block { .. })
+    }
+
+    /// Masks sequences of the same length. The same key gives the same masks. Weights are such that
+    /// those of all predictions would sum to 1 if all were the same: the loss is in nats per token.
     ///
     /// # Shapes
     /// sequences `[B, n]`.
-    pub fn batch(&self, sequences: &[&[u32]], block_size: usize, key: BatchKey) -> Batch {
+    pub fn batch(&self, sequences: &[Vec<u32>], block_size: usize, key: BatchKey) -> TrainBatch {
         match self.kind {
             model::Objective::Autoregressive => next_tokens(sequences),
-            model::Objective::Block { .. } => self.masked(sequences, Some(block_size), key),
+            model::Objective::Block { .. } => {
+                let clean = Some(sequences.concat());
+                let mask = Mask::Blocks(block_size);
+                TrainBatch { clean, mask, ..self.masked(sequences, Some(block_size), key) }
+            }
             model::Objective::Masked | model::Objective::Score => self.masked(sequences, None, key),
         }
     }
 
     /// Blocks of `size` tokens, or whole sequences as blocks.
-    fn masked(&self, sequences: &[&[u32]], size: Option<usize>, key: BatchKey) -> Batch {
-        let mut batch = Batch::default();
+    fn masked(&self, sequences: &[Vec<u32>], size: Option<usize>, key: BatchKey) -> TrainBatch {
+        let targets = sequences.concat();
+        let (mut inputs, mut weights) = (targets.clone(), vec![0.0; targets.len()]);
         let n_blocks: usize = sequences.iter().map(|ids| self.blocks(ids.len(), size).len()).sum();
         let mut noise = generator(key.seed, Purpose::Noise, &[key.batch]);
         let uniform: Vec<f64> = (0..n_blocks).map(|_| noise.f64()).collect();
         let mut levels = antithetic(&uniform).into_iter().map(|u| self.interval.at(u));
         let n_counted: usize =
             sequences.iter().flat_map(|ids| self.blocks(ids.len(), size)).map(|b| b.len()).sum();
+        let mut start = 0;
         for (row, ids) in sequences.iter().enumerate() {
             let mut rng = generator(key.seed, Purpose::Cells, &[key.batch, row as u64]);
-            let start = batch.inputs.len();
-            batch.clean.extend(*ids);
-            batch.inputs.extend(*ids);
-            batch.targets.extend(*ids);
-            batch.weights.resize(start + ids.len(), 0.0);
             for block in self.blocks(ids.len(), size) {
-                let level = levels.next().unwrap_or(1.0);
-                batch.levels.push(level);
-                let (cells, weight) = self.cells(block.len(), level, &mut rng);
+                let (cells, weight) =
+                    self.cells(block.len(), levels.next().unwrap_or(1.0), &mut rng);
                 for cell in cells {
                     let at = start + block.start + cell;
-                    batch.inputs[at] = self.masked_id;
-                    batch.weights[at] = (weight / n_counted as f64) as f32;
+                    inputs[at] = self.masked_id;
+                    weights[at] = (weight / n_counted as f64) as f32;
                 }
             }
+            start += ids.len();
         }
-        batch
+        TrainBatch { inputs, clean: None, targets, weights, mask: Mask::All }
     }
 
     /// The masked cells of a block of k, and how much the loss of each counts.
@@ -152,18 +144,20 @@ fn bernoulli(k: usize, level: f64, rng: &mut Rng) -> Vec<usize> {
 }
 
 /// Every token is predicted from those before it.
-fn next_tokens(sequences: &[&[u32]]) -> Batch {
-    let mut batch = Batch::default();
+fn next_tokens(sequences: &[Vec<u32>]) -> TrainBatch {
+    let inputs = sequences.concat();
     let n_counted: usize = sequences.iter().map(|ids| ids.len().saturating_sub(1)).sum();
-    for ids in sequences {
-        batch.inputs.extend(*ids);
-        batch.clean.extend(*ids);
-        let last = ids.last().copied();
-        batch.targets.extend(ids.iter().skip(1).copied().chain(last));
-        batch.weights.resize(batch.inputs.len(), 1.0 / n_counted.max(1) as f32);
-        if let Some(weight) = batch.weights.last_mut() {
-            *weight = 0.0;
-        }
+    let next = |ids: &Vec<u32>| ids.iter().skip(1).chain(ids.last()).copied().collect::<Vec<_>>();
+    let weight = 1.0 / n_counted.max(1) as f32;
+    let weights = |ids: &Vec<u32>| {
+        let last = ids.len().saturating_sub(1);
+        (0..ids.len()).map(|i| if i < last { weight } else { 0.0 }).collect::<Vec<f32>>()
+    };
+    TrainBatch {
+        inputs,
+        clean: None,
+        targets: sequences.iter().flat_map(next).collect(),
+        weights: sequences.iter().flat_map(weights).collect(),
+        mask: Mask::Before,
     }
-    batch
 }

@@ -14,8 +14,10 @@ pub enum Purpose {
     Cells,
     /// The order of the sequences of an epoch.
     Order,
-    /// The masks of a validation.
-    Validation,
+    /// The seed of dropout in a pass.
+    Dropout,
+    /// What a network starts from.
+    Weights,
 }
 
 /// A generator for one purpose, keyed by the seed and by counters such as the step and the sequence.

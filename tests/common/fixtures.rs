@@ -52,7 +52,17 @@ impl std::ops::Deref for Fixture {
 
 impl Cases {
     pub fn open(name: &str) -> Cases {
-        Cases(read(&folder(name), "cases.safetensors"))
+        Cases::file(name, "cases.safetensors")
+    }
+
+    pub fn file(name: &str, file: &str) -> Cases {
+        Cases(read(&folder(name), file))
+    }
+
+    /// Numbers that are stored as f16.
+    pub fn f16(&self, name: &str) -> Vec<f32> {
+        let data = self.data(name, Dtype::F16).as_chunks().0;
+        data.iter().map(|&b| half::f16::from_le_bytes(b).to_f32()).collect()
     }
 
     pub fn tensor(&self, name: &str) -> TensorView<'_> {

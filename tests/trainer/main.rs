@@ -1,6 +1,8 @@
-//! Training: schedules, masks, the optimiser, whole runs.
+//! Training: schedules, masks, texts, the optimiser, whole runs.
 
 #[path = "../common/mod.rs"]
 mod common;
+mod data;
 mod objective;
+mod optimiser;
 mod schedules;

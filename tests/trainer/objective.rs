@@ -2,7 +2,8 @@
 
 use bdlm::eval::FirstToken;
 use bdlm::model;
-use bdlm::train::{Batch, BatchKey, Interval, Loss, Objective};
+use bdlm::model::Mask;
+use bdlm::train::{BatchKey, Interval, Loss, Objective, TrainBatch};
 
 const MASK: u32 = 99;
 
@@ -20,16 +21,14 @@ fn sequences(b: usize, n: usize) -> Vec<Vec<u32>> {
     (0..b).map(|row| (0..n).map(|i| ((row * 31 + i * 7) % 90) as u32).collect()).collect()
 }
 
-fn batch(objective: &Objective, (b, n): (usize, usize), block: usize, key: u64) -> Batch {
-    let sequences = sequences(b, n);
-    let rows: Vec<&[u32]> = sequences.iter().map(|ids| &ids[..]).collect();
-    objective.batch(&rows, block, BatchKey { seed: 3, batch: key })
+fn batch(objective: &Objective, (b, n): (usize, usize), block: usize, key: u64) -> TrainBatch {
+    objective.batch(&sequences(b, n), block, BatchKey { seed: 3, batch: key })
 }
 
 /// Mean over many batches of the loss, where token i of its block costs `i + 1` and each masked cell of
 /// the block makes all of them costlier by ten: an estimate that is wrong in its weights shows.
 fn expected(objective: &Objective, block: usize, batches: u64) -> f64 {
-    let loss = |batch: Batch| -> f64 {
+    let loss = |batch: TrainBatch| -> f64 {
         let rows = batch.inputs.chunks(block).zip(batch.weights.chunks(block));
         let of_block = |(inputs, weights): (&[u32], &[f32])| -> f64 {
             let m = inputs.iter().filter(|&&id| id == MASK).count() as f64;
@@ -47,10 +46,12 @@ fn only_masked_tokens_count_and_the_first_is_never_masked() {
     for loss in [Loss::Nelbo, Loss::Resampled, Loss::LowVariance] {
         for (size, key) in [(1, 0), (2, 1), (4, 2), (16, 3)] {
             let b = batch(&objective(loss), (8, 16), size, key);
-            assert_eq!((b.targets.len(), &b.targets), (8 * 16, &b.clean));
+            let clean = sequences(8, 16).concat();
+            assert_eq!((&b.targets, b.clean.as_ref()), (&clean, Some(&clean)));
+            assert_eq!(b.mask, Mask::Blocks(size));
             for (i, weight) in b.weights.iter().enumerate() {
                 assert_eq!(*weight > 0.0, b.inputs[i] == MASK);
-                assert!(b.inputs[i] == MASK || b.inputs[i] == b.clean[i]);
+                assert!(b.inputs[i] == MASK || b.inputs[i] == clean[i]);
                 assert!(i % 16 > 0 || *weight == 0.0);
             }
             let all: f32 = b.weights.iter().sum();
@@ -103,7 +104,10 @@ fn masks_that_are_drawn_again_lie_in_the_interval() {
     let count = |loss| {
         let objective = Objective { interval, first: FirstToken::Counted, ..objective(loss) };
         let b = batch(&objective, (64, 16), 4, 0);
-        assert!(b.levels.iter().all(|t| (0.3..=0.8).contains(t)));
+        let weights = b.weights.iter().filter(|&&weight| weight > 0.0);
+        // Each counts 1/t, over all tokens.
+        let mut levels = weights.map(|weight| 1.0 / (weight * (64.0 * 16.0)));
+        assert!(levels.all(|t| (0.2999..=0.8001).contains(&t)));
         let masked = |block: &[u32]| block.iter().filter(|&&id| id == MASK).count();
         b.inputs.chunks(4).filter(|block| !(2..=3).contains(&masked(block))).count()
     };
@@ -114,9 +118,7 @@ fn masks_that_are_drawn_again_lie_in_the_interval() {
 #[test]
 fn the_same_key_gives_the_same_batch() {
     let of = |seed, key| {
-        let sequences = sequences(3, 16);
-        let rows: Vec<&[u32]> = sequences.iter().map(|ids| &ids[..]).collect();
-        objective(Loss::Nelbo).batch(&rows, 4, BatchKey { seed, batch: key })
+        objective(Loss::Nelbo).batch(&sequences(3, 16), 4, BatchKey { seed, batch: key })
     };
     assert_eq!(of(1, 5), of(1, 5));
     assert_ne!(of(1, 5), of(1, 6));
@@ -127,10 +129,15 @@ fn the_same_key_gives_the_same_batch() {
 fn masked_diffusion_is_one_block_and_autoregressive_models_predict_the_next_token() {
     let masked = Objective { kind: model::Objective::Masked, ..objective(Loss::Nelbo) };
     let b = batch(&masked, (4, 16), 4, 0);
-    assert_eq!(b.levels.len(), 4, "a level a sequence");
+    assert_eq!((b.mask, b.clean), (Mask::All, None));
+    for row in b.weights.chunks(16) {
+        let mut counted = row.iter().filter(|&&weight| weight > 0.0);
+        let first = counted.next().copied();
+        assert!(counted.all(|&weight| Some(weight) == first), "one level a sequence");
+    }
     let next = Objective { kind: model::Objective::Autoregressive, ..masked };
-    let b = batch(&next, (2, 16), 4, 0);
-    assert_eq!(b.inputs, b.clean);
-    assert_eq!((b.targets[..15].to_vec(), b.weights[15]), (b.clean[1..16].to_vec(), 0.0));
+    let (b, clean) = (batch(&next, (2, 16), 4, 0), sequences(2, 16).concat());
+    assert_eq!((b.mask, &b.inputs), (Mask::Before, &clean));
+    assert_eq!((b.targets[..15].to_vec(), b.weights[15]), (clean[1..16].to_vec(), 0.0));
     assert!((b.weights.iter().sum::<f32>() - 1.0).abs() < 1e-5);
 }

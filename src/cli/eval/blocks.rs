@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::cli::device::{DeviceArgs, Weights};
 use crate::cli::eval::data::{DataArgs, Selection};
 use crate::cli::eval::journal::{Journal, JournalArgs};
-use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::table::Table;
 use crate::cli::eval::work::{Estimate, Evaluation};
 use crate::cli::files::Output;
 use crate::cli::model::ModelArgs;
+use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 

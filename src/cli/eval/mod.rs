@@ -6,7 +6,6 @@ mod genppl;
 mod grid;
 mod journal;
 mod merge;
-mod plot;
 mod ppl;
 mod present;
 mod samples;

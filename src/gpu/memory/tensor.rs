@@ -99,6 +99,21 @@ impl Tensor {
         Ok(Tensor { offset, shape, ..self.clone() })
     }
 
+    /// Numbers `at ..` as a tensor of its own, sharing the memory, which must begin at a multiple of 256
+    /// bytes.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there are fewer numbers, or a binding cannot begin there.
+    pub fn part(&self, label: &str, at: usize, shape: &[usize]) -> Result<Tensor> {
+        let count = shape.iter().product::<usize>();
+        let offset = self.offset + (at * self.dtype.bytes()) as u64;
+        let is_there = at + count <= self.shape.iter().product();
+        if !is_there || !offset.is_multiple_of(BINDING_ALIGN) {
+            return Err(self.misfit(&[at + count]));
+        }
+        Ok(Tensor { label: label.into(), offset, shape: shape.to_vec(), ..self.clone() })
+    }
+
     /// The error for this tensor having another shape than `wanted`.
     pub fn misfit(&self, wanted: &[usize]) -> Error {
         Error::Shape { what: self.label.clone(), got: self.shape.clone(), wanted: wanted.to_vec() }

@@ -4,7 +4,9 @@ mod attention;
 mod embedding;
 mod input;
 mod layout;
+mod muon;
 mod norm;
+mod optimiser;
 mod product;
 mod rotary;
 mod sampling;
@@ -15,6 +17,7 @@ pub use attention::{Attention, partial_attention, partial_attention_bytes};
 pub use embedding::Onto;
 pub use input::Input;
 pub use norm::Norm;
+pub use optimiser::{Adam, OUTCOME_WORDS, RATE_WORDS, square_chunks};
 pub use product::Epilogue;
 pub use rotary::Attended;
 pub use sampling::{

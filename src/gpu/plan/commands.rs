@@ -41,6 +41,17 @@ impl Commands {
         to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
     }
 
+    /// Appends a command that sets all numbers of a tensor to zero.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if it is no buffer.
+    pub fn clear(&mut self, tensor: &Tensor) -> Result<()> {
+        let (buffer, offset) = tensor.buffer().ok_or_else(|| tensor.misfit(tensor.shape()))?;
+        let bytes = tensor.shape().iter().product::<usize>() * tensor.dtype().bytes();
+        self.encoder.clear_buffer(buffer, offset, Some(bytes as u64));
+        Ok(())
+    }
+
     /// Translates the commands so far for the driver now, which is most of the work, instead of when
     /// they are sent.
     pub fn seal(&mut self) {

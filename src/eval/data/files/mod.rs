@@ -10,6 +10,7 @@ mod lines;
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod parts;
 
 use std::io::Read;
 use std::path::Path;

@@ -1,0 +1,85 @@
+//! Documents of plain text that lines of `<|endoftext|>` separate, and the files of a folder.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::eval::data::documents::Documents;
+use crate::eval::data::files::lines::Lines;
+use crate::eval::data::format::Format;
+use crate::{Error, Result};
+
+/// The line between two documents.
+const SEPARATOR: &str = "<|endoftext|>";
+
+impl Documents {
+    /// Opens files to learn from: in plain text a line `<|endoftext|>` separates documents, other
+    /// formats are read as by [`Documents::open`]. Documents without text are left out, and the empty
+    /// lines around the others.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Data`]; the documents give the same for what is found later.
+    pub fn open_parts(paths: &[PathBuf]) -> Result<Documents> {
+        let open = |path: &PathBuf| match Format::of(path, None) {
+            Format::Text => Ok(Documents::new(separated(Lines::open(path)?))),
+            _ => Documents::open(path, None),
+        };
+        let files: Vec<Documents> = paths.iter().map(open).collect::<Result<_>>()?;
+        let texts = files.into_iter().flatten();
+        let texts = texts.map(|text| text.map(|text| text.trim_matches(['\r', '\n']).to_string()));
+        Ok(Documents::new(
+            texts.filter(|text| text.as_ref().map_or(true, |t| !t.trim().is_empty())),
+        ))
+    }
+
+    /// The files of data: those named, and those of the folders named, sorted, but for hidden ones.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Data`] for a folder without files.
+    pub fn files(names: &[PathBuf]) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for name in names {
+            if !name.is_dir() {
+                files.push(name.clone());
+                continue;
+            }
+            let before = files.len();
+            for entry in fs::read_dir(name).map_err(Error::io(name))? {
+                let path = entry.map_err(Error::io(name))?.path();
+                if path.is_file() && !is_hidden(&path) {
+                    files.push(path);
+                }
+            }
+            files[before..].sort();
+            if files.len() == before {
+                return Err(Error::data(name, "is a folder without files, expected texts"));
+            }
+        }
+        Ok(files)
+    }
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+fn separated(mut lines: Lines) -> impl Iterator<Item = Result<String>> {
+    let mut is_ended = false;
+    std::iter::from_fn(move || {
+        let mut text = String::new();
+        while !is_ended {
+            match lines.next() {
+                None => is_ended = true,
+                Some(Err(e)) => {
+                    is_ended = true;
+                    return Some(Err(e));
+                }
+                Some(Ok(line)) if line.trim() == SEPARATOR => return Some(Ok(text)),
+                // Windows ends lines with two characters, and may begin a file with a mark.
+                Some(Ok(line)) => {
+                    text += &line.trim_start_matches('\u{feff}').replace("\r\n", "\n");
+                }
+            }
+        }
+        (!text.is_empty()).then_some(Ok(text))
+    })
+}
