@@ -13,6 +13,7 @@ mod initial;
 mod interval;
 mod judge;
 mod model_file;
+mod muon;
 mod new_network;
 mod objective;
 mod optimiser;
@@ -33,6 +34,7 @@ pub use event::{BlockNelbo, IntervalVariance, TrainEvent, TrainStart, TrainStep,
 pub use files::{CachedTokens, Earlier, Header, RunFiles, RunFolder, SavedState, TrainRun, tokens};
 pub use initial::initial;
 pub use interval::{Interval, antithetic, lowest, total_variance};
+pub use muon::MuonOptions;
 pub use new_network::{NewNetwork, with_block_size};
 pub use objective::{BatchKey, Loss, Objective};
 pub use optimiser::{Buffers, Optimiser, OptimiserOptions, Outcome, SentOutcome};

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gpu::layout::{OUTCOME_WORDS, RATE_WORDS, square_chunks};
 use crate::gpu::{Adam, Commands, DType, Gpu, Plan, Readback, Recorder, Sent, Tensor};
+use crate::train::muon::{MuonOptions, MuonRoom, MuonStep};
 use crate::train::{Arena, Parameters};
 use crate::{Error, Result};
 
@@ -22,6 +23,8 @@ pub struct OptimiserOptions {
     pub max_norm: Option<f64>,
     /// Decay of the moving average of the weights; in step k it is at most (1 + k) / (10 + k).
     pub average_decay: f64,
+    /// Muon for the matrices of layers; AdamW for all if absent.
+    pub muon: Option<MuonOptions>,
 }
 
 impl Default for OptimiserOptions {
@@ -33,6 +36,7 @@ impl Default for OptimiserOptions {
             weight_decay: 0.0,
             max_norm: Some(1.0),
             average_decay: 0.9999,
+            muon: None,
         }
     }
 }
@@ -58,7 +62,7 @@ impl OptimiserOptions {
             None
         };
         match fault {
-            None => Ok(()),
+            None => self.muon.map_or(Ok(()), |muon| muon.check()),
             Some((what, got, wanted)) => {
                 Err(Error::request(format!("{what} {got}, expected {wanted}")))
             }
@@ -71,8 +75,10 @@ impl OptimiserOptions {
         let [first, second] = self.betas.map(power);
         let decay = self.average_decay.min((1.0 + k as f64) / (10.0 + k as f64));
         let max_norm = self.max_norm.unwrap_or(f64::from(f32::MAX));
-        let shrink = 1.0 - rate * self.weight_decay;
-        let rates = [max_norm, rate / first, shrink, second.sqrt().recip(), 1.0 - decay];
+        let muon_rate = self.muon.map_or(0.0, |muon| muon.ratio * rate);
+        let [shrink, muon_shrink] = [rate, muon_rate].map(|rate| 1.0 - rate * self.weight_decay);
+        let root = second.sqrt().recip();
+        let rates = [max_norm, rate / first, shrink, root, 1.0 - decay, muon_rate, muon_shrink];
         std::array::from_fn(|i| rates.get(i).map_or(0.0, |&rate| rate as f32))
     }
 }
@@ -121,7 +127,10 @@ impl Optimiser {
         let average = buffers("moving average")?;
         let rates = Tensor::padded(gpu, "rates", &[RATE_WORDS], DType::F32, 1)?;
         let outcome = Tensor::padded(gpu, "outcome", &[OUTCOME_WORDS], DType::F32, 1)?;
-        let plan = record(arenas, [&first, &second, &average], [&rates, &outcome], options, gpu)?;
+        let moments = [&first, &second];
+        let stepped =
+            Stepped { parameters, moments, average: &average, rates: &rates, outcome: &outcome };
+        let plan = stepped.record(options)?;
         let stagings = std::array::from_fn(|_| Readback::new(gpu, outcome.size_bytes()));
         let optimiser = Optimiser {
             gpu: gpu.clone(),
@@ -187,31 +196,99 @@ impl SentOutcome {
     }
 }
 
-fn record(
-    arenas: &[Arena],
-    [first, second, average]: [&Buffers; 3],
-    [rates, outcome]: [&Tensor; 2],
-    options: OptimiserOptions,
-    gpu: &Gpu,
-) -> Result<Plan> {
-    /// Where a binding may begin, in numbers.
-    const ALIGN: usize = 64;
-    let chunks = |arena: &Arena| square_chunks(arena.gradients.dim(0)).next_multiple_of(ALIGN);
-    let all: usize = arenas.iter().map(chunks).sum();
-    let squares = Tensor::padded(gpu, "squares of gradients", &[all], DType::F32, 1)?;
-    let mut r = Recorder::new(gpu);
-    let mut at = 0;
-    for arena in arenas {
-        let count = square_chunks(arena.gradients.dim(0));
-        r.gradient_squares(&arena.gradients, &squares.rows(at, count)?)?;
-        at += chunks(arena);
+/// What the plan of a step reads and changes.
+struct Stepped<'a> {
+    parameters: &'a Parameters,
+    /// First and second moments.
+    moments: [&'a Buffers; 2],
+    average: &'a Buffers,
+    rates: &'a Tensor,
+    outcome: &'a Tensor,
+}
+
+impl Stepped<'_> {
+    fn record(&self, options: OptimiserOptions) -> Result<Plan> {
+        let Stepped { rates, outcome, .. } = *self;
+        let (gpu, arenas) = (self.parameters.gpu(), self.parameters.arenas());
+        let mut r = Recorder::new(gpu);
+        let squares = self.record_squares(&mut r)?;
+        r.gradient_clip(&squares, rates, outcome)?;
+        match options.muon {
+            None => {
+                for (i, Arena { weights, gradients }) in arenas.iter().enumerate() {
+                    let moments = self.moments.map(|buffers| &buffers[i]);
+                    r.adamw(self.adam([weights, gradients], moments, options))?;
+                }
+            }
+            Some(muon) => self.record_each(&mut r, muon, options)?,
+        }
+        for (arena, average) in arenas.iter().zip(self.average) {
+            r.moving_average(&arena.weights, rates, outcome, average)?;
+        }
+        r.finish()
     }
-    r.gradient_clip(&squares, rates, outcome)?;
-    for (i, Arena { weights, gradients }) in arenas.iter().enumerate() {
-        let moments = [&first[i], &second[i]];
-        let OptimiserOptions { betas, epsilon, .. } = options;
-        r.adamw(Adam { gradients, rates, outcome, weights, moments, betas, epsilon })?;
-        r.moving_average(weights, rates, outcome, &average[i])?;
+
+    /// Sums of squares of all gradients.
+    fn record_squares(&self, r: &mut Recorder<'_>) -> Result<Tensor> {
+        /// Where a binding may begin, in numbers.
+        const ALIGN: usize = 64;
+        let arenas = self.parameters.arenas();
+        let chunks = |arena: &Arena| square_chunks(arena.gradients.dim(0));
+        let all: usize = arenas.iter().map(|arena| chunks(arena).next_multiple_of(ALIGN)).sum();
+        let label = "squares of gradients";
+        let squares = Tensor::padded(self.parameters.gpu(), label, &[all], DType::F32, 1)?;
+        let mut at = 0;
+        for arena in arenas {
+            r.gradient_squares(&arena.gradients, &squares.rows(at, chunks(arena))?)?;
+            at += chunks(arena).next_multiple_of(ALIGN);
+        }
+        Ok(squares)
     }
-    r.finish()
+
+    /// Each parameter by itself: Muon for some, AdamW for the others.
+    fn record_each(
+        &self,
+        r: &mut Recorder<'_>,
+        muon: MuonOptions,
+        options: OptimiserOptions,
+    ) -> Result<()> {
+        let Stepped { parameters, moments: [first, second], rates, outcome, .. } = *self;
+        let arenas = parameters.arenas();
+        let weights: Vec<Tensor> = arenas.iter().map(|arena| arena.weights.clone()).collect();
+        let gradients: Vec<Tensor> = arenas.iter().map(|arena| arena.gradients.clone()).collect();
+        let mut rooms: Vec<MuonRoom> = Vec::new();
+        for parameter in parameters.list() {
+            if !MuonOptions::takes(parameter) {
+                let [w, g] = [&weights, &gradients].map(|buffers| parameter.flat(buffers));
+                let [m, v] = [first, second].map(|buffers| parameter.flat(buffers));
+                r.adamw(self.adam([&w?, &g?], [&m?, &v?], options))?;
+                continue;
+            }
+            let sides = [parameter.weight.dim(0), parameter.weight.dim(1)];
+            if rooms.iter().all(|room| room.sides() != sides) {
+                rooms.push(MuonRoom::new(parameters.gpu(), sides)?);
+            }
+            let step = MuonStep {
+                gradient: &parameter.gradient,
+                weight: &parameter.weight,
+                momentum: &parameter.flat(first)?,
+                rates,
+                outcome,
+            };
+            if let Some(room) = rooms.iter().find(|room| room.sides() == sides) {
+                room.record(r, muon, step)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn adam<'a>(
+        &'a self,
+        [weights, gradients]: [&'a Tensor; 2],
+        moments: [&'a Tensor; 2],
+        OptimiserOptions { betas, epsilon, .. }: OptimiserOptions,
+    ) -> Adam<'a> {
+        let Stepped { rates, outcome, .. } = *self;
+        Adam { gradients, rates, outcome, weights, moments, betas, epsilon }
+    }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::eval::FirstToken;
 use crate::model::{Objective as Kind, Spec};
+use crate::train::BackwardOptions;
 use crate::train::block_sizes::BlockSizes;
 use crate::train::interval::Interval;
 use crate::train::objective::{Loss, Objective};
@@ -34,6 +35,8 @@ pub struct TrainOptions {
     pub optimiser: OptimiserOptions,
     /// Probability with which dropout zeroes a number.
     pub dropout: f32,
+    /// Bytes of activations that are kept from the pass forward; layers are run again if they need more.
+    pub max_kept_bytes: u64,
     /// The same seed gives the same run.
     pub seed: u64,
     /// What happens between the steps.
@@ -78,6 +81,7 @@ impl Default for TrainOptions {
             rate: Rate { peak: 3e-4, warmup_steps: 100, decay: Decay::Constant, decay_from: 0.0 },
             optimiser: OptimiserOptions::default(),
             dropout: 0.0,
+            max_kept_bytes: BackwardOptions::default().max_kept_bytes,
             seed: 1,
             checks: ChecksOptions::default(),
         }

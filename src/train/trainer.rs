@@ -102,9 +102,9 @@ impl Trainer {
             length: window,
             has_clean: objective.has_clean(),
         };
-        let backward_options =
-            BackwardOptions { dropout: options.dropout, ..BackwardOptions::default() };
-        let backward = Backward::new(&parameters, shape, backward_options)?;
+        let TrainOptions { dropout, max_kept_bytes, .. } = options;
+        let passes = BackwardOptions { dropout, max_kept_bytes };
+        let backward = Backward::new(&parameters, shape, passes)?;
         let optimiser = Optimiser::new(&parameters, options.optimiser)?;
         let per_step = (options.batch * options.accumulate) as f64;
         let steps = options.length.steps(data.train.len() as f64 / per_step);

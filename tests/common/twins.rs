@@ -316,3 +316,18 @@ pub fn muon_step(weights: &[f32], x: &[f32], shrink: f64, step: f64) -> Vec<f32>
     let stepped = |(&w, &x): (&f32, &f32)| (shrink * f64::from(w) - step * f64::from(x)) as f32;
     weights.iter().zip(x).map(stepped).collect()
 }
+
+/// What Muon makes of an update of rows of k numbers: five steps of its iteration.
+pub fn orthogonalised(update: &[f32], k: usize) -> Vec<f32> {
+    let is_high = update.len() / k > k;
+    let width = if is_high { update.len() / k } else { k };
+    let mut x = muon_start(update, k, is_high);
+    let side = x.len() / width;
+    for _ in 0..5 {
+        let gram = matmul(&x, &x, &vec![0.0; side], width);
+        let squared = matmul(&gram, &gram, &vec![0.0; side], side);
+        let polynomial = muon_polynomial(&gram, &squared, side);
+        x = matmul(&polynomial, &transposed(&x, width), &vec![0.0; width], side);
+    }
+    if is_high { transposed(&x, width) } else { x }
+}

@@ -28,7 +28,8 @@ fn documents_are_separated_by_lines() {
     let lines = "{\"text\": \"five <|endoftext|>\"}\n{\"text\": \"\"}\n{\"text\": \"six\"}\n";
     let json = write(folder.path(), "a.jsonl", lines);
     assert_eq!(texts(&[json.clone(), plain.clone()])[..2], ["five <|endoftext|>", "six"]);
-    write(folder.path(), ".hidden", "seven");
+    write(folder.path(), ".hidden.txt", "seven");
+    write(folder.path(), "SOURCES.tsv", "eight");
     assert_eq!(Documents::files(&[folder.path().into()]).unwrap(), [json, plain]);
     let empty = tempfile::tempdir().unwrap();
     assert!(Documents::files(&[empty.path().into()]).is_err());

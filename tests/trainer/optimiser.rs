@@ -2,10 +2,10 @@
 
 use bdlm::gpu::block_on;
 use bdlm::model::Checkpoint;
-use bdlm::train::{Optimiser, OptimiserOptions, Parameters};
+use bdlm::train::{MuonOptions, Optimiser, OptimiserOptions, Parameters};
 
 use crate::common::fixtures::Fixture;
-use crate::common::gpus;
+use crate::common::{check, gpus, twins};
 
 #[test]
 fn a_step_whose_gradients_are_not_finite_changes_nothing() {
@@ -44,5 +44,48 @@ fn options_out_of_range_are_refused() {
         OptimiserOptions { max_norm: Some(0.0), ..good },
     ] {
         assert!(bad.check().is_err(), "{bad:?}");
+    }
+}
+
+#[test]
+fn muon_moves_the_matrices_of_layers_alone() {
+    let f = Fixture::open("bd3lm-block4");
+    for gpu in gpus() {
+        let parameters = Parameters::new(&gpu, &Checkpoint::random(&f.spec, 1)).unwrap();
+        let muon = MuonOptions { ratio: 20.0, momentum: 0.9 };
+        let options = OptimiserOptions { muon: Some(muon), ..OptimiserOptions::default() };
+        let optimiser = Optimiser::new(&parameters, options).unwrap();
+        let before = block_on(parameters.read_weights()).unwrap();
+        let mut rng = fastrand::Rng::with_seed(1);
+        let gradients: Vec<Vec<f32>> = (0..parameters.list().len())
+            .map(|i| (0..before[i].len()).map(|_| rng.f32() - 0.5).collect())
+            .collect();
+        let arenas: Vec<_> = parameters.arenas().iter().map(|arena| &arena.gradients).collect();
+        parameters.write(&arenas, &gradients).unwrap();
+        let sent = optimiser.step(&parameters, 1, 1e-3).unwrap();
+        assert!(block_on(sent.outcome()).unwrap().is_taken);
+        let after = block_on(parameters.read_weights()).unwrap();
+        let mut n_matrices = 0;
+        for (i, parameter) in parameters.list().iter().enumerate() {
+            let moved: Vec<f32> = before[i].iter().zip(&after[i]).map(|(b, a)| b - a).collect();
+            if !MuonOptions::takes(parameter) {
+                // The first step of AdamW is as long as its rate for every number.
+                let off = moved.iter().filter(|x| (x.abs() - 1e-3).abs() > 1e-5).count();
+                assert!(off * 100 < moved.len(), "{}: {off}", parameter.name());
+                continue;
+            }
+            n_matrices += 1;
+            let [n, k] = parameter.shape()[..] else { panic!("shape") };
+            let scale = 0.02 * (n as f32 / k as f32).max(1.0).sqrt();
+            let moved: Vec<f32> = moved.iter().map(|x| x / scale).collect();
+            let wanted = twins::orthogonalised(&gradients[i], k);
+            check(&moved, &wanted, 2e-3).unwrap_or_else(|e| {
+                panic!("{}, {:?}: {e}", parameter.name(), gpu.kernels());
+            });
+            // Rows of a wide matrix, or columns of a high one, are nearly of length 1.
+            let mean = moved.iter().map(|x| x * x).sum::<f32>() / n.min(k) as f32;
+            assert!((0.6..1.3).contains(&mean), "{mean}");
+        }
+        assert_eq!(n_matrices, 4 * f.spec.n_layers);
     }
 }

@@ -11,8 +11,9 @@ use bdlm::hub::ModelFiles;
 use bdlm::model::{Checkpoint, Objective, Spec};
 use bdlm::text::{Tokenizer, learn_vocabulary};
 use bdlm::train::{
-    BlockSizes, Earlier, Interval, Length, NewNetwork, Parameters, Rate, RunFiles, RunFolder,
-    SampleOptions, Sequences, TrainData, TrainOptions, TrainRun, initial, tokens, with_block_size,
+    BlockSizes, Earlier, Interval, Length, MuonOptions, NewNetwork, Parameters, Rate, RunFiles,
+    RunFolder, SampleOptions, Sequences, TrainData, TrainOptions, TrainRun, initial, tokens,
+    with_block_size,
 };
 use serde_json::{Map, Value, json};
 
@@ -29,6 +30,8 @@ const WINDOW: usize = 256;
 const BLOCK_SIZE: usize = 8;
 /// The default learning rate.
 const RATE: f64 = 1e-3;
+/// The default decay of Muon's momentum.
+const MUON_MOMENTUM: f64 = 0.95;
 /// The default steps from one save to the next.
 const SAVE_EVERY: usize = 500;
 
@@ -231,6 +234,7 @@ fn options(settings: &Settings) -> TrainOptions {
     set(&mut options.rate.decay, s.decay);
     set(&mut options.rate.decay_from, s.decay_from);
     set(&mut options.dropout, s.dropout);
+    set(&mut options.max_kept_bytes, s.keep.map(|gib| (gib * (1u64 << 30) as f64) as u64));
     set(&mut options.seed, s.seed);
     let optimiser = &mut options.optimiser;
     set(&mut optimiser.betas[0], s.beta1);
@@ -238,6 +242,11 @@ fn options(settings: &Settings) -> TrainOptions {
     set(&mut optimiser.epsilon, s.epsilon);
     set(&mut optimiser.weight_decay, s.weight_decay);
     set(&mut optimiser.average_decay, s.ema);
+    if let Some(rate) = s.muon_lr.filter(|&rate| rate != 0.0) {
+        let ratio = rate / options.rate.peak;
+        let momentum = s.muon_momentum.unwrap_or(MUON_MOMENTUM);
+        optimiser.muon = Some(MuonOptions { ratio, momentum });
+    }
     if let Some(clip) = s.clip {
         optimiser.max_norm = (clip != 0.0).then_some(clip);
     }

@@ -94,6 +94,10 @@ pub struct Settings {
     /// Passes of a step, whose gradients are added [default: 1]
     #[arg(long, value_name = "N", help_heading = "Run")]
     pub accumulate: Option<usize>,
+    /// GiB of activations that are kept from the pass forward; layers are run again, which takes a third
+    /// longer, if they need more [default: 2]
+    #[arg(long, value_name = "GIB", help_heading = "Run")]
+    pub keep: Option<f64>,
     /// The same seed gives the same run [default: 1]
     #[arg(long, value_name = "S", help_heading = "Run")]
     pub seed: Option<u64>,
@@ -135,6 +139,12 @@ pub struct Settings {
     /// Part of the run after which it begins to fall, 0 to 1 [default: 0]
     #[arg(long, value_name = "X", help_heading = "Optimiser")]
     pub decay_from: Option<f64>,
+    /// Learning rate of Muon for the matrices of layers, such as 0.02; 0: AdamW for all [default: 0]
+    #[arg(long, value_name = "RATE", help_heading = "Optimiser")]
+    pub muon_lr: Option<f64>,
+    /// Decay of Muon's momentum [default: 0.95]
+    #[arg(long, value_name = "X", help_heading = "Optimiser")]
+    pub muon_momentum: Option<f64>,
     /// Decay of the gradients' moving average [default: 0.9]
     #[arg(long, value_name = "X", help_heading = "Optimiser")]
     pub beta1: Option<f64>,

@@ -11,8 +11,8 @@ use crate::train::files::state::{STATE, SavedState, save};
 use crate::train::trainer::Trainer;
 use crate::{Advice, Error, Fault, Result};
 
-/// The file that a running process holds.
-const LOCK: &str = ".lock";
+/// The file that a running process holds, and that says whose the folder is.
+const LOCK: &str = ".bdlm-run";
 const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
@@ -125,11 +125,10 @@ impl RunFolder {
 
 /// Something in a folder that no run has put there before its first save.
 fn stranger(folder: &Path) -> Result<Option<String>> {
+    let is_of_run = folder.join(LOCK).exists();
     let is_own = |name: &str| {
-        [CONFIG, TOKENIZER].contains(&name)
-            || LOGS.contains(&name)
-            || name.starts_with("tokens-")
-            || name.starts_with('.')
+        let is_known = [CONFIG, TOKENIZER, MODEL].contains(&name) || LOGS.contains(&name);
+        name.starts_with('.') || is_of_run && (is_known || name.starts_with("tokens-"))
     };
     let entries = fs::read_dir(folder).map_err(Error::io(folder))?;
     let names = entries.map(|entry| {
@@ -137,8 +136,5 @@ fn stranger(folder: &Path) -> Result<Option<String>> {
         Ok(name.to_string_lossy().into_owned())
     });
     let names: Vec<String> = names.collect::<Result<_>>()?;
-    // A config without tokens beside it is somebody's model.
-    let has_tokens = names.iter().any(|name| name.starts_with("tokens-"));
-    let is_strange = |name: &String| !is_own(name) || name == CONFIG && !has_tokens;
-    Ok(names.into_iter().find(is_strange))
+    Ok(names.into_iter().find(|name| !is_own(name)))
 }

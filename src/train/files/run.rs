@@ -37,7 +37,7 @@ pub struct TrainRun {
 }
 
 /// Options that may change when a run goes on: they do not change its steps.
-const FREE: [&str; 2] = ["length", "checks"];
+const FREE: [&str; 3] = ["length", "checks", "max_kept_bytes"];
 
 impl TrainRun {
     /// Begins a run, or goes on with the one in the folder.

@@ -31,7 +31,8 @@ impl Documents {
         ))
     }
 
-    /// The files of data: those named, and those of the folders named, sorted, but for hidden ones.
+    /// The files of data: those named, and those of the folders named that hold texts by their names,
+    /// sorted.
     ///
     /// # Errors
     /// [`Error::Io`], [`Error::Data`] for a folder without files.
@@ -45,21 +46,28 @@ impl Documents {
             let before = files.len();
             for entry in fs::read_dir(name).map_err(Error::io(name))? {
                 let path = entry.map_err(Error::io(name))?.path();
-                if path.is_file() && !is_hidden(&path) {
+                if path.is_file() && is_text(&path) {
                     files.push(path);
                 }
             }
             files[before..].sort();
             if files.len() == before {
-                return Err(Error::data(name, "is a folder without files, expected texts"));
+                return Err(Error::data(
+                    name,
+                    "is a folder without texts, expected files such as .txt or .jsonl",
+                ));
             }
         }
         Ok(files)
     }
 }
 
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+/// Whether a file of a folder holds texts, by its name.
+fn is_text(path: &Path) -> bool {
+    const EXTENSIONS: [&str; 7] = ["txt", "md", "jsonl", "ndjson", "json", "csv", "parquet"];
+    let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    !is_hidden && EXTENSIONS.contains(&extension.as_str())
 }
 
 fn separated(mut lines: Lines) -> impl Iterator<Item = Result<String>> {
