@@ -36,29 +36,22 @@ fn attention_outer(
         top.highest[r] = NEVER;
         bottom.highest[r] = NEVER;
     }
-    let begin = min(top.span, bottom.span);
-    let end = max(top.span, bottom.span);
-    let union_at = vec2(subgroupMin(begin.x), subgroupMin(begin.z));
-    let n_first = subgroupMax(end.y) - union_at.x;
-    let n_keys = n_first + subgroupMax(end.w) - union_at.y;
+    let places = join_spans(min(top.span, bottom.span), max(top.span, bottom.span));
     let width = H * D / 8u;
     let head = group.y;
     let key_head = head / (H / G);
     let channels = min(lane % 8u, D / 8u - 1u);
     let is_upper = lane >= 8u;
 
-    for (var at = 0u; at < n_keys; at += 4u * LANES) {
-        let key = at + lane + LANES * vec4(0u, 1u, 2u, 3u);
-        let kept = min(key, vec4(n_keys - 1u));
-        let slot = select(kept - n_first + union_at.y, kept + union_at.x, kept < vec4(n_first));
-        let keys = Keys(slot, key < vec4(n_first), key < vec4(n_keys));
+    for (var at = 0u; at < places.w; at += 4u * LANES) {
+        let keys = keys_at(at, lane, places);
         var top_score: Scores;
         var bottom_score: Scores;
         var place = vec4(
-            cached(key_head, slot.x),
-            cached(key_head, slot.y),
-            cached(key_head, slot.z),
-            cached(key_head, slot.w),
+            cached(key_head, keys.slot.x),
+            cached(key_head, keys.slot.y),
+            cached(key_head, keys.slot.z),
+            cached(key_head, keys.slot.w),
         );
         for (var d = 0u; d < D / 8u; d++) {
             let i = place + d;
@@ -107,5 +100,14 @@ fn attention_outer(
         let at = t0 * width + head * (D / 8u) + lane;
         finish(&top, TOP, at, rows);
         finish(&bottom, BOTTOM, at + 8u * width, max(rows, 8u) - 8u);
+    }
+}
+
+// Stores this lane's channels of the first `count` rows; `at` counts groups of eight.
+fn finish(rows: ptr<function, Rows>, n: u32, at: u32, count: u32) {
+    for (var r = 0u; r < min(n, count); r++) {
+        let i = 2u * (at + r * (H * D / 8u));
+        set_y4(i, (*rows).low[r] / (*rows).weight[r]);
+        set_y4(i + 1u, (*rows).high[r] / (*rows).weight[r]);
     }
 }

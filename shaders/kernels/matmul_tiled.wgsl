@@ -40,7 +40,7 @@ fn matmul_tiled(
     store4(m0 + row + 3u, n0 + column, s3);
 }
 
-// Lanes 0..128 fetch eight weights each, all lanes four activations; zeros beyond K.
+// All lanes fetch four activations each; zeros beyond K.
 fn stage(m0: u32, n0: u32, k0: u32, lane: u32) {
     let k4 = lane % 4u;
     var four = vec4(0.0);
@@ -50,16 +50,5 @@ fn stage(m0: u32, n0: u32, k0: u32, lane: u32) {
     for (var i = 0u; i < 4u; i++) {
         x_tile[(4u * k4 + i) * STRIDE + lane / 4u] = four[i];
     }
-    if (lane >= 128u) {
-        return;
-    }
-    let k8 = lane % 2u;
-    var w8 = Eight(vec4(0.0), vec4(0.0));
-    if (k0 + 8u * k8 < K) {
-        w8 = weights(n0 + lane / 2u, k0 / 8u + k8);
-    }
-    for (var i = 0u; i < 4u; i++) {
-        w_tile[(8u * k8 + i) * STRIDE + lane / 2u] = w8.lo[i];
-        w_tile[(8u * k8 + 4u + i) * STRIDE + lane / 2u] = w8.hi[i];
-    }
+    stage_weights(n0, k0, lane);
 }

@@ -1,9 +1,10 @@
 // Joined to attention_outer: half of a tile's rows, and what is done for each of them.
 //
-// Provides: Rows, Scores, Keys, add_products(score, n, q, first, k), weigh(rows, score, n, keys)
+// Provides: Rows, Scores, Keys, add_products(score, n, q, first, k), visible_to(seen, keys)
+// Provides: join_spans(begin, end), keys_at(at, lane, places), weigh(rows, score, n, keys)
 // Provides: place_of(places, j, is_upper), add_values(rows, weights, n, values, is_upper)
-// Provides: join_halves(rows, n), finish(rows, n, at, count)
-// Needs: D, H, LANES, SCALE, set_y4
+// Provides: join_halves(rows, n)
+// Needs: LANES, SCALE
 
 // Up to eight rows: drivers unroll loops of 8, and keep arrays of 8 in registers.
 struct Rows {
@@ -24,6 +25,22 @@ struct Keys {
     is_there: vec4<bool>,
 }
 
+// Where the union of the lanes' spans begins, the keys of the first, and all keys.
+fn join_spans(begin: vec4<u32>, end: vec4<u32>) -> vec4<u32> {
+    let at = vec2(subgroupMin(begin.x), subgroupMin(begin.z));
+    let n_first = subgroupMax(end.y) - at.x;
+    return vec4(at, n_first, n_first + subgroupMax(end.w) - at.y);
+}
+
+// This lane's keys of the chunk that begins with key `at` of the union.
+fn keys_at(at: u32, lane: u32, places: vec4<u32>) -> Keys {
+    let key = at + lane + LANES * vec4(0u, 1u, 2u, 3u);
+    let kept = min(key, vec4(places.w - 1u));
+    let in_first = kept < vec4(places.z);
+    let slot = select(kept - places.z + places.y, kept + places.x, in_first);
+    return Keys(slot, key < vec4(places.z), key < vec4(places.w));
+}
+
 // Adds the products of the rows that lanes from `first` on have in q with this lane's keys.
 fn add_products(
     score: ptr<function, Scores>,
@@ -37,13 +54,17 @@ fn add_products(
     }
 }
 
+// Which of this lane's keys a row with these spans sees.
+fn visible_to(seen: vec4<u32>, keys: Keys) -> vec4<bool> {
+    let first = (keys.slot >= vec4(seen.x)) & (keys.slot < vec4(seen.y));
+    let second = (keys.slot >= vec4(seen.z)) & (keys.slot < vec4(seen.w));
+    return select(second, first, keys.is_first) & keys.is_there;
+}
+
 // Scores become weights; what was summed before fades if a higher score came.
 fn weigh(rows: ptr<function, Rows>, score: ptr<function, Scores>, n: u32, keys: Keys) {
     for (var r = 0u; r < n; r++) {
-        let seen = subgroupShuffle((*rows).span, r);
-        let first = (keys.slot >= vec4(seen.x)) & (keys.slot < vec4(seen.y));
-        let second = (keys.slot >= vec4(seen.z)) & (keys.slot < vec4(seen.w));
-        let visible = select(second, first, keys.is_first) & keys.is_there;
+        let visible = visible_to(subgroupShuffle((*rows).span, r), keys);
         let s = select(vec4(NEVER), (*score)[r] * SCALE, visible);
         let top = max((*rows).highest[r], subgroupMax(max(max(s.x, s.y), max(s.z, s.w))));
         let p = select(vec4(0.0), exp(s - top), visible);
@@ -104,14 +125,5 @@ fn join_halves(rows: ptr<function, Rows>, n: u32) {
     for (var r = 0u; r < n; r++) {
         (*rows).low[r] += subgroupShuffleXor((*rows).low[r], 8u);
         (*rows).high[r] += subgroupShuffleXor((*rows).high[r], 8u);
-    }
-}
-
-// Stores this lane's channels of the first `count` rows; `at` counts groups of eight.
-fn finish(rows: ptr<function, Rows>, n: u32, at: u32, count: u32) {
-    for (var r = 0u; r < min(n, count); r++) {
-        let i = 2u * (at + r * (H * D / 8u));
-        set_y4(i, (*rows).low[r] / (*rows).weight[r]);
-        set_y4(i + 1u, (*rows).high[r] / (*rows).weight[r]);
     }
 }

@@ -21,7 +21,8 @@ fn columns(place: u32, k8: u32) -> Columns {
         return q8_columns(place, k8);
     }
     let i = place + k8 * PANEL;
-    return columns_of(eight(i), eight(i + 1u), eight(i + 2u), eight(i + 3u));
+    let row = select(1u, K / 8u, PANEL == 1u);
+    return columns_of(eight(i), eight(i + row), eight(i + 2u * row), eight(i + 3u * row));
 }
 
 // What the sums of a group are multiplied with.

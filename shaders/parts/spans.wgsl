@@ -2,19 +2,13 @@
 // numbered, first those of the first span. Places are where the spans begin, the keys of the first,
 // and all keys.
 //
-// Provides: begin_tile(tile, t0, rows, head, lane), slot(i, places), sees(seen, i, places)
-// Needs: D, H, LANES, SCALE, queries, query8, spans
+// Provides: join_spans(t0, rows, lane), slot(i, places), sees(seen, i, places)
+// Needs: spans
 
 var<workgroup> joined: vec4<u32>;    // the union of the spans
 
-// Fetches the scaled queries of a tile, whose last rows may not be there; its places.
-fn begin_tile(tile: u32, t0: u32, rows: u32, head: u32, lane: u32) -> vec4<u32> {
-    for (var i = lane; i < tile * (D / 8u); i += LANES) {
-        let row = t0 + min(i / (D / 8u), rows - 1u);
-        let q = query8(row * (H * D / 8u) + head * (D / 8u) + i % (D / 8u));
-        queries[2u * i] = SCALE * q.lo;
-        queries[2u * i + 1u] = SCALE * q.hi;
-    }
+// The places of a tile.
+fn join_spans(t0: u32, rows: u32, lane: u32) -> vec4<u32> {
     if (lane == 0u) {
         joined = joined_spans(t0, rows);
     }

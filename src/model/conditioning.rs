@@ -57,7 +57,7 @@ impl SigmaMap {
 }
 
 /// `[cos(sigma f_j), sin(sigma f_j)]`, `f_j = exp(-ln(10000) j / 128)`.
-fn timestep_embedding(sigma: f32) -> Vec<f32> {
+pub fn timestep_embedding(sigma: f32) -> Vec<f32> {
     let half = TIMESTEP_WIDTH / 2;
     let angle = |j: usize| f64::from(sigma) * (-(1e4f64.ln()) * j as f64 / half as f64).exp();
     let cosines = (0..half).map(|j| angle(j).cos() as f32);

@@ -161,7 +161,7 @@ impl Batch {
     }
 
     /// The rows of the pass, the ones whose logits are wanted first. A row's slot is its index.
-    fn rows(&self, mask: Mask) -> Vec<Row> {
+    pub fn rows(&self, mask: Mask) -> Vec<Row> {
         let (n, len) = (self.length, self.ids.len());
         let clean_at = if self.noisy.is_some() { len } else { 0 };
         let clean = self.ids.iter().enumerate().map(|(i, &id)| {

@@ -14,9 +14,10 @@ mod widths;
 
 pub use cache::{KvCache, Ring};
 pub use checkpoint::Checkpoint;
+pub use conditioning::timestep_embedding;
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
-pub use pass::{Conditioning, Pass, Row, Workspace};
+pub use pass::{Conditioning, Pass, Row, Workspace, angles};
 pub use spec::{
     AdaLn, Backbone, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions, Spec,
 };

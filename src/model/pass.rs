@@ -162,30 +162,14 @@ impl Workspace {
         let ids: Vec<u32> = rows.iter().map(|row| row.id).collect();
         let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
         let spans: Vec<u32> = rows.iter().flat_map(|row| row.spans.map(|s| s as u32)).collect();
-        let angles: Vec<f32> = rows.iter().flat_map(|row| self.angles_of(row.position)).collect();
+        let angles: Vec<f32> =
+            rows.iter().flat_map(|row| angles(&self.spec, row.position)).collect();
         let positions: Vec<u32> = rows.iter().map(|row| row.position as u32).collect();
         self.ids.write(gpu, &ids)?;
         self.positions.write(gpu, &positions)?;
         self.slots.write(gpu, &slots)?;
         self.spans.write(gpu, &spans)?;
         self.angles.write(gpu, &angles)
-    }
-
-    /// Cosines and sines of `position / base^(2j/D)`, in f64 until the end; padded like both
-    /// halves of a head.
-    fn angles_of(&self, position: usize) -> impl Iterator<Item = f32> + use<> {
-        let (half, held) = (self.spec.head_width / 2, Widths::of(&self.spec).head.held() / 2);
-        let (position, base) = match self.spec.positions {
-            Positions::Rotary { base } => (position, base),
-            // Nothing turns at position 0.
-            Positions::Learned => (0, 1.0),
-        };
-        let angle = move |j: usize| match j < half {
-            true => position as f64 * base.powf(-(j as f64) / half as f64),
-            false => 0.0,
-        };
-        let cosines = (0..held).map(move |j| angle(j).cos() as f32);
-        cosines.chain((0..held).map(move |j| angle(j).sin() as f32))
     }
 
     /// A pass over the first `rows` rows.
@@ -284,6 +268,23 @@ fn conditioning_table(
     let modulation =
         move |chunks| Planned::activation("modulation", &[count, chunks * channels.held()]);
     (Planned::multiplied("conditioning", &[count, condition.held()]), chunks.map(modulation))
+}
+
+/// Cosines and sines of `position / base^(2j/D)`, in f64 until the end; padded like both halves of a
+/// head.
+pub fn angles(spec: &Spec, position: usize) -> impl Iterator<Item = f32> + use<> {
+    let (half, held) = (spec.head_width / 2, Widths::of(spec).head.held() / 2);
+    let (position, base) = match spec.positions {
+        Positions::Rotary { base } => (position, base),
+        // Nothing turns at position 0.
+        Positions::Learned => (0, 1.0),
+    };
+    let angle = move |j: usize| match j < half {
+        true => position as f64 * base.powf(-(j as f64) / half as f64),
+        false => 0.0,
+    };
+    let cosines = (0..held).map(move |j| angle(j).cos() as f32);
+    cosines.chain((0..held).map(move |j| angle(j).sin() as f32))
 }
 
 /// Query heads, and channels of one of them on the device.

@@ -86,8 +86,10 @@ impl TrainBatch {
         {
             return Err(Error::request(format!("{what} holds {got} numbers, expected {wanted}")));
         }
-        if let Mask::Blocks(0) = self.mask {
-            return Err(Error::request("blocks of 0 tokens"));
+        if self.mask == Mask::Blocks(0) || shape.has_clean && !matches!(self.mask, Mask::Blocks(_))
+        {
+            let words = format!("{:?} is no mask of such rows, expected blocks", self.mask);
+            return Err(Error::request(words));
         }
         if let Some(weight) = self.weights.iter().find(|weight| !weight.is_finite()) {
             return Err(Error::request(format!("a weight is {weight}, expected a finite number")));

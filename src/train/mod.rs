@@ -1,17 +1,25 @@
 //! Training: parameters with their gradients, the pass that adds to these, batches with masks, an
 //! optimiser, and a run as a stream of events. Inside, each knows only those before it: arena →
-//! parameters, batch → backward; random → interval, objective, tokens → optimiser.
+//! parameters → linear → conditioning → layer → head → backward; batch → inputs; random → interval →
+//! objective, tokens; muon → optimiser → options → judge → trainer → files.
 
+mod activations;
 mod arena;
 mod backward;
 mod batch;
 mod block_sizes;
+mod conditioning;
 mod event;
 #[cfg(not(target_arch = "wasm32"))]
 mod files;
+mod head;
+mod index;
 mod initial;
+mod inputs;
 mod interval;
 mod judge;
+mod layer;
+mod linear;
 mod model_file;
 mod muon;
 mod new_network;

@@ -13,7 +13,7 @@ pub struct Parameter {
     name: String,
     axes: Vec<Axis>,
     /// Index of its arena, and of its first number there.
-    place: (usize, usize),
+    pub(super) place: (usize, usize),
     /// The numbers, padded: `[n]` or `[N, K]`.
     pub weight: Tensor,
     /// Their gradient, of the same shape.

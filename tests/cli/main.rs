@@ -8,6 +8,7 @@ mod eval;
 mod generate;
 mod genppl;
 mod resume;
+mod train;
 
 use std::path::Path;
 use std::process::Output;

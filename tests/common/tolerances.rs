@@ -8,3 +8,9 @@ pub const LOGITS_F16: f32 = 3e-2;
 pub const OP: f32 = 1e-5;
 /// Probabilities and entropies: exponentials of differences, a sum over the vocabulary.
 pub const PROBABILITY: f32 = 2e-4;
+/// Losses of training with f32 weights, up to some tens: as logits, times the weight of a position.
+pub const LOSS: f32 = 2e-3;
+/// Gradients, largest error of a tensor over its largest value: f32 sums in another order.
+pub const GRADIENT: f32 = 1e-3;
+/// Gradients beside differences of sums of f32 over steps of 1e-2: their rounding, and the third derivative.
+pub const FINITE_DIFFERENCE: f32 = 2e-3;

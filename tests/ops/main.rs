@@ -5,6 +5,7 @@
 //! [`all_kernels_ran`]: a kernel that no shape of the test chooses is a failure.
 
 mod attention;
+mod backward;
 #[path = "../common/mod.rs"]
 mod common;
 mod embedding;
@@ -76,7 +77,7 @@ fn ran(kernel: &str) -> bool {
 }
 
 /// Kernels that one family alone has.
-const FAMILY_OF: [(&str, KernelFamily); 9] = [
+const FAMILY_OF: [(&str, KernelFamily); 12] = [
     ("attention_merge", KernelFamily::Workgroup),
     ("attention_outer", KernelFamily::Outer),
     ("attention_split", KernelFamily::Workgroup),
@@ -86,6 +87,9 @@ const FAMILY_OF: [(&str, KernelFamily); 9] = [
     ("matmul_outer_few", KernelFamily::Outer),
     ("matmul_plain", KernelFamily::Plain),
     ("matmul_rows", KernelFamily::Workgroup),
+    ("backward_attention_keys_outer", KernelFamily::Outer),
+    ("backward_attention_queries_outer", KernelFamily::Outer),
+    ("weight_gradient_outer", KernelFamily::Outer),
 ];
 
 #[test]

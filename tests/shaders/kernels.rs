@@ -1,10 +1,10 @@
 //! One kernel, one name. A kernel's op is the method of `Recorder` with its name or, for the variants of an
-//! op, with the first word of it: `matmul` of `matmul_tiled`. The op's name is also that of its twin on the
+//! op, with the first words of it: `matmul` of `matmul_tiled`. The op's name is also that of its twin on the
 //! CPU, and of its test, which states that all its kernels ran.
 
 use bdlm::gpu::KERNELS;
 
-use crate::text;
+use crate::text::{self, KERNEL_FOLDERS};
 
 /// How the test of an op states that all its kernels ran.
 const STATEMENT: &str = "all_kernels_ran(\"{op}\")";
@@ -17,13 +17,18 @@ struct House {
     tests: String,
 }
 
+/// Whether there is a file for a kernel.
+fn is_in(files: &[String], kernel: &str) -> bool {
+    KERNEL_FOLDERS.iter().any(|folder| files.contains(&format!("{folder}/{kernel}.wgsl")))
+}
+
 impl House {
     fn new() -> House {
         let joined = |folder: &str| -> String {
             text::files(folder).iter().map(|path| text::read(path)).collect()
         };
         House {
-            kernels: text::files("shaders/kernels"),
+            kernels: KERNEL_FOLDERS.into_iter().flat_map(text::files).collect(),
             ops: joined("src/gpu/ops"),
             twins: text::read("tests/common/twins.rs"),
             tests: joined("tests/ops"),
@@ -36,12 +41,13 @@ impl House {
             let method = format!("    pub fn {op}");
             self.ops.contains(&format!("{method}(")) || self.ops.contains(&format!("{method}<"))
         };
-        let first_word = kernel.split('_').next().unwrap_or_default();
-        let op = if has_method(kernel) { kernel } else { first_word };
+        let ends = kernel.match_indices('_').map(|(at, _)| at).rev();
+        let mut names = std::iter::once(kernel).chain(ends.map(|end| &kernel[..end]));
+        let op = names.find(|name| has_method(name)).unwrap_or(kernel);
         let test = self.tests.split(&format!("#[test]\nfn {op}() {{")).nth(1);
         let test = test.and_then(|rest| rest.split("\n}\n").next()).unwrap_or_default();
         let named = [
-            ("file", self.kernels.contains(&format!("shaders/kernels/{kernel}.wgsl"))),
+            ("file", is_in(&self.kernels, kernel)),
             ("method", has_method(op)),
             ("twin", self.twins.contains(&format!("\npub fn {op}("))),
             ("test", test.contains(&STATEMENT.replace("{op}", op))),

@@ -24,12 +24,12 @@ impl Part {
         let lists = [listed(wgsl, "// Provides: "), listed(wgsl, "// Needs: ")];
         let [provides, needs] = lists;
         // A kernel has no lists: it provides all that it declares.
-        let provides = if path.contains("/kernels/") { declared.clone() } else { provides };
+        let provides = if text::is_kernel(path) { declared.clone() } else { provides };
         Part { path: path.into(), provides, needs, declared, used }
     }
 
     fn is_kernel(&self) -> bool {
-        self.path.contains("/kernels/")
+        text::is_kernel(&self.path)
     }
 }
 

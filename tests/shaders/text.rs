@@ -4,6 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+/// Where kernels are; all other shaders are parts.
+pub const KERNEL_FOLDERS: [&str; 2] = ["shaders/kernels", "shaders/backward"];
+
+/// Whether a file is a kernel.
+pub fn is_kernel(path: &str) -> bool {
+    KERNEL_FOLDERS.iter().any(|folder| path.starts_with(&format!("{folder}/")))
+}
+
 /// Files below a folder, by their paths from the repository's root.
 pub fn files(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap();

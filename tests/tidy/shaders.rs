@@ -10,10 +10,10 @@ pub fn entry_points(files: &[File]) -> Vec<String> {
         let names: Vec<&str> = code.split("@compute").skip(1).map(function_name).collect();
         let stem = file.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".wgsl");
         let wanted = match file.path.strip_suffix(&format!("/{stem}.wgsl")) {
-            Some("shaders/kernels") => vec![stem],
+            Some("shaders/kernels" | "shaders/backward") => vec![stem],
             Some("shaders/parts") => vec![],
             _ => {
-                found.push(format!("{}: is in neither folder of shaders", file.path));
+                found.push(format!("{}: is in no folder of shaders", file.path));
                 continue;
             }
         };

@@ -5,4 +5,6 @@ mod common;
 mod data;
 mod objective;
 mod optimiser;
+mod run;
 mod schedules;
+mod steps;

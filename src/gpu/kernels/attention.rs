@@ -35,3 +35,28 @@ pub(crate) fn split_fits(gpu: &Gpu, head_width: usize) -> bool {
     let limit = gpu.device().limits().max_compute_workgroup_storage_size;
     gpu.kernels().is_for_gpus() && bytes <= limit as usize
 }
+
+/// A tile of the backward attention of GPUs: rows that a workgroup owns, and rows of the other side that
+/// it holds at a time.
+pub(crate) struct BackwardTile {
+    pub(crate) rows: usize,
+    pub(crate) keys: usize,
+    /// Invocations of a workgroup.
+    pub(crate) lanes: usize,
+}
+
+/// The largest tile for which a workgroup has room; the smallest where none is said to fit.
+pub(crate) fn backward_tile(gpu: &Gpu, head_width: usize) -> BackwardTile {
+    const SIZES: [(usize, usize); 6] = [(32, 16), (16, 16), (16, 8), (8, 8), (4, 4), (2, 2)];
+    let limits = gpu.device().limits();
+    let tile = |(rows, keys)| BackwardTile { rows, keys, lanes: rows * head_width / EIGHT };
+    let fits = |tile: &BackwardTile| {
+        let BackwardTile { rows, keys, lanes } = *tile;
+        // Two tensors of both sides, two squares of scores, and a few numbers of each row and lane.
+        let bytes = 8 * head_width * (rows + keys) + 8 * rows * (keys + 1) + 8 * rows + 4 * lanes;
+        bytes + 16 <= limits.max_compute_workgroup_storage_size as usize
+            && lanes <= limits.max_compute_invocations_per_workgroup.min(256) as usize
+    };
+    let [.., smallest] = SIZES;
+    SIZES.into_iter().map(tile).find(fits).unwrap_or_else(|| tile(smallest))
+}

@@ -2,14 +2,25 @@
 //! number of rows and the shape, by rules that were measured.
 
 mod attention;
+mod backward;
 mod lanes;
 mod parts;
 mod products;
 mod table;
+mod variants;
 
-pub(crate) use attention::{attention_tile, split_fits};
+pub(crate) use attention::{attention_tile, backward_tile, split_fits};
+pub(crate) use backward::{
+    ACTIVATION, BACKWARD_ACTIVATION, BACKWARD_ATTENTION_KEYS_OUTER, BACKWARD_ATTENTION_KEYS_TILED,
+    BACKWARD_ATTENTION_QUERIES_OUTER, BACKWARD_ATTENTION_QUERIES_TILED, BACKWARD_CROSS_ENTROPY,
+    BACKWARD_GATED, BACKWARD_NORM, BACKWARD_NORM_MERGE, BACKWARD_NORM_SUMS, BACKWARD_ROTARY,
+    COLUMN_SUMS, COLUMN_SUMS_MERGE, GATED, SCATTER, SUM_ROWS, WEIGHT_GRADIENT_MERGE,
+    WEIGHT_GRADIENT_OUTER, WEIGHT_GRADIENT_TILED,
+};
 pub(crate) use lanes::{draw_chunk, lanes_for_turns, row_lanes};
-pub(crate) use products::{Tiling, fused_norm, matmul_tiling, qkv_tiling};
+pub(crate) use products::{
+    GradientTiling, Tiling, fused_norm, gradient_tiling, matmul_tiling, qkv_tiling,
+};
 pub use table::KERNELS;
 pub(crate) use table::{
     ADAMW, ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,

@@ -37,8 +37,11 @@ pub(super) const WEIGHTS_TEXELS: &str = part!("weights_texels");
 // Products.
 pub(super) const BIAS: &str = part!("bias");
 pub(super) const COLUMNS: &str = part!("columns");
+pub(super) const COLUMNS_TRANSPOSED: &str = part!("columns_transposed");
 pub(super) const EPILOGUE: &str = part!("epilogue");
 pub(super) const SUMS: &str = part!("sums");
+pub(super) const TILE_COLUMNS: &str = part!("tile_columns");
+pub(super) const TILE_ROWS: &str = part!("tile_rows");
 pub(super) const UNIT_8: &str = part!("unit8");
 pub(super) const UNIT_16: &str = part!("unit16");
 
@@ -52,8 +55,13 @@ pub(super) const QKV_TILE: &str = part!("qkv_tile");
 pub(super) const ROWS_GIVEN: &str = part!("rows_given");
 pub(super) const ROWS_NORMED: &str = part!("rows_normed");
 
+// The backward pass.
+pub(super) const ACTIVATIONS: &str = part!("activations");
+pub(super) const DROPOUT: &str = part!("dropout");
+
 // Attention and its cache.
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");
+pub(super) const QUERIES: &str = part!("queries");
 pub(super) const SPANS: &str = part!("spans");
 pub(super) const CACHE_BUFFER: &str = part!("cache_buffer");
 pub(super) const CACHE_TEXELS: &str = part!("cache_texels");

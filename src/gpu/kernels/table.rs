@@ -1,39 +1,14 @@
 //! Every kernel with the parts that are joined to it.
 
-use crate::gpu::device::Memory;
-use crate::gpu::kernels::parts;
+use crate::gpu::kernels::backward::{
+    ACTIVATION, BACKWARD_ACTIVATION, BACKWARD_ATTENTION_KEYS_OUTER, BACKWARD_ATTENTION_KEYS_TILED,
+    BACKWARD_ATTENTION_QUERIES_OUTER, BACKWARD_ATTENTION_QUERIES_TILED, BACKWARD_CROSS_ENTROPY,
+    BACKWARD_GATED, BACKWARD_NORM, BACKWARD_NORM_MERGE, BACKWARD_NORM_SUMS, BACKWARD_ROTARY,
+    COLUMN_SUMS, COLUMN_SUMS_MERGE, GATED, SCATTER, SUM_ROWS, WEIGHT_GRADIENT_MERGE,
+    WEIGHT_GRADIENT_OUTER, WEIGHT_GRADIENT_TILED,
+};
+use crate::gpu::kernels::variants::{Variants, kernel};
 use crate::gpu::plan::KernelSource;
-
-/// `kernel!("stem", "variant": PART, ..)`: the kernel of that stem and its parts.
-macro_rules! kernel {
-    ($stem:literal $(, $variant:literal)?: $($part:ident),*) => {
-        KernelSource {
-            name: $stem,
-            variant: concat!($($variant)?),
-            parts: &[
-                include_str!(concat!("../../../shaders/kernels/", $stem, ".wgsl")),
-                $(parts::$part,)*
-                parts::PRELUDE,
-            ],
-        }
-    };
-}
-
-/// A kernel in two variants, by the memory of its tensors.
-pub(crate) struct Variants {
-    pub(super) buffer: KernelSource,
-    pub(super) texels: KernelSource,
-}
-
-impl Variants {
-    /// The variant for tensors in a memory.
-    pub(crate) fn of(&self, memory: Memory) -> &KernelSource {
-        match memory {
-            Memory::Buffer => &self.buffer,
-            Memory::Texels => &self.texels,
-        }
-    }
-}
 
 /// An outer product that stores a matrix in a buffer or in texels, or queries, keys and values.
 pub(super) struct OuterProduct {
@@ -85,6 +60,20 @@ macro_rules! outer_product {
 pub(super) static MATMUL_OUTER: OuterProduct = outer_product!("matmul_outer");
 pub(super) static MATMUL_OUTER_FEW: OuterProduct = outer_product!("matmul_outer_few");
 
+/// Of a weight that is stored the other way round.
+pub(super) static MATMUL_OUTER_TRANSPOSED: Variants = Variants {
+    buffer: kernel!(
+        "matmul_outer", "transposed, buffer":
+        SUMS, MATRIX_TILE, COLUMNS_TRANSPOSED, BIAS, EPILOGUE, WEIGHTS_TEXELS, INPUT_TEXELS,
+        OUTPUT_BUFFER
+    ),
+    texels: kernel!(
+        "matmul_outer", "transposed, texels":
+        SUMS, MATRIX_TILE, COLUMNS_TRANSPOSED, BIAS, EPILOGUE, WEIGHTS_TEXELS, INPUT_TEXELS,
+        OUTPUT_TEXELS
+    ),
+};
+
 pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
@@ -115,7 +104,14 @@ pub(super) static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
 };
 
 pub(super) static MATMUL_TILED: KernelSource = kernel!(
-    "matmul_tiled": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+    "matmul_tiled":
+    TILE_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+);
+
+/// Of a weight that is stored the other way round.
+pub(super) static MATMUL_TILED_TRANSPOSED: KernelSource = kernel!(
+    "matmul_tiled", "transposed":
+    TILE_COLUMNS, BIAS, EPILOGUE, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
 /// For units of 8 and of 16.
@@ -138,10 +134,10 @@ pub(crate) static ROTARY: Variants = Variants {
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
 pub(crate) static ATTENTION_SPLIT: KernelSource =
-    kernel!("attention_split": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_split": QUERIES, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge": OUTPUT_BUFFER);
 pub(crate) static ATTENTION_TILED: KernelSource =
-    kernel!("attention_tiled": SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_tiled": QUERIES, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_WORKGROUP: Variants = Variants {
     buffer: kernel!("attention_workgroup", "buffer": READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER),
     texels: kernel!("attention_workgroup", "texels": READ_BUFFER, CACHE_BUFFER, OUTPUT_TEXELS),
@@ -190,12 +186,15 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_OUTER.matrix.buffer,
     &MATMUL_OUTER.matrix.texels,
     &MATMUL_OUTER.qkv,
+    &MATMUL_OUTER_TRANSPOSED.buffer,
+    &MATMUL_OUTER_TRANSPOSED.texels,
     &MATMUL_PLAIN,
     &MATMUL_ROWS.matrix,
     &MATMUL_ROWS.qkv,
     &MATMUL_ROWS_NORMED.matrix,
     &MATMUL_ROWS_NORMED.qkv,
     &MATMUL_TILED,
+    &MATMUL_TILED_TRANSPOSED,
     &MATMUL_COOPERATIVE[0],
     &MATMUL_COOPERATIVE[1],
     &ROTARY.buffer,
@@ -214,6 +213,35 @@ pub static KERNELS: &[&KernelSource] = &[
     &GATHER.buffer,
     &GATHER.texels,
     &CROSS_ENTROPY,
+    &WEIGHT_GRADIENT_OUTER,
+    &WEIGHT_GRADIENT_TILED,
+    &WEIGHT_GRADIENT_MERGE,
+    &COLUMN_SUMS.buffer,
+    &COLUMN_SUMS.texels,
+    &COLUMN_SUMS_MERGE.buffer,
+    &COLUMN_SUMS_MERGE.texels,
+    &SCATTER,
+    &SUM_ROWS,
+    &ACTIVATION.buffer,
+    &ACTIVATION.texels,
+    &BACKWARD_ACTIVATION.buffer,
+    &BACKWARD_ACTIVATION.texels,
+    &GATED,
+    &BACKWARD_GATED.buffer,
+    &BACKWARD_GATED.texels,
+    &BACKWARD_NORM,
+    &BACKWARD_NORM_SUMS,
+    &BACKWARD_NORM_MERGE.buffer,
+    &BACKWARD_NORM_MERGE.texels,
+    &BACKWARD_ROTARY.buffer,
+    &BACKWARD_ROTARY.texels,
+    &BACKWARD_ATTENTION_QUERIES_OUTER,
+    &BACKWARD_ATTENTION_KEYS_OUTER,
+    &BACKWARD_ATTENTION_QUERIES_TILED.buffer,
+    &BACKWARD_ATTENTION_QUERIES_TILED.texels,
+    &BACKWARD_ATTENTION_KEYS_TILED,
+    &BACKWARD_CROSS_ENTROPY.buffer,
+    &BACKWARD_CROSS_ENTROPY.texels,
     &GRADIENT_SQUARES,
     &GRADIENT_CLIP,
     &ADAMW,

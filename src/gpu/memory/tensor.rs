@@ -205,7 +205,7 @@ impl Tensor {
     /// Encodes a copy of bytes of a buffer to its beginning.
     ///
     /// # Errors
-    /// [`Error::Shape`] for texels behind the first line.
+    /// [`Error::Shape`] for texels behind the first.
     pub(crate) fn encode_fill(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -214,7 +214,7 @@ impl Tensor {
     ) -> Result<()> {
         match &self.store {
             Store::Buffer(to) => encoder.copy_buffer_to_buffer(from, at, to, self.offset, bytes),
-            Store::Texels(to, _) if self.offset == 0 && bytes <= LINE_BYTES => {
+            Store::Texels(to, _) if self.offset == 0 && bytes <= self.size_bytes() => {
                 texels::encode_fill(encoder, (from, at), to, bytes);
             }
             Store::Texels(..) => return Err(self.misfit(&[bytes as usize])),

@@ -50,18 +50,25 @@ pub(super) fn encode_copy(
     );
 }
 
-/// Encodes a copy from a buffer to the first texels, at most a line of them.
+/// Encodes a copy from a buffer to the first texels: whole lines, then the rest.
 pub(super) fn encode_fill(
     encoder: &mut wgpu::CommandEncoder,
     (buffer, at): (&wgpu::Buffer, u64),
     texture: &wgpu::Texture,
     bytes: u64,
 ) {
-    encoder.copy_buffer_to_texture(
-        wgpu::TexelCopyBufferInfo { buffer, layout: lines_at(at) },
-        place(texture, 0),
-        extent(bytes.div_ceil(TEXEL_BYTES) as u32, 1),
-    );
+    let (lines, rest) = (bytes / LINE_BYTES, bytes % LINE_BYTES);
+    let mut copy = |line: u64, size: wgpu::Extent3d| {
+        let layout = lines_at(at + line * LINE_BYTES);
+        let from = wgpu::TexelCopyBufferInfo { buffer, layout };
+        encoder.copy_buffer_to_texture(from, place(texture, line), size);
+    };
+    if lines > 0 {
+        copy(0, extent(TEXTURE_WIDTH, lines));
+    }
+    if rest > 0 {
+        copy(lines, extent(rest.div_ceil(TEXEL_BYTES) as u32, 1));
+    }
 }
 
 fn place(texture: &wgpu::Texture, line: u64) -> wgpu::TexelCopyTextureInfo<'_> {

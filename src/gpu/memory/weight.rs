@@ -20,6 +20,8 @@ pub struct Weight {
     shape: [usize; 2],
     format: &'static dyn Format,
     panel: usize,
+    /// Whether the table holds `[K, N]`.
+    transposed: bool,
     parts: Vec<Part>,
 }
 
@@ -79,7 +81,7 @@ impl Weight {
             upload.finish();
             parts.push(Part { first, table });
         }
-        Ok(Weight { shape, format, panel, parts })
+        Ok(Weight { shape, format, panel, transposed: false, parts })
     }
 
     /// Uploads a matrix that the CPU holds.
@@ -102,13 +104,63 @@ impl Weight {
         })
     }
 
+    /// A matrix `[N, K]` of f32 that is on the device, row by row, in memory that products read, see
+    /// [`Tensor::multiplied`], with room for a multiple of [`COLUMN_PAD`] rows. They share the memory.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the tensor is no such matrix.
+    pub fn of(table: &Tensor) -> Result<Weight> {
+        let (n, k) = (table.dim(0), table.dim(1));
+        let is_matrix = table.shape().len() == 2 && table.dtype() == DType::F32;
+        let has_room = table.holds_rows(n.next_multiple_of(COLUMN_PAD));
+        if !is_matrix || !has_room || k == 0 || !k.is_multiple_of(EIGHT) {
+            let wanted = [n.next_multiple_of(COLUMN_PAD), k.max(1).next_multiple_of(EIGHT)];
+            return Err(table.misfit(&wanted));
+        }
+        let (format, parts) =
+            (format_of(DType::F32)?, vec![Part { first: 0, table: table.clone() }]);
+        Ok(Weight { shape: [n, k], format, panel: 1, transposed: false, parts })
+    }
+
+    /// The matrix of [`Weight::of`] the other way round, `[K, N]`: for the product of a gradient with the
+    /// weight. It has N padded to a multiple of 8, and shares the memory.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] for another matrix than that of [`Weight::of`].
+    pub fn transposed(&self) -> Result<Weight> {
+        let ([n, k], [part]) = (self.shape, &self.parts[..]) else {
+            let what = "a transposed weight".into();
+            return Err(Error::Shape { what, got: vec![self.parts.len()], wanted: vec![1] });
+        };
+        if self.dtype() != DType::F32 || self.panel != 1 || self.transposed {
+            return Err(part.table.misfit(&[k, n]));
+        }
+        let shape = [k, n.next_multiple_of(EIGHT)];
+        Ok(Weight { shape, transposed: true, ..self.clone() })
+    }
+
+    /// Whether it was not packed for a network's passes.
+    pub(crate) fn is_trained(&self) -> bool {
+        self.panel == 1
+    }
+
+    /// Whether the table holds `[K, N]`.
+    pub(crate) fn is_transposed(&self) -> bool {
+        self.transposed
+    }
+
+    /// Outputs of a part's product.
+    pub(crate) fn outputs(&self, part: &Part) -> usize {
+        part.table.dim(usize::from(self.transposed))
+    }
+
     /// The matrix cut by rows into matrices of at most `rows` rows, a multiple of [`COLUMN_PAD`], with
     /// the index of each one's first row. They share its memory.
     ///
     /// # Errors
     /// [`Error::Shape`] if `rows` is zero or no multiple of [`COLUMN_PAD`].
     pub fn chunks(&self, rows: usize) -> Result<Vec<(usize, Weight)>> {
-        if rows == 0 || !rows.is_multiple_of(COLUMN_PAD) {
+        if rows == 0 || !rows.is_multiple_of(COLUMN_PAD) || self.transposed {
             let (what, got) = ("rows of a chunk".to_string(), vec![rows]);
             let wanted = vec![(rows / COLUMN_PAD).max(1) * COLUMN_PAD];
             return Err(Error::Shape { what, got, wanted });
@@ -137,9 +189,15 @@ impl Weight {
     }
 
     /// The overrides with which `weights.wgsl` reads it.
-    pub(crate) fn overrides(&self) -> impl Iterator<Item = Override> + use<> {
-        let panel = ("PANEL", self.panel as f64);
-        self.format.overrides(self.shape[1]).into_iter().chain([panel])
+    pub(crate) fn overrides(&self) -> Vec<Override> {
+        let [n, k] = self.shape.map(|side| side as f64);
+        match self.transposed {
+            true => vec![("K", k), ("TABLE_STRIDE", n)],
+            false => {
+                let panel = ("PANEL", self.panel as f64);
+                self.format.overrides(self.shape[1]).into_iter().chain([panel]).collect()
+            }
+        }
     }
 
     /// The parts, in order.

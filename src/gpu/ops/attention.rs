@@ -63,7 +63,7 @@ fn planned_partials(
 
 impl Attention<'_> {
     /// T and the heads.
-    fn expect(&self) -> Result<(usize, Heads)> {
+    pub(super) fn expect(&self) -> Result<(usize, Heads)> {
         let Attention { q, cache, spans, heads, group, .. } = *self;
         let t = q.dim(0);
         spans.expect(&[t, 4])?;

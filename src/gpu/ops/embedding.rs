@@ -31,6 +31,9 @@ impl Recorder<'_> {
     ) -> Result<()> {
         let ([_, c], t) = (table.shape(), ids.dim(0));
         x.expect(&[t, c])?;
+        if table.is_transposed() {
+            return Err(x.misfit(&[t, table.shape()[0]]));
+        }
         for part in table.parts() {
             let mut overrides = vec![
                 ("FIRST", part.first as f64),

@@ -105,5 +105,5 @@ pub(super) fn weights_overrides(
     weight: &Weight,
     part: &Part,
 ) -> impl Iterator<Item = Override> + use<> {
-    weight.overrides().chain(skipped("SKIPPED", &part.table))
+    weight.overrides().into_iter().chain(skipped("SKIPPED", &part.table))
 }

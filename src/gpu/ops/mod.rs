@@ -1,6 +1,7 @@
 //! One method per kernel: checks the shapes, chooses the variant, records the dispatch.
 
 mod attention;
+mod backward;
 mod embedding;
 mod input;
 mod layout;
@@ -14,6 +15,10 @@ mod scoring;
 mod sequences;
 
 pub use attention::{Attention, partial_attention, partial_attention_bytes};
+pub use backward::{
+    Activation, BackwardAttention, Dropout, Gate, NormGradients, column_sums_room,
+    weight_gradient_room,
+};
 pub use embedding::Onto;
 pub use input::Input;
 pub use norm::Norm;

@@ -88,12 +88,12 @@ impl Recorder<'_> {
             Epilogue::GatedResidual(m, _) => m.tensor,
             _ => bias,
         };
-        let tiling = matmul_tiling(self.gpu(), t, (w.shape(), w.dtype()), y.memory());
+        let tiling = matmul_tiling(self.gpu(), t, w, y.memory());
         let read = self.read(input, &tiling)?;
         read.x.expect(&[t, k])?;
         for part in w.parts() {
             expect_memory("matmul", read.x, part.table.memory())?;
-            let columns = part.table.dim(0);
+            let columns = w.outputs(part);
             let part_bias = bias.rows(part.first, columns)?;
             let mut overrides = vec![
                 ("N", columns as f64),

@@ -58,7 +58,7 @@ impl Recorder<'_> {
         let [n, k] = w.shape();
         qkv.expect(&[t, heads.qkv_width()])?;
         bias.expect(&[n])?;
-        let fused = qkv_tiling(self.gpu(), t, (w.shape(), w.dtype()), heads.width);
+        let fused = qkv_tiling(self.gpu(), t, w, heads.width);
         let (Some(tiling), [part]) = (fused, w.parts()) else {
             self.matmul(x, w, bias, Epilogue::Store, qkv)?;
             return self.rotary(qkv, to);

@@ -35,7 +35,7 @@ impl Commands {
     ///
     /// # Errors
     /// [`Error::Shape`] if the first tensor is no buffer, or the second one is in texels and the copy
-    /// is longer than a line or does not begin at the first.
+    /// is longer or does not begin at the first.
     pub fn copy(&mut self, (from, at): (&Tensor, u64), to: &Tensor, bytes: u64) -> Result<()> {
         let (buffer, offset) = from.buffer().ok_or_else(|| from.misfit(to.shape()))?;
         to.encode_fill(&mut self.encoder, (buffer, offset + at), bytes)
