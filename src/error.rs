@@ -194,6 +194,10 @@ pub enum Advice {
     NameTokenizer,
     /// Hold the weights in f32.
     HoldF32,
+    /// Say which token masks.
+    NameMask,
+    /// Say how many tokens a block has.
+    NameBlockSize,
 
     // A request.
     /// Ask for less at once: a smaller batch, a shorter text, weights of fewer bits.
@@ -214,6 +218,8 @@ pub enum Advice {
     NoiseDraws,
     /// Insert no special tokens.
     NoSpecialTokens,
+    /// Name the key or column that holds the text.
+    NameTextKey,
 
     // A training run.
     /// Take a lower learning rate.

@@ -1,4 +1,4 @@
-//! Block diffusion language models on any GPU: BD3-LM inference in Rust, wgpu and WGSL.
+//! Block diffusion language models on any GPU: BD3-LM inference and training in Rust, wgpu and WGSL.
 //!
 //! A BD3-LM (Arriola et al., ICLR 2025) writes text block by block, left to right; inside a block
 //! all tokens start masked and are revealed by discrete diffusion.

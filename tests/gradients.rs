@@ -20,7 +20,7 @@ fn batch(f: &Fixture) -> (TrainShape, TrainBatch) {
         false => 0.0,
     };
     let weights = inputs.iter().zip(&f.f32("train.t")).map(weight).collect();
-    let mask = Mask::Blocks(f.spec.block_size().unwrap());
+    let mask = Mask::blocks(f.spec.block_size().unwrap());
     (shape, TrainBatch { inputs, targets: clean.clone(), clean: Some(clean), weights, mask })
 }
 
@@ -46,8 +46,8 @@ fn worst(name: &str, parameters: &Parameters) -> (String, f32) {
     let got = pollster::block_on(parameters.read_gradients()).unwrap();
     let (mut worst, mut count) = ((String::new(), 0.0), 0);
     for (parameter, got) in parameters.list().iter().zip(got) {
-        let prefix = parameters.spec().prefix();
-        let Ok(view) = wanted.tensor(&format!("grad.{prefix}{}", parameter.name())) else {
+        let name = parameters.spec().stored_name(parameter.name());
+        let Ok(view) = wanted.tensor(&format!("grad.{name}")) else {
             continue;
         };
         let wanted: Vec<f32> =

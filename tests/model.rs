@@ -4,7 +4,7 @@ mod common;
 
 use bdlm::gpu::layout::STEP_WORDS;
 use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
-use bdlm::model::{Batch, Checkpoint, KvCache, Network, Ring, Row, Spec, Workspace};
+use bdlm::model::{Batch, Checkpoint, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
 
@@ -208,7 +208,7 @@ fn products_that_rotate_and_cache_give_the_same_network() {
         let batch = Batch { ids, length, ..Batch::default() };
         let logits = |gpu: &Gpu| {
             let network = Network::load(gpu, &checkpoint, DType::F32, &mut |_, _| {}).unwrap();
-            network.logits(&batch, Some(4)).unwrap()
+            network.logits(&batch, Some(Mask::blocks(4))).unwrap()
         };
         let Some(plain) = gpu(Some(KernelFamily::Plain)) else { return };
         let wanted = logits(&plain);
@@ -226,7 +226,10 @@ fn a_wrong_network_is_rejected() {
     let network = f.load(&gpu, DType::F32);
     // Blocks of another size see other tokens.
     let got = network
-        .logits(&batch(&f, "plain.ids", None, None), Some(2 * f.spec.block_size().unwrap()))
+        .logits(
+            &batch(&f, "plain.ids", None, None),
+            Some(Mask::blocks(2 * f.spec.block_size().unwrap())),
+        )
         .unwrap();
     assert!(check(&got, &f.f32("plain.logits"), tolerances::LOGITS_F16).is_err());
 }

@@ -22,6 +22,8 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::GiveLocalFile => "give a local file",
         Advice::DownloadAgain => "download or convert the checkpoint again",
         Advice::NameTokenizer => "give one with --tokenizer FILE",
+        Advice::NameMask => "give it with --mask-id N",
+        Advice::NameBlockSize => "give it with --block-size K",
         Advice::HoldF32 => "try --weights f32",
         Advice::AskForLess => {
             "try a smaller --batch or --length, --weights q8, or another --adapter"
@@ -36,6 +38,7 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::LowerRate => "go on from the last save with --resume and a smaller --lr",
         Advice::ResumeOrOtherFolder => "try --resume to go on with it, or another --out",
         Advice::OtherFolder => "try another --out",
+        Advice::NameTextKey => "name the one that holds the text with --text-key",
         _ => "see `bdlm help`",
     }
 }

@@ -1,13 +1,11 @@
-//! Files of the command line: tensors to read, and results that are written beside their place and
-//! renamed when they are whole.
+//! Files that the commands read: text, and tensors of tokens.
 
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use bdlm::text::decode;
 use safetensors::tensor::{Dtype, SafeTensors};
-use tempfile::NamedTempFile;
 
 /// A path for messages.
 pub fn shown(path: &Path) -> String {
@@ -19,38 +17,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("{} cannot be read", shown(path)))
 }
 
-/// A result that is not there yet: an unnamed file in the folder of its path.
-pub struct Output {
-    path: PathBuf,
-    file: NamedTempFile,
-}
-
-impl Output {
-    /// Fails where nothing can be written.
-    pub fn create(path: &Path) -> Result<Output> {
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        if path.is_dir() {
-            bail!("{} is a folder, expected a file to write", shown(path));
-        }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".bdlm-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let file = builder.tempfile_in(folder);
-        let file = file.with_context(|| format!("{} cannot be written", shown(path)))?;
-        Ok(Output { path: path.into(), file })
-    }
-
-    /// Writes all of it, then gives it its name.
-    pub fn write(mut self, bytes: &[u8]) -> Result<()> {
-        let failed = || format!("{} cannot be written", shown(&self.path));
-        self.file.write_all(bytes).with_context(failed)?;
-        self.file.as_file().sync_all().with_context(failed)?;
-        self.file.persist(&self.path).map_err(|e| e.error).with_context(failed)?;
-        Ok(())
+/// A file's text: UTF-8, or UTF-16 with a byte order mark.
+pub fn read_text(path: &Path) -> Result<String> {
+    let bytes = read(path)?;
+    match decode(&bytes) {
+        Ok(text) => Ok(text.into_owned()),
+        Err(e) => bail!("{} is {e}", shown(path)),
     }
 }
 
@@ -91,10 +63,15 @@ impl<'a> Input<'a> {
 
     /// Noise levels, one for each of `count` sequences.
     pub fn sigma(&self, count: usize) -> Result<Option<Vec<f32>>> {
-        let Ok(view) = self.tensors.tensor("sigma") else { return Ok(None) };
-        if view.dtype() != Dtype::F32 || view.shape() != [count] {
-            let (dtype, shape) = (view.dtype(), view.shape());
-            bail!("{}: sigma is {dtype:?} {shape:?}, expected F32 [{count}]", shown(self.path));
+        self.numbers("sigma", &[count])
+    }
+
+    /// Numbers of a shape.
+    pub fn numbers(&self, name: &str, wanted: &[usize]) -> Result<Option<Vec<f32>>> {
+        let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
+        if view.dtype() != Dtype::F32 || view.shape() != wanted {
+            let (dtype, shape, path) = (view.dtype(), view.shape(), shown(self.path));
+            bail!("{path}: {name} is {dtype:?} {shape:?}, expected F32 {wanted:?}");
         }
         let numbers = view.data().as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b));
         Ok(Some(numbers.collect()))

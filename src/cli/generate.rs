@@ -1,16 +1,19 @@
 //! `bdlm generate`.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use bdlm::event::{Done, Event};
 use bdlm::gpu::KernelTime;
 use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Prompt, Request, Run, Watch};
+use bdlm::text::decode;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::DeviceArgs;
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::present::{TextPrinter, kernel_table};
 use crate::cli::print::note;
 use crate::cli::process::check_interrupt;
@@ -22,7 +25,7 @@ use crate::cli::watch::Screen;
 #[command(after_help = "Examples:
   bdlm generate \"Once upon a time\"
   bdlm generate --watch --length 200 --top-p 0.9 \"Once upon a time\"
-  bdlm generate --samples 8 --batch 4 --seed 7 --format jsonl > samples.jsonl
+  bdlm generate --samples 8 --batch 4 --seed 7 --format jsonl --output samples.jsonl
   bdlm generate --model kuleshov-group/bd3lm-owt-block_size16 --length 1024 --top-p 0.9
   bdlm generate --model my-checkpoint --tokenizer tokenizer.json \"Dear reader\"
   bdlm generate --length 2000 - < beginning.txt")]
@@ -63,6 +66,9 @@ struct OutputArgs {
     /// Likeliest tokens that events list for each masked cell
     #[arg(long, value_name = "K", default_value_t = 0, requires = "events")]
     candidates: usize,
+    /// Write to a file instead of stdout, in UTF-8
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    output: Option<PathBuf>,
     /// Print the time of each kernel on stderr at the end
     #[arg(long)]
     profile: bool,
@@ -83,14 +89,23 @@ impl Generate {
             bail!("--watch needs a terminal on stdout; try --events");
         }
         self.request.check(&["generate"])?;
+        let output = self.output.output.as_deref().map(Output::create).transpose()?;
         let prompt = self.prompt()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load(&gpu, self.device.weights)?;
+        let engine = self.model.load(&gpu, self.device.weights, self.request.block_size)?;
         let mut run = engine.run(self.request(prompt, engine.network().spec()))?;
         if self.output.profile {
             run.profile()?;
         }
-        let outcome = self.print(&mut run);
+        let outcome = match output {
+            Some(mut output) => {
+                let outcome = self.print(&mut run, &mut output);
+                // What was written before an error is kept too.
+                let finished = output.finish();
+                outcome.and(finished)
+            }
+            None => self.print(&mut run, &mut io::stdout().lock()),
+        };
         if self.output.profile {
             let times: Vec<KernelTime> = run.kernel_times()?;
             note(&kernel_table(&times));
@@ -102,7 +117,11 @@ impl Generate {
         let Some("-") = self.prompt.as_deref() else {
             return Ok(Prompt::Text(self.prompt.clone().unwrap_or_default()));
         };
-        let text = io::read_to_string(io::stdin()).context("the prompt on stdin cannot be read")?;
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().read_to_end(&mut bytes);
+        read.context("the prompt on stdin cannot be read")?;
+        let text = decode(&bytes).map_err(|e| anyhow!("the prompt on stdin is {e}"))?;
+        let text = text.replace("\r\n", "\n");
         Ok(Prompt::Text(text.strip_suffix('\n').unwrap_or(&text).into()))
     }
 
@@ -121,24 +140,26 @@ impl Generate {
         }
     }
 
-    fn print(&self, run: &mut Run) -> Result<()> {
-        let mut stdout = io::stdout().lock();
+    fn print(&self, run: &mut Run, out: &mut impl Write) -> Result<()> {
         if self.output.watch {
             let mut screen = Screen::new(self.samples);
-            return pull(run, |event| screen.show(&mut stdout, event));
+            return pull(run, |event| screen.show(out, event));
         }
         if self.output.events {
-            return pull(run, |event| json_line(&mut stdout, event));
+            return pull(run, |event| json_line(out, event));
         }
         if self.output.format == Format::Jsonl {
             return pull(run, |event| match event {
-                Event::Done(done) => json_line(&mut stdout, done),
+                Event::Done(done) => json_line(out, done),
                 _ => Ok(()),
             });
         }
-        let live = self.request.batch == 1 && stdout.is_terminal();
+        let is_shown = self.output.output.is_none() && io::stdout().is_terminal();
+        let live = self.request.batch == 1 && is_shown;
         let mut printer = TextPrinter::new(self.samples, self.request.length, live);
-        pull(run, |event| printer.show(&mut stdout, event))
+        let outcome = pull(run, |event| printer.show(out, event));
+        let rest = printer.rest(out);
+        outcome.and(rest)
     }
 }
 

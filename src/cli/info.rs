@@ -7,6 +7,7 @@ use anyhow::Result;
 use bdlm::gpu::{Gpu, KernelFamily, MatrixUnits, Tuning};
 use bdlm::model::{Checkpoint, Spec};
 use bdlm::sample::{MemoryPlan, Request};
+use bdlm::text::Tokenizer;
 use bdlm::wgpu;
 use clap::Args;
 use serde::Serialize;
@@ -64,6 +65,8 @@ struct Model {
     name: String,
     family: String,
     tokenizer: bool,
+    /// Ids without a token in the checkpoint's tokenizer, the mask's apart.
+    tokenless_ids: Option<usize>,
     parameters: u64,
     #[serde(rename = "config")]
     spec: Spec,
@@ -73,7 +76,7 @@ impl Info {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let files = self.model.find()?;
-        let spec = Spec::from_json(&files.config)?;
+        let spec = Spec::of_files(&files, self.model.habits(None))?;
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
         Checkpoint::new(&spec, &shards)?;
@@ -91,8 +94,13 @@ impl Info {
         let memory = MemoryPlan::new(&spec, self.device.weights.into(), kernels, &request);
         let shapes = spec.tensors();
         let parameters: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
+        let tokenizer = files.tokenizer.as_ref();
+        let tokenizer =
+            tokenizer.map(|file| Tokenizer::from_bytes(file, file.path())).transpose()?;
+        let tokenless_ids = tokenizer.map(|t| t.n_tokenless(spec.vocab_size, spec.mask_id));
         let model = Model {
             name: files.name,
+            tokenless_ids,
             family: spec.family().to_string(),
             tokenizer: files.tokenizer.is_some(),
             parameters: parameters as u64,
@@ -188,7 +196,11 @@ impl Model {
             "channels", c.channels, c.n_heads, c.head_width
         )?;
         let mask = c.mask_id.map(|id| format!(", the mask token is {id}")).unwrap_or_default();
-        writeln!(out, "  {:<18}{}{mask}", "vocabulary", c.vocab_size)?;
+        let tokenless = match self.tokenless_ids {
+            None | Some(0) => String::new(),
+            Some(n) => format!(", {n} without a token"),
+        };
+        writeln!(out, "  {:<18}{}{mask}{tokenless}", "vocabulary", c.vocab_size)?;
         if let Some(size) = c.block_size() {
             writeln!(out, "  {:<18}{size} tokens", "block")?;
         }

@@ -6,9 +6,11 @@ mod device;
 mod eval;
 mod files;
 mod generate;
+mod gradients;
 mod info;
 mod logits;
 mod model;
+mod output;
 mod plot;
 mod present;
 mod print;
@@ -52,6 +54,7 @@ enum Command {
     Eval(eval::Eval),
     Train(Box<train::Train>),
     Logits(logits::Logits),
+    Gradients(gradients::Gradients),
     Info(info::Info),
     Bench(bench::Bench),
     Tune(tune::Tune),
@@ -75,6 +78,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Eval(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Logits(command) => command.run(),
+        Command::Gradients(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Tune(command) => command.run(),

@@ -67,13 +67,7 @@ impl TextPrinter {
                 self.waiting.insert(done.sample, done.clone());
                 while let Some(done) = self.waiting.remove(&self.next) {
                     self.next += 1;
-                    self.heading(out, done.sample)?;
-                    match &done.text {
-                        Some(text) => writeln!(out, "{text}")?,
-                        None => writeln!(out, "{}", numbers(&done.ids))?,
-                    }
-                    note_repetition(&done);
-                    out.flush()?;
+                    self.finished(out, &done)?;
                 }
                 if self.next == self.samples {
                     self.bar.finish_and_clear();
@@ -82,6 +76,23 @@ impl TextPrinter {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Prints the finished samples that still wait for one before them: there will be no more.
+    pub fn rest(&mut self, out: &mut impl Write) -> Result<()> {
+        self.bar.finish_and_clear();
+        let waiting = std::mem::take(&mut self.waiting);
+        waiting.values().try_for_each(|done| self.finished(out, done))
+    }
+
+    fn finished(&self, out: &mut impl Write, done: &Done) -> Result<()> {
+        self.heading(out, done.sample)?;
+        match &done.text {
+            Some(text) => writeln!(out, "{text}")?,
+            None => writeln!(out, "{}", numbers(&done.ids))?,
+        }
+        note_repetition(done);
+        Ok(out.flush()?)
     }
 
     fn heading(&self, out: &mut impl Write, sample: usize) -> Result<()> {
@@ -93,9 +104,13 @@ impl TextPrinter {
 }
 
 fn note_repetition(done: &Done) {
+    let (sample, redraws) = (done.sample, done.redraws);
     if done.stop == StopReason::LowEntropy {
-        let (sample, redraws) = (done.sample, done.redraws);
         note(&format!("note: sample {sample} fell into repetition ({redraws} redraws)"));
+    } else if redraws > 0 {
+        note(&format!(
+            "note: sample {sample} fell into repetition and was drawn again ({redraws})"
+        ));
     }
 }
 

@@ -39,7 +39,7 @@ impl Layout {
 
     /// True if noisy blocks see clean ones before them.
     pub fn has_clean_half(&self) -> bool {
-        matches!(self.mask, Mask::Blocks(_))
+        matches!(self.mask, Mask::Blocks { .. })
     }
 
     /// Positions to predict, by block.
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_noisy_row_sees_earlier_clean_blocks_and_its_own_noisy_one() {
-        let rows = layout(Mask::Blocks(4), 0).copy_rows(
+        let rows = layout(Mask::blocks(4), 0).copy_rows(
             1,
             2,
             &[5, 5, 5, 5, 6, 6],
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn blocks_leave_out_what_is_given() {
-        let blocks = layout(Mask::Blocks(4), 0).blocks(6, FirstToken::Given);
+        let blocks = layout(Mask::blocks(4), 0).blocks(6, FirstToken::Given);
         assert_eq!(blocks, [1..4, 4..6]);
         let single = Layout { block_size: 1, ..layout(Mask::Before, 1) };
         assert_eq!(single.blocks(3, FirstToken::Counted), [1..2, 2..3]);

@@ -73,7 +73,7 @@ impl GenerativeScorer {
         let (spec, context) = (network.spec(), network.spec().window);
         let block_size = match spec.mask(None) {
             Mask::Before => None,
-            Mask::Blocks(_) => Some(1),
+            Mask::Blocks { .. } => Some(1),
             Mask::All => {
                 let family = spec.family();
                 return Err(Error::request(format!(

@@ -62,7 +62,7 @@ impl Summary {
 pub struct GenerativeReport {
     /// The scorer's name.
     pub scorer: String,
-    /// Samples.
+    /// Samples of which a token counts.
     pub samples: usize,
     /// exp of nats per counted token, over all samples.
     pub gen_ppl: f64,
@@ -74,6 +74,8 @@ pub struct GenerativeReport {
     pub entropy_std: f64,
     /// Tokens of the samples.
     pub lengths: Summary,
+    /// Samples of which no token counts; they are in no mean.
+    pub unscored: usize,
     /// Mean number of denoising evaluations.
     pub nfe: Option<f64>,
     /// Its standard deviation.
@@ -90,6 +92,8 @@ impl GenerativeReport {
     /// # Errors
     /// [`Error::Request`] if no token counts.
     pub fn new(scorer: &str, samples: &[ScoredSample]) -> Result<GenerativeReport> {
+        let n_samples = samples.len();
+        let samples: Vec<&ScoredSample> = samples.iter().filter(|s| s.tokens > 0).collect();
         let tokens: usize = samples.iter().map(|sample| sample.tokens).sum();
         let nll: f64 = samples.iter().map(|sample| sample.nll).sum();
         let ppls = Summary::of(samples.iter().filter_map(|sample| sample.gen_ppl));
@@ -112,6 +116,7 @@ impl GenerativeReport {
             entropy: entropies.mean,
             entropy_std: entropies.std,
             lengths,
+            unscored: n_samples - samples.len(),
             nfe: nfe.map(|s| s.mean),
             nfe_std: nfe.map(|s| s.std),
             passes: passes.map(|s| s.mean),
@@ -123,6 +128,27 @@ impl GenerativeReport {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn samples_without_a_token_are_counted_and_in_no_mean() {
+        let sample = |sample, tokens: usize| ScoredSample {
+            sample,
+            gen_ppl: (tokens > 0).then_some(3.0),
+            nll: tokens as f64,
+            tokens,
+            entropy: tokens as f64,
+            length: tokens + 1,
+            nfe: Some(tokens),
+            passes: None,
+        };
+        let scored = [sample(0, 2), sample(2, 4)];
+        let with = [scored[0].clone(), sample(1, 0), scored[1].clone()];
+        let without = GenerativeReport::new("m", &scored).unwrap();
+        let with = GenerativeReport::new("m", &with).unwrap();
+        assert_eq!((with.samples, with.unscored, with.lengths.min), (2, 1, 3.0));
+        assert_eq!(with, GenerativeReport { unscored: 1, ..without });
+        assert!(GenerativeReport::new("m", &[sample(0, 0)]).is_err());
+    }
 
     #[test]
     fn summaries_are_of_all_numbers() {

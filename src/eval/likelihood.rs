@@ -30,6 +30,22 @@ pub struct LikelihoodOptions {
     pub seed: u64,
 }
 
+impl LikelihoodOptions {
+    /// The options as a model takes them: its own block size, or none if it has no blocks, and the
+    /// exact estimator where every other one is exact anyway.
+    ///
+    /// # Errors
+    /// [`Error::Request`] if they do not fit the model.
+    pub fn for_model(&self, spec: &Spec) -> Result<LikelihoodOptions> {
+        let layout = layout(spec, self)?;
+        // One token per block leaves nothing to chance.
+        let is_exact = layout.block_size == 1;
+        let estimator = if is_exact { Estimator::Exact } else { self.estimator };
+        let block_size = layout.has_clean_half().then_some(layout.block_size);
+        Ok(LikelihoodOptions { estimator, block_size, ..*self })
+    }
+}
+
 /// A network with room for sequences and their noisy copies.
 pub struct Likelihood {
     scorer: Scorer,
@@ -46,15 +62,12 @@ impl Likelihood {
     /// [`Error::OutOfMemory`].
     pub fn new(network: Arc<Network>, options: LikelihoodOptions) -> Result<Likelihood> {
         let layout = layout(network.spec(), &options)?;
-        // One token per block leaves nothing to chance.
-        let is_exact = layout.block_size == 1;
-        let estimator = if is_exact { Estimator::Exact } else { options.estimator };
-        let options = LikelihoodOptions { estimator, ..options };
+        let options = options.for_model(network.spec())?;
         let scorer = Scorer::new(network, layout.rows(), layout.slots(), layout.context)?;
         Ok(Likelihood { scorer, options, layout, passes: 0 })
     }
 
-    /// The options, the estimator replaced by the exact one where it is so anyway.
+    /// The options, as the model takes them.
     pub fn options(&self) -> &LikelihoodOptions {
         &self.options
     }
@@ -239,11 +252,11 @@ fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
     }
     let mask = spec.mask(options.block_size);
     let block_size = match mask {
-        Mask::Blocks(size) => size,
+        Mask::Blocks { size, .. } => size,
         Mask::All => context,
         Mask::Before => 1,
     };
-    if let Mask::Blocks(size) = mask {
+    if let Mask::Blocks { size, .. } = mask {
         spec.check_block_size(size)?;
         if context < size {
             let fault = Fault::from(format!(

@@ -15,6 +15,6 @@ pub use estimator::{Estimator, FirstToken, Pattern};
 pub use generative::{GenerativeScorer, SampleScore, Window, windows};
 pub use generative_report::{GenerativeReport, ScoredSample, Summary};
 pub use likelihood::{Likelihood, LikelihoodOptions};
-pub use report::{PplReport, SequenceResult, Settings};
+pub use report::{Cut, Inputs, PplReport, SequenceResult, Settings};
 pub use scorer::{Score, Scorer, Target};
 pub use sums::SequenceNll;

@@ -2,9 +2,38 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::data::{Counts, Wrap};
 use crate::eval::estimator::{Estimator, FirstToken};
 use crate::eval::sums::SequenceNll;
+use crate::hub::ModelDigests;
 use crate::{Error, Result};
+
+/// The bytes that an evaluation is of, by their digests (SHA-256, in hexadecimal).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Inputs {
+    /// Of the model's files.
+    #[serde(flatten)]
+    pub model: ModelDigests,
+    /// Of the data's file or files.
+    pub data_sha256: String,
+}
+
+/// How data became sequences.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cut {
+    /// The data set that it was read as, if any.
+    pub preset: Option<String>,
+    /// The format that was asked for, if any.
+    pub data_format: Option<String>,
+    /// The key or column that was asked for, if any.
+    pub text_key: Option<String>,
+    /// How documents became sequences.
+    pub wrap: Wrap,
+    /// Whether documents end with the end-of-text token.
+    pub insert_eos: bool,
+    /// Whether special tokens stand around each sequence.
+    pub insert_special: bool,
+}
 
 /// What makes an evaluation: parts that differ in it cannot be put together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +55,12 @@ pub struct Settings {
     pub seed: u64,
     /// How weights were held.
     pub weights: String,
+    /// How text became sequences; none if tokens were given.
+    #[serde(flatten)]
+    pub cut: Option<Cut>,
+    /// What it is of.
+    #[serde(flatten)]
+    pub inputs: Inputs,
 }
 
 /// The result of one sequence: a line of a journal.
@@ -80,8 +115,13 @@ pub struct PplReport {
     pub bits_per_byte: Option<f64>,
     /// Tokens that count.
     pub tokens: usize,
-    /// Sequences.
+    /// Sequences of which a token counts.
     pub sequences: usize,
+    /// Sequences of which none does; they are in no mean.
+    pub sequences_unscored: usize,
+    /// What became of the documents; none if tokens were given, or the end was not reached.
+    #[serde(flatten)]
+    pub counts: Option<Counts>,
     /// Runs of the network.
     pub passes: usize,
     /// Seconds.
@@ -89,10 +129,10 @@ pub struct PplReport {
 }
 
 impl PplReport {
-    /// Puts results together.
+    /// Puts results together; of none, the likelihood is NaN.
     ///
     /// # Errors
-    /// [`Error::Request`] if there are none, or a sequence appears twice.
+    /// [`Error::Request`] if a sequence appears twice.
     pub fn new(settings: Settings, results: &[SequenceResult]) -> Result<PplReport> {
         let mut indices: Vec<usize> = results.iter().map(|r| r.index).collect();
         indices.sort_unstable();
@@ -100,21 +140,22 @@ impl PplReport {
             let index = twice[0];
             return Err(Error::request(format!("sequence {index} appears twice")));
         }
+        let n_results = results.len();
+        let results: Vec<&SequenceResult> = results.iter().filter(|r| r.tokens > 0).collect();
         let tokens: usize = results.iter().map(|r| r.tokens).sum();
-        if tokens == 0 {
-            return Err(Error::request("there are no results to put together"));
-        }
         let nll: f64 = results.iter().map(|r| r.nll).sum();
         let nll_per_token = nll / tokens as f64;
         let bytes: Option<u64> = results.iter().map(|r| r.bytes).sum();
         let bits = |bytes: u64| nll / std::f64::consts::LN_2 / bytes as f64;
         Ok(PplReport {
             nll_per_token,
-            stderr: standard_error(settings.estimator, results, nll_per_token, tokens),
+            stderr: standard_error(settings.estimator, &results, nll_per_token, tokens),
             ppl: nll_per_token.exp(),
             bits_per_byte: bytes.filter(|&bytes| bytes > 0).map(bits),
             tokens,
             sequences: results.len(),
+            sequences_unscored: n_results - results.len(),
+            counts: None,
             passes: results.iter().map(|r| r.passes).sum(),
             secs: results.iter().map(|r| r.secs).sum(),
             settings,
@@ -124,7 +165,7 @@ impl PplReport {
 
 fn standard_error(
     estimator: Estimator,
-    results: &[SequenceResult],
+    results: &[&SequenceResult],
     mean: f64,
     tokens: usize,
 ) -> f64 {
@@ -135,7 +176,7 @@ fn standard_error(
             results.iter().map(|r| r.squares / (r.draws * (r.draws - 1)) as f64).sum()
         }
         _ if results.len() > 1 => {
-            let residual = |r: &SequenceResult| r.nll - mean * r.tokens as f64;
+            let residual = |r: &&SequenceResult| r.nll - mean * r.tokens as f64;
             results.iter().map(|r| residual(r).powi(2)).sum::<f64>() * count / (count - 1.0)
         }
         _ => f64::NAN,
@@ -160,6 +201,8 @@ mod tests {
             first_token: FirstToken::Given,
             seed: 1,
             weights: "f16".into(),
+            cut: None,
+            inputs: Inputs::default(),
         }
     }
 
@@ -213,6 +256,27 @@ mod tests {
         let twice = [result(3, 1.0, 4), result(3, 1.0, 4)];
         let error = PplReport::new(settings(Estimator::Exact), &twice).unwrap_err().to_string();
         assert!(error.contains("sequence 3 appears twice"), "{error}");
-        assert!(PplReport::new(settings(Estimator::Exact), &[]).is_err());
+    }
+
+    #[test]
+    fn what_scores_nothing_is_counted_and_in_no_mean() {
+        let draws = Estimator::MonteCarlo { draws: 1 };
+        let once = |index, nll, tokens| SequenceResult {
+            draws: 1,
+            squares: 0.0,
+            ..result(index, nll, tokens)
+        };
+        let scored = [once(0, 7.0, 4), once(1, 9.0, 4)];
+        let with = [scored[0].clone(), once(2, 0.0, 0), scored[1].clone()];
+        let (with, without) = (
+            PplReport::new(settings(draws), &with).unwrap(),
+            PplReport::new(settings(draws), &scored).unwrap(),
+        );
+        assert_eq!((with.sequences, with.sequences_unscored), (2, 1));
+        assert_eq!((with.nll_per_token, with.stderr), (without.nll_per_token, without.stderr));
+        let none = PplReport::new(settings(draws), &[]).unwrap();
+        assert!(none.ppl.is_nan() && none.sequences == 0);
+        let json = serde_json::to_value(&none).unwrap();
+        assert!(json["ppl"].is_null() && json["stderr"].is_null(), "{json}");
     }
 }

@@ -14,8 +14,8 @@ pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
     Activation, Adam, Attended, Attention, BackwardAttention, DrawRows, Dropout, Epilogue, Gate,
-    Input, Modulation, Norm, NormGradients, Onto, Sequences, Vocabulary, column_sums_room,
-    partial_attention, partial_attention_bytes, weight_gradient_room,
+    HeadNorm, Input, Modulation, Norm, NormGradients, Onto, RmsNorm, Sequences, Vocabulary,
+    column_sums_room, partial_attention, partial_attention_bytes, weight_gradient_room,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]

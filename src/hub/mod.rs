@@ -8,11 +8,12 @@ mod model;
 #[cfg(not(target_arch = "wasm32"))]
 mod native;
 mod options;
+mod sha256;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
 pub use bytes::FileBytes;
-pub use model::{DEFAULT_MODEL, ModelFiles};
+pub use model::{DEFAULT_MODEL, ModelDigests, ModelFiles};
 #[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
 pub use native::DatasetFiles;
 #[cfg(not(target_arch = "wasm32"))]
@@ -20,5 +21,6 @@ pub use native::gpt2_tokenizer;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{kept, open_file};
 pub use options::{DatasetSplit, Download, HubOptions};
+pub use sha256::Sha256;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::kept;

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use crate::hub::bytes::FileBytes;
+use crate::hub::sha256::Sha256;
 use crate::{Error, Result};
 
 /// Name of the embedded default model.
@@ -26,9 +29,37 @@ pub struct ModelFiles {
     pub weights: Vec<FileBytes>,
     /// `tokenizer.json`, if the model has one.
     pub tokenizer: Option<FileBytes>,
+    /// `tokenizer_config.json`, if the model has one.
+    pub tokenizer_config: Option<FileBytes>,
+    /// `generation_config.json`, if the model has one.
+    pub generation_config: Option<FileBytes>,
+}
+
+/// What a model's files are known by: SHA-256, in hexadecimal.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelDigests {
+    /// Of `config.json`.
+    pub config_sha256: String,
+    /// Of the weights' file; if there are several, of their digests, one a line.
+    pub weights_sha256: String,
+    /// Of `tokenizer.json`.
+    pub tokenizer_sha256: Option<String>,
 }
 
 impl ModelFiles {
+    /// Reads all files for their digests.
+    pub fn digests(&self) -> ModelDigests {
+        let weights: Vec<String> = self.weights.iter().map(|file| Sha256::of(file)).collect();
+        ModelDigests {
+            config_sha256: Sha256::of(&self.config),
+            weights_sha256: match weights.as_slice() {
+                [one] => one.clone(),
+                several => Sha256::of(several.join("\n").as_bytes()),
+            },
+            tokenizer_sha256: self.tokenizer.as_ref().map(|file| Sha256::of(file)),
+        }
+    }
+
     /// The embedded default model.
     pub fn embedded() -> ModelFiles {
         let file = |name: &str, bytes: &'static [u8]| {
@@ -45,6 +76,8 @@ impl ModelFiles {
                 "tokenizer.json",
                 include_bytes!("../../assets/tales/tokenizer.json"),
             )),
+            tokenizer_config: None,
+            generation_config: None,
         }
     }
 
@@ -79,7 +112,10 @@ impl ModelFiles {
             }
         };
         let tokenizer = find("tokenizer.json")?;
-        Ok(ModelFiles { name: name.into(), config, weights, tokenizer })
+        let tokenizer_config = find("tokenizer_config.json")?;
+        let generation_config = find("generation_config.json")?;
+        let name = name.into();
+        Ok(ModelFiles { name, config, weights, tokenizer, tokenizer_config, generation_config })
     }
 }
 
@@ -107,7 +143,8 @@ fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
         weight_map: BTreeMap<String, String>,
     }
     let damaged = |e| Error::checkpoint(index.path(), format!("not an index of shards: {e}"));
-    let listed: Index = serde_json::from_slice(index).map_err(damaged)?;
+    let text = index.strip_prefix(b"\xef\xbb\xbf").unwrap_or(index);
+    let listed: Index = serde_json::from_slice(text).map_err(damaged)?;
     let names: BTreeSet<String> = listed.weight_map.into_values().collect();
     // A name with a path in it could lead anywhere.
     match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {

@@ -10,6 +10,7 @@ mod passes;
 mod report;
 mod spread;
 mod text;
+mod training;
 mod tune;
 
 pub use cases::{Case, Product, Sizes};
@@ -20,4 +21,5 @@ pub use passes::{Bench, Passes};
 pub use report::BenchReport;
 pub use spread::Spread;
 pub use text::TextTime;
+pub use training::TrainTime;
 pub use tune::{Candidate, Tuned, Tuner};

@@ -10,6 +10,7 @@ use crate::measure::kernels::Kernels;
 use crate::measure::likelihood::LikelihoodTime;
 use crate::measure::passes::Passes;
 use crate::measure::text::TextTime;
+use crate::measure::training::TrainTime;
 use crate::model::Network;
 
 /// All of it. Parts that were not measured are absent.
@@ -38,6 +39,9 @@ pub struct BenchReport {
     /// Likelihoods, by block size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub likelihoods: Vec<LikelihoodTime>,
+    /// Training, by block size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trainings: Vec<TrainTime>,
     /// Kernels alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernels: Option<Kernels>,
@@ -65,6 +69,7 @@ impl BenchReport {
             passes: Vec::new(),
             texts: Vec::new(),
             likelihoods: Vec::new(),
+            trainings: Vec::new(),
             kernels: None,
             peak_host_bytes: None,
             compared: None,
@@ -99,6 +104,11 @@ impl BenchReport {
             let (size, draws) = (likelihood.block_size, likelihood.draws);
             let what = format!("token of a likelihood, block {size}, {draws} draws");
             times.push((what, 1e3 / likelihood.tokens_per_sec));
+        }
+        for training in &self.trainings {
+            let (size, count) = (training.block_size, training.sequences);
+            let what = format!("token of training, block {size}, {count} sequences");
+            times.push((what, 1e3 / training.tokens_per_sec));
         }
         for kernel in self.kernels.iter().flat_map(|kernels| &kernels.kernels) {
             // By its work, so that another kernel for it is compared.

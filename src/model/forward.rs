@@ -27,15 +27,16 @@ pub struct Batch {
 }
 
 impl Network {
-    /// Raw logits of the sequences; with noisy tokens, of these. Blocks are the checkpoint's unless
-    /// their size is given.
+    /// Raw logits of the sequences; with noisy tokens, of these. Rows see what the model's do, unless
+    /// a mask is given.
     ///
     /// # Shapes
     /// `[B, n, V]`.
     /// # Errors
     /// [`Error::Request`] if lengths do not fit, [`Error::DeviceLost`].
-    pub async fn logits_async(&self, batch: &Batch, block_size: Option<usize>) -> Result<Vec<f32>> {
-        batch.check(self)?;
+    pub async fn logits_async(&self, batch: &Batch, mask: Option<Mask>) -> Result<Vec<f32>> {
+        let mask = mask.unwrap_or_else(|| self.spec().mask(None));
+        batch.check(self, mask)?;
         let n = batch.length;
         let halves = if batch.noisy.is_some() { 2 } else { 1 };
         let per_pass = (MAX_ROWS / (halves * n)).max(1);
@@ -43,7 +44,7 @@ impl Network {
         let count = batch.ids.len() / n;
         for first in (0..count).step_by(per_pass) {
             let part = batch.part(first, per_pass.min(count - first));
-            self.part_logits(&part, block_size, &mut logits).await?;
+            self.part_logits(&part, mask, &mut logits).await?;
         }
         Ok(logits)
     }
@@ -53,17 +54,12 @@ impl Network {
     /// # Errors
     /// As [`Network::logits_async`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn logits(&self, batch: &Batch, block_size: Option<usize>) -> Result<Vec<f32>> {
-        block_on(self.logits_async(batch, block_size))
+    pub fn logits(&self, batch: &Batch, mask: Option<Mask>) -> Result<Vec<f32>> {
+        block_on(self.logits_async(batch, mask))
     }
 
-    async fn part_logits(
-        &self,
-        batch: &Batch,
-        block_size: Option<usize>,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
-        let rows = batch.rows(self.spec().mask(block_size));
+    async fn part_logits(&self, batch: &Batch, mask: Mask, out: &mut Vec<f32>) -> Result<()> {
+        let rows = batch.rows(mask);
         let (gpu, n, wanted) = (self.gpu(), batch.length, batch.ids.len());
         let vectors = self.condition(batch.sigma.as_deref())?;
         let sequences = Sequences { rows: n, count: wanted / n };
@@ -113,7 +109,7 @@ pub fn logits_rows(spec: &Spec) -> usize {
 }
 
 impl Batch {
-    fn check(&self, network: &Network) -> Result<()> {
+    fn check(&self, network: &Network, mask: Mask) -> Result<()> {
         let (spec, n, len) = (network.spec(), self.length, self.ids.len());
         let refuse = |words: String| Err(Error::request(words));
         if n == 0 || len == 0 || !len.is_multiple_of(n) {
@@ -123,13 +119,18 @@ impl Batch {
             let window = spec.window;
             return refuse(format!("sequences have {n} tokens, the model's window is {window}"));
         }
+        if let Mask::Blocks { size, offset } = mask
+            && offset >= size
+        {
+            return refuse(format!("blocks of {size} tokens begin {offset} tokens early"));
+        }
         spec.check_ids(&self.ids)?;
         if let Some(noisy) = &self.noisy {
             spec.check_ids(noisy)?;
             if noisy.len() != len {
                 return refuse(format!("noisy holds {} tokens, ids {len}", noisy.len()));
             }
-            if spec.block_size().is_none() {
+            if !matches!(mask, Mask::Blocks { .. }) {
                 let family = spec.family();
                 return refuse(format!(
                     "`noisy` beside `ids` is for block diffusion checkpoints, this one is {family}: \

@@ -46,14 +46,36 @@ impl<'a> Loader<'a> {
     /// [`Error::Tensors`] for numbers that are not finite or do not fit the format,
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn matrix(&self, name: &str, gate: Option<&[f32]>) -> Result<Weight> {
-        let entry = self.checkpoint.entry(name)?;
-        let [n, k] = entry.axes[..] else {
-            return Err(Error::internal(format!("{name} is not a matrix")));
-        };
-        let rows = MatrixRows { loader: self, entry, sides: [n, k], gate };
-        let shape = [n.held(), k.held()];
+        let rows = MatrixRows::new(self, name, gate)?;
+        let shape = rows.sides.map(Axis::held);
         let weight = Weight::stream(self.gpu, name, shape, self.weights, |range, to| {
             rows.append(range, to)
+        })?;
+        self.count(weight.size_bytes());
+        Ok(weight)
+    }
+
+    /// A matrix of the table that holds the rows of several others, one after the other.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn joined(&self, name: &str, parts: &[String]) -> Result<Weight> {
+        let parts: Vec<MatrixRows<'_>> =
+            parts.iter().map(|part| MatrixRows::new(self, part, None)).collect::<Result<_>>()?;
+        let [n, k] = MatrixRows::new(self, name, None)?.sides;
+        let shape = [n.held(), k.held()];
+        let weight = Weight::stream(self.gpu, name, shape, self.weights, |range, to| {
+            let mut first = 0;
+            for part in &parts {
+                let count = part.sides[0].held();
+                let from = range.start.max(first);
+                let end = range.end.min(first + count);
+                if from < end {
+                    part.append(from - first..end - first, to)?;
+                }
+                first += count;
+            }
+            Ok(())
         })?;
         self.count(weight.size_bytes());
         Ok(weight)
@@ -70,6 +92,22 @@ impl<'a> Loader<'a> {
         }
         let axis = self.axis(name)?;
         self.upload(name, &[axis.held()], axis, &numbers)
+    }
+
+    /// The numbers of several vectors, one after the other, as a tensor of the table: a vector, or
+    /// `rows` of equal length.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn stacked(&self, name: &str, parts: &[String], rows: usize) -> Result<Tensor> {
+        let mut numbers = Vec::new();
+        for part in parts {
+            numbers.extend(self.checkpoint.tensor(part)?);
+        }
+        let axis = self.axis(name)?;
+        let held = axis.held();
+        let shape = if rows == 1 { vec![held] } else { vec![rows, held / rows] };
+        self.upload(name, &shape, axis, &numbers)
     }
 
     /// A row of computed numbers of the table, `[1, n]`.
@@ -133,7 +171,15 @@ struct MatrixRows<'a> {
     gate: Option<&'a [f32]>,
 }
 
-impl MatrixRows<'_> {
+impl<'a> MatrixRows<'a> {
+    fn new(loader: &'a Loader<'a>, name: &str, gate: Option<&'a [f32]>) -> Result<MatrixRows<'a>> {
+        let entry = loader.checkpoint.entry(name)?;
+        let [n, k] = entry.axes[..] else {
+            return Err(Error::internal(format!("{name} is not a matrix")));
+        };
+        Ok(MatrixRows { loader, entry, sides: [n, k], gate })
+    }
+
     /// Appends some rows.
     fn append(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
         let from = to.len();

@@ -8,18 +8,21 @@ mod layers;
 mod load;
 mod network;
 mod pass;
+mod rotary;
 mod spec;
 mod table;
 mod widths;
 
 pub use cache::{KvCache, Ring};
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, Habits};
 pub use conditioning::timestep_embedding;
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace, angles};
+pub use rotary::{Rotary, RotaryScaling};
 pub use spec::{
-    AdaLn, Backbone, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions, Spec,
+    AdaLn, AttentionBiases, Backbone, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec, Objective,
+    Positions, Spec,
 };
 pub use table::{Entry, Kind};
 pub use widths::{Axis, Widths};

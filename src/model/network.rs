@@ -4,7 +4,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{DType, Epilogue, Gpu, Recorder, Tensor, Weight};
-use crate::model::layers::{Dit, Gpt2};
+use crate::model::layers::{Dit, Gpt2, Llama};
 use crate::model::load::Loader;
 use crate::model::pass::Pass;
 use crate::model::{Backbone, Checkpoint, Spec, Widths};
@@ -25,6 +25,7 @@ pub struct Network {
 enum Layers {
     Dit(Dit),
     Gpt2(Gpt2),
+    Llama(Llama),
 }
 
 impl Network {
@@ -48,6 +49,7 @@ impl Network {
         let layers = match spec.backbone {
             Backbone::Dit => Layers::Dit(Dit::load(&loader, &mut layers_done).await?),
             Backbone::Gpt2 => Layers::Gpt2(Gpt2::load(&loader, &mut layers_done).await?),
+            Backbone::Llama => Layers::Llama(Llama::load(&loader, &mut layers_done).await?),
         };
         gpu.check()?;
         progress(count, count);
@@ -97,6 +99,7 @@ impl Network {
         let layers = match &self.layers {
             Layers::Dit(dit) => bytes(&mut dit.matrices()),
             Layers::Gpt2(gpt2) => bytes(&mut gpt2.matrices()),
+            Layers::Llama(llama) => bytes(&mut llama.matrices()),
         };
         layers + self.head().0.size_bytes()
     }
@@ -138,6 +141,7 @@ impl Network {
         match &self.layers {
             Layers::Dit(dit) => dit.record_layers(r, pass),
             Layers::Gpt2(gpt2) => gpt2.record_layers(r, pass),
+            Layers::Llama(llama) => llama.record_layers(r, pass),
         }
     }
 
@@ -155,11 +159,14 @@ impl Network {
         x: &Tensor,
     ) -> Result<()> {
         let y = pass.y.rows(0, x.dim(0))?;
-        let norm = match &self.layers {
-            Layers::Dit(dit) => dit.final_norm(r, pass, [x, &y])?,
-            Layers::Gpt2(gpt2) => gpt2.final_norm([x, &y]),
-        };
-        r.norm(norm)
+        match &self.layers {
+            Layers::Dit(dit) => {
+                let norm = dit.final_norm(r, pass, [x, &y])?;
+                r.norm(norm)
+            }
+            Layers::Gpt2(gpt2) => r.norm(gpt2.final_norm([x, &y])),
+            Layers::Llama(llama) => r.rms_norm(llama.final_norm([x, &y])),
+        }
     }
 
     /// Records the head: logits of rows `from ..` of the final norm's output.
@@ -197,6 +204,7 @@ impl Network {
         match &self.layers {
             Layers::Dit(dit) => dit.head(),
             Layers::Gpt2(gpt2) => gpt2.head(),
+            Layers::Llama(llama) => llama.head(),
         }
     }
 }

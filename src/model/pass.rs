@@ -6,7 +6,7 @@ use crate::gpu::{
     Attention, DType, Gpu, KernelFamily, Planned, Sequences, Tensor, partial_attention,
     partial_attention_bytes,
 };
-use crate::model::{KvCache, Positions, Spec, Widths};
+use crate::model::{KvCache, MlpKind, Positions, Rotary, Spec, Widths};
 
 /// One row of a pass, as the host describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub struct Workspace {
     qkv: Tensor,           // [T, (H + 2G) D]
     q: Tensor,             // [T, H D]
     found: Option<Tensor>, // [T, H D]: what attention finds; y where that is as wide
+    gated: Option<Tensor>, // [T, 2F]: gates, and what they let through
     hidden: Tensor,        // [T, F]
     partials: Option<Tensor>,
     spec: Spec,
@@ -62,6 +63,8 @@ pub struct Pass<'a> {
     pub q: Tensor,
     /// What attention finds, `[T, H D]`.
     pub found: Tensor,
+    /// Gates of the MLP, then what they let through, where it has gates, `[T, 2F]`.
+    pub gated: Option<Tensor>,
     /// Between the linear layers of the MLP, `[T, F]`.
     pub hidden: Tensor,
     /// Keys and values.
@@ -80,11 +83,13 @@ pub struct Pass<'a> {
 }
 
 /// A workspace's tensors, but for the shares of attention.
-fn table(spec: &Spec, rows: usize) -> (Option<Planned<'static>>, [Planned<'static>; 10]) {
-    let Widths { channels, head, queries, qkv, mlp, .. } = Widths::of(spec);
+fn table(spec: &Spec, rows: usize) -> ([Option<Planned<'static>>; 2], [Planned<'static>; 10]) {
+    let Widths { channels, head, queries, qkv, mlp, gated, .. } = Widths::of(spec);
     let (c, d, hd) = (channels.held(), head.held(), queries.held());
     let words = Planned::words;
     let found = (hd != c).then(|| Planned::multiplied("found", &[rows, hd]));
+    let has_gates = spec.mlp.kind == MlpKind::SwiGlu;
+    let gated = has_gates.then(|| Planned::activation("gated", &[rows, gated.held()]));
     let others = [
         words("ids", &[rows]),
         words("positions", &[rows]),
@@ -97,7 +102,7 @@ fn table(spec: &Spec, rows: usize) -> (Option<Planned<'static>>, [Planned<'stati
         Planned::attended("q", &[rows, hd], DType::F32, d),
         Planned::multiplied("hidden", &[rows, mlp.held()]),
     ];
-    (found, others)
+    ([found, gated], others)
 }
 
 impl Workspace {
@@ -106,7 +111,7 @@ impl Workspace {
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, spec: &Spec, rows: usize) -> Result<Workspace> {
-        let (found, others) = table(spec, rows);
+        let ([found, gated], others) = table(spec, rows);
         let [ids, positions, slots, spans, angles, x, y, qkv, q, hidden] =
             others.map(|planned| planned.make(gpu));
         Ok(Workspace {
@@ -120,6 +125,7 @@ impl Workspace {
             qkv: qkv?,
             q: q?,
             found: found.map(|planned| planned.make(gpu)).transpose()?,
+            gated: gated.map(|planned| planned.make(gpu)).transpose()?,
             hidden: hidden?,
             partials: partial_attention(gpu, rows, heads(spec))?,
             spec: spec.clone(),
@@ -128,8 +134,8 @@ impl Workspace {
 
     /// Bytes that [`Workspace::new`] takes for a number of rows.
     pub fn size_bytes(spec: &Spec, rows: usize, kernels: KernelFamily) -> u64 {
-        let (found, others) = table(spec, rows);
-        let bytes = found.iter().chain(&others).map(|planned| planned.bytes(kernels));
+        let (optional, others) = table(spec, rows);
+        let bytes = optional.iter().flatten().chain(&others).map(|planned| planned.bytes(kernels));
         bytes.sum::<u64>() + partial_attention_bytes(kernels, rows, heads(spec))
     }
 
@@ -137,7 +143,7 @@ impl Workspace {
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Workspace { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
         let all = [ids, positions, slots, spans, angles, x, y, qkv, q, hidden];
-        all.into_iter().chain(&self.found).chain(&self.partials)
+        all.into_iter().chain(&self.found).chain(&self.gated).chain(&self.partials)
     }
 
     /// The tokens, `[T]`: the sampler opens them in place.
@@ -162,8 +168,8 @@ impl Workspace {
         let ids: Vec<u32> = rows.iter().map(|row| row.id).collect();
         let slots: Vec<u32> = rows.iter().map(|row| row.slot as u32).collect();
         let spans: Vec<u32> = rows.iter().flat_map(|row| row.spans.map(|s| s as u32)).collect();
-        let angles: Vec<f32> =
-            rows.iter().flat_map(|row| angles(&self.spec, row.position)).collect();
+        let positions = rows.iter().map(|row| row.position);
+        let angles = angles(&self.spec, positions);
         let positions: Vec<u32> = rows.iter().map(|row| row.position as u32).collect();
         self.ids.write(gpu, &ids)?;
         self.positions.write(gpu, &positions)?;
@@ -194,6 +200,7 @@ impl Workspace {
             qkv: self.qkv.rows(0, rows)?,
             q: self.q.rows(0, rows)?,
             found: self.found.as_ref().unwrap_or(&self.y).rows(0, rows)?,
+            gated: self.gated.as_ref().map(|gated| gated.rows(0, rows)).transpose()?,
             hidden: self.hidden.rows(0, rows)?,
             partials: self.partials.clone(),
             heads: self.spec.n_heads,
@@ -270,21 +277,23 @@ fn conditioning_table(
     (Planned::multiplied("conditioning", &[count, condition.held()]), chunks.map(modulation))
 }
 
-/// Cosines and sines of `position / base^(2j/D)`, in f64 until the end; padded like both halves of a
-/// head.
-pub fn angles(spec: &Spec, position: usize) -> impl Iterator<Item = f32> + use<> {
-    let (half, held) = (spec.head_width / 2, Widths::of(spec).head.held() / 2);
-    let (position, base) = match spec.positions {
-        Positions::Rotary { base } => (position, base),
-        // Nothing turns at position 0.
-        Positions::Learned => (0, 1.0),
+/// Cosines and sines of positions, in f64 until the end; padded like both halves of a head. Where
+/// positions do not turn, those of angle 0.
+pub fn angles(spec: &Spec, positions: impl Iterator<Item = usize>) -> Vec<f32> {
+    let rotary = match spec.positions {
+        Positions::Rotary(rotary) => Some(rotary),
+        Positions::Learned => None,
     };
-    let angle = move |j: usize| match j < half {
-        true => position as f64 * base.powf(-(j as f64) / half as f64),
-        false => 0.0,
+    let frequencies = rotary.map(|rotary| rotary.frequencies(spec.head_width));
+    let mut frequencies = frequencies.unwrap_or_default();
+    frequencies.resize(Widths::of(spec).head.held() / 2, 0.0);
+    let (gain, frequencies) = (rotary.map_or(1.0, Rotary::gain), &frequencies);
+    let of_position = |position: usize| {
+        let angles = move || frequencies.iter().map(move |f| position as f64 * f);
+        let cosines = angles().map(move |angle| (gain * angle.cos()) as f32);
+        cosines.chain(angles().map(move |angle| (gain * angle.sin()) as f32))
     };
-    let cosines = (0..held).map(move |j| angle(j).cos() as f32);
-    cosines.chain((0..held).map(move |j| angle(j).sin() as f32))
+    positions.flat_map(of_position).collect()
 }
 
 /// Query heads, and channels of one of them on the device.

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::model::rotary::Rotary;
 use crate::{Error, Result};
 
 /// A network.
@@ -28,8 +29,10 @@ pub struct Spec {
     pub mlp: Mlp,
     /// The norms.
     pub norm: NormSpec,
-    /// Whether the linear layers of attention have biases.
-    pub attention_biases: bool,
+    /// Which linear layers of attention have biases.
+    pub attention_biases: AttentionBiases,
+    /// Whether each head's query and key are normalised before they are rotated, as an RMS norm does.
+    pub head_norms: bool,
     /// How a row's position reaches the network.
     pub positions: Positions,
     /// How the noise level reaches the layers.
@@ -51,6 +54,10 @@ pub struct Spec {
     pub bos_token_id: Option<u32>,
     /// Token that ends a text; the tokenizer's, or BOS, if absent.
     pub eos_token_id: Option<u32>,
+    /// Whether every sequence begins with BOS; else with what the tokenizer puts before a text.
+    pub always_bos: bool,
+    /// Tokens that end an answer, for models that answer.
+    pub stop_ids: Vec<u32>,
 }
 
 /// A list of layers.
@@ -61,6 +68,8 @@ pub enum Backbone {
     Dit,
     /// GPT-2.
     Gpt2,
+    /// The decoder of Llama, Qwen2 and Qwen3: RMS norms, gated MLPs, grouped heads.
+    Llama,
 }
 
 /// A training objective, and with it what a row sees and how texts are made.
@@ -83,8 +92,13 @@ pub enum Objective {
 /// What a row sees of its sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mask {
-    /// Its own block, of so many tokens, and those before it.
-    Blocks(usize),
+    /// Its own block and those before it.
+    Blocks {
+        /// Tokens of a block.
+        size: usize,
+        /// Tokens by which the first block is shorter, less than a block.
+        offset: usize,
+    },
     /// The whole sequence.
     All,
     /// Itself and the tokens before it.
@@ -92,10 +106,17 @@ pub enum Mask {
 }
 
 impl Mask {
+    /// Blocks on the grid of the sequence.
+    pub fn blocks(size: usize) -> Mask {
+        Mask::Blocks { size, offset: 0 }
+    }
+
     /// First position of the block of a position; 0 where there are no blocks.
     pub fn own_start(self, position: usize) -> usize {
         match self {
-            Mask::Blocks(size) => position / size * size,
+            Mask::Blocks { size, offset } => {
+                ((position + offset) / size * size).saturating_sub(offset)
+            }
             Mask::All | Mask::Before => 0,
         }
     }
@@ -103,7 +124,9 @@ impl Mask {
     /// Behind the last position that a position sees of a sequence of so many tokens.
     pub fn end(self, position: usize, length: usize) -> usize {
         match self {
-            Mask::Blocks(size) => (self.own_start(position) + size).min(length),
+            Mask::Blocks { size, offset } => {
+                (((position + offset) / size + 1) * size - offset).min(length)
+            }
             Mask::All => length,
             Mask::Before => position + 1,
         }
@@ -126,6 +149,8 @@ pub struct Mlp {
 pub enum MlpKind {
     /// GELU, tanh approximation.
     GeluTanh,
+    /// A third linear layer's outputs, times SiLU of the first one's.
+    SwiGlu,
 }
 
 /// The norms of a network.
@@ -144,6 +169,8 @@ pub struct NormSpec {
 pub enum NormKind {
     /// Mean 0 and variance 1.
     Layer,
+    /// Mean square 1.
+    Rms,
 }
 
 /// How a row's position reaches the network.
@@ -151,10 +178,7 @@ pub enum NormKind {
 #[serde(rename_all = "snake_case")]
 pub enum Positions {
     /// Queries and keys are rotated, half-split over the whole head. Source: Su et al., 2021.
-    Rotary {
-        /// Base of the frequencies.
-        base: f64,
-    },
+    Rotary(Rotary),
     /// A learned vector is added to the embedding.
     Learned,
 }
@@ -178,12 +202,26 @@ pub enum AdaLn {
 }
 
 /// Where the grid of blocks begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Grid {
     /// At the first token of the sequence: the last block of a prompt may be open.
     Sequence,
+    /// Where a block ends with the prompt: the first block may be shorter.
+    Prompt,
+}
+
+/// Which linear layers of attention have biases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttentionBiases {
+    /// None.
+    None,
+    /// Those of queries, keys and values.
+    Inputs,
+    /// Those and the one of the outputs.
+    All,
 }
 
 impl Spec {
@@ -198,16 +236,17 @@ impl Spec {
     /// What a row sees, with blocks of this size instead of the checkpoint's.
     pub fn mask(&self, block_size: Option<usize>) -> Mask {
         match self.objective {
-            Objective::Block { size } => Mask::Blocks(block_size.unwrap_or(size)),
+            Objective::Block { size } => Mask::blocks(block_size.unwrap_or(size)),
             Objective::Masked | Objective::Score => Mask::All,
             Objective::Autoregressive => Mask::Before,
         }
     }
 
-    /// True if texts may be longer than the window, which then slides: positions are relative, and
-    /// the noise level is not that of a whole window.
+    /// True if texts may be longer than the window, which then slides: positions are relative, the
+    /// noise level is not that of a whole window, and the model was trained on cut texts, where
+    /// nothing leans on the first tokens.
     pub fn slides(&self) -> bool {
-        self.positions != Positions::Learned && !self.gives_scores()
+        self.backbone == Backbone::Dit && !self.gives_scores()
     }
 
     /// True if cells are masked and opened: all but autoregressive models.
@@ -223,11 +262,13 @@ impl Spec {
     /// What kind of model this is, for people.
     pub fn family(&self) -> &'static str {
         match (self.objective, self.backbone) {
+            (Objective::Block { .. }, Backbone::Llama) => "block diffusion (Llama-shaped)",
             (Objective::Block { .. }, _) => "block diffusion (BD3-LM)",
             (Objective::Masked, _) => "masked diffusion (MDLM)",
             (Objective::Score, _) => "score entropy (SEDD)",
             (Objective::Autoregressive, Backbone::Dit) => "autoregressive (AR)",
             (Objective::Autoregressive, Backbone::Gpt2) => "autoregressive (GPT-2)",
+            (Objective::Autoregressive, Backbone::Llama) => "autoregressive (Llama-shaped)",
         }
     }
 

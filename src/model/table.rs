@@ -22,6 +22,8 @@ pub enum Kind {
     Matrix,
     /// A matrix that the checkpoint stores as `[K, N]`, held as `[N, K]`.
     Transposed,
+    /// A matrix whose rows are those of several others, which are [`Kind::Folded`].
+    Joined,
     /// A vector, held in f32.
     Vector,
     /// Read at load and not held: others are computed from it.
@@ -58,7 +60,7 @@ impl Entry {
         match self.kind {
             Kind::Matrix | Kind::Vector | Kind::Folded => Some(lengths.collect()),
             Kind::Transposed => Some(lengths.rev().collect()),
-            Kind::Constant => None,
+            Kind::Joined | Kind::Constant => None,
         }
     }
 
@@ -72,7 +74,7 @@ impl Entry {
         let shape = self.held_shape();
         match (self.kind, &shape[..]) {
             (Kind::Folded, _) => 0,
-            (Kind::Matrix | Kind::Transposed, &[n, k]) => {
+            (Kind::Matrix | Kind::Transposed | Kind::Joined, &[n, k]) => {
                 Planned::weight(&self.name, [n, k], weights).bytes(kernels)
             }
             _ => Planned::plain(&self.name, &shape, DType::F32, 1).bytes(kernels),

@@ -81,6 +81,8 @@ pub struct Widths {
     pub qkv: Axis,
     /// The MLP, F.
     pub mlp: Axis,
+    /// Gates of the MLP, and what they let through, 2F.
+    pub gated: Axis,
     /// The conditioning vector; of no numbers where there is none.
     pub condition: Axis,
 }
@@ -96,6 +98,7 @@ impl Widths {
             keys: heads(spec.n_key_heads),
             qkv: heads(spec.n_heads + 2 * spec.n_key_heads),
             mlp: Axis::plain(spec.mlp.width),
+            gated: Axis::chunks(2, spec.mlp.width),
             condition: Axis::plain(spec.adaln.width().unwrap_or(0)),
         }
     }

@@ -6,7 +6,7 @@ mod steps;
 pub mod worker;
 
 pub(crate) use run::MaskedBlock;
-pub use run::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Run, Steer, Watch};
+pub use run::{CachePolicy, Engine, LoadOptions, MemoryPlan, Prompt, Request, Run, Steer, Watch};
 pub use steps::{
     Sampler, SamplerKind, SamplerNumber, SamplerNumbers, Sampling, StepUniform, entropy,
 };

@@ -12,6 +12,11 @@ use encoding_rs::{Encoding, UTF_8};
 pub fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, String> {
     let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or((UTF_8, 0));
     let rest = &bytes[mark..];
+    // Text has no such byte, but each letter of UTF-16 has one.
+    let nul = rest.iter().position(|byte| *byte == 0).filter(|_| encoding == UTF_8);
+    if let Some(at) = nul.map(|at| mark + at) {
+        return Err(format!("no text (byte {at} is NUL), or UTF-16 without a byte order mark"));
+    }
     let wrong = || match std::str::from_utf8(rest) {
         Err(e) if encoding == UTF_8 => {
             format!("not UTF-8 from byte {} on", mark + e.valid_up_to())
@@ -61,6 +66,8 @@ mod tests {
         assert_eq!(decode(b"").unwrap(), "");
         assert_eq!(decode(b"ab\xff").unwrap_err(), "not UTF-8 from byte 2 on");
         assert!(decode(&little[..3]).unwrap_err().contains("UTF-16LE"), "half a unit");
+        let message = decode(&little[2..]).unwrap_err();
+        assert!(message.contains("byte 1 is NUL") && message.contains("without a byte order mark"));
     }
 
     #[test]

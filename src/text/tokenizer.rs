@@ -14,6 +14,8 @@ const REPLACEMENT: char = '\u{fffd}';
 /// A tokenizer in the Hugging Face format.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// Behind the largest id.
+    id_bound: usize,
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -37,7 +39,8 @@ impl Tokenizer {
             Error::tokenizer(format!("{path} is not a whole tokenizer.json: {e}"))
         };
         let inner = tokenizers::Tokenizer::from_bytes(text.as_bytes()).map_err(damaged)?;
-        Ok(Tokenizer { inner })
+        let largest = inner.get_vocab(true).into_values().max();
+        Ok(Tokenizer { inner, id_bound: largest.map_or(0, |id| id as usize + 1) })
     }
 
     /// The tokens of a text, without special ones before or after them.
@@ -47,6 +50,19 @@ impl Tokenizer {
     pub fn ids_from_text(&self, text: &str) -> Result<Vec<u32>> {
         let failed = |e: tokenizers::Error| Error::tokenizer(format!("cannot encode: {e}"));
         Ok(self.inner.encode_fast(text, false).map_err(failed)?.get_ids().to_vec())
+    }
+
+    /// The special tokens that the tokenizer puts before a text, none for most models that chat.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn opening(&self) -> Result<Vec<u32>> {
+        const TEXT: &str = "a";
+        let failed = |e: tokenizers::Error| Error::tokenizer(format!("cannot encode: {e}"));
+        let with = self.inner.encode_fast(TEXT, true).map_err(failed)?.get_ids().to_vec();
+        let bare = self.ids_from_text(TEXT)?;
+        let at = with.windows(bare.len().max(1)).position(|ids| ids == bare);
+        Ok(with[..at.unwrap_or(0)].to_vec())
     }
 
     /// The text of tokens, special ones included.
@@ -63,6 +79,33 @@ impl Tokenizer {
         }
         let failed = |e: tokenizers::Error| Error::tokenizer(format!("cannot decode: {e}"));
         self.inner.decode(ids, false).map_err(failed)
+    }
+
+    /// The text of tokens, with U+FFFD for each that the tokenizer does not know.
+    fn text_of_known(&self, ids: &[u32]) -> Result<String> {
+        let parts = ids.split(|id| !self.has_token(*id)).map(|known| self.text_from_ids(known));
+        Ok(parts.collect::<Result<Vec<String>>>()?.join(&REPLACEMENT.to_string()))
+    }
+
+    /// True if there is a token of this id.
+    pub fn has_token(&self, id: u32) -> bool {
+        self.inner.id_to_token(id).is_some()
+    }
+
+    /// A token as the tokenizer writes it, such as `Ġthe`.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.inner.id_to_token(id)
+    }
+
+    /// How many ids below `vocab_size` have no token, but for the mask's.
+    pub fn n_tokenless(&self, vocab_size: usize, mask_id: Option<u32>) -> usize {
+        let ids = 0..u32::try_from(vocab_size).unwrap_or(u32::MAX);
+        ids.filter(|id| Some(*id) != mask_id && !self.has_token(*id)).count()
+    }
+
+    /// Behind the largest id of a token.
+    pub fn id_bound(&self) -> usize {
+        self.id_bound
     }
 
     /// The text of one token by itself. Bytes that are only part of a character give U+FFFD.
@@ -139,13 +182,14 @@ impl TextStream {
         TextStream { tokenizer, pending: Vec::new(), given_bytes: 0 }
     }
 
-    /// Appends tokens; returns the text that is complete now.
+    /// Appends tokens; returns the text that is complete now. A token that the tokenizer does not
+    /// know gives U+FFFD: a network may have more tokens than have a text.
     ///
     /// # Errors
-    /// [`Error::Tokenizer`] for a token that the tokenizer does not know.
+    /// [`Error::Tokenizer`].
     pub fn push(&mut self, ids: &[u32]) -> Result<String> {
         self.pending.extend(ids);
-        let text = self.tokenizer.text_from_ids(&self.pending)?;
+        let text = self.tokenizer.text_of_known(&self.pending)?;
         let complete = text.trim_end_matches(REPLACEMENT).len();
         let news = text.get(self.given_bytes..complete).unwrap_or_default().to_string();
         if complete == text.len() && self.tokenizer.is_byte_level() {
@@ -159,7 +203,7 @@ impl TextStream {
 
     /// Ends the text. A character that is still incomplete gives U+FFFD.
     pub fn finish(&mut self) -> String {
-        let text = self.tokenizer.text_from_ids(&self.pending).unwrap_or_default();
+        let text = self.tokenizer.text_of_known(&self.pending).unwrap_or_default();
         let rest = text.get(self.given_bytes..).unwrap_or_default().to_string();
         self.pending.clear();
         self.given_bytes = 0;

@@ -86,8 +86,11 @@ impl TrainBatch {
         {
             return Err(Error::request(format!("{what} holds {got} numbers, expected {wanted}")));
         }
-        if self.mask == Mask::Blocks(0) || shape.has_clean && !matches!(self.mask, Mask::Blocks(_))
-        {
+        let is_possible = match self.mask {
+            Mask::Blocks { size, offset } => offset < size,
+            Mask::All | Mask::Before => !shape.has_clean,
+        };
+        if !is_possible {
             let words = format!("{:?} is no mask of such rows, expected blocks", self.mask);
             return Err(Error::request(words));
         }

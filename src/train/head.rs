@@ -145,5 +145,5 @@ fn columns(spec: &Spec) -> usize {
 
 fn chunk_rows(spec: &Spec, rows: usize) -> usize {
     let most = (MAX_LOGITS_BYTES / (4 * columns(spec)) / ROW_PAD * ROW_PAD).max(ROW_PAD);
-    rows.div_ceil(CHUNKS).max(4 * ROW_PAD).next_multiple_of(ROW_PAD).min(most)
+    rows.div_ceil(CHUNKS).max(2 * ROW_PAD).next_multiple_of(ROW_PAD).min(most)
 }

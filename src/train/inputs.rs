@@ -69,9 +69,8 @@ impl Inputs {
             tokens: words("tokens", &[distinct, 4])?,
             draw: Tensor::padded(gpu, "draw", &[4], DType::U32, 1)?,
         };
-        let position = |row: usize| row % shape.length;
-        let turned: Vec<f32> = (0..rows).flat_map(|row| angles(spec, position(row))).collect();
-        inputs.angles.write(gpu, &turned)?;
+        let positions = (0..rows).map(|row| row % shape.length);
+        inputs.angles.write(gpu, &angles(spec, positions))?;
         inputs.slots.write(gpu, &(0..rows as u32).collect::<Vec<_>>())?;
         inputs.numbers.write(gpu, &(0..segments as u32).collect::<Vec<_>>())?;
         Ok(inputs)
@@ -153,10 +152,10 @@ mod tests {
     #[test]
     fn a_row_sees_the_slots_that_it_is_seen_by() {
         for (has_clean, mask) in [
-            (true, Mask::Blocks(4)),
-            (true, Mask::Blocks(1)),
-            (true, Mask::Blocks(5)),
-            (false, Mask::Blocks(4)),
+            (true, Mask::blocks(4)),
+            (true, Mask::blocks(1)),
+            (true, Mask::blocks(5)),
+            (false, Mask::blocks(4)),
             (false, Mask::All),
             (false, Mask::Before),
         ] {

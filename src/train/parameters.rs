@@ -96,6 +96,16 @@ impl Parameters {
         self.arenas.iter().try_for_each(|arena| commands.clear(&arena.gradients))
     }
 
+    /// Waits until everything that was sent to the device is done.
+    ///
+    /// # Errors
+    /// [`Error::DeviceLost`].
+    pub async fn finish(&self) -> Result<()> {
+        let Some(arena) = self.arenas.first() else { return Ok(()) };
+        let (commands, staging) = (Commands::new(&self.gpu), Readback::new(&self.gpu, 16));
+        commands.read::<f32>(&arena.gradients, 4, &staging).await.map(drop)
+    }
+
     /// The weights of every parameter as a checkpoint has them, in the order of [`Parameters::list`].
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::common::{check, skip, tolerances};
 use crate::{bdlm, bdlm_without_gpu, fixture, stderr, stdout};
 
 /// The tensors of a fixture, under other names, as a file.
-fn input(f: &Fixture, folder: &std::path::Path, names: &[(&str, &str)]) -> std::path::PathBuf {
+pub fn input(f: &Fixture, folder: &std::path::Path, names: &[(&str, &str)]) -> std::path::PathBuf {
     let bytes: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = names
         .iter()
         .map(|&(name, case)| {

@@ -110,7 +110,7 @@ fn wrong_evaluations_are_refused() {
     refuses(&["--draws", "0"], 1, &["draws is 0"]);
     refuses(&["--shard", "2/2"], 2, &["I from 0 to N - 1"]);
     refuses(&["--resume"], 2, &["--journal"]);
-    refuses(&["--limit", "0"], 1, &["no results"]);
+    refuses(&["--limit", "0"], 1, &["limit is 0"]);
     refuses(&["--journal", "nowhere/at/all"], 1, &["cannot be written"]);
     let empty = folder.path().join("empty");
     std::fs::write(&empty, "").unwrap();
@@ -118,7 +118,7 @@ fn wrong_evaluations_are_refused() {
     check_failure(&merge, 1, &["empty, expected a journal"]).unwrap();
     std::fs::write(&empty, "{}\n").unwrap();
     let merge = bdlm_without_gpu().args(["eval", "merge"]).arg(&empty).output().unwrap();
-    check_failure(&merge, 1, &["line 1 is not a line of a journal"]).unwrap();
+    check_failure(&merge, 1, &["line 1 is not that of a journal"]).unwrap();
 }
 
 /// The size of a PNG file, from its header.
@@ -206,5 +206,7 @@ fn text_is_evaluated_as_its_data_set_is_cut() {
     std::fs::write(&path, "").unwrap();
     check_failure(&eval(&[]), 1, &["is empty, expected texts"]).unwrap();
     std::fs::write(&path, b"\xff\xfe").unwrap();
-    check_failure(&eval(&[]), 1, &["UTF-8"]).unwrap();
+    check_failure(&eval(&[]), 1, &["holds no text"]).unwrap();
+    std::fs::write(&path, b"ab\xff").unwrap();
+    check_failure(&eval(&[]), 1, &["byte 2 is not UTF-8"]).unwrap();
 }

@@ -87,7 +87,8 @@ fn samples_that_cannot_be_scored_are_reported() {
     let bad = folder.path().join("bad.jsonl");
     let bad_args = ["--scorer", &gpt2, "--samples", bad.to_str().unwrap(), "--no-retokenize"];
     for (text, words) in [
-        ("", "holds no samples"),
+        ("", "is empty"),
+        ("\n[]\n", "holds no samples"),
         ("{\"ids\":[1,2]}\nnothing\n", "line 2 is not a sample"),
         ("{\"text\":\"x\"}\n", "sample 0 has no ids"),
         ("{\"ids\":[1,200]}\n", "token id 200 is not of the vocabulary"),

@@ -7,6 +7,9 @@ mod errors;
 mod eval;
 mod generate;
 mod genppl;
+mod gradients;
+mod journals;
+mod outputs;
 mod resume;
 mod train;
 

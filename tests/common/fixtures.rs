@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use bdlm::gpu::{DType, Gpu};
-use bdlm::model::{Checkpoint, Network, Spec};
+use bdlm::hub::ModelFiles;
+use bdlm::model::{Checkpoint, Habits, Network, Spec};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
@@ -24,15 +25,23 @@ impl Fixture {
         Fixture { spec, folder, cases: Cases::open(name) }
     }
 
+    /// A model whose files do not say all of its habits.
+    pub fn open_with(name: &str, habits: Habits) -> Fixture {
+        let folder = folder(name);
+        let spec = Spec::of_files(&ModelFiles::open(&folder).unwrap(), habits).unwrap();
+        let cases = read(&folder, "cases.safetensors");
+        Fixture { spec, folder, cases }
+    }
+
     pub fn load(&self, gpu: &Gpu, weights: DType) -> Network {
         self.load_as(gpu, weights, &self.spec)
     }
 
     /// With another config of the same shape.
     pub fn load_as(&self, gpu: &Gpu, weights: DType, spec: &Spec) -> Network {
-        let path = self.folder.join("model.safetensors");
-        let bytes = self.weights();
-        let checkpoint = Checkpoint::new(spec, &[(&path, &bytes)]).unwrap();
+        let files = ModelFiles::open(&self.folder).unwrap();
+        let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
+        let checkpoint = Checkpoint::new(spec, &shards).unwrap();
         Network::load(gpu, &checkpoint, weights, &mut |_, _| {}).unwrap()
     }
 

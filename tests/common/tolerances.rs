@@ -8,6 +8,10 @@ pub const LOGITS_F16: f32 = 3e-2;
 pub const OP: f32 = 1e-5;
 /// Probabilities and entropies: exponentials of differences, a sum over the vocabulary.
 pub const PROBABILITY: f32 = 2e-4;
+/// Logits of the Llama-shaped fixtures with f32 weights, which reach 23: f32 sums of another order.
+pub const LARGE_LOGITS_F32: f32 = 5e-4;
+/// The same with f16 keys and values, and weights rounded to f16.
+pub const LARGE_LOGITS_F16: f32 = 2e-1;
 /// Losses of training with f32 weights, up to some tens: as logits, times the weight of a position.
 pub const LOSS: f32 = 2e-3;
 /// Gradients, largest error of a tensor over its largest value: f32 sums in another order.

@@ -34,6 +34,38 @@ pub fn norm(
     (0..x.len()).map(modulated).collect()
 }
 
+/// `x / sqrt(mean(x^2) + epsilon) * weight` of one row; the mean is that of its first `channels`
+/// numbers.
+pub fn rms_norm(x: &[f32], (channels, epsilon): (usize, f32), weight: &[f32]) -> Vec<f32> {
+    let squares: f64 = x[..channels].iter().map(|&x| f64::from(x).powi(2)).sum();
+    let root = (squares / channels as f64 + f64::from(epsilon)).sqrt();
+    x.iter().zip(weight).map(|(&x, &w)| (f64::from(x) / root * f64::from(w)) as f32).collect()
+}
+
+/// The RMS norm of each query head, then each key head, of one row of queries, keys and values; a
+/// head has `d` numbers, the first of which are channels. Values stay.
+pub fn head_norm(
+    qkv: &[f32],
+    [queries, keys]: [usize; 2],
+    (channels, epsilon): (usize, f32),
+    weight: &[f32],
+) -> Vec<f32> {
+    let d = weight.len() / 2;
+    let head = |(i, x): (usize, &[f32])| match i {
+        i if i < queries => rms_norm(x, (channels, epsilon), &weight[..d]),
+        i if i < queries + keys => rms_norm(x, (channels, epsilon), &weight[d..]),
+        _ => x.to_vec(),
+    };
+    qkv.chunks(d).enumerate().flat_map(head).collect()
+}
+
+/// `silu(gate) * up` of one row of gates, then what they let through.
+pub fn swiglu(x: &[f32]) -> Vec<f32> {
+    let (gates, up) = x.split_at(x.len() / 2);
+    let silu = |x: f32| f64::from(x) / (1.0 + f64::from(-x).exp());
+    gates.iter().zip(up).map(|(&gate, &up)| (silu(gate) * f64::from(up)) as f32).collect()
+}
+
 /// `x w^T + bias`, rows of `w` are outputs.
 pub fn matmul(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
     let dot = |x: &[f32], w: &[f32]| -> f64 {

@@ -41,7 +41,7 @@ fn a_wrong_refusal_is_rejected() {
 
 #[test]
 fn plain_text_is_one_document() {
-    let text = "Once.\n\n  Upon a time — \r\nthere\n";
+    let text = "Once.\n\n  Upon a time — \rthere\n";
     assert_eq!(read("a.txt", text.as_bytes(), None).unwrap(), [text]);
     assert_eq!(read("without_extension", text.as_bytes(), None).unwrap(), [text]);
     assert_eq!(read("page.txt", b"a\nb", Some(Preset::Openwebtext)).unwrap(), ["a\nb"]);
@@ -166,19 +166,24 @@ fn broken_lines_are_reported_with_their_number() {
     let after = |bad: &str| format!("{good}\n{bad}").into_bytes();
     refuses("a.jsonl", &after("{\"text\": \"a"), None, &["line 3 is not a JSON object", "column"]);
     refuses("a.jsonl", &after("[1]"), None, &["line 3 is not a JSON object"]);
-    let keys = ["line 3 has the keys `a`, `b`, expected `text`"];
+    let keys = ["line 3 has the keys `a`, `b`, expected `text`", "NameTextKey"];
     refuses("a.jsonl", &after("{\"a\": \"\", \"b\": \"\"}"), None, &keys);
     refuses("a.jsonl", &after("{\"text\": 7}"), None, &["no text under `text`"]);
     refuses("a.jsonl", &after("{\"text\": [7]}"), None, &["no text under `text`"]);
-    refuses("a.csv", b"1,a,b\n1,a\n", None, &["line 2 has 2 fields, expected 3"]);
-    refuses("a.csv", b"1,a,b\n1,a,\"b\n", None, &["line 2 ends inside a quoted field"]);
+    let news = Some(Preset::AgNews);
+    refuses("a.csv", b"1,a,b\n1,a\n", news, &["line 2 has 2 fields, expected 3"]);
+    refuses("a.csv", b"1,a,b\n1,a,\"b\n", news, &["line 2 begins a quoted field that does not"]);
+    refuses("a.csv", b"id,text\n1,a\n2\n", None, &["line 3 has 1 fields, the header has 2"]);
+    let columns = ["line 1 has the columns `1`, `a`, `b`, expected `text`", "NameTextKey"];
+    refuses("a.csv", b"1,a,b\n", None, &columns);
+    refuses("a.tsv", b"id\ttitle\n1\ta\n", None, &["has the columns `id`, `title`"]);
 }
 
 #[test]
 fn parquet_that_cannot_be_read_is_reported() {
     refuses("a.parquet", b"no parquet at all", None, &["cannot be read as parquet"]);
     let bytes = parquet(&[("title", &[Some("a")]), ("body", &[Some("b")])], 9, snappy());
-    let words = ["has the columns `title`, `body`, expected one of texts called `text`"];
+    let words = ["has the columns `title`, `body`, expected `text`", "NameTextKey"];
     refuses("a.parquet", &bytes, None, &words);
     let cut = &bytes[..bytes.len() - 9];
     refuses("a.parquet", cut, None, &["cannot be read as parquet"]);

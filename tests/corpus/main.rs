@@ -5,6 +5,7 @@ mod common;
 mod cuts;
 mod documents;
 mod fetch;
+mod forms;
 mod presets;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ mod matmul;
 mod muon;
 mod norm;
 mod optimiser;
+mod rms_norm;
 mod rotary;
 mod sampling;
 mod scoring;

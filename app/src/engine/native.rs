@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::model::Spec;
+use bdlm::model::{Habits, Spec};
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
@@ -55,8 +55,8 @@ fn files(source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<ModelFil
     };
     let options = HubOptions::from_vars(|name| std::env::var_os(name));
     let mut files = ModelFiles::find(&source.name, &options, &mut download)?;
-    let spec = Spec::from_json(&files.config)?;
-    if files.tokenizer.is_none() && spec.bos_token_id.is_none() {
+    let spec = Spec::of_files(&files, Habits::default())?;
+    if files.tokenizer.is_none() && spec.always_bos && spec.bos_token_id.is_none() {
         files.tokenizer = Some(gpt2_tokenizer(&options, &mut download)?);
     }
     Ok(files)
@@ -78,7 +78,7 @@ impl Backend for EngineBackend {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Found> {
         let files = files(source, progress)?;
-        let spec = Spec::from_json(&files.config)?;
+        let spec = Spec::of_files(&files, Habits::default())?;
         let kernels = match &self.device {
             Some((_, gpu)) => gpu.kernels(),
             None => KernelFamily::Workgroup,

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bdlm::event::Event;
+use bdlm::text::decode;
 
 use crate::recording::record::Recording;
 
@@ -29,8 +30,7 @@ pub fn json_lines(events: &[Arc<Event>]) -> String {
 pub fn read_events(path: &Path) -> Result<Vec<Event>, String> {
     let shown = path.display();
     let bytes = std::fs::read(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| format!("{shown} is not UTF-8, expected JSON lines of events"))?;
+    let text = decode(&bytes).map_err(|e| format!("{shown} is {e}, expected lines of events"))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let event = |(i, line): (usize, &str)| {
         serde_json::from_str(line)

@@ -9,13 +9,13 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bdlm::clock::Stopwatch;
 use bdlm::gpu::Gpu;
-use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime};
+use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime, TrainTime};
 use bdlm::model::Spec;
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::DeviceArgs;
-use crate::cli::files::{read, shown};
+use crate::cli::files::{read_text, shown};
 use crate::cli::model::{ModelArgs, RandomShape};
 use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
 use crate::cli::process::{Interrupted, check_interrupt, go_on, peak_host_bytes, start};
@@ -48,6 +48,9 @@ pub struct Bench {
     /// Noise draws of the timed likelihood
     #[arg(long, value_name = "N", default_value_t = 8)]
     draws: usize,
+    /// Sequences of the timed training
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    sequences: usize,
     /// How to print the report
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
@@ -69,6 +72,8 @@ enum Part {
     Text,
     /// The likelihood of a text
     Likelihood,
+    /// The gradients of a few sequences of at most 256 tokens, of random weights
+    Train,
     /// Each kernel alone, beside the fastest copy and product
     Kernels,
     /// All of them
@@ -78,7 +83,9 @@ enum Part {
 impl Bench {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        for (flag, count) in [("--passes", self.passes), ("--draws", self.draws)] {
+        for (flag, count) in
+            [("--passes", self.passes), ("--draws", self.draws), ("--sequences", self.sequences)]
+        {
             if count == 0 {
                 bail!("{flag} is 0, expected at least 1");
             }
@@ -105,6 +112,9 @@ impl Bench {
         }
         for size in self.block_sizes_of(Part::Likelihood, spec) {
             report.likelihoods.push(time_likelihood(&engine, size, self.draws)?);
+        }
+        for size in self.block_sizes_of(Part::Train, spec) {
+            report.trainings.push(time_training(&gpu, spec, size, self.sequences)?);
         }
         report.peak_host_bytes = peak_host_bytes();
         if self.measures(Part::Kernels) {
@@ -151,7 +161,11 @@ impl Bench {
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {
         let Some(shape) = self.random else {
-            return self.model.load_for(gpu, self.device.weights, self.measures(Part::Text));
+            let (weights, block_size) = (self.device.weights, self.block_size.first().copied());
+            return match self.measures(Part::Text) {
+                true => self.model.load(gpu, weights, block_size),
+                false => self.model.load_network(gpu, weights, block_size),
+            };
         };
         Ok(Engine::new(shape.load(gpu, self.device.weights)?, None))
     }
@@ -167,8 +181,8 @@ impl Bench {
 
 /// Reads the report of an earlier run.
 fn earlier(path: &Path) -> Result<BenchReport> {
-    let bytes = read(path)?;
-    serde_json::from_slice(&bytes).with_context(|| {
+    let text = read_text(path)?;
+    serde_json::from_str(&text).with_context(|| {
         let path = shown(path);
         format!("{path} is not a report of this version; make it with `bdlm bench --format json`")
     })
@@ -213,6 +227,16 @@ fn time_likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<L
     let time = pollster::block_on(time)?;
     bar.finish_and_clear();
     Ok(time.ok_or(Interrupted)?)
+}
+
+fn time_training(gpu: &Gpu, spec: &Spec, block_size: usize, sequences: usize) -> Result<TrainTime> {
+    let bar = progress_bar("{spinner} {msg}");
+    bar.set_message(format!("timing training, block {block_size}"));
+    bar.tick();
+    let time = pollster::block_on(TrainTime::measure(gpu, spec, block_size, sequences))?;
+    check_interrupt()?;
+    bar.finish_and_clear();
+    Ok(time)
 }
 
 fn time_kernels(engine: &Engine) -> Result<Kernels> {

@@ -5,6 +5,7 @@ use std::io::Write;
 use anyhow::Result;
 use bdlm::measure::{
     BenchReport, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes, Ratio, TextTime,
+    TrainTime,
 };
 
 use crate::cli::present::kernel_table;
@@ -22,6 +23,7 @@ pub fn print(out: &mut impl Write, report: &BenchReport) -> Result<()> {
     report.texts.iter().try_for_each(|text| print_text(out, text))?;
     report.passes.iter().try_for_each(|passes| print_passes(out, passes))?;
     report.likelihoods.iter().try_for_each(|time| print_likelihood(out, time))?;
+    report.trainings.iter().try_for_each(|time| print_training(out, time))?;
     if let Some(peak) = report.peak_host_bytes {
         line(out, "peak memory", &bytes(peak))?;
     }
@@ -74,6 +76,17 @@ fn print_likelihood(out: &mut impl Write, time: &LikelihoodTime) -> Result<()> {
     writeln!(out)?;
     let words = format!("{tokens} tokens in blocks of {block_size}, {draws} draws: {secs:.2} s");
     line(out, "likelihood", &format!("{words}, {tokens_per_sec:.1} tokens a second"))
+}
+
+fn print_training(out: &mut impl Write, time: &TrainTime) -> Result<()> {
+    let TrainTime { block_size, sequences, length, tokens_per_sec, .. } = time;
+    writeln!(out)?;
+    let words = format!("{sequences} sequences of {length} tokens in blocks of {block_size}");
+    line(out, "training", &format!("{words}, {tokens_per_sec:.1} tokens a second"))?;
+    let pass = |ms: f64, flops: f64| format!("{ms:.1} ms, {:.1} GFLOP/s", flops / 1e9);
+    let (forward, both) = (time.forward_ms.median, time.both_ms.median);
+    line(out, "pass forward", &pass(forward, time.forward_flops_per_sec))?;
+    line(out, "pass backward", &pass(both - forward, time.backward_flops_per_sec))
 }
 
 fn print_kernels(out: &mut impl Write, found: &Kernels) -> Result<()> {

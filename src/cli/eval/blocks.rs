@@ -3,18 +3,19 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bdlm::eval::{Estimator, PplReport};
+use bdlm::eval::Estimator;
 use clap::Args;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::device::{DeviceArgs, Weights};
-use crate::cli::eval::data::{DataArgs, Selection};
-use crate::cli::eval::journal::{Journal, JournalArgs};
-use crate::cli::eval::table::Table;
-use crate::cli::eval::work::{Estimate, Evaluation};
-use crate::cli::files::Output;
+use crate::cli::device::DeviceArgs;
+use crate::cli::eval::data::DataArgs;
+use crate::cli::eval::journal::JournalArgs;
+use crate::cli::eval::parts::{BLOCKS, Head};
+use crate::cli::eval::present::MadeBy;
+use crate::cli::eval::table::{print_row, report_row};
+use crate::cli::eval::work::{Estimate, Subject};
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
@@ -56,21 +57,34 @@ impl Blocks {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
+        let source = self.data.open()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load_for(&gpu, self.device.weights, self.data.is_text())?;
-        let mut table: Table<Value> = Table::open(&self.journal, &self.settings())?;
-        for &block_size in self.block_size.iter().skip(table.rows().len()) {
-            let evaluation =
-                Evaluation::new(&engine, &self.model.model, &self.data, self.estimate(block_size))?;
-            let outcome = evaluation.run(Journal::none(), Vec::new())?;
+        let (engine, digests) = self.model.load_known(
+            &gpu,
+            self.device.weights,
+            self.block_size.first().copied(),
+            self.data.is_text(),
+        )?;
+        let model = (self.model.model.as_str(), &engine, digests);
+        let subject = Subject::new(model, &self.data, &source);
+        let settings = |&size: &usize| subject.settings(self.estimate(size));
+        let evaluations = self.block_size.iter().map(settings).collect::<Result<_>>()?;
+        let head = Head { selection: subject.selection, evaluations };
+        let (mut journal, lines) = self.journal.open(BLOCKS, &head)?;
+        let made_by = MadeBy::new(&gpu);
+        let mut rows = Vec::new();
+        for (i, &block_size) in self.block_size.iter().enumerate() {
+            let outcome = subject.evaluate(i, self.estimate(block_size), &mut journal, &lines)?;
             if !outcome.is_whole {
                 note(&format!("interrupted: {}", self.journal.advice()));
                 return Err(Interrupted.into());
             }
-            table.push(row(&outcome.report)?)?;
+            let row = report_row(&outcome.report, Some(&made_by))?;
+            print_row(&row, rows.is_empty())?;
+            rows.push(row);
         }
         match plot {
-            Some(plot) => plot.write(&png(&[panel(&self.model.model, table.rows())])?),
+            Some(plot) => plot.write(&png(&[panel(&self.model.model, &rows)])?),
             None => Ok(()),
         }
     }
@@ -83,39 +97,6 @@ impl Blocks {
         };
         Estimate { estimator, block_size: Some(block_size), seed: self.seed, batch: None }
     }
-
-    fn settings(&self) -> Settings {
-        Settings {
-            model: self.model.model.clone(),
-            weights: self.device.weights,
-            data: self.data.name(),
-            part: self.data.selection(),
-            block_sizes: self.block_size.clone(),
-            draws: self.draws,
-            seed: self.seed,
-        }
-    }
-}
-
-/// What makes the rows.
-#[derive(PartialEq, Serialize, Deserialize)]
-struct Settings {
-    model: String,
-    weights: Weights,
-    data: String,
-    part: Selection,
-    block_sizes: Vec<usize>,
-    draws: usize,
-    seed: u64,
-}
-
-fn row(report: &PplReport) -> Result<Value> {
-    let mut row = serde_json::to_value(report)?;
-    if let Some(row) = row.as_object_mut() {
-        // How many there are depends on the estimator: the columns must not.
-        row.shift_remove("draws");
-    }
-    Ok(row)
 }
 
 fn panel(model: &str, rows: &[Value]) -> Panel {

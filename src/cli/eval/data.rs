@@ -1,61 +1,80 @@
-//! Where sequences come from, and which of them are evaluated.
+//! Which data is evaluated: the arguments.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use anyhow::{Context, Result, bail};
-use bdlm::eval::FirstToken;
-use bdlm::eval::data::{Corpus, CorpusOptions, Documents, Preset, Wrap};
-use bdlm::hub::Download;
-use bdlm::sample::Engine;
-use clap::Args;
+use anyhow::{Result, bail};
+use bdlm::eval::Cut;
+use bdlm::eval::data::{CorpusOptions, Format, Preset, ReadOptions, Wrap};
+use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::files::{Input, read};
-use crate::cli::print::DownloadBar;
-use crate::cli::process::hub_options;
+use crate::cli::eval::source::{Place, Source};
 
-/// A sequence with its index in the corpus.
-pub struct Item {
-    /// Counted over all shards.
-    pub index: usize,
-    /// Its tokens.
-    pub ids: Vec<u32>,
-}
-
-/// Sequences to evaluate.
-pub struct Items {
-    /// One after the other, as they are needed.
-    pub items: Box<dyn Iterator<Item = Result<Item>>>,
-    /// How many there are at most, where it is known.
-    pub count: Option<usize>,
-    /// Tokens of the longest.
-    pub context: usize,
-    /// What happens to the first token of each.
-    pub first: FirstToken,
-}
-
-/// Which sequences of the data are evaluated.
-#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// Which part of the sequences is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Selection {
-    /// Tokens of a sequence, if not the model's window.
-    context: Option<usize>,
-    limit: Option<usize>,
     /// Number of the shard, and of all.
-    shard: Option<[usize; 2]>,
+    pub shard: [usize; 2],
+    /// The first so many of the corpus only.
+    pub limit: Option<usize>,
+}
+
+impl Selection {
+    /// True for sequences of this part.
+    pub fn holds(&self, index: usize) -> bool {
+        let [shard_idx, n_shards] = self.shard;
+        index % n_shards.max(1) == shard_idx
+    }
+}
+
+/// How the documents of a file are separated.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub enum DataFormat {
+    /// The whole file is one document
+    Text,
+    /// Each line is one
+    Lines,
+    /// Objects, one a line or over several, or arrays of them
+    Json,
+    /// A table with a header, separated by commas or semicolons
+    Csv,
+    /// A table with a header, separated by tabs
+    Tsv,
+    /// A column of texts
+    Parquet,
+}
+
+impl From<DataFormat> for Format {
+    fn from(format: DataFormat) -> Format {
+        match format {
+            DataFormat::Text => Format::Text,
+            DataFormat::Lines => Format::TrimmedLines,
+            DataFormat::Json => Format::JsonLines,
+            DataFormat::Csv => Format::Csv,
+            DataFormat::Tsv => Format::Tsv,
+            DataFormat::Parquet => Format::Parquet,
+        }
+    }
 }
 
 /// Which data.
 #[derive(Args)]
 #[command(next_help_heading = "Data")]
 pub struct DataArgs {
-    /// Text: a file (plain text, JSON lines, CSV, parquet), or a data set of the paper from the hub:
-    /// wikitext2, wikitext103, ptb, lambada, lm1b, ag_news, pubmed, arxiv, openwebtext
+    /// Text: a file (plain text, JSON, CSV, TSV, parquet), `-` for stdin, or a data set of the paper
+    /// from the hub: wikitext2, wikitext103, ptb, lambada, lm1b, ag_news, pubmed, arxiv, openwebtext
     #[arg(long, value_name = "FILE|SET", required_unless_present = "ids", conflicts_with = "ids")]
     data: Option<String>,
     /// Read and cut the file like this data set
     #[arg(long, value_name = "SET", requires = "data", value_parser = preset)]
     preset: Option<Preset>,
+    /// How the file's documents are separated [default: by its name]
+    #[arg(long, value_name = "FORMAT", value_enum, requires = "data")]
+    data_format: Option<DataFormat>,
+    /// The key or column that holds the text, or a path to it such as `page.text` [default: text]
+    #[arg(long, value_name = "KEY", requires = "data")]
+    text_key: Option<String>,
     /// Tokens: a safetensors file with `ids` [B, n] int64; nothing is inserted, every token counts
     #[arg(long, value_name = "FILE")]
     ids: Option<PathBuf>,
@@ -114,93 +133,69 @@ impl FromStr for Shard {
     }
 }
 
-impl Shard {
-    /// True for sequences of this part.
-    pub fn holds(self, index: usize) -> bool {
-        index % self.count == self.index
-    }
-}
-
 impl DataArgs {
     /// True if the data is text, which needs the model's tokenizer.
     pub fn is_text(&self) -> bool {
         self.data.is_some()
     }
 
-    /// The sequences of this part.
-    pub fn items(&self, engine: &Engine) -> Result<Items> {
-        let (sequences, count, context, first) = match (&self.data, &self.ids) {
-            (Some(name), _) => {
-                let context = self.context.unwrap_or(engine.network().spec().window);
-                (self.corpus(name, context, engine)?, None, context, FirstToken::Given)
-            }
-            (None, Some(path)) => {
-                let (ids, [count, context]) = read_ids(path)?;
-                let sequences = (0..count).map(move |i| Ok(ids[i * context..][..context].to_vec()));
-                (Box::new(sequences) as Sequences, Some(count), context, FirstToken::Counted)
-            }
+    /// Opens the data.
+    pub fn open(&self) -> Result<Source> {
+        let place = match (&self.data, &self.ids) {
+            (Some(name), _) => Place::Text(name),
+            (None, Some(path)) => Place::Ids(path),
             (None, None) => bail!("there is no data, expected --data or --ids"),
         };
-        let (limit, shard) = (self.limit.unwrap_or(usize::MAX), self.shard);
-        let items = sequences.take(limit).enumerate().filter(move |(i, _)| shard.holds(*i));
-        let items = Box::new(items.map(|(index, ids)| Ok(Item { index, ids: ids? })));
-        let all = count.or(self.limit).map(|count| count.min(limit));
-        let count = all.map(|all| (0..all).filter(|&i| shard.holds(i)).count());
-        Ok(Items { items, count, context, first })
+        let read = ReadOptions {
+            preset: self.preset,
+            format: self.data_format.map(Format::from),
+            text_key: self.text_key.clone(),
+        };
+        if self.limit == Some(0) {
+            bail!("limit is 0, expected at least 1");
+        }
+        Source::open(&place, read)
     }
 
-    fn corpus(&self, name: &str, context: usize, engine: &Engine) -> Result<Sequences> {
-        let path = Path::new(name);
-        let (documents, preset) = if path.exists() {
-            (Documents::open(path, self.preset)?, self.preset)
-        } else {
-            let preset: Preset = name.parse()?;
-            let mut bar = DownloadBar::default();
-            let progress = &mut |d: &Download| bar.update(d);
-            (Documents::fetch(preset, &hub_options(), progress)?, Some(preset))
-        };
-        let paper = match preset {
+    /// How a corpus of a data set, or of none, is cut.
+    pub fn cut(&self, preset: Option<Preset>, context: usize) -> CorpusOptions {
+        self.cut.applied_to(match preset {
             Some(preset) => preset.options(context),
             None => CorpusOptions::new(context),
-        };
-        let options = self.cut.applied_to(paper);
-        let tokenizer = engine
-            .tokenizer()
-            .context("this model has no tokenizer, which text needs; try --tokenizer FILE")?;
-        Ok(Box::new(Corpus::new(documents, tokenizer.clone(), options)?.map(|ids| Ok(ids?))))
+        })
     }
 
-    /// The data's name, with the options of its cut.
+    /// The same for a report; none for tokens.
+    pub fn cut_report(&self, preset: Option<Preset>, options: &CorpusOptions) -> Option<Cut> {
+        let format = |format: DataFormat| Some(format.to_possible_value()?.get_name().to_string());
+        self.data.as_ref().map(|_| Cut {
+            preset: preset.map(|preset| preset.name().into()),
+            data_format: self.data_format.and_then(format),
+            text_key: self.text_key.clone(),
+            wrap: options.wrap,
+            insert_eos: options.insert_eos,
+            insert_special: options.insert_special,
+        })
+    }
+
+    /// Tokens of a sequence, if not the model's window.
+    pub fn context(&self) -> Option<usize> {
+        self.context
+    }
+
+    /// The data's name.
     pub fn name(&self) -> String {
-        let as_preset = self.preset.map(|preset| format!(" as {preset}"));
-        let cut = &self.cut;
-        let flags = [
-            as_preset,
-            cut.no_wrap.then(|| " --no-wrap".into()),
-            cut.insert_eos.map(|on| format!(" --insert-eos {on}")),
-            cut.insert_special.map(|on| format!(" --insert-special {on}")),
-        ];
-        self.file_name() + &flags.into_iter().flatten().collect::<String>()
+        let path = self.ids.as_deref().or(self.data.as_deref().map(Path::new));
+        let name = path.map(|path| path.file_name().unwrap_or(path.as_os_str()));
+        name.unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// Which of its sequences are evaluated.
     pub fn selection(&self) -> Selection {
         let Shard { index, count } = self.shard;
-        Selection {
-            context: self.context,
-            limit: self.limit,
-            shard: (count > 1).then_some([index, count]),
-        }
-    }
-
-    fn file_name(&self) -> String {
-        let path = self.ids.as_deref().or(self.data.as_deref().map(Path::new));
-        let name = path.map(|path| path.file_name().unwrap_or(path.as_os_str()));
-        name.unwrap_or_default().to_string_lossy().into_owned()
+        Selection { shard: [index, count], limit: self.limit }
     }
 }
-
-type Sequences = Box<dyn Iterator<Item = Result<Vec<u32>>>>;
 
 impl CutArgs {
     fn applied_to(&self, paper: CorpusOptions) -> CorpusOptions {
@@ -216,9 +211,4 @@ impl CutArgs {
             ..paper
         }
     }
-}
-
-fn read_ids(path: &Path) -> Result<(Vec<u32>, [usize; 2])> {
-    let bytes = read(path)?;
-    Input::new(path, &bytes)?.expect_ids()
 }

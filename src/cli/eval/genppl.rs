@@ -4,16 +4,19 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bdlm::eval::{GenerativeReport, ScoredSample};
+use bdlm::hub::ModelDigests;
 use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::cli::device::{DeviceArgs, Weights};
 use crate::cli::eval::journal::{Journal, JournalArgs};
-use crate::cli::eval::present::{ReportFormat, csv, flat, lines, print};
+use crate::cli::eval::present::{MadeBy, ReportFormat, csv, flat, lines, print, with_made_by};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate, read_samples};
-use crate::cli::files::{Output, shown};
+use crate::cli::files::shown;
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 use crate::cli::request::RequestArgs;
@@ -23,7 +26,7 @@ use crate::cli::request::RequestArgs;
 /// Low perplexity with low entropy is repetition: read the two together.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  bdlm generate --samples 64 --batch 8 --format jsonl > samples.jsonl
+  bdlm generate --samples 64 --batch 8 --format jsonl --output samples.jsonl
   bdlm eval genppl --samples samples.jsonl --scorer gpt2-large
   bdlm eval genppl --generate 16 --top-p 0.9 --scorer tales --format json")]
 pub struct Genppl {
@@ -31,7 +34,7 @@ pub struct Genppl {
     /// diffusion model scores at block size 1
     #[arg(long, value_name = "NAME|DIR|HUB_ID", default_value = "gpt2-large")]
     scorer: String,
-    /// Samples: a file of lines of `bdlm generate --format jsonl`
+    /// Samples: a file of `bdlm generate --format jsonl`, or of JSON objects with a `text`
     #[arg(long, value_name = "FILE", required_unless_present = "generate")]
     samples: Option<PathBuf>,
     /// Generate N samples with --model, and score them
@@ -57,15 +60,17 @@ pub struct Genppl {
 }
 
 /// What makes a report.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Settings {
     scorer: String,
+    scorer_files: ModelDigests,
     weights: Weights,
     tokens: Tokens,
-    /// File of the samples and their number, or the model that makes them.
+    /// File of the samples, or the model that makes them.
     source: String,
+    samples_sha256: Option<String>,
+    generator_files: Option<ModelDigests>,
     count: usize,
-    #[serde(flatten)]
     request: Option<Request>,
 }
 
@@ -88,19 +93,21 @@ impl Genppl {
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, tokens, &gpu, self.device.weights)?;
         let source = match read {
-            Some(samples) => Source::File(samples),
+            Some((samples, sha256)) => Source::File(samples, sha256),
             None => {
-                let engine = self.model.load(&gpu, self.device.weights)?;
+                let (weights, block_size) = (self.device.weights, self.request.block_size);
+                let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
                 let count = self.generate.unwrap_or_default();
                 let request = self.request.request(count, engine.network().spec());
-                Source::Model(Box::new(engine), request)
+                Source::Model(Box::new(engine), digests, request)
             }
         };
-        let (mut journal, lines) = self.journal.open(&self.settings(tokens, &source))?;
+        let settings = self.settings(tokens, &judge, &source);
+        let (mut journal, lines) = self.journal.open("eval genppl", &settings)?;
         let (made, mut scored) = parted(lines);
         let (samples, is_whole) = match source {
-            Source::File(samples) => (samples, true),
-            Source::Model(engine, request) => complete(&engine, request, made, &mut journal)?,
+            Source::File(samples, _) => (samples, true),
+            Source::Model(engine, _, request) => complete(&engine, request, made, &mut journal)?,
         };
         if samples.is_empty() {
             return Err(Interrupted.into());
@@ -120,7 +127,11 @@ impl Genppl {
         if scored.is_empty() {
             return Err(Interrupted.into());
         }
-        self.report(&GenerativeReport::new(&judge.name, &scored)?, &scored, per_sample)?;
+        let report = GenerativeReport::new(&judge.name, &scored)?;
+        self.print(&report, &settings, &MadeBy::new(&gpu))?;
+        if let Some(output) = per_sample {
+            output.write(&lines_of(&scored)?)?;
+        }
         if all_scored && is_whole {
             return Ok(());
         }
@@ -129,46 +140,71 @@ impl Genppl {
         Err(Interrupted.into())
     }
 
-    fn settings(&self, tokens: Tokens, source: &Source) -> Settings {
-        let (source, count, request) = match source {
-            Source::File(samples) => {
-                let path = self.samples.as_deref().unwrap_or(Path::new(""));
-                (shown(path), samples.len(), None)
-            }
-            Source::Model(_, request) => {
-                (self.model.model.clone(), request.samples, Some(request.clone()))
-            }
+    fn settings(&self, tokens: Tokens, judge: &Judge, source: &Source) -> Settings {
+        let settings = Settings {
+            scorer: self.scorer.clone(),
+            scorer_files: judge.digests.clone(),
+            weights: self.device.weights,
+            tokens,
+            source: self.model.model.clone(),
+            samples_sha256: None,
+            generator_files: None,
+            count: 0,
+            request: None,
         };
-        let (scorer, weights) = (self.scorer.clone(), self.device.weights);
-        Settings { scorer, weights, tokens, source, count, request }
+        match source {
+            Source::File(samples, sha256) => Settings {
+                source: shown(self.samples.as_deref().unwrap_or(Path::new(""))),
+                samples_sha256: Some(sha256.clone()),
+                count: samples.len(),
+                ..settings
+            },
+            Source::Model(_, digests, request) => Settings {
+                generator_files: Some(digests.clone()),
+                count: request.samples,
+                request: Some(request.clone()),
+                ..settings
+            },
+        }
     }
 
-    fn report(
+    /// Prints the report; JSON and CSV also say of what it is, and what computed it.
+    fn print(
         &self,
         report: &GenerativeReport,
-        scored: &[ScoredSample],
-        per_sample: Option<Output>,
+        settings: &Settings,
+        made_by: &MadeBy,
     ) -> Result<()> {
-        if let Some(output) = per_sample {
-            let mut lines = Vec::new();
-            for sample in scored {
-                serde_json::to_writer(&mut lines, sample)?;
-                lines.push(b'\n');
-            }
-            output.write(&lines)?;
+        let mut all = serde_json::to_value(report)?;
+        if let (Value::Object(all), Value::Object(settings)) =
+            (&mut all, with_made_by(settings, Some(made_by))?)
+        {
+            all.extend(settings);
         }
         print(&match self.format {
             ReportFormat::Text => text(report),
-            ReportFormat::Json => serde_json::to_string_pretty(report)? + "\n",
-            ReportFormat::Csv => csv(&flat(&serde_json::to_value(report)?)),
+            ReportFormat::Json => serde_json::to_string_pretty(&all)? + "\n",
+            ReportFormat::Csv => csv(&flat(&all)),
         })
     }
 }
 
+/// A JSON line for each sample.
+fn lines_of(scored: &[ScoredSample]) -> Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    for sample in scored {
+        serde_json::to_writer(&mut lines, sample)?;
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
 /// Where samples come from.
 enum Source {
-    File(Vec<Sample>),
-    Model(Box<Engine>, Request),
+    /// With the file's digest.
+    File(Vec<Sample>, String),
+    /// With its files.
+    Model(Box<Engine>, ModelDigests, Request),
 }
 
 fn parted(lines: Vec<Line>) -> (Vec<Sample>, Vec<ScoredSample>) {
@@ -210,13 +246,17 @@ fn complete(
 
 fn text(report: &GenerativeReport) -> String {
     let lengths = report.lengths;
+    let unscored = match report.unscored {
+        0 => String::new(),
+        n => format!(", {n} more unscored (without a token to score)"),
+    };
     let mean = |mean: Option<f64>, std: Option<f64>| match (mean, std) {
         (Some(mean), Some(std)) => format!("{mean:.1} ± {std:.1}"),
         _ => "unknown".into(),
     };
     lines(&[
         ("scorer", report.scorer.clone()),
-        ("samples", report.samples.to_string()),
+        ("samples", format!("{}{unscored}", report.samples)),
         ("gen-perplexity", format!("{:.2} ± {:.2}", report.gen_ppl, report.gen_ppl_std)),
         ("entropy", format!("{:.3} ± {:.3} nats", report.entropy, report.entropy_std)),
         (

@@ -72,6 +72,11 @@ impl GridArgs {
         Ok(())
     }
 
+    /// The block size that a model is loaded with.
+    pub fn first_block_size(&self) -> Option<usize> {
+        self.block_size.first().copied()
+    }
+
     /// Every combination, the block size changing slowest.
     pub fn combinations(&self, spec: &Spec) -> Vec<Combination> {
         let own = spec.block_size();

@@ -9,10 +9,11 @@ use clap::{Args, ValueEnum};
 use crate::cli::device::DeviceArgs;
 use crate::cli::eval::data::DataArgs;
 use crate::cli::eval::journal::JournalArgs;
-use crate::cli::eval::present::{ReportFormat, formatted, print};
-use crate::cli::eval::work::{Estimate, Evaluation};
-use crate::cli::files::Output;
+use crate::cli::eval::parts::{Head, PPL};
+use crate::cli::eval::present::{MadeBy, ReportFormat, formatted, print};
+use crate::cli::eval::work::{Estimate, Subject};
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 
@@ -75,18 +76,27 @@ impl Ppl {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let output = self.output.as_deref().map(Output::create).transpose()?;
+        let source = self.data.open()?;
         let gpu = self.device.request()?;
-        let engine = self.model.load_for(&gpu, self.device.weights, self.data.is_text())?;
+        let (engine, digests) = self.model.load_known(
+            &gpu,
+            self.device.weights,
+            self.estimate.block_size,
+            self.data.is_text(),
+        )?;
+        let model = (self.model.model.as_str(), &engine, digests);
+        let subject = Subject::new(model, &self.data, &source);
         let estimate = Estimate {
             estimator: self.estimate.estimator(),
             block_size: self.estimate.block_size,
             seed: self.estimate.seed,
             batch: self.estimate.batch,
         };
-        let evaluation = Evaluation::new(&engine, &self.model.model, &self.data, estimate)?;
-        let (journal, results) = self.journal.open(evaluation.settings())?;
-        let outcome = evaluation.run(journal, results)?;
-        let report = formatted(&outcome.report, self.format)?;
+        let evaluations = vec![subject.settings(estimate)?];
+        let head = Head { selection: subject.selection, evaluations };
+        let (mut journal, lines) = self.journal.open(PPL, &head)?;
+        let outcome = subject.evaluate(0, estimate, &mut journal, &lines)?;
+        let report = formatted(&outcome.report, Some(&MadeBy::new(&gpu)), self.format)?;
         match output {
             Some(output) => output.write(report.as_bytes())?,
             None => print(&report)?,

@@ -3,8 +3,14 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use bdlm::eval::data::Counts;
 use bdlm::eval::{Estimator, PplReport};
+use bdlm::gpu::Gpu;
 use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::cli::print::driver;
 
 /// How to print a report.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -17,12 +23,47 @@ pub enum ReportFormat {
     Csv,
 }
 
+/// The program and the machine that computed a report.
+#[derive(Serialize)]
+pub struct MadeBy {
+    bdlm: &'static str,
+    adapter: String,
+    driver: String,
+    kernels: String,
+}
+
+impl MadeBy {
+    /// This program on this device.
+    pub fn new(gpu: &Gpu) -> MadeBy {
+        MadeBy {
+            bdlm: env!("CARGO_PKG_VERSION"),
+            adapter: gpu.info().name.clone(),
+            driver: driver(gpu.info()),
+            kernels: gpu.kernels().to_string(),
+        }
+    }
+}
+
+/// A report as JSON, with what made it at its end.
+pub fn with_made_by(report: &impl Serialize, made_by: Option<&MadeBy>) -> Result<Value> {
+    let mut report = serde_json::to_value(report)?;
+    let made_by = made_by.map(serde_json::to_value).transpose()?;
+    if let (Value::Object(report), Some(Value::Object(made_by))) = (&mut report, made_by) {
+        report.extend(made_by);
+    }
+    Ok(report)
+}
+
 /// The report in a format, as it goes to stdout or a file.
-pub fn formatted(report: &PplReport, format: ReportFormat) -> Result<String> {
+pub fn formatted(
+    report: &PplReport,
+    made_by: Option<&MadeBy>,
+    format: ReportFormat,
+) -> Result<String> {
     Ok(match format {
         ReportFormat::Text => text(report),
-        ReportFormat::Json => serde_json::to_string_pretty(report)? + "\n",
-        ReportFormat::Csv => csv(&serde_json::to_value(report)?),
+        ReportFormat::Json => serde_json::to_string_pretty(&with_made_by(report, made_by)?)? + "\n",
+        ReportFormat::Csv => csv(&with_made_by(report, made_by)?),
     })
 }
 
@@ -45,16 +86,42 @@ fn text(report: &PplReport) -> String {
         error => format!(" ± {error:.4}"),
     };
     let bits = report.bits_per_byte.map_or("unknown".into(), |bits| format!("{bits:.4}"));
-    lines(&[
+    if report.sequences == 0 {
+        let data = format!("{}, none of its sequences", settings.data);
+        return lines(&[("model", settings.model.clone()), ("data", data)]);
+    }
+    let unscored = match report.sequences_unscored {
+        0 => String::new(),
+        n => format!(", {n} more unscored (they hold the mask token)"),
+    };
+    let mut values = vec![
         ("model", format!("{}, {} weights", settings.model, settings.weights)),
         ("data", format!("{}, sequences of {}", settings.data, settings.context)),
         ("estimator", format!("{estimator}{block}")),
         ("nats per token", format!("{:.4}{error}", report.nll_per_token)),
         ("perplexity", format!("{:.3}", report.ppl)),
         ("bits per byte", bits),
-        ("tokens", format!("{} in {} sequences", report.tokens, report.sequences)),
+        ("tokens", format!("{} in {} sequences{unscored}", report.tokens, report.sequences)),
         ("passes", format!("{} in {:.1} s", report.passes, report.secs)),
-    ])
+    ];
+    if let Some(counts) = &report.counts {
+        values.push(("documents", documents(counts)));
+    }
+    lines(&values)
+}
+
+/// How many documents there were, and what is in no sequence.
+fn documents(counts: &Counts) -> String {
+    let Counts { documents, documents_empty, documents_short, documents_cut, tokens_left_out } =
+        *counts;
+    let parts = [
+        (documents_empty, "empty"),
+        (documents_short, "too short"),
+        (documents_cut, "cut"),
+        (tokens_left_out, "tokens left out"),
+    ];
+    let parts = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!(", {n} {what}"));
+    format!("{documents}{}", parts.collect::<String>())
 }
 
 /// Names and values, a line each.
@@ -63,7 +130,7 @@ pub fn lines(values: &[(&str, String)]) -> String {
 }
 
 /// An object whose inner objects are spread out: `lengths.min` becomes `lengths_min`.
-pub fn flat(object: &serde_json::Value) -> serde_json::Value {
+pub fn flat(object: &Value) -> Value {
     let mut fields = serde_json::Map::new();
     for (name, value) in object.as_object().into_iter().flatten() {
         match value.as_object() {
@@ -76,12 +143,12 @@ pub fn flat(object: &serde_json::Value) -> serde_json::Value {
 }
 
 /// Names and values of a flat object, as the text of a file.
-pub fn csv(object: &serde_json::Value) -> String {
+pub fn csv(object: &Value) -> String {
     csv_lines(object).map(|line| line + "\n").concat()
 }
 
 /// The line of names and the line of values of a flat object.
-pub fn csv_lines(object: &serde_json::Value) -> [String; 2] {
+pub fn csv_lines(object: &Value) -> [String; 2] {
     let fields = object.as_object().into_iter().flatten();
     let (names, values): (Vec<_>, Vec<_>) =
         fields.map(|(name, value)| (name.clone(), cell(value))).unzip();
@@ -89,10 +156,10 @@ pub fn csv_lines(object: &serde_json::Value) -> [String; 2] {
 }
 
 /// A value as a cell of CSV: quoted where it must be.
-fn cell(value: &serde_json::Value) -> String {
+fn cell(value: &Value) -> String {
     let text = match value {
-        serde_json::Value::Null => String::new(),
-        serde_json::Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
         other => other.to_string(),
     };
     if text.contains([',', '"', '\n']) {

@@ -3,14 +3,17 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use bdlm::eval::data::DataFile;
 use bdlm::eval::{GenerativeScorer, ScoredSample};
 use bdlm::event::{Done, Event};
 use bdlm::gpu::Gpu;
+use bdlm::hub::ModelDigests;
 use bdlm::sample::{Engine, Request};
 use serde::{Deserialize, Serialize};
+use serde_json::{Deserializer, Map, Value};
 
 use crate::cli::device::Weights;
-use crate::cli::files::{read, shown};
+use crate::cli::files::shown;
 use crate::cli::model::ModelArgs;
 use crate::cli::print::progress_bar;
 use crate::cli::process::{go_on, take_interrupt};
@@ -48,20 +51,55 @@ impl Sample {
     }
 }
 
-/// The samples of a file, one JSON object a line.
-pub fn read_samples(path: &Path) -> Result<Vec<Sample>> {
-    let text = String::from_utf8(read(path)?);
-    let text = text.with_context(|| format!("{} is not UTF-8", shown(path)))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let sample = |(i, line): (usize, &str)| -> Result<Sample> {
-        let wrong = || format!("{}: line {} is not a sample", shown(path), i + 1);
-        serde_json::from_str(line).with_context(wrong)
+/// The samples of a file: JSON objects, one a line or otherwise, or arrays of them; of a run's events
+/// the finished samples. And the digest of the file.
+pub fn read_samples(path: &Path) -> Result<(Vec<Sample>, String)> {
+    let mut file = DataFile::open(path)?;
+    let sha256 = file.sha256()?;
+    let text = file.text()?;
+    let first = text.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    let values = match serde_json::from_str::<Map<String, Value>>(first) {
+        Ok(_) => values_of_lines(path, &text)?,
+        Err(_) => values_of_text(path, &text)?,
     };
-    let samples: Vec<Sample> = lines.map(sample).collect::<Result<_>>()?;
+    let is_sample = |value: &Value| value.get("event").is_none_or(|event| event == "done");
+    let values = values.into_iter().filter(|(_, value)| is_sample(value));
+    let sample = |(place, value): (String, Value)| -> Result<Sample> {
+        let wrong = || format!("{}: {place} is not a sample", shown(path));
+        serde_json::from_value(value).with_context(wrong)
+    };
+    let samples: Vec<Sample> = values.map(sample).collect::<Result<_>>()?;
     if samples.is_empty() {
-        bail!("{} holds no samples, expected lines of JSON", shown(path));
+        bail!("{} holds no samples, expected JSON objects with a `text` or `ids`", shown(path));
     }
-    Ok(samples)
+    Ok((samples, sha256))
+}
+
+/// The object of each line, with its place in words.
+fn values_of_lines(path: &Path, text: &str) -> Result<Vec<(String, Value)>> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let value = |(i, line): (usize, &str)| {
+        let place = format!("line {}", i + 1);
+        let wrong = format!("{}: {place} is not a sample", shown(path));
+        Ok((place, serde_json::from_str(line).context(wrong)?))
+    };
+    lines.map(value).collect()
+}
+
+/// Objects over several lines, and arrays of them.
+fn values_of_text(path: &Path, text: &str) -> Result<Vec<(String, Value)>> {
+    let mut all = Vec::new();
+    for value in Deserializer::from_str(text).into_iter::<Value>() {
+        let wrong = || {
+            format!("{} is not JSON, expected samples as objects or an array of them", shown(path))
+        };
+        match value.with_context(wrong)? {
+            Value::Array(values) => all.extend(values),
+            value => all.push(value),
+        }
+    }
+    let place = |(i, value)| (format!("value {}", i + 1), value);
+    Ok(all.into_iter().enumerate().map(place).collect())
 }
 
 /// Generates the samples of a request and hands each over as it is finished, in any order; false
@@ -99,13 +137,15 @@ pub enum Tokens {
     AsTheyAre,
 }
 
-/// Samples that are scored at a time: what Ctrl-C can lose.
+/// Samples that are scored at a time, counted from the first: what Ctrl-C can lose.
 const SCORED_AT_ONCE: usize = 16;
 
 /// A loaded scorer.
 pub struct Judge {
     /// Its name.
     pub name: String,
+    /// Its files.
+    pub digests: ModelDigests,
     engine: Engine,
     scorer: GenerativeScorer,
     tokens: Tokens,
@@ -117,14 +157,12 @@ impl Judge {
         let is_gpt2 = ["gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"].contains(&name);
         let is_hub_name = is_gpt2 && !Path::new(name).is_dir();
         let model = if is_hub_name { format!("openai-community/{name}") } else { name.to_string() };
-        let model = ModelArgs { model, tokenizer: None };
-        let engine = match tokens {
-            Tokens::OfText => model.load(gpu, weights),
-            Tokens::AsTheyAre => model.load_network(gpu, weights),
-        };
-        let engine = engine.with_context(|| format!("the scorer {name} cannot be loaded"))?;
+        let model = ModelArgs::named(model);
+        let loaded = model.load_known(gpu, weights, None, tokens == Tokens::OfText);
+        let (engine, digests) =
+            loaded.with_context(|| format!("the scorer {name} cannot be loaded"))?;
         let scorer = GenerativeScorer::new(engine.network().clone(), engine.eos())?;
-        Ok(Judge { name: name.into(), engine, scorer, tokens })
+        Ok(Judge { name: name.into(), digests, engine, scorer, tokens })
     }
 
     /// Scores samples from number `from` on, and hands the scores over as they come, in order; false
@@ -137,8 +175,10 @@ impl Judge {
     ) -> Result<bool> {
         let bar = progress_bar("scoring {pos}/{len} samples [{bar:30}] {eta}");
         bar.set_length(samples.len() as u64);
-        bar.set_position(from as u64);
-        let numbered: Vec<(usize, &Sample)> = samples.iter().enumerate().skip(from).collect();
+        // Together with the same others as if none had been scored: sums of floats depend on it.
+        let start = from / SCORED_AT_ONCE * SCORED_AT_ONCE;
+        bar.set_position(start as u64);
+        let numbered: Vec<(usize, &Sample)> = samples.iter().enumerate().skip(start).collect();
         for some in numbered.chunks(SCORED_AT_ONCE) {
             let ids = some.iter().map(|(i, sample)| self.ids(*i, sample));
             let ids: Vec<Vec<u32>> = ids.collect::<Result<_>>()?;
@@ -147,7 +187,7 @@ impl Judge {
                 bar.finish_and_clear();
                 return Ok(false);
             };
-            for ((i, sample), score) in some.iter().zip(&scores) {
+            for ((i, sample), score) in some.iter().zip(&scores).filter(|((i, _), _)| *i >= from) {
                 let (nll, tokens) = (score.sum(), score.tokens());
                 keep(ScoredSample {
                     sample: sample.sample.unwrap_or(*i),

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use anyhow::Result;
 use bdlm::eval::GenerativeReport;
+use bdlm::hub::ModelDigests;
 use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,8 @@ use crate::cli::eval::grid::{Combination, GridArgs};
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate};
 use crate::cli::eval::table::Table;
-use crate::cli::files::Output;
 use crate::cli::model::ModelArgs;
+use crate::cli::output::Output;
 use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
@@ -66,20 +67,23 @@ struct SweepRow {
     temperature: f64,
     top_p: f64,
     samples: usize,
-    gen_ppl: f64,
-    gen_ppl_std: f64,
-    entropy: f64,
-    length: f64,
+    /// None, as what follows, if no sample has a token that counts.
+    gen_ppl: Option<f64>,
+    gen_ppl_std: Option<f64>,
+    entropy: Option<f64>,
+    length: Option<f64>,
     nfe: Option<f64>,
     passes: Option<f64>,
     secs: f64,
 }
 
 /// What makes the rows.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Settings {
     model: String,
+    files: ModelDigests,
     scorer: String,
+    scorer_files: ModelDigests,
     weights: Weights,
     samples: usize,
     length: usize,
@@ -95,10 +99,12 @@ impl Sweep {
         let plot = self.plot.as_deref().map(Output::create).transpose()?;
         let gpu = self.device.request()?;
         let mut judge = Judge::load(&self.scorer, Tokens::OfText, &gpu, self.device.weights)?;
-        let engine = self.model.load(&gpu, self.device.weights)?;
+        let (weights, block_size) = (self.device.weights, self.grid.first_block_size());
+        let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
         let combinations = self.grid.combinations(engine.network().spec());
-        let settings = self.settings(&combinations);
-        let mut table: Table<SweepRow> = Table::open(&self.journal, &settings)?;
+        let files = (digests, judge.digests.clone());
+        let settings = self.settings(files, &combinations);
+        let mut table: Table<SweepRow> = Table::open(&self.journal, "eval sweep", &settings)?;
         let count = combinations.len();
         for (i, combination) in combinations.iter().enumerate().skip(table.rows().len()) {
             if io::stderr().is_terminal() {
@@ -124,10 +130,16 @@ impl Sweep {
         Ok(())
     }
 
-    fn settings(&self, combinations: &[Combination]) -> Settings {
+    fn settings(
+        &self,
+        (files, scorer_files): (ModelDigests, ModelDigests),
+        combinations: &[Combination],
+    ) -> Settings {
         Settings {
             model: self.model.model.clone(),
+            files,
             scorer: self.scorer.clone(),
+            scorer_files,
             weights: self.device.weights,
             samples: self.samples,
             length: self.length,
@@ -172,19 +184,21 @@ impl Sweep {
             Ok(())
         };
         judge.score(&samples, 0, keep)?.then_some(()).ok_or(Interrupted)?;
-        let report = GenerativeReport::new(&judge.name, &scored)?;
+        // One combination without a token does not end the others.
+        let report = GenerativeReport::new(&judge.name, &scored).ok();
+        let of = |number: fn(&GenerativeReport) -> f64| report.as_ref().map(number);
         Ok(SweepRow {
             block_size,
             sampler: combination.sampler_words(),
             temperature,
             top_p,
-            samples: report.samples,
-            gen_ppl: report.gen_ppl,
-            gen_ppl_std: report.gen_ppl_std,
-            entropy: report.entropy,
-            length: report.lengths.mean,
-            nfe: report.nfe,
-            passes: report.passes,
+            samples: report.as_ref().map_or(0, |report| report.samples),
+            gen_ppl: of(|report| report.gen_ppl),
+            gen_ppl_std: of(|report| report.gen_ppl_std),
+            entropy: of(|report| report.entropy),
+            length: of(|report| report.lengths.mean),
+            nfe: report.as_ref().and_then(|report| report.nfe),
+            passes: report.as_ref().and_then(|report| report.passes),
             secs,
         })
     }
@@ -212,22 +226,19 @@ fn panels(rows: &[SweepRow]) -> Vec<Panel> {
         series
     };
     let nfe = |row: &SweepRow| row.nfe.unwrap_or(f64::NAN);
+    let gen_ppl = |row: &SweepRow| row.gen_ppl.unwrap_or(f64::NAN);
     let evaluations = "evaluations per sample";
     vec![
-        Panel {
-            x_label: evaluations,
-            y_label: "gen-perplexity",
-            series: series(nfe, |row| row.gen_ppl),
-        },
+        Panel { x_label: evaluations, y_label: "gen-perplexity", series: series(nfe, gen_ppl) },
         Panel {
             x_label: "seconds per sample",
             y_label: "gen-perplexity",
-            series: series(|row| row.secs, |row| row.gen_ppl),
+            series: series(|row| row.secs, gen_ppl),
         },
         Panel {
             x_label: evaluations,
             y_label: "entropy (nats)",
-            series: series(nfe, |row| row.entropy),
+            series: series(nfe, |row| row.entropy.unwrap_or(f64::NAN)),
         },
     ]
 }

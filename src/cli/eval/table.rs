@@ -3,11 +3,13 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
+use bdlm::eval::PplReport;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::cli::eval::journal::{Journal, JournalArgs};
-use crate::cli::eval::present::csv_lines;
+use crate::cli::eval::present::{MadeBy, csv_lines, with_made_by};
 
 /// The rows of a command.
 pub struct Table<R> {
@@ -17,18 +19,19 @@ pub struct Table<R> {
 
 impl<R: Serialize + DeserializeOwned> Table<R> {
     /// A table; rows that its journal holds are printed at once.
-    pub fn open<S>(journal: &JournalArgs, settings: &S) -> Result<Table<R>>
-    where
-        S: Serialize + DeserializeOwned + PartialEq,
-    {
-        let (journal, rows) = journal.open(settings)?;
-        rows.iter().enumerate().try_for_each(|(i, row)| print(row, i == 0))?;
+    pub fn open(
+        journal: &JournalArgs,
+        command: &str,
+        settings: &impl Serialize,
+    ) -> Result<Table<R>> {
+        let (journal, rows) = journal.open(command, settings)?;
+        rows.iter().enumerate().try_for_each(|(i, row)| print_row(row, i == 0))?;
         Ok(Table { journal, rows })
     }
 
     /// Prints and keeps a row.
     pub fn push(&mut self, row: R) -> Result<()> {
-        print(&row, self.rows.is_empty())?;
+        print_row(&row, self.rows.is_empty())?;
         self.journal.push(&row)?;
         self.rows.push(row);
         Ok(())
@@ -40,8 +43,18 @@ impl<R: Serialize + DeserializeOwned> Table<R> {
     }
 }
 
-/// A row of CSV, with the names before the first.
-fn print(row: &impl Serialize, is_first: bool) -> Result<()> {
+/// A report as a row.
+pub fn report_row(report: &PplReport, made_by: Option<&MadeBy>) -> Result<Value> {
+    let mut row = with_made_by(report, made_by)?;
+    if let Some(row) = row.as_object_mut() {
+        // How many there are depends on the estimator: the columns must not.
+        row.shift_remove("draws");
+    }
+    Ok(row)
+}
+
+/// Prints a row of CSV, with the names before the first.
+pub fn print_row(row: &impl Serialize, is_first: bool) -> Result<()> {
     let lines = csv_lines(&serde_json::to_value(row)?);
     let mut out = io::stdout().lock();
     if is_first {

@@ -4,16 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
+use bdlm::eval::data::{CorpusOptions, Counts};
 use bdlm::eval::{
-    Estimator, Likelihood, LikelihoodOptions, PplReport, SequenceNll, SequenceResult, Settings,
+    Estimator, Inputs, Likelihood, LikelihoodOptions, PplReport, SequenceNll, SequenceResult,
+    Settings,
 };
+use bdlm::hub::ModelDigests;
 use bdlm::sample::Engine;
 use bdlm::text::Tokenizer;
 use indicatif::ProgressBar;
 
-use crate::cli::eval::data::{DataArgs, Item, Items};
+use crate::cli::eval::data::{DataArgs, Selection};
 use crate::cli::eval::journal::Journal;
+use crate::cli::eval::parts::{End, Line, Sequence, of_evaluation};
+use crate::cli::eval::source::{Item, Items, Source};
 use crate::cli::print::progress_bar;
 use crate::cli::process::{Interrupted, go_on};
 
@@ -30,15 +35,18 @@ pub struct Estimate {
     pub batch: Option<usize>,
 }
 
-/// The likelihood of a corpus, ready to be computed.
-pub struct Evaluation {
+/// A corpus and a model: what every estimate is of.
+pub struct Subject<'a> {
+    engine: &'a Engine,
+    source: &'a Source,
+    options: CorpusOptions,
+    /// Which sequences.
+    pub selection: Selection,
+    /// Settings that are not of the estimate.
     settings: Settings,
-    items: Items,
-    likelihood: Likelihood,
-    tokenizer: Option<Arc<Tokenizer>>,
 }
 
-/// What came of it.
+/// What came of an evaluation.
 pub struct Outcome {
     /// Of the sequences that were finished.
     pub report: PplReport,
@@ -46,61 +54,112 @@ pub struct Outcome {
     pub is_whole: bool,
 }
 
-impl Evaluation {
-    /// Opens the data and allocates.
+impl<'a> Subject<'a> {
+    /// A model by its name and files, and the data of the arguments.
     pub fn new(
-        engine: &Engine,
-        model: &str,
+        (name, engine, digests): (&str, &'a Engine, ModelDigests),
         data: &DataArgs,
-        estimate: Estimate,
-    ) -> Result<Evaluation> {
-        let items = data.items(engine)?;
-        let options = LikelihoodOptions {
+        source: &'a Source,
+    ) -> Subject<'a> {
+        let window = engine.network().spec().window;
+        let context = source.context().or(data.context()).unwrap_or(window);
+        let mut options = data.cut(source.preset(), context);
+        // A tokenizer may not say which tokens open and close a text; the config may.
+        if engine.tokenizer().is_some_and(|tokenizer| tokenizer.boundaries().is_none()) {
+            let spec = engine.network().spec();
+            let (begin, end) = (spec.bos_token_id, spec.eos_token_id);
+            options.boundaries = begin.or(end).zip(end.or(begin));
+        }
+        let settings = Settings {
+            model: name.into(),
+            data: data.name(),
+            estimator: Estimator::Exact,
+            block_size: None,
+            context,
+            first_token: source.first(),
+            seed: 0,
+            weights: format!("{:?}", engine.network().weights_dtype()).to_lowercase(),
+            cut: data.cut_report(source.preset(), &options),
+            inputs: Inputs { model: digests, data_sha256: source.sha256.clone() },
+        };
+        Subject { engine, source, options, selection: data.selection(), settings }
+    }
+
+    fn options(&self, estimate: Estimate) -> LikelihoodOptions {
+        LikelihoodOptions {
             estimator: estimate.estimator,
             block_size: estimate.block_size,
-            first: items.first,
-            context: items.context,
+            first: self.settings.first_token,
+            context: self.settings.context,
             batch: estimate.batch,
             seed: estimate.seed,
-        };
-        let likelihood = Likelihood::new(engine.network().clone(), options)?;
-        let settings = Settings {
-            model: model.into(),
-            data: data.name(),
-            estimator: likelihood.options().estimator,
-            block_size: likelihood.block_size(),
-            context: items.context,
-            first_token: items.first,
-            seed: estimate.seed,
-            weights: format!("{:?}", engine.network().weights_dtype()).to_lowercase(),
-        };
-        let tokenizer = engine.tokenizer().cloned();
-        Ok(Evaluation { settings, items, likelihood, tokenizer })
+        }
     }
 
-    /// What makes it: a journal must be of the same.
-    pub fn settings(&self) -> &Settings {
-        &self.settings
+    /// What makes an estimate: a journal must be of the same. Fails for what the model does not do.
+    pub fn settings(&self, estimate: Estimate) -> Result<Settings> {
+        let options = self.options(estimate).for_model(self.engine.network().spec())?;
+        Ok(Settings {
+            estimator: options.estimator,
+            block_size: options.block_size,
+            seed: options.seed,
+            ..self.settings.clone()
+        })
     }
 
-    /// Evaluates all but the results that are there already.
-    pub fn run(self, journal: Journal, results: Vec<SequenceResult>) -> Result<Outcome> {
-        let Evaluation { settings, items, likelihood, tokenizer } = self;
-        let bar = bar(items.count);
-        let mut work = Work { likelihood, tokenizer, journal, results, bar };
-        let is_whole = work.evaluate(items.items)?;
-        if work.results.is_empty() && !is_whole {
+    /// Evaluates all sequences but those whose results are there already: estimate number
+    /// `evaluation` of the journal.
+    pub fn evaluate(
+        &self,
+        evaluation: usize,
+        estimate: Estimate,
+        journal: &mut Journal,
+        lines: &[Line],
+    ) -> Result<Outcome> {
+        let likelihood = Likelihood::new(self.engine.network().clone(), self.options(estimate))?;
+        let items = self.source.items(self.engine, self.options, self.selection)?;
+        let (results, end) = of_evaluation(lines, evaluation);
+        let spec = self.engine.network().spec();
+        let mut work = Work {
+            likelihood,
+            tokenizer: self.engine.tokenizer().cloned(),
+            // Tokens that were given are to be right.
+            unscored_id: spec.mask_id.filter(|_| self.settings.cut.is_some()),
+            journal,
+            evaluation,
+            has_end: end.is_some(),
+            done: results.iter().map(|result| result.index).collect(),
+            results,
+            bar: bar(items.n_expected()),
+        };
+        let counts = work.evaluate(items)?;
+        work.bar.finish_and_clear();
+        let is_whole = counts.is_some();
+        let mut report = PplReport::new(self.settings(estimate)?, &work.results)?;
+        report.counts = counts.flatten();
+        if report.sequences == 0 && !is_whole {
             return Err(Interrupted.into());
         }
-        Ok(Outcome { report: PplReport::new(settings, &work.results)?, is_whole })
+        // A part of an evaluation may be empty.
+        if report.sequences == 0 && self.selection.shard[1] == 1 {
+            let n = report.sequences_unscored;
+            bail!("there is nothing to evaluate: of {n} sequences none has a token that counts");
+        }
+        Ok(Outcome { report, is_whole })
     }
 }
 
 /// An evaluation under way.
-struct Work {
+struct Work<'a> {
     likelihood: Likelihood,
     tokenizer: Option<Arc<Tokenizer>>,
-    journal: Journal,
+    /// The token that no text should hold: sequences with it are not scored.
+    unscored_id: Option<u32>,
+    journal: &'a mut Journal,
+    evaluation: usize,
+    has_end: bool,
+    /// Indices of the results.
+    done: HashSet<usize>,
     results: Vec<SequenceResult>,
     bar: ProgressBar,
 }
@@ -115,29 +174,35 @@ fn bar(count: Option<usize>) -> ProgressBar {
     bar
 }
 
-impl Work {
-    /// Evaluates all sequences that are not done; false if interrupted.
-    fn evaluate(&mut self, items: impl Iterator<Item = Result<Item>>) -> Result<bool> {
-        let done: HashSet<usize> = self.results.iter().map(|result| result.index).collect();
-        let is_new = |item: &Result<Item>| item.as_ref().map_or(true, |i| !done.contains(&i.index));
-        let mut items = items.filter(is_new);
+impl Work<'_> {
+    /// Evaluates all sequences that are not done; returns what became of the documents, or none if
+    /// interrupted. The same sequences are together whether all are evaluated at once or not: sums
+    /// of floats depend on it.
+    fn evaluate(&mut self, mut items: Items) -> Result<Option<Option<Counts>>> {
         loop {
             let some: Vec<Item> =
                 items.by_ref().take(self.likelihood.batch()).collect::<Result<_>>()?;
             if some.is_empty() {
-                self.bar.finish_and_clear();
-                return Ok(true);
+                break;
             }
-            if !self.evaluate_batch(&some)? {
-                self.bar.finish_and_clear();
-                return Ok(false);
+            let is_done = some.iter().all(|item| self.done.contains(&item.index));
+            if !is_done && !self.evaluate_batch(&some)? {
+                return Ok(None);
             }
         }
+        let counts = items.counts();
+        if !self.has_end {
+            let (evaluation, all_sequences) = (self.evaluation, items.n_sequences());
+            self.journal.push(&Line::End(End { evaluation, all_sequences, counts }))?;
+        }
+        Ok(Some(counts))
     }
 
     fn evaluate_batch(&mut self, items: &[Item]) -> Result<bool> {
         let (started, passes) = (Instant::now(), self.likelihood.passes());
-        let sequences: Vec<(usize, &[u32])> = items.iter().map(|i| (i.index, &i.ids[..])).collect();
+        let is_scored = |item: &&Item| !self.unscored_id.is_some_and(|id| item.ids.contains(&id));
+        let scored = items.iter().filter(is_scored);
+        let sequences: Vec<(usize, &[u32])> = scored.map(|i| (i.index, &i.ids[..])).collect();
         let (before, count) = (self.results.len() as u64, items.len() as u64);
         self.bar.set_message(self.summary());
         let bar = &self.bar;
@@ -148,16 +213,25 @@ impl Work {
         };
         let found = pollster::block_on(self.likelihood.estimate(&sequences, &mut progress))?;
         let Some(found) = found else { return Ok(false) };
-        for (i, (item, found)) in items.iter().zip(&found).enumerate() {
-            let mut result = SequenceResult::new(item.index, found, self.bytes(&item.ids, found));
+        let mut found = sequences.iter().map(|(index, _)| *index).zip(found).peekable();
+        let mut results = Vec::new();
+        for (i, item) in items.iter().enumerate() {
+            let nll = found.next_if(|(index, _)| *index == item.index);
+            let nll = nll.map(|(_, nll)| nll).unwrap_or_default();
+            let mut result = SequenceResult::new(item.index, &nll, self.bytes(&item.ids, &nll));
             // Time and passes of a batch stand in its first line: their sums are right.
             if i == 0 {
                 result.passes = self.likelihood.passes() - passes;
                 result.secs = started.elapsed().as_secs_f64();
             }
-            self.journal.push(&result)?;
-            self.results.push(result);
+            if self.done.insert(item.index) {
+                results.push(result);
+            }
         }
+        let evaluation = self.evaluation;
+        let line = |result: &SequenceResult| Sequence { evaluation, result: result.clone() };
+        self.journal.push_all(&results.iter().map(line).collect::<Vec<_>>())?;
+        self.results.extend(results);
         Ok(true)
     }
 

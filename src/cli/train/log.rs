@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use bdlm::train::{TrainEvent, TrainStep, Validation};
 
-use crate::cli::files::{Output, shown};
+use crate::cli::files::shown;
+use crate::cli::output::Output;
 use crate::cli::plot::{Panel, Series, png};
 
 const STEPS: &str = "step,secs,loss,grad_norm,rate,block_size,tokens_per_sec";

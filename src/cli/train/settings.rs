@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::cli::files::{read, shown};
+use crate::cli::files::{read_text, shown};
 
 /// What a network is trained to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
@@ -190,8 +190,7 @@ fn named<T: serde::de::DeserializeOwned>(word: &str) -> Result<T, String> {
 impl Settings {
     /// These settings, and those of a file where there are none.
     pub fn over(self, file: &Path) -> Result<Settings> {
-        let bytes = read(file)?;
-        let text = bdlm::text::decode(&bytes).map_err(|e| anyhow!("{} is {e}", shown(file)))?;
+        let text = read_text(file)?;
         let below: Settings = toml::from_str(&text)
             .map_err(|e| anyhow!("{}: {}", shown(file), e.to_string().trim()))?;
         // Paths of a file are meant from its folder.

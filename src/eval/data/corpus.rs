@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::eval::data::documents::Documents;
 use crate::eval::data::options::{CorpusOptions, Wrap};
 use crate::text::Tokenizer;
@@ -23,11 +25,30 @@ pub struct Corpus {
     /// Tokens that are in no sequence yet.
     ids: Vec<u32>,
     n_tokens: usize,
+    counts: Counts,
     state: State,
+}
+
+/// What became of the documents that were read so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Documents that were read.
+    pub documents: usize,
+    /// Those without a token.
+    pub documents_empty: usize,
+    /// Those that would be sequences of one token, of which none can be predicted: they are left
+    /// out.
+    pub documents_short: usize,
+    /// Those that were cut off at the context's length.
+    pub documents_cut: usize,
+    /// Tokens that are in no sequence: those cut off, and those behind the last sequence.
+    pub tokens_left_out: usize,
 }
 
 struct Document {
     text: String,
+    /// Tokens before it.
+    begin: usize,
     /// Bytes that are tokens already.
     done_bytes: usize,
 }
@@ -65,7 +86,8 @@ impl Corpus {
             )));
         }
         let inserts = options.insert_eos || options.insert_special;
-        let boundaries = tokenizer.boundaries().filter(|_| inserts);
+        let boundaries = options.boundaries.or_else(|| tokenizer.boundaries());
+        let boundaries = boundaries.filter(|_| inserts);
         if inserts && boundaries.is_none() {
             let fault = Fault::from(
                 "it has neither <|endoftext|> nor [CLS] and [SEP] to put between documents",
@@ -80,8 +102,14 @@ impl Corpus {
             document: None,
             ids: Vec::new(),
             n_tokens: 0,
+            counts: Counts::default(),
             state: State::Empty,
         })
+    }
+
+    /// What became of the documents, so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// The next sequence; none at the end.
@@ -102,6 +130,7 @@ impl Corpus {
         let n = self.options.n_inner();
         while self.ids.len() < n {
             if self.document.is_none() && !self.open_document()? {
+                self.counts.tokens_left_out = self.ids.len();
                 return Ok(None);
             }
             self.read_on()?;
@@ -109,19 +138,29 @@ impl Corpus {
         Ok(Some(self.ids.drain(..n).collect()))
     }
 
-    /// The next document that has tokens, cut off where a sequence ends.
+    /// The next document of which a token can be predicted, cut off where a sequence ends.
     fn next_document(&mut self) -> Result<Option<Vec<u32>>> {
         let n = self.options.n_inner();
         while self.open_document()? {
             let before = self.n_tokens;
-            while self.document.is_some() && self.ids.len() < n {
+            // All of it, to know how much is left out.
+            while self.document.is_some() {
                 self.read_on()?;
             }
             let mut ids = std::mem::take(&mut self.ids);
-            if self.n_tokens > before {
-                ids.truncate(n);
+            if self.n_tokens == before {
+                continue;
+            }
+            if self.n_tokens - before > n {
+                self.counts.documents_cut += 1;
+                self.counts.tokens_left_out += self.n_tokens - before - n;
+            }
+            ids.truncate(n);
+            let n_special = self.options.context - n;
+            if ids.len() + n_special > 1 {
                 return Ok(Some(ids));
             }
+            self.counts.documents_short += 1;
         }
         Ok(None)
     }
@@ -133,7 +172,8 @@ impl Corpus {
             Some(detokenizer) => text.map(|text| detokenizer.apply(&text)),
             None => text,
         };
-        self.document = text.map(|text| Document { text, done_bytes: 0 });
+        self.counts.documents += usize::from(text.is_some());
+        self.document = text.map(|text| Document { text, begin: self.n_tokens, done_bytes: 0 });
         Ok(self.document.is_some())
     }
 
@@ -147,6 +187,7 @@ impl Corpus {
         self.ids.extend(ids);
         document.done_bytes += head.len();
         if document.done_bytes == document.text.len() {
+            self.counts.documents_empty += usize::from(self.n_tokens == document.begin);
             self.document = None;
             self.ids.extend(self.end_of_document());
         }
@@ -173,6 +214,12 @@ impl Corpus {
     fn nothing(&self) -> Error {
         if self.n_tokens == 0 {
             return Error::request("the data holds no text: there is nothing to evaluate");
+        }
+        if self.options.wrap == Wrap::OnePerDocument {
+            let n = self.counts.documents;
+            return Error::request(format!(
+                "none of the {n} documents has the 2 tokens that a sequence needs"
+            ));
         }
         let (got, wanted) = (self.ids.len(), self.options.n_inner());
         let fault = Fault::from(format!("the text has {got} tokens, a sequence needs {wanted}"));

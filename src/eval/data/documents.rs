@@ -7,13 +7,19 @@ use crate::eval::data::format::Format;
 use crate::eval::data::preset::Preset;
 
 impl Format {
-    /// By the file's extension: `.jsonl`, `.ndjson`, `.json`, `.csv`, `.parquet`; for any other,
-    /// as the data set is distributed, or plain text.
+    /// By the file's extension: `.jsonl`, `.ndjson`, `.json`, `.csv`, `.tsv`, `.parquet`, with `.gz`
+    /// or `.zst` behind it or not; for any other, as the data set is distributed, or plain text.
     pub fn of(path: &Path, preset: Option<Preset>) -> Format {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        match extension.as_str() {
+        let extension =
+            |path: &Path| path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        let mut outer = extension(path);
+        if matches!(outer.as_str(), "gz" | "zst" | "zstd") {
+            outer = extension(&path.with_extension(""));
+        }
+        match outer.as_str() {
             "jsonl" | "ndjson" | "json" => Format::JsonLines,
             "csv" => Format::Csv,
+            "tsv" | "tab" => Format::Tsv,
             "parquet" => Format::Parquet,
             _ => preset.map_or(Format::Text, Preset::format),
         }
@@ -35,6 +41,14 @@ impl Documents {
     /// Documents from anywhere.
     pub fn new(texts: impl Iterator<Item = Result<String>> + Send + 'static) -> Documents {
         Documents { texts: Box::new(texts) }
+    }
+
+    /// The same, the line ends of other systems (CR LF) made newlines.
+    #[must_use]
+    pub fn with_newlines(self) -> Documents {
+        let with_newlines =
+            |text: String| if text.contains('\r') { text.replace("\r\n", "\n") } else { text };
+        Documents::new(self.texts.map(move |text| text.map(with_newlines)))
     }
 }
 

@@ -9,11 +9,12 @@ pub enum Format {
     Lines,
     /// Each line is a document, without the space around it.
     TrimmedLines,
-    /// One JSON object a line.
+    /// One JSON object a line; or objects over several lines, or arrays of objects or texts.
     JsonLines,
-    /// CSV of class, title and description.
+    /// CSV with a header; of AG News class, title and description without one.
     Csv,
-    /// A column of a parquet file, uncompressed or snappy, its texts written plainly or by
-    /// dictionary, as the hub's are.
+    /// Tabs between the columns, and a header.
+    Tsv,
+    /// A column of a parquet file.
     Parquet,
 }

@@ -23,6 +23,9 @@
 //! trained on LM1B with both, BERT's tokenizer and a context of 128: set the fields of
 //! [`CorpusOptions`].
 //!
+//! A file is text in UTF-8 or, with a byte order mark, UTF-16, compressed by gzip or zstd or not; its
+//! line ends become newlines. See [`Format`] for what is in it.
+//!
 //! A local file is read as its set is distributed: WikiText by lines that keep their newline, PTB,
 //! LM1B and LAMBADA's plain text by lines without the space around them, AG News' CSV as title and
 //! description, PubMed's and arXiv's JSON lines by `article_text`, whose paragraphs are joined by
@@ -64,8 +67,10 @@ mod format;
 mod options;
 mod preset;
 
-pub use corpus::Corpus;
+pub use corpus::{Corpus, Counts};
 pub use documents::Documents;
+#[cfg(not(target_arch = "wasm32"))]
+pub use files::{DataFile, ReadOptions};
 pub use format::Format;
 pub use options::{CorpusOptions, Wrap};
 pub use preset::Preset;

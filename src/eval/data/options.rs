@@ -1,14 +1,17 @@
 //! How text is prepared and cut into sequences.
 
+use serde::{Deserialize, Serialize};
+
 use crate::text::Detokenizer;
 
 /// How documents become sequences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Wrap {
     /// All documents, joined, are cut into sequences of the same length; the rest is left out.
     Wrapped,
-    /// Each document is a sequence of its own, cut off at the context's length; documents without
-    /// tokens are left out. Lengths differ: nothing is padded.
+    /// Each document is a sequence of its own, cut off at the context's length; documents of which no
+    /// token can be predicted are left out. Lengths differ: nothing is padded.
     OnePerDocument,
 }
 
@@ -25,6 +28,8 @@ pub struct CorpusOptions {
     /// Puts the beginning-of-text token before, and the end-of-text token after each sequence;
     /// they count in `context`.
     pub insert_special: bool,
+    /// The tokens that open and close a text, if not the tokenizer's own.
+    pub boundaries: Option<(u32, u32)>,
     /// What is done to each document first.
     pub detokenizer: Option<Detokenizer>,
 }
@@ -38,6 +43,7 @@ impl CorpusOptions {
             wrap: Wrap::Wrapped,
             insert_eos: true,
             insert_special: false,
+            boundaries: None,
             detokenizer: None,
         }
     }

@@ -69,6 +69,7 @@ impl Preset {
             wrap: Wrap::Wrapped,
             insert_eos: is_in_domain,
             insert_special: !is_in_domain,
+            boundaries: None,
             detokenizer: self.detokenizer(),
         }
     }

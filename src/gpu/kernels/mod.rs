@@ -19,12 +19,12 @@ pub(crate) use backward::{
 };
 pub(crate) use lanes::{draw_chunk, lanes_for_turns, row_lanes};
 pub(crate) use products::{
-    GradientTiling, Tiling, fused_norm, gradient_tiling, matmul_tiling, qkv_tiling,
+    GradientTiling, NormForm, Tiling, fused_norm, gradient_tiling, matmul_tiling, qkv_tiling,
 };
 pub use table::KERNELS;
 pub(crate) use table::{
     ADAMW, ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
-    CANDIDATES, CROSS_ENTROPY, DRAW, EMBEDDING, GATHER, GRADIENT_CLIP, GRADIENT_SQUARES, MASKED,
-    MOVING_AVERAGE, MUON_MOMENTUM, MUON_POLYNOMIAL, MUON_START, MUON_STEP, NORM, REVEAL, ROTARY,
-    THRESHOLD,
+    CANDIDATES, CROSS_ENTROPY, DRAW, EMBEDDING, GATHER, GRADIENT_CLIP, GRADIENT_SQUARES, HEAD_NORM,
+    MASKED, MOVING_AVERAGE, MUON_MOMENTUM, MUON_POLYNOMIAL, MUON_START, MUON_STEP, NORM, REVEAL,
+    RMS_NORM, ROTARY, SWIGLU, THRESHOLD,
 };

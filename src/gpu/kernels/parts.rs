@@ -54,6 +54,7 @@ pub(super) const QKV_TILE: &str = part!("qkv_tile");
 // The rows of a product: given, or with a fused norm.
 pub(super) const ROWS_GIVEN: &str = part!("rows_given");
 pub(super) const ROWS_NORMED: &str = part!("rows_normed");
+pub(super) const ROWS_RMS: &str = part!("rows_rms");
 
 // The backward pass.
 pub(super) const ACTIVATIONS: &str = part!("activations");

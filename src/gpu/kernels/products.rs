@@ -3,7 +3,8 @@
 use crate::gpu::device::{Gpu, KernelFamily, Memory};
 use crate::gpu::kernels::table::{
     MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_OUTER_TRANSPOSED, MATMUL_PLAIN,
-    MATMUL_ROWS, MATMUL_ROWS_NORMED, MATMUL_TILED, MATMUL_TILED_TRANSPOSED, OuterProduct,
+    MATMUL_ROWS, MATMUL_ROWS_NORMED, MATMUL_ROWS_RMS, MATMUL_TILED, MATMUL_TILED_TRANSPOSED,
+    OuterProduct,
 };
 use crate::gpu::memory::{DType, Override, Weight};
 use crate::gpu::plan::KernelSource;
@@ -15,8 +16,35 @@ pub(crate) struct Tiling {
     pub(crate) columns: usize,
     /// Overrides of this kernel alone.
     pub(crate) overrides: Vec<Override>,
-    /// The same product with a norm of its rows fused, and the storage buffers that it binds.
-    normed: Option<(&'static KernelSource, u32)>,
+    /// The same product with a norm of its rows fused.
+    normed: Option<[Normed; 2]>,
+}
+
+/// What a fused norm does to a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NormForm {
+    /// Mean 0 and variance 1.
+    Layer,
+    /// Mean square 1.
+    Rms,
+}
+
+/// A product with a fused norm, and the storage buffers that it binds.
+struct Normed {
+    form: NormForm,
+    kernel: &'static KernelSource,
+    buffers: u32,
+}
+
+impl Normed {
+    /// Both forms; the RMS norm has no modulation to bind.
+    fn both(kernels: [&'static KernelSource; 2], buffers: u32) -> Option<[Normed; 2]> {
+        let [layer, rms] = kernels;
+        Some([
+            Normed { form: NormForm::Layer, kernel: layer, buffers },
+            Normed { form: NormForm::Rms, kernel: rms, buffers: buffers - 1 },
+        ])
+    }
 }
 
 /// The matrix product for `rows` rows and a weight.
@@ -39,7 +67,7 @@ pub(crate) fn matmul_tiling(gpu: &Gpu, rows: usize, weight: &Weight, output: Mem
         }
         (KernelFamily::Plain, _) => tiling(&MATMUL_PLAIN, 4, 32),
         (family, _) if family.is_for_gpus() && is_few => {
-            let normed = Some((&MATMUL_ROWS_NORMED.matrix, 7));
+            let normed = Normed::both([&MATMUL_ROWS_NORMED.matrix, &MATMUL_ROWS_RMS.matrix], 7);
             Tiling { normed, ..tiling(&MATMUL_ROWS.matrix, 8, 4) }
         }
         (_, _) => tiling(&MATMUL_TILED, 64, 64),
@@ -145,16 +173,20 @@ pub(crate) fn qkv_tiling(
         }
         (family, 8) if family.is_for_gpus() => {
             tiling.overrides.push(("ROWS", rows as f64));
-            let (kernel, normed) = (&MATMUL_ROWS.qkv, Some((&MATMUL_ROWS_NORMED.qkv, 10)));
-            Some(Tiling { kernel, normed, ..tiling })
+            let normed = Normed::both([&MATMUL_ROWS_NORMED.qkv, &MATMUL_ROWS_RMS.qkv], 10);
+            Some(Tiling { kernel: &MATMUL_ROWS.qkv, normed, ..tiling })
         }
         _ => None,
     }
 }
 
 /// A tiling's product with a fused norm, where there is one and the device can bind all of it.
-pub(crate) fn fused_norm(gpu: &Gpu, tiling: &Tiling) -> Option<&'static KernelSource> {
+pub(crate) fn fused_norm(
+    gpu: &Gpu,
+    tiling: &Tiling,
+    form: NormForm,
+) -> Option<&'static KernelSource> {
     let limit = gpu.device().limits().max_storage_buffers_per_shader_stage;
-    let (kernel, _) = tiling.normed.filter(|&(_, buffers)| buffers <= limit)?;
-    gpu.tuning().fused_norms.then_some(kernel)
+    let normed = tiling.normed.iter().flatten().find(|normed| normed.form == form)?;
+    (gpu.tuning().fused_norms && normed.buffers <= limit).then_some(normed.kernel)
 }

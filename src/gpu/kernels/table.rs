@@ -32,6 +32,18 @@ pub(crate) static NORM: Variants = Variants {
     texels: kernel!("norm", "texels": REDUCE, OUTPUT_TEXELS),
 };
 
+pub(crate) static RMS_NORM: Variants = Variants {
+    buffer: kernel!("rms_norm", "buffer": REDUCE, OUTPUT_BUFFER),
+    texels: kernel!("rms_norm", "texels": REDUCE, OUTPUT_TEXELS),
+};
+
+pub(crate) static HEAD_NORM: KernelSource = kernel!("head_norm": REDUCE);
+
+pub(crate) static SWIGLU: Variants = Variants {
+    buffer: kernel!("swiglu", "buffer": OUTPUT_BUFFER),
+    texels: kernel!("swiglu", "texels": OUTPUT_TEXELS),
+};
+
 /// The outer product of that name, whatever it stores.
 macro_rules! outer_product {
     ($name:literal) => {
@@ -78,28 +90,37 @@ pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
-pub(super) static MATMUL_ROWS: RowsProduct = RowsProduct {
-    matrix: kernel!(
-        "matmul_rows", "given":
-        ROWS_GIVEN, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-        OUTPUT_BUFFER
-    ),
-    qkv: kernel!(
-        "matmul_rows", "qkv, given":
-        ROWS_GIVEN, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-    ),
-};
+/// The product of few rows, its rows as they are given or normed.
+macro_rules! rows_product {
+    ($matrix:literal, $qkv:literal: $rows:ident) => {
+        RowsProduct {
+            matrix: kernel!(
+                "matmul_rows", $matrix:
+                $rows, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+                OUTPUT_BUFFER
+            ),
+            qkv: kernel!(
+                "matmul_rows", $qkv:
+                $rows, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+            ),
+        }
+    };
+}
 
-/// With a fused norm.
-pub(super) static MATMUL_ROWS_NORMED: RowsProduct = RowsProduct {
+pub(super) static MATMUL_ROWS: RowsProduct = rows_product!("given", "qkv, given": ROWS_GIVEN);
+pub(super) static MATMUL_ROWS_NORMED: RowsProduct =
+    rows_product!("normed", "qkv, normed": ROWS_NORMED);
+
+/// With a fused RMS norm.
+pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {
     matrix: kernel!(
-        "matmul_rows", "normed":
-        ROWS_NORMED, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
+        "matmul_rows", "rms":
+        ROWS_RMS, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
         OUTPUT_BUFFER
     ),
     qkv: kernel!(
-        "matmul_rows", "qkv, normed":
-        ROWS_NORMED, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
+        "matmul_rows", "qkv, rms":
+        ROWS_RMS, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
     ),
 };
 
@@ -180,6 +201,11 @@ pub static KERNELS: &[&KernelSource] = &[
     &EMBEDDING.texels,
     &NORM.buffer,
     &NORM.texels,
+    &RMS_NORM.buffer,
+    &RMS_NORM.texels,
+    &HEAD_NORM,
+    &SWIGLU.buffer,
+    &SWIGLU.texels,
     &MATMUL_OUTER_FEW.matrix.buffer,
     &MATMUL_OUTER_FEW.matrix.texels,
     &MATMUL_OUTER_FEW.qkv,
@@ -193,6 +219,8 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_ROWS.qkv,
     &MATMUL_ROWS_NORMED.matrix,
     &MATMUL_ROWS_NORMED.qkv,
+    &MATMUL_ROWS_RMS.matrix,
+    &MATMUL_ROWS_RMS.qkv,
     &MATMUL_TILED,
     &MATMUL_TILED_TRANSPOSED,
     &MATMUL_COOPERATIVE[0],

@@ -1,10 +1,11 @@
 //! The rows that a product multiplies, as they are or normalised first.
 
 use crate::Result;
-use crate::gpu::kernels::{Tiling, fused_norm};
+use crate::gpu::kernels::{NormForm, Tiling, fused_norm};
 use crate::gpu::memory::{Override, Tensor};
 use crate::gpu::ops::layout::skipped;
 use crate::gpu::ops::norm::Norm;
+use crate::gpu::ops::rms_norm::RmsNorm;
 use crate::gpu::ops::sequences::Sequences;
 use crate::gpu::plan::{KernelSource, Recorder};
 
@@ -15,13 +16,36 @@ pub enum Input<'a> {
     Given(&'a Tensor),
     /// Normalised first. Where a kernel fuses norm and product, [`Norm::y`] stays as it was.
     Normed(Norm<'a>),
+    /// RMS-normalised first. Where a kernel fuses norm and product, [`RmsNorm::y`] stays as it was.
+    RmsNormed(RmsNorm<'a>),
 }
 
 impl<'a> Input<'a> {
     /// The rows before any norm.
     pub(super) fn x(&self) -> &'a Tensor {
         match self {
-            Input::Given(x) | Input::Normed(Norm { x, .. }) => x,
+            Input::Given(x)
+            | Input::Normed(Norm { x, .. })
+            | Input::RmsNormed(RmsNorm { x, .. }) => x,
+        }
+    }
+
+    /// The form of the norm that a product may fuse: one that all rows share.
+    fn form(&self) -> Option<NormForm> {
+        match self {
+            Input::Given(_) => None,
+            Input::Normed(norm) => {
+                (norm.modulation.sequences == Sequences::SHARED).then_some(NormForm::Layer)
+            }
+            Input::RmsNormed(_) => Some(NormForm::Rms),
+        }
+    }
+
+    fn expect(&self) -> Result<()> {
+        match self {
+            Input::Given(_) => Ok(()),
+            Input::Normed(norm) => norm.expect(),
+            Input::RmsNormed(norm) => norm.expect(),
         }
     }
 }
@@ -36,39 +60,53 @@ impl<'a> From<&'a Tensor> for Input<'a> {
 pub(super) struct Read<'a> {
     pub(super) x: &'a Tensor,
     pub(super) kernel: &'static KernelSource,
-    fused: Option<Norm<'a>>,
+    fused: Input<'a>,
 }
 
 impl<'a> Read<'a> {
     /// Overrides beside those of the product.
     pub(super) fn overrides(&self) -> impl Iterator<Item = Override> + use<> {
-        let norm = self.fused.map(|norm| norm.overrides());
-        norm.into_iter().flatten().chain(skipped("X_SKIPPED", self.x))
+        let norm = match self.fused {
+            Input::Given(_) => Vec::new(),
+            Input::Normed(norm) => norm.overrides().to_vec(),
+            Input::RmsNormed(norm) => norm.overrides().to_vec(),
+        };
+        norm.into_iter().chain(skipped("X_SKIPPED", self.x))
     }
 
     /// Bindings after those of the product.
     pub(super) fn bindings(&self) -> impl Iterator<Item = &'a Tensor> + use<'a> {
-        self.fused.into_iter().flat_map(|norm| [norm.weight, norm.modulation.tensor])
+        let [weight, modulation] = match self.fused {
+            Input::Given(_) => [None, None],
+            Input::Normed(norm) => [Some(norm.weight), Some(norm.modulation.tensor)],
+            Input::RmsNormed(norm) => [Some(norm.weight), None],
+        };
+        weight.into_iter().chain(modulation)
     }
 }
 
 impl Recorder<'_> {
     /// What a product's kernel reads. A norm that cannot be fused becomes a dispatch of its own.
     pub(super) fn read<'a>(&mut self, input: Input<'a>, tiling: &Tiling) -> Result<Read<'a>> {
-        let norm = match input {
-            Input::Given(x) => return Ok(Read { x, kernel: tiling.kernel, fused: None }),
-            Input::Normed(norm) => norm,
-        };
-        norm.expect()?;
-        let is_shared = norm.modulation.sequences == Sequences::SHARED;
+        input.expect()?;
+        let x = input.x();
         // Products read whole tiles of rows, norms those that are there.
-        let is_padded = norm.x.holds_rows(norm.x.dim(0).next_multiple_of(tiling.rows));
-        match fused_norm(self.gpu(), tiling).filter(|_| is_shared && is_padded) {
-            Some(kernel) => Ok(Read { x: norm.x, kernel, fused: Some(norm) }),
-            None => {
-                self.norm(norm)?;
-                Ok(Read { x: norm.y, kernel: tiling.kernel, fused: None })
-            }
+        let is_padded = x.holds_rows(x.dim(0).next_multiple_of(tiling.rows));
+        let form = input.form().filter(|_| is_padded);
+        if let Some(kernel) = form.and_then(|form| fused_norm(self.gpu(), tiling, form)) {
+            return Ok(Read { x, kernel, fused: input });
         }
+        let x = match input {
+            Input::Given(x) => x,
+            Input::Normed(norm) => {
+                self.norm(norm)?;
+                norm.y
+            }
+            Input::RmsNormed(norm) => {
+                self.rms_norm(norm)?;
+                norm.y
+            }
+        };
+        Ok(Read { x, kernel: tiling.kernel, fused: Input::Given(x) })
     }
 }

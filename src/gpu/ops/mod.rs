@@ -9,10 +9,12 @@ mod muon;
 mod norm;
 mod optimiser;
 mod product;
+mod rms_norm;
 mod rotary;
 mod sampling;
 mod scoring;
 mod sequences;
+mod swiglu;
 
 pub use attention::{Attention, partial_attention, partial_attention_bytes};
 pub use backward::{
@@ -24,6 +26,7 @@ pub use input::Input;
 pub use norm::Norm;
 pub use optimiser::{Adam, OUTCOME_WORDS, RATE_WORDS, square_chunks};
 pub use product::Epilogue;
+pub use rms_norm::{HeadNorm, RmsNorm};
 pub use rotary::Attended;
 pub use sampling::{
     CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use hf_hub::api::sync::ApiRepo;
-use hf_hub::{CacheRepo, Repo, RepoType};
+use hf_hub::{Repo, RepoType};
 
-use crate::hub::native::remote::{Progress, cache, connect, not_fetched, refused, status};
+use crate::hub::native::remote::{Connection, Progress, cache, not_fetched, refused, status};
 use crate::hub::{DatasetSplit, Download, HubOptions};
 use crate::{Advice, Error, Fault, Result};
 
@@ -17,9 +17,7 @@ const REVISIONS: [&str; 2] = ["main", "refs/convert/parquet"];
 pub struct DatasetFiles<'a> {
     split: DatasetSplit,
     names: Vec<String>,
-    cached: CacheRepo,
-    /// None when offline.
-    remote: Option<ApiRepo>,
+    found: Connection,
     progress: &'a mut dyn FnMut(&Download),
 }
 
@@ -36,8 +34,9 @@ impl<'a> DatasetFiles<'a> {
         let (mut is_partial, mut failure) = (false, None);
         for revision in REVISIONS {
             let repo = Repo::with_revision(split.id.clone(), RepoType::Dataset, revision.into());
-            let (cached, remote) = connect(repo.clone(), options)?;
-            let listed = remote.as_ref().map(|remote| names_on_hub(remote, split)).transpose();
+            let found = Connection::new(repo.clone(), options)?;
+            let listed =
+                found.remote.as_ref().map(|remote| names_on_hub(remote, split)).transpose();
             let all = match listed {
                 Ok(Some(names)) => names,
                 Ok(None) => cached_names(&repo, options),
@@ -48,7 +47,7 @@ impl<'a> DatasetFiles<'a> {
             };
             let names: Vec<String> = all.iter().filter(|name| split.holds(name)).cloned().collect();
             if !names.is_empty() {
-                return Ok(DatasetFiles { split: split.clone(), names, cached, remote, progress });
+                return Ok(DatasetFiles { split: split.clone(), names, found, progress });
             }
             let partial = split.partial();
             is_partial |= all.iter().any(|name| partial.holds(name));
@@ -72,10 +71,10 @@ impl<'a> DatasetFiles<'a> {
             let count = self.n_files();
             return Err(Error::hub(format!("the data set {id} has {count} files, not {file_idx}")));
         };
-        if let Some(path) = self.cached.get(name) {
+        if let Some(path) = self.found.cached.get(name) {
             return Ok(path);
         }
-        let Some(remote) = &self.remote else {
+        let Some(remote) = &self.found.remote else {
             let fault = Fault::from(format!("{name} of the data set {id} is not cached"));
             return Err(Error::Hub(fault.advise(Advice::GoOnline)));
         };

@@ -1,6 +1,7 @@
 //! Files of the disk. Those of models are mapped instead of copied.
 
 use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use memmap2::Mmap;
@@ -21,9 +22,14 @@ impl FileBytes {
     /// # Errors
     /// [`Error::Io`].
     pub fn open(path: &Path) -> Result<FileBytes> {
-        let (file, n_bytes) = open_file(path)?
+        let (mut file, n_bytes) = open_file(path)?
             .ok_or_else(|| Error::checkpoint(path, "is a folder, expected a file"))?;
-        // An empty file cannot be mapped.
+        // Neither can be mapped: what is no file of a disk, and nothing.
+        if !file.metadata().map_err(Error::io(path))?.is_file() {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(Error::io(path))?;
+            return Ok(FileBytes::new(path, bytes));
+        }
         if n_bytes == 0 {
             return Ok(FileBytes::new(path, [0_u8; 0]));
         }

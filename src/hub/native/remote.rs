@@ -15,10 +15,16 @@ const RETRIES: usize = 2;
 /// One repository.
 pub struct Repository<'a> {
     id: String,
-    cached: CacheRepo,
-    /// None when offline.
-    remote: Option<ApiRepo>,
+    found: Connection,
     progress: &'a mut dyn FnMut(&Download),
+}
+
+/// Where the files of a repository are.
+pub struct Connection {
+    /// Those that were fetched before.
+    pub cached: CacheRepo,
+    /// All of them; none when offline.
+    pub remote: Option<ApiRepo>,
 }
 
 impl<'a> Repository<'a> {
@@ -28,8 +34,8 @@ impl<'a> Repository<'a> {
         options: &HubOptions,
         progress: &'a mut dyn FnMut(&Download),
     ) -> Result<Repository<'a>> {
-        let (cached, remote) = connect(Repo::model(id.into()), options)?;
-        Ok(Repository { id: id.into(), cached, remote, progress })
+        let found = Connection::new(Repo::model(id.into()), options)?;
+        Ok(Repository { id: id.into(), found, progress })
     }
 
     /// A file, downloaded if it is not cached; none if the repository lacks it.
@@ -42,14 +48,14 @@ impl<'a> Repository<'a> {
 
     /// The path of a file, downloaded if it is not cached; none if the repository lacks it.
     fn find(&mut self, file: &str) -> Result<Option<PathBuf>> {
-        if let Some(path) = self.cached.get(file) {
+        if let Some(path) = self.found.cached.get(file) {
             return Ok(Some(path));
         }
         // A repository that was fetched before has its config: what is not beside it may not
         // exist, and without the hub that is as far as one can know.
-        let fetched_before = self.cached.get("config.json").is_some();
-        let sharded = self.cached.get("model.safetensors.index.json").is_some();
-        let Some(remote) = &self.remote else {
+        let fetched_before = self.found.cached.get("config.json").is_some();
+        let sharded = self.found.cached.get("model.safetensors.index.json").is_some();
+        let Some(remote) = &self.found.remote else {
             if fetched_before && file == "tokenizer.json" || sharded && file == "model.safetensors"
             {
                 return Ok(None);
@@ -83,6 +89,29 @@ impl<'a> Repository<'a> {
     }
 }
 
+impl Connection {
+    /// To a repository's cache and, unless one is offline, the hub; nothing is asked yet.
+    ///
+    /// # Errors
+    /// [`Error::Hub`].
+    pub fn new(repo: Repo, options: &HubOptions) -> Result<Connection> {
+        let cache = cache(options);
+        let cached = cache.repo(repo.clone());
+        if options.offline {
+            return Ok(Connection { cached, remote: None });
+        }
+        let mut builder = ApiBuilder::from_cache(cache).with_progress(false).with_retries(RETRIES);
+        if let Some(endpoint) = &options.endpoint {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
+        }
+        if options.token.is_some() {
+            builder = builder.with_token(options.token.clone());
+        }
+        let api = builder.build().map_err(|e| Error::hub(format!("hub access: {e}")))?;
+        Ok(Connection { cached, remote: Some(api.repo(repo)) })
+    }
+}
+
 /// That the hub does not give a repository to everyone.
 pub fn refused(what: &str, status: u16) -> String {
     format!("the hub refuses {what} (status {status}): it does not exist, or needs a token")
@@ -93,24 +122,6 @@ pub fn not_fetched(what: &str, error: &ApiError) -> String {
     format!(
         "{what} cannot be fetched ({error}); what has arrived is kept, the next try goes on from it"
     )
-}
-
-/// A repository's cache and, unless one is offline, the hub; nothing is asked yet.
-pub fn connect(repo: Repo, options: &HubOptions) -> Result<(CacheRepo, Option<ApiRepo>)> {
-    let cache = cache(options);
-    let cached = cache.repo(repo.clone());
-    if options.offline {
-        return Ok((cached, None));
-    }
-    let mut builder = ApiBuilder::from_cache(cache).with_progress(false).with_retries(RETRIES);
-    if let Some(endpoint) = &options.endpoint {
-        builder = builder.with_endpoint(endpoint.trim_end_matches('/').into());
-    }
-    if options.token.is_some() {
-        builder = builder.with_token(options.token.clone());
-    }
-    let api = builder.build().map_err(|e| Error::hub(format!("hub access: {e}")))?;
-    Ok((cached, Some(api.repo(repo))))
 }
 
 /// The folder that all hub clients share.

@@ -8,10 +8,10 @@ use crate::model::checkpoint::checks::{
 };
 use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
+    AdaLn, AttentionBiases, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
 };
 use crate::model::table::{Entry, Kind};
-use crate::model::{Axis, Spec, Widths};
+use crate::model::{Axis, Rotary, Spec, Widths};
 use crate::{Error, Result};
 
 /// What the names of all tensors begin with.
@@ -82,8 +82,9 @@ pub fn spec(json: Value) -> Result<Spec> {
         head_width: head_width(("hidden_dim", keys.hidden_dim), ("n_heads", keys.n_heads))?,
         mlp: Mlp { width: 4 * keys.hidden_dim, kind: MlpKind::GeluTanh },
         norm: NormSpec { kind: NormKind::Layer, epsilon: EPSILON as f32 },
-        attention_biases: false,
-        positions: Positions::Rotary { base: 10_000.0 },
+        attention_biases: AttentionBiases::None,
+        head_norms: false,
+        positions: Positions::Rotary(Rotary::plain(10_000.0)),
         adaln: keys.adaln()?,
         tied_head: false,
         logit_shift: usize::from(keys.causal),
@@ -93,6 +94,8 @@ pub fn spec(json: Value) -> Result<Spec> {
         mask_id: Some(keys.vocab_size as u32 - 1),
         bos_token_id: keys.bos_token_id,
         eos_token_id: keys.eos_token_id,
+        always_bos: true,
+        stop_ids: Vec::new(),
     };
     if let Some(size) = spec.block_size() {
         spec.check_block_size(size).map_err(|e| Error::config(e.to_string()))?;

@@ -58,13 +58,27 @@ pub fn head_width(channels: Size, heads: Size) -> Result<usize> {
     Ok(width)
 }
 
+/// Fails for a width of heads that cannot be halved and rotated.
+///
+/// # Errors
+/// [`Error::Config`].
+pub fn check_head_width((key, width): Size) -> Result<()> {
+    if width.is_multiple_of(4) && (4..=MAX_HEAD_WIDTH).contains(&width) {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "{key} is {width}, expected a multiple of 4, at most {MAX_HEAD_WIDTH}"
+    )))
+}
+
 /// Fails unless tokens that a config names can be drawn.
 pub fn check_tokens(spec: &Spec) -> Result<()> {
     let named = [("bos_token_id", spec.bos_token_id), ("eos_token_id", spec.eos_token_id)];
     let wrong = |(key, id): (&'static str, Option<u32>)| {
         id.filter(|&id| !spec.is_drawable(id)).map(|id| (key, id))
     };
-    match named.into_iter().find_map(wrong) {
+    let stops = spec.stop_ids.iter().map(|&id| ("eos_token_id", Some(id)));
+    match named.into_iter().chain(stops).find_map(wrong) {
         None => Ok(()),
         Some((key, id)) => {
             let most = spec.n_drawable().saturating_sub(1);

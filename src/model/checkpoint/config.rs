@@ -2,27 +2,51 @@
 
 use serde_json::Value;
 
-use crate::model::checkpoint::{bd3lm, gpt2, json};
+use crate::hub::ModelFiles;
+use crate::model::checkpoint::habits::{Habits, Sources};
+use crate::model::checkpoint::{bd3lm, gpt2, llama};
 use crate::model::table::Entry;
 use crate::model::{Backbone, Spec};
 use crate::{Error, Result};
 
 impl Spec {
-    /// Reads and checks the text of a `config.json`.
+    /// Reads and checks the text of a `config.json` that says all of it.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key, what it is and what it can be.
     pub fn from_json(json: &[u8]) -> Result<Spec> {
-        let value = json::parse(json)?;
-        check_plain(&value)?;
-        match value.get("model_type").and_then(Value::as_str).unwrap_or("bd3lm") {
-            "bd3lm" => bd3lm::spec(value),
-            "gpt2" => gpt2::spec(value),
-            other => Err(Error::config(format!(
-                "model_type is `{other}`, expected `bd3lm`, as \
-                 kuleshov-group/bd3lm-owt-block_size16 has, or `gpt2`"
-            ))),
+        Spec::read(Sources::of_config(json)?, Habits::default())
+    }
+
+    /// Reads and checks what a model's files say, and what the caller does.
+    ///
+    /// # Errors
+    /// As [`Spec::from_json`]; [`Error::Checkpoint`] for another file that is damaged,
+    /// [`Error::Request`] for habits that this model does not have.
+    pub fn of_files(files: &ModelFiles, asked: Habits) -> Result<Spec> {
+        Spec::read(Sources::of_files(files)?, asked)
+    }
+
+    fn read(sources: Sources<'_>, asked: Habits) -> Result<Spec> {
+        check_plain(&sources.config)?;
+        let kind = sources.config.get("model_type").and_then(Value::as_str).unwrap_or("bd3lm");
+        if let Some(spec) = llama::spec(kind, &sources, asked) {
+            return spec;
         }
+        let spec = match kind {
+            "bd3lm" => bd3lm::spec(sources.config)?,
+            "gpt2" => gpt2::spec(sources.config)?,
+            other => {
+                let known: Vec<_> =
+                    ["bd3lm", "gpt2"].into_iter().chain(llama::model_types()).collect();
+                let known = known.join("`, `");
+                return Err(Error::config(format!(
+                    "model_type is `{other}`, expected one of `{known}`"
+                )));
+            }
+        };
+        asked.check_fixed(&spec)?;
+        Ok(spec)
     }
 
     /// Every tensor of the network.
@@ -30,6 +54,7 @@ impl Spec {
         match self.backbone {
             Backbone::Dit => bd3lm::table(self),
             Backbone::Gpt2 => gpt2::table(self),
+            Backbone::Llama => llama::table(self),
         }
     }
 
@@ -48,16 +73,20 @@ impl Spec {
         let own = match self.backbone {
             Backbone::Dit => bd3lm::IGNORED.contains(&name),
             Backbone::Gpt2 => gpt2::IGNORED_ENDS.iter().any(|end| name.ends_with(end)),
+            Backbone::Llama => self.tied_head && name == llama::HEAD,
         };
         own || CONSTANTS.contains(&last)
     }
 
-    /// What the names of its tensors begin with.
-    pub fn prefix(&self) -> &'static str {
-        match self.backbone {
+    /// A tensor's name with what checkpoints put before it.
+    pub fn stored_name(&self, name: &str) -> String {
+        let prefix = match self.backbone {
             Backbone::Dit => bd3lm::PREFIX,
             Backbone::Gpt2 => gpt2::PREFIX,
-        }
+            Backbone::Llama if name == llama::HEAD => "",
+            Backbone::Llama => llama::PREFIX,
+        };
+        format!("{prefix}{name}")
     }
 }
 

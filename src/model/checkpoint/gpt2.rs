@@ -8,7 +8,7 @@ use crate::model::checkpoint::checks::{
 };
 use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
+    AdaLn, AttentionBiases, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
@@ -74,7 +74,8 @@ pub fn spec(json: Value) -> Result<Spec> {
             kind: NormKind::Layer,
             epsilon: keys.layer_norm_epsilon.unwrap_or(EPSILON) as f32,
         },
-        attention_biases: true,
+        attention_biases: AttentionBiases::All,
+        head_norms: false,
         positions: Positions::Learned,
         adaln: AdaLn::Absent,
         tied_head: true,
@@ -85,6 +86,8 @@ pub fn spec(json: Value) -> Result<Spec> {
         mask_id: None,
         bos_token_id: keys.bos_token_id,
         eos_token_id: keys.eos_token_id,
+        always_bos: true,
+        stop_ids: Vec::new(),
     };
     check_tokens(&spec)?;
     Ok(spec)

@@ -5,10 +5,14 @@ mod bd3lm;
 mod checks;
 mod config;
 mod gpt2;
+mod habits;
 mod json;
+mod llama;
 mod random;
 mod read;
+mod rope;
 
 pub use bd3lm::TIMESTEP_WIDTH;
 pub use checks::NO_BIAS;
+pub use habits::Habits;
 pub use read::Checkpoint;

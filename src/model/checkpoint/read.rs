@@ -56,13 +56,12 @@ impl<'a> Checkpoint<'a> {
             }
         }
         let wanted: BTreeMap<String, Vec<usize>> = spec.tensors().into_iter().collect();
-        let prefix = spec.prefix();
         for (name, shape) in &wanted {
             let wrong = match tensors.get(name) {
                 None => Some(format!("is missing, expected {shape:?}")),
                 Some(view) => view.misfit(shape),
             };
-            lines.extend(wrong.map(|words| format!("{prefix}{name} {words}")));
+            lines.extend(wrong.map(|words| format!("{} {words}", spec.stored_name(name))));
         }
         tensors.retain(|name, _| !spec.ignores(name));
         let unexpected = tensors.keys().filter(|name| !wanted.contains_key(*name));
@@ -139,12 +138,11 @@ impl<'a> Checkpoint<'a> {
 
     /// What is wrong with one tensor.
     pub fn fault(&self, name: &str, words: &str, advice: Advice) -> Error {
-        let prefix = self.spec.prefix();
         let path = match &self.source {
             Source::Files { path, .. } => path.clone(),
             Source::Random { .. } => PathBuf::from("generated weights"),
         };
-        let list = format!("\n  {prefix}{name} {words}");
+        let list = format!("\n  {} {words}", self.spec.stored_name(name));
         Error::Tensors { path, list, advice: Some(advice) }
     }
 

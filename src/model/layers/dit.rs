@@ -8,7 +8,7 @@ use crate::model::checkpoint::NO_BIAS;
 use crate::model::conditioning::{CpuLinear, SigmaMap};
 use crate::model::load::{self, Loader};
 use crate::model::pass::Pass;
-use crate::model::{AdaLn, NormSpec, Positions, Spec, Widths};
+use crate::model::{AdaLn, AttentionBiases, NormSpec, Positions, Spec, Widths};
 use crate::{Error, Result};
 
 /// Indices of the chunks of a layer's modulation, C numbers each.
@@ -69,7 +69,10 @@ impl Dit {
     pub async fn load(loader: &Loader<'_>, progress: &mut dyn FnMut(usize)) -> Result<Dit> {
         let spec = loader.spec();
         let Spec { positions, attention_biases, tied_head, .. } = spec;
-        if *attention_biases || *tied_head || *positions == Positions::Learned {
+        if *attention_biases != AttentionBiases::None
+            || *tied_head
+            || *positions == Positions::Learned
+        {
             let words = "these layers have rotary positions, no biases in attention, a head apart";
             return Err(Error::internal(words));
         }

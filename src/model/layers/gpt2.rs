@@ -6,7 +6,7 @@ use crate::gpu::{
 };
 use crate::model::load::{self, Loader};
 use crate::model::pass::Pass;
-use crate::model::{AdaLn, NormSpec, Positions, Spec, Widths};
+use crate::model::{AdaLn, AttentionBiases, NormSpec, Positions, Spec, Widths};
 use crate::{Error, Result};
 
 /// The network on the device.
@@ -53,7 +53,7 @@ impl Gpt2 {
         let spec = loader.spec();
         let Spec { positions, attention_biases, tied_head, adaln, .. } = spec;
         let is_plain = *positions == Positions::Learned && *adaln == AdaLn::Absent;
-        if !(is_plain && *attention_biases && *tied_head) {
+        if !(is_plain && *attention_biases == AttentionBiases::All && *tied_head) {
             let words = "these layers have learned positions, biases, a tied head, no adaLN";
             return Err(Error::internal(words));
         }

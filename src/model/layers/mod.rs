@@ -2,6 +2,8 @@
 
 mod dit;
 mod gpt2;
+mod llama;
 
 pub use dit::Dit;
 pub use gpt2::Gpt2;
+pub use llama::Llama;

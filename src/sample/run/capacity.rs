@@ -30,6 +30,8 @@ pub struct Capacity {
     pub candidates: usize,
     /// Whether top-k or nucleus apply.
     pub filtered: bool,
+    /// Behind the largest id that may be drawn: a vocabulary may be wider than its tokenizer.
+    pub drawn_ids: usize,
 }
 
 impl Capacity {
@@ -64,6 +66,7 @@ impl Capacity {
                 Watch::Blocks => 0,
             },
             filtered: request.sampling.is_filtered(),
+            drawn_ids: spec.vocab_size,
         }
     }
 

@@ -311,7 +311,7 @@ impl Denoiser {
 
     fn vocabulary(&self) -> Vocabulary {
         let spec = self.network.spec();
-        Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() }
+        Vocabulary { size: self.capacity.drawn_ids, mask_id: spec.masked_id() }
     }
 
     fn record_draw(

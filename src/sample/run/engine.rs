@@ -6,13 +6,28 @@ use std::sync::Arc;
 use crate::gpu::block_on;
 use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Network, Spec};
+use crate::model::{Checkpoint, Habits, Network, Spec};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
 use crate::sample::run::task::Task;
 use crate::text::Tokenizer;
 use crate::{Advice, Error, Fault, Result};
+
+/// How a model is loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// How matrices are held on the device.
+    pub weights: DType,
+    /// What the caller says of the model, before anything that its files say.
+    pub habits: Habits,
+}
+
+impl From<DType> for LoadOptions {
+    fn from(weights: DType) -> LoadOptions {
+        LoadOptions { weights, habits: Habits::default() }
+    }
+}
 
 /// A loaded model. Cheap to clone; clones share it.
 #[derive(Clone)]
@@ -35,10 +50,11 @@ impl Engine {
     pub async fn load_async(
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: DType,
+        options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        let spec = Spec::from_json(&files.config)?;
+        let LoadOptions { weights, habits } = options.into();
+        let spec = Spec::of_files(files, habits)?;
         let tokenizer = match &files.tokenizer {
             Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
             None => None,
@@ -57,10 +73,10 @@ impl Engine {
     pub fn load(
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: DType,
+        options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        block_on(Engine::load_async(gpu, files, weights, progress))
+        block_on(Engine::load_async(gpu, files, options, progress))
     }
 
     /// The network.
@@ -80,8 +96,11 @@ impl Engine {
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn run(&self, request: Request) -> Result<Run> {
         let (prompt, spec) = (self.prompt_ids(&request.prompt)?, self.network.spec());
+        self.check_tokens(&prompt)?;
         request.check(spec, &prompt)?;
-        let capacity = Capacity::new(&request, spec);
+        let drawn_ids = self.tokenizer.as_ref().map_or(usize::MAX, |t| t.id_bound().max(1));
+        let drawn_ids = drawn_ids.min(spec.vocab_size);
+        let capacity = Capacity { drawn_ids, ..Capacity::new(&request, spec) };
         let sampling = request.sampling.for_model(spec, capacity.block_size);
         let task = Task {
             request: Request { sampling, ..request },
@@ -94,15 +113,40 @@ impl Engine {
         Run::new(self.network.clone(), capacity, task)
     }
 
+    /// Fails for a token that the tokenizer has and the network has not.
+    ///
+    /// # Errors
+    /// [`Error::Tokenizer`].
+    pub fn check_tokens(&self, ids: &[u32]) -> Result<()> {
+        let vocab_size = self.network.spec().vocab_size;
+        let Some(tokenizer) = &self.tokenizer else { return Ok(()) };
+        let found = ids.iter().find(|id| **id as usize >= vocab_size && tokenizer.has_token(**id));
+        found.map_or(Ok(()), |&id| {
+            let token = tokenizer.token(id).unwrap_or_default();
+            Err(Error::tokenizer(format!(
+                "its token {id}, `{token}`, is not of the model's vocabulary, 0 to {}: it belongs to \
+                 another model",
+                vocab_size - 1
+            )))
+        })
+    }
+
+    /// How many ids of the network's vocabulary have no token: they are never drawn. The mask token
+    /// apart, which needs none. None without a tokenizer.
+    pub fn n_tokenless(&self) -> Option<usize> {
+        let spec = self.network.spec();
+        Some(self.tokenizer.as_ref()?.n_tokenless(spec.vocab_size, spec.mask_id))
+    }
+
     /// The token that ends a text: the config's, the tokenizer's, or BOS.
     pub fn eos(&self) -> Option<u32> {
         let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
         self.network.spec().eos_token_id.or(tokenizer).or(self.network.spec().bos_token_id)
     }
 
-    /// BOS and the prompt's tokens.
+    /// What every sequence begins with, and the prompt's tokens.
     fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
-        let mut ids = vec![self.bos()?];
+        let mut ids = self.opening()?;
         match (prompt, &self.tokenizer) {
             (Prompt::Ids(tokens), _) => ids.extend(tokens),
             (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
@@ -113,14 +157,35 @@ impl Engine {
                 return Err(Error::Tokenizer(fault.advise(Advice::NameTokenizer)));
             }
         }
+        // A text of nothing has no row that predicts its first token.
+        if ids.is_empty() {
+            ids.push(self.bos()?);
+        }
         Ok(ids)
     }
 
+    /// BOS, or what the tokenizer puts before a text, for models that do not always begin with BOS.
+    fn opening(&self) -> Result<Vec<u32>> {
+        match (self.network.spec().always_bos, &self.tokenizer) {
+            (true, _) => Ok(vec![self.bos()?]),
+            (false, Some(tokenizer)) => tokenizer.opening(),
+            (false, None) => Ok(Vec::new()),
+        }
+    }
+
     fn bos(&self) -> Result<u32> {
-        let tokenizer = self.tokenizer.as_ref().and_then(|t| t.end_of_text());
-        self.network.spec().bos_token_id.or(tokenizer).ok_or_else(|| {
-            let fault = Fault::from("there is no bos_token_id and no tokenizer to know it from");
-            Error::Config(fault.advise(Advice::NameTokenizer))
+        let spec = self.network.spec();
+        let tokenizer = self.tokenizer.as_ref().and_then(|t| t.boundaries());
+        let known = spec.bos_token_id.or(tokenizer.map(|(begin, _)| begin)).or(spec.eos_token_id);
+        known.ok_or_else(|| {
+            let words = match self.tokenizer {
+                Some(_) => {
+                    "there is no bos_token_id to begin a text with, and the tokenizer has neither \
+                     <|endoftext|> nor [CLS]"
+                }
+                None => "there is no bos_token_id to begin a text with, and no tokenizer",
+            };
+            Error::Config(Fault::from(words).advise(Advice::NameTokenizer))
         })
     }
 }

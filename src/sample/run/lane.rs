@@ -157,7 +157,12 @@ impl Lane {
                     self.ids.truncate(before + taken);
                     stop = Some(StopReason::StopString);
                 }
-                Some(if stop.is_some() { t.rest() } else { t.news(&task.request.stop) })
+                Some(match stop {
+                    // The text was cut before what follows.
+                    Some(StopReason::StopString) => t.rest(),
+                    Some(_) => t.last(),
+                    None => t.news(&task.request.stop),
+                })
             }
             None => None,
         };
@@ -176,10 +181,13 @@ impl Lane {
         task: &Task,
     ) -> Result<Option<(Option<Retract>, Option<StopReason>)>> {
         let low = |entropy: &f32| *entropy < task.request.min_entropy;
-        let Some(entropy) = tail_entropy(&self.ids).filter(low) else { return Ok(None) };
+        // A prompt may repeat itself.
+        let written = &self.ids[task.prompt.len()..];
+        let Some(entropy) = tail_entropy(written).filter(low) else { return Ok(None) };
         if task.request.variable_length {
             let keep = (self.ids.len() - ENTROPY_WINDOW).max(task.prompt.len());
             self.retract(task, keep)?;
+            self.last_text();
             return Ok(Some((Some(self.retract_event(entropy)), Some(StopReason::LowEntropy))));
         }
         if self.redraws == MAX_REDRAWS {
@@ -190,6 +198,11 @@ impl Lane {
         self.stored = 0;
         self.retract(task, task.prompt.len())?;
         Ok(Some((Some(self.retract_event(entropy)), None)))
+    }
+
+    /// Text that is still to be reported when the sample ends here.
+    pub fn last_text(&mut self) -> Option<String> {
+        self.transcript.as_mut().map(Transcript::last)
     }
 
     fn retract(&mut self, task: &Task, keep: usize) -> Result<()> {

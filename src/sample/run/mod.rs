@@ -16,7 +16,7 @@ mod stream;
 mod task;
 mod transcript;
 
-pub use engine::Engine;
+pub use engine::{Engine, LoadOptions};
 pub(crate) use masked_block::MaskedBlock;
 pub use memory::MemoryPlan;
 pub use request::{CachePolicy, Prompt, Request, Watch};

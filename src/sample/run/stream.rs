@@ -163,8 +163,11 @@ impl Run {
         for i in 0..self.lanes.len() {
             while self.lanes[i].is_none() && self.next_sample < self.task.request.end_sample() {
                 let ring = self.capacity.lane_ring(i);
-                let lane = Lane::new(&self.task, self.next_sample, ring)?;
+                let mut lane = Lane::new(&self.task, self.next_sample, ring)?;
                 self.next_sample += 1;
+                if lane.is_full(&self.task) {
+                    lane.last_text();
+                }
                 self.events.push_back(Event::Start(lane.start_event(&self.task)));
                 if lane.is_full(&self.task) {
                     self.events.push_back(Event::Done(lane.done(&self.task, StopReason::Length)?));
@@ -318,9 +321,14 @@ impl Run {
                 _ => steps.len(),
             };
             let opened: Vec<u32> = cells.iter().map(|cell| cell.token).collect();
-            let (block, mut stop) = lane.finish_block(task, &opened)?;
+            let (mut block, mut stop) = lane.finish_block(task, &opened)?;
+            let repeats = lane.check_entropy(task)?;
+            if matches!(repeats, Some((None, Some(_)))) {
+                let last = lane.last_text();
+                block.text = block.text.map(|text| text + &last.unwrap_or_default());
+            }
             events.push_back(Event::Block(block));
-            if let Some((retract, end)) = lane.check_entropy(task)? {
+            if let Some((retract, end)) = repeats {
                 events.extend(retract.map(Event::Retract));
                 stop = end;
             }

@@ -21,7 +21,10 @@ impl Transcript {
     /// [`crate::Error::Tokenizer`].
     pub fn new(tokenizer: &Arc<Tokenizer>, prompt: &[u32], ids: &[u32]) -> Result<Transcript> {
         let mut stream = TextStream::new(tokenizer.clone());
-        let mut text = stream.push(prompt.get(1..).unwrap_or_default())?;
+        let prompt = prompt.get(1..).unwrap_or_default();
+        // Of a prompt's tokens each has a text.
+        tokenizer.text_from_ids(prompt)?;
+        let mut text = stream.push(prompt)?;
         text += &stream.push(ids)?;
         Ok(Transcript { stream, reported: text.len(), text })
     }
@@ -62,6 +65,13 @@ impl Transcript {
     /// All text that was not reported.
     pub fn rest(&mut self) -> String {
         self.report(self.text.len())
+    }
+
+    /// All text that was not reported, and U+FFFD for a character that will not be complete: nothing
+    /// comes after it.
+    pub fn last(&mut self) -> String {
+        self.text += &self.stream.finish();
+        self.rest()
     }
 
     /// The text, with what was held back for want of a complete character.

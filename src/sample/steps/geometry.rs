@@ -34,7 +34,7 @@ impl Geometry {
     /// it the window moves by half of itself.
     pub fn new(spec: &Spec, length: usize, block_size: Option<usize>) -> Geometry {
         match spec.mask(block_size) {
-            Mask::Blocks(size) => {
+            Mask::Blocks { size, .. } => {
                 // Other sizes are refused with words elsewhere.
                 Geometry::of_blocks(size.min(spec.window).max(1), spec.logit_shift)
             }

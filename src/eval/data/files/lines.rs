@@ -1,16 +1,15 @@
-//! The lines of a text file, one at a time, with what a message needs to say where it was.
+//! The lines of a text, one at a time, with what a message needs to say where it was.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
-use crate::hub::open_file;
-use crate::{Error, Result};
+use crate::eval::data::files::reader::{TextReader, failed, utf8};
+use crate::{Error, Fault, Result};
 
 /// Lines as they are, each with the newline that ends it.
 pub struct Lines {
     path: PathBuf,
-    input: BufReader<File>,
+    input: TextReader,
     /// Bytes before the next line.
     offset: usize,
     /// Number of the last line, from 1.
@@ -18,14 +17,32 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Opens a file.
-    pub fn open(path: &Path) -> Result<Lines> {
-        Ok(Lines { path: path.into(), input: BufReader::new(open(path)?), offset: 0, number: 0 })
+    /// The lines of a text; the path is for messages.
+    pub fn new(path: &Path, input: TextReader) -> Lines {
+        Lines { path: path.into(), input, offset: 0, number: 0 }
+    }
+
+    /// Number of the last line, from 1.
+    pub fn number(&self) -> usize {
+        self.number
     }
 
     /// An error about the last line.
-    pub fn error(&self, cause: &str) -> Error {
-        Error::data(&self.path, format!("line {} {cause}", self.number))
+    pub fn error(&self, fault: impl Into<Fault>) -> Error {
+        self.error_at(self.number, fault)
+    }
+
+    /// An error about a line.
+    pub fn error_at(&self, number: usize, fault: impl Into<Fault>) -> Error {
+        let Fault { cause, advice } = fault.into();
+        Error::data(&self.path, Fault { cause: format!("line {number} {cause}"), advice })
+    }
+
+    /// All text from the next line on.
+    pub fn rest(&mut self) -> Result<String> {
+        let mut bytes = Vec::new();
+        self.input.read_to_end(&mut bytes).map_err(failed(&self.path))?;
+        utf8(bytes, &self.path, self.offset)
     }
 }
 
@@ -35,7 +52,7 @@ impl Iterator for Lines {
     fn next(&mut self) -> Option<Result<String>> {
         let mut line = Vec::new();
         match self.input.read_until(b'\n', &mut line) {
-            Err(e) => return Some(Err(Error::io(&self.path)(e))),
+            Err(e) => return Some(Err(failed(&self.path)(e))),
             Ok(0) => return None,
             Ok(_) => {}
         }
@@ -44,28 +61,4 @@ impl Iterator for Lines {
         self.number += 1;
         Some(utf8(line, &self.path, start))
     }
-}
-
-/// A file of texts, if it is one and holds anything.
-pub fn open(path: &Path) -> Result<File> {
-    let (file, n_bytes) = open_file(path)?
-        .ok_or_else(|| Error::data(path, "is a folder, expected a file of texts"))?;
-    if n_bytes == 0 {
-        return Err(Error::data(path, "is empty, expected texts"));
-    }
-    Ok(file)
-}
-
-/// Bytes that should be text; `start` is their place in the file.
-pub fn utf8(bytes: Vec<u8>, path: &Path, start: usize) -> Result<String> {
-    String::from_utf8(bytes).map_err(|e| {
-        let at = start + e.utf8_error().valid_up_to();
-        Error::data(path, format!("byte {at} is not UTF-8: convert the file first"))
-    })
-}
-
-/// Names for a message: `a`, `b`.
-pub fn listed(names: &[&str]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".into() } else { names.join(", ") }
 }

@@ -6,60 +6,102 @@
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 
+use crate::eval::data::files::bits::{Fault, deltas, number, runs, take};
+
 /// More rows than any writer puts in a page: a claim of more is not allocated.
 const MOST_ROWS: usize = 1 << 24;
 
-/// What is wrong with a page.
-type Fault = String;
-
 /// What is known of a column when one of its pages is read.
 pub struct Pages {
-    /// True if a row can lack a text; a page then begins with a level per row, 1 if it has one.
-    pub is_optional: bool,
+    /// Levels of a row that has a text; less where the text, or what it is in, is missing.
+    pub definition: u32,
+    /// 1 if a row is a list of texts, 0 if it is a text.
+    pub repetition: u32,
     /// Texts that pages name by their index.
     pub dictionary: Option<Vec<Vec<u8>>>,
+    /// A list that may go on in the next page.
+    list: Option<Vec<u8>>,
 }
 
 impl Pages {
-    /// The texts of a page, empty for rows that lack one; none if the page is the dictionary.
+    /// Those of a column whose rows have so many levels.
+    pub fn new(definition: u32, repetition: u32) -> Pages {
+        Pages { definition, repetition, dictionary: None, list: None }
+    }
+
+    /// The texts of a page, empty for rows that lack one, paragraphs of lists joined by newlines;
+    /// none if the page is the dictionary.
     pub fn read(&mut self, page: &Page) -> Result<Vec<Vec<u8>>, Fault> {
-        let n_rows = page.num_values() as usize;
-        if n_rows > MOST_ROWS {
-            return Err(format!("a page claims {n_rows} rows, expected at most {MOST_ROWS}"));
+        let n = page.num_values() as usize;
+        if n > MOST_ROWS {
+            return Err(format!("a page claims {n} rows, expected at most {MOST_ROWS}"));
         }
-        let (levels, values) = match page {
-            Page::DictionaryPage { buf, .. } => {
-                self.dictionary = Some(plain(buf, n_rows)?);
-                return Ok(Vec::new());
-            }
-            Page::DataPage { buf, .. } if self.is_optional => {
-                let (length, rest) = take(buf, 4)?;
-                take(rest, number(length))?
-            }
-            Page::DataPage { buf, .. } => (&[][..], &buf[..]),
-            Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } => {
-                let (_, rest) = take(buf, *rep_levels_byte_len as usize)?;
-                take(rest, *def_levels_byte_len as usize)?
-            }
-        };
-        if !self.is_optional {
-            return self.values(values, page.encoding(), n_rows);
+        if let Page::DictionaryPage { buf, .. } = page {
+            self.dictionary = Some(plain(buf, n)?);
+            return Ok(Vec::new());
         }
-        let levels = runs(levels, 1, n_rows)?;
-        let n_texts = levels.iter().filter(|level| **level == 1).count();
+        let [repetitions, definitions, values] = self.parts(page)?;
+        let definitions = levels(definitions, self.definition, n)?;
+        let n_texts = definitions.iter().filter(|level| **level == self.definition).count();
         let mut texts = self.values(values, page.encoding(), n_texts)?.into_iter();
-        let row = |level| if level == 1 { texts.next().unwrap_or_default() } else { Vec::new() };
-        Ok(levels.into_iter().map(row).collect())
+        let mut text = |level: u32| {
+            if level == self.definition { texts.next() } else { None }
+        };
+        if self.repetition == 0 {
+            return Ok(definitions.into_iter().map(|l| text(l).unwrap_or_default()).collect());
+        }
+        let repetitions = levels(repetitions, self.repetition, n)?;
+        let mut rows = Vec::new();
+        let mut list = self.list.take();
+        for (repetition, definition) in repetitions.into_iter().zip(definitions) {
+            let found = text(definition);
+            if repetition == 0 {
+                rows.extend(list.replace(found.unwrap_or_default()));
+            } else if let (Some(list), Some(found)) = (&mut list, found) {
+                list.push(b'\n');
+                list.extend(found);
+            }
+        }
+        self.list = list;
+        Ok(rows)
+    }
+
+    /// Ends a row group: its last list, and no dictionary for the next.
+    pub fn end_group(&mut self) -> Option<Vec<u8>> {
+        self.dictionary = None;
+        self.list.take()
+    }
+
+    /// Levels of repetition, of definition, and the texts.
+    fn parts<'p>(&self, page: &'p Page) -> Result<[&'p [u8]; 3], Fault> {
+        if let Page::DataPageV2 { buf, def_levels_byte_len, rep_levels_byte_len, .. } = page {
+            let (repetitions, rest) = take(buf, *rep_levels_byte_len as usize)?;
+            let (definitions, values) = take(rest, *def_levels_byte_len as usize)?;
+            return Ok([repetitions, definitions, values]);
+        }
+        let part = |bytes: &'p [u8], most: u32| {
+            if most == 0 {
+                return Ok((&bytes[..0], bytes));
+            }
+            let (length, rest) = take(bytes, 4)?;
+            take(rest, number(length))
+        };
+        let (repetitions, rest) = part(page.buffer(), self.repetition)?;
+        let (definitions, values) = part(rest, self.definition)?;
+        Ok([repetitions, definitions, values])
     }
 
     fn values(&self, bytes: &[u8], encoding: Encoding, n: usize) -> Result<Vec<Vec<u8>>, Fault> {
+        // A page of nothing but gaps may hold no byte for them.
+        if n == 0 {
+            return Ok(Vec::new());
+        }
         match encoding {
             Encoding::PLAIN => plain(bytes, n),
+            Encoding::DELTA_LENGTH_BYTE_ARRAY => joined(bytes, n),
+            Encoding::DELTA_BYTE_ARRAY => prefixed(bytes, n),
             #[allow(deprecated, reason = "it is the same encoding in a data page")]
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
-                if n == 0 {
-                    return Ok(Vec::new());
-                }
                 let dictionary = self.dictionary.as_ref().ok_or("a page lacks its dictionary")?;
                 let (bits, bytes) = take(bytes, 1)?;
                 let indices = runs(bytes, number(bits), n)?.into_iter();
@@ -68,8 +110,16 @@ impl Pages {
                     .collect::<Option<_>>()
                     .ok_or("a page refers to an entry that its dictionary lacks".into())
             }
-            other => Err(format!("its texts are written as {other}, expected plain or dictionary")),
+            other => Err(format!("its texts are written as {other}, which no writer does")),
         }
+    }
+}
+
+/// Levels of up to `most`; all 0 where no other is possible.
+fn levels(bytes: &[u8], most: u32, n: usize) -> Result<Vec<u32>, Fault> {
+    match most {
+        0 => Ok(vec![0; n]),
+        most => runs(bytes, most.ilog2() as usize + 1, n),
     }
 }
 
@@ -84,87 +134,25 @@ fn plain(mut bytes: &[u8], n: usize) -> Result<Vec<Vec<u8>>, Fault> {
     (0..n).map(text).collect()
 }
 
-/// Numbers of `bits` bits, in runs of one number and groups of eight. A run begins with twice its
-/// length, groups with twice their count plus one.
-fn runs(mut bytes: &[u8], bits: usize, n: usize) -> Result<Vec<u32>, Fault> {
-    if bits > 32 {
-        return Err(format!("a page has numbers of {bits} bits, expected at most 32"));
-    }
-    let mut numbers = Vec::new();
-    while numbers.len() < n {
-        let header = variable_number(&mut bytes)?;
-        let (count, left) = (header / 2, n - numbers.len());
-        if count == 0 {
-            return Err("a page has a run of nothing".into());
-        }
-        if header % 2 == 0 {
-            let (repeated, rest) = take(bytes, bits.div_ceil(8))?;
-            numbers.extend(std::iter::repeat_n(number(repeated) as u32, count.min(left)));
-            bytes = rest;
-        } else {
-            let (groups, rest) = take(bytes, count.saturating_mul(bits))?;
-            let group_numbers = count.saturating_mul(8).min(left);
-            numbers.extend((0..group_numbers).map(|i| packed(groups, i * bits, bits)));
-            bytes = rest;
-        }
-    }
-    Ok(numbers)
+/// All lengths, then the texts one after the other.
+fn joined(bytes: &[u8], n: usize) -> Result<Vec<Vec<u8>>, Fault> {
+    let (lengths, mut bytes) = deltas(bytes, n)?;
+    let text = |length| {
+        let (text, rest) = take(bytes, length)?;
+        bytes = rest;
+        Ok(text.to_vec())
+    };
+    lengths.into_iter().map(text).collect()
 }
 
-/// The number in `bits` bits from a bit on, the lowest first.
-fn packed(bytes: &[u8], start: usize, bits: usize) -> u32 {
-    let bit = |at: usize| u32::from(bytes[at / 8] >> (at % 8) & 1);
-    (0..bits).fold(0, |number, i| number | bit(start + i) << i)
-}
-
-/// A number in groups of seven bits, the lowest first; all but the last have the eighth set.
-fn variable_number(bytes: &mut &[u8]) -> Result<usize, Fault> {
-    let mut number = 0u64;
-    for shift in (0..35).step_by(7) {
-        let (byte, rest) = take(bytes, 1)?;
-        *bytes = rest;
-        number |= u64::from(byte[0] & 0x7f) << shift;
-        if byte[0] < 0x80 {
-            return usize::try_from(number).map_err(|e| e.to_string());
-        }
+/// Texts without what they share with the beginning of the one before.
+fn prefixed(bytes: &[u8], n: usize) -> Result<Vec<Vec<u8>>, Fault> {
+    let (prefixes, bytes) = deltas(bytes, n)?;
+    let mut texts: Vec<Vec<u8>> = Vec::new();
+    for (n_shared, rest) in prefixes.into_iter().zip(joined(bytes, n)?) {
+        let before = texts.last().map(Vec::as_slice).unwrap_or_default();
+        let (shared, _) = take(before, n_shared)?;
+        texts.push([shared, &rest].concat());
     }
-    Err("a page has a run of endless length".into())
-}
-
-/// A number of up to four bytes, the lowest first.
-fn number(bytes: &[u8]) -> usize {
-    bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte))
-}
-
-fn take(bytes: &[u8], n: usize) -> Result<(&[u8], &[u8]), Fault> {
-    bytes.split_at_checked(n).ok_or_else(|| {
-        format!("a page ends too early: it needs {n} bytes where {} are left", bytes.len())
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_and_groups_are_both_read() {
-        // The specification's example: 0 to 7 in three bits each.
-        assert_eq!(runs(&[3, 0x88, 0xc6, 0xfa], 3, 8).unwrap(), [0, 1, 2, 3, 4, 5, 6, 7]);
-        // Three nines in five bits, then a group of which two are wanted.
-        let mixed = [6, 9, 3, 0b0110_0010, 0, 0, 0, 0];
-        assert_eq!(runs(&mixed, 5, 5).unwrap(), [9, 9, 9, 2, 3]);
-        assert_eq!(runs(&[0x80 | 0x48, 1, 7], 3, 100).unwrap(), [7; 100]);
-        assert_eq!(runs(&[8], 0, 4).unwrap(), [0; 4]);
-        assert_eq!(runs(&[], 1, 0).unwrap(), [0u32; 0]);
-    }
-
-    #[test]
-    fn runs_that_cannot_be_are_refused() {
-        let refused = |bytes: &[u8], bits| runs(bytes, bits, 9).unwrap_err();
-        assert!(refused(&[], 1).contains("ends too early"));
-        assert!(refused(&[3, 0x88], 3).contains("ends too early"));
-        assert!(refused(&[0, 0], 1).contains("run of nothing"));
-        assert!(refused(&[2, 0], 33).contains("33 bits"));
-        assert!(refused(&[0xff; 9], 1).contains("endless"));
-    }
+    Ok(texts)
 }

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use parquet::basic::Type;
 use parquet::column::page::PageReader;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::schema::types::SchemaDescriptor;
 
-use crate::eval::data::files::lines::{self, listed};
+use crate::eval::data::files::file::DataFile;
+use crate::eval::data::files::keys::Keys;
 use crate::eval::data::files::pages::Pages;
-use crate::{Error, Result};
+use crate::{Advice, Error, Fault, Result};
 
 /// The texts of one column; a row without one gives an empty text.
 pub struct Column {
@@ -28,32 +30,16 @@ pub struct Column {
 
 impl Column {
     /// Opens the first of the columns that the file has.
-    pub fn open(path: &Path, names: &[&str]) -> Result<Column> {
-        let file = SerializedFileReader::new(lines::open(path)?).map_err(damaged(path))?;
+    pub fn open(data: DataFile, keys: &Keys) -> Result<Column> {
+        let DataFile { path, file } = data;
+        let file = SerializedFileReader::new(file).map_err(damaged(&path))?;
         let columns = file.metadata().file_metadata().schema_descr_ptr();
-        let place = |name: &&str| {
-            columns.columns().iter().position(|column| {
-                let is_text = column.physical_type() == Type::BYTE_ARRAY;
-                is_text && column.max_rep_level() == 0 && column.path().string() == *name
-            })
-        };
-        let Some(column_idx) = names.iter().find_map(place) else {
-            let found: Vec<&str> = columns.columns().iter().map(|c| c.name()).collect();
-            let (wanted, found) = (listed(names), listed(&found));
-            let cause = format!("has the columns {found}, expected one of texts called {wanted}");
-            return Err(Error::data(path, cause));
-        };
-        let is_optional = columns.column(column_idx).max_def_level() > 0;
-        Ok(Column {
-            path: path.into(),
-            file,
-            column_idx,
-            next_group_idx: 0,
-            group: None,
-            pages: Pages { is_optional, dictionary: None },
-            texts: VecDeque::new(),
-            n_given: 0,
-        })
+        let column_idx = chosen(&columns, keys).map_err(|fault| Error::data(&path, fault))?;
+        let column = columns.column(column_idx);
+        let level = |level: i16| u32::try_from(level).map_err(damaged(&path));
+        let pages = Pages::new(level(column.max_def_level())?, level(column.max_rep_level())?);
+        let (texts, group) = (VecDeque::new(), None);
+        Ok(Column { path, file, column_idx, next_group_idx: 0, group, pages, texts, n_given: 0 })
     }
 
     /// Rows of the whole file.
@@ -74,8 +60,14 @@ impl Column {
                     let texts = self.pages.read(&page);
                     self.texts.extend(texts.map_err(damaged(&self.path))?);
                 }
-                None if self.next_group_idx < self.file.num_row_groups() => self.open_group()?,
-                None => return Ok(()),
+                None => {
+                    self.texts.extend(self.pages.end_group());
+                    if self.next_group_idx == self.file.num_row_groups() {
+                        self.group = None;
+                        return Ok(());
+                    }
+                    self.open_group()?;
+                }
             }
         }
         Ok(())
@@ -90,9 +82,39 @@ impl Column {
         }
         let pages = group.get_column_page_reader(self.column_idx);
         self.group = Some(pages.map_err(damaged(&self.path))?);
-        self.pages.dictionary = None;
         self.next_group_idx += 1;
         Ok(())
+    }
+}
+
+/// Index of the column that is called as a key says. Columns inside others have paths for names,
+/// such as `page.text` and, of a list, `texts.list.element`.
+fn chosen(columns: &SchemaDescriptor, keys: &Keys) -> Result<usize, Fault> {
+    let paths: Vec<String> = columns.columns().iter().map(|c| c.path().string()).collect();
+    let place = |key: &str| paths.iter().position(|path| path == key);
+    let is_inside =
+        |path: &&str, key: &str| path.strip_prefix(key).is_some_and(|rest| rest.starts_with('.'));
+    let all: Vec<&str> = paths.iter().map(String::as_str).collect();
+    let Some(column_idx) = keys.names().find_map(place) else {
+        for key in keys.names() {
+            let inside: Vec<&str> = all.iter().copied().filter(|p| is_inside(p, key)).collect();
+            if !inside.is_empty() {
+                let missing = keys.missing("nested columns", &inside);
+                return Err(Fault { cause: format!("{} itself", missing.cause), ..missing });
+            }
+        }
+        return Err(keys.missing("columns", &all));
+    };
+    let column = columns.column(column_idx);
+    let (name, kind) = (&all[column_idx], column.physical_type());
+    let wrong = |what: String| {
+        Err(Fault::from(format!("has {what} in the column `{name}`, expected texts"))
+            .advise(Advice::NameTextKey))
+    };
+    match (kind, column.max_rep_level()) {
+        (Type::BYTE_ARRAY, ..=1) => Ok(column_idx),
+        (Type::BYTE_ARRAY, _) => wrong("lists of lists".into()),
+        (kind, _) => wrong(format!("{kind}")),
     }
 }
 
@@ -115,8 +137,5 @@ impl Iterator for Column {
 
 fn damaged<E: ToString>(path: &Path) -> impl Fn(E) -> Error {
     let path = path.to_path_buf();
-    move |e| {
-        let cause = e.to_string();
-        Error::data(&path, format!("cannot be read as parquet (uncompressed or snappy): {cause}"))
-    }
+    move |e| Error::data(&path, format!("cannot be read as parquet: {}", e.to_string()))
 }

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::eval::data::documents::Documents;
+use crate::eval::data::files::file::DataFile;
 use crate::eval::data::files::lines::Lines;
+use crate::eval::data::files::open::ReadOptions;
 use crate::eval::data::format::Format;
 use crate::{Error, Result};
 
@@ -19,13 +21,16 @@ impl Documents {
     /// # Errors
     /// [`Error::Io`], [`Error::Data`]; the documents give the same for what is found later.
     pub fn open_parts(paths: &[PathBuf]) -> Result<Documents> {
-        let open = |path: &PathBuf| match Format::of(path, None) {
-            Format::Text => Ok(Documents::new(separated(Lines::open(path)?))),
-            _ => Documents::open(path, None),
+        let open = |path: &PathBuf| {
+            let options = ReadOptions::default();
+            match Format::of(path, None) {
+                Format::Text => Ok(Documents::new(separated(DataFile::open(path)?.lines()?))),
+                _ => DataFile::open(path)?.documents(&options),
+            }
         };
         let files: Vec<Documents> = paths.iter().map(open).collect::<Result<_>>()?;
-        let texts = files.into_iter().flatten();
-        let texts = texts.map(|text| text.map(|text| text.trim_matches(['\r', '\n']).to_string()));
+        let texts = Documents::new(files.into_iter().flatten()).with_newlines();
+        let texts = texts.map(|text| text.map(|text| text.trim_matches('\n').to_string()));
         Ok(Documents::new(
             texts.filter(|text| text.as_ref().map_or(true, |t| !t.trim().is_empty())),
         ))
@@ -64,7 +69,7 @@ impl Documents {
 
 /// Whether a file of a folder holds texts, by its name.
 fn is_text(path: &Path) -> bool {
-    const EXTENSIONS: [&str; 7] = ["txt", "md", "jsonl", "ndjson", "json", "csv", "parquet"];
+    const EXTENSIONS: [&str; 6] = ["txt", "md", "jsonl", "ndjson", "json", "parquet"];
     let is_hidden = path.file_name().is_none_or(|name| name.to_string_lossy().starts_with('.'));
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     !is_hidden && EXTENSIONS.contains(&extension.as_str())
@@ -82,10 +87,7 @@ fn separated(mut lines: Lines) -> impl Iterator<Item = Result<String>> {
                     return Some(Err(e));
                 }
                 Some(Ok(line)) if line.trim() == SEPARATOR => return Some(Ok(text)),
-                // Windows ends lines with two characters, and may begin a file with a mark.
-                Some(Ok(line)) => {
-                    text += &line.trim_start_matches('\u{feff}').replace("\r\n", "\n");
-                }
+                Some(Ok(line)) => text += &line,
             }
         }
         (!text.is_empty()).then_some(Ok(text))

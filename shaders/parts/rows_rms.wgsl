@@ -1,0 +1,43 @@
+// Joined to matmul_rows: a fused RMS norm of its rows, the one of rms_norm.wgsl. The gains are
+// multiplied with the weights, the roots with the sums:
+//
+//   sum_k w g x / root
+//
+// Padding, columns from CHANNELS on, is zero and counts nowhere.
+//
+// Provides: weighed(n, k8, i), given(r, i, k8, is_first), meet(lane), ended(r, sum)
+// Needs: LANES, NORM, weights, x4
+
+override CHANNELS: u32;      // columns but for the padding of K
+override EPSILON: f32;       // added to the mean of the squares
+
+@group(0) @binding(NORM) var<storage, read> norm_weight: array<vec4<f32>>;    // [K]
+
+var<private> squares: array<f32, 8>;           // of rows: sum_k x^2
+var<workgroup> met: array<vec4<f32>, 64>;      // [2, LANES]: squares
+
+// Weights k8 of row n with the gain.
+fn weighed(n: u32, k8: u32, i: u32) -> Eight {
+    let w = weights(n, k8);
+    return Eight(w.lo * norm_weight[2u * k8], w.hi * norm_weight[2u * k8 + 1u]);
+}
+
+// Eight numbers of the tile's row r.
+fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
+    let x = Eight(x4(i), x4(i + 1u));
+    squares[r] += dot(x.lo, x.lo) + dot(x.hi, x.hi);
+    return x;
+}
+
+fn meet(lane: u32) {
+    met[lane] = vec4(squares[0], squares[1], squares[2], squares[3]);
+    met[LANES + lane] = vec4(squares[4], squares[5], squares[6], squares[7]);
+}
+
+fn ended(r: u32, sum: vec4<f32>) -> vec4<f32> {
+    var total = 0.0;
+    for (var i = 0u; i < LANES; i++) {
+        total += met[r / 4u * LANES + i][r % 4u];
+    }
+    return sum * inverseSqrt(total / f32(CHANNELS) + EPSILON);
+}
