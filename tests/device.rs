@@ -178,7 +178,7 @@ fn a_plan_of_memory_counts_what_is_allocated() {
             let made = planned.make(&gpu).unwrap();
             assert_eq!(planned.bytes(family), made.size_bytes(), "{family:?}, {planned:?}");
         }
-        for dtype in [DType::F32, DType::F16, DType::Q8] {
+        for dtype in [DType::F32, DType::F16, DType::Q8, DType::Q4] {
             let weight = Weight::upload(&gpu, "w", [129, 72], dtype, &[0.5; 129 * 72]).unwrap();
             let planned = Planned::weight("w", [129, 72], dtype);
             assert_eq!(planned.bytes(family), weight.size_bytes(), "{family:?}, {dtype:?}");

@@ -184,3 +184,56 @@ fn names_that_lead_nowhere_say_what_a_name_can_be() {
     assert!(error(file.to_str().unwrap()).contains("is a file"));
     assert!(ModelFiles::find("tales", &options, &mut |_| {}).is_ok());
 }
+
+#[test]
+fn weights_that_are_not_read_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |file: &str, bytes: &[u8]| std::fs::write(folder.path().join(file), bytes).unwrap();
+    let error = || {
+        let found = ModelFiles::find(
+            folder.path().to_str().unwrap(),
+            &HubOptions::default(),
+            &mut |_: &Download| {},
+        );
+        found.unwrap_err().to_string()
+    };
+    write("config.json", &fixture("config.json"));
+    // The later ones say more.
+    for (file, words) in [
+        ("pytorch_model.bin", "pytorch_model.bin, which may be a pickle of PyTorch"),
+        ("model.gguf", "model.gguf, a format that is not read"),
+        ("weights.safetensors", "weights.safetensors, which may be it under another name"),
+        ("model-00001-of-00002.safetensors", "without model.safetensors.index.json"),
+    ] {
+        write(file, b"...");
+        let message = error();
+        assert!(message.contains("holds no model.safetensors") && message.contains(words));
+    }
+    let index = "model.safetensors.index.json";
+    write(index, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
+    assert!(error().contains("a Git LFS pointer"), "{}", error());
+    write(index, b"\xef\xbb\xbf{\"weight_map\": {}}");
+    assert!(error().contains("lists no shard"), "a byte order mark is passed over: {}", error());
+    write(index, b"\xef\xbb\xbf{\"weight_map\": {\"a\": \"1.safetensors\"}}");
+    assert!(error().contains("1.safetensors"), "{}", error());
+}
+
+#[test]
+fn a_model_is_known_by_the_digests_of_its_files() {
+    let files = |weights: &[(&'static str, &'static [u8])]| {
+        let file = |(name, bytes): &(&'static str, &'static [u8])| {
+            (name.to_string(), FileBytes::new(*name, *bytes))
+        };
+        let config: (&str, &[u8]) = ("config.json", b"abc");
+        let all: BTreeMap<_, _> = weights.iter().chain([&config]).map(file).collect();
+        ModelFiles::from_files("m", all).unwrap().digests()
+    };
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let one = files(&[("model.safetensors", b"abc")]);
+    assert_eq!((one.config_sha256.as_str(), one.weights_sha256.as_str()), (abc, abc));
+    assert_eq!(one.tokenizer_sha256, None);
+    let index: &[u8] = br#"{"weight_map": {"x": "1", "y": "2"}}"#;
+    let two = files(&[("model.safetensors.index.json", index), ("1", b"abc"), ("2", b"abc")]);
+    let other = files(&[("model.safetensors.index.json", index), ("1", b"abc"), ("2", b"abd")]);
+    assert_ne!(two.weights_sha256, other.weights_sha256);
+}

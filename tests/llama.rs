@@ -4,7 +4,11 @@
 mod common;
 
 use bdlm::gpu::{Commands, DType, Readback, Recorder, Tensor};
-use bdlm::model::{Batch, Grid, Habits, KvCache, Mask, Network, Objective, Row, Spec, Workspace};
+use bdlm::hub::{AdapterFiles, FileBytes, HubOptions, ModelFiles};
+use bdlm::model::{
+    Batch, Checkpoint, Grid, Habits, KvCache, Lora, Mask, Network, Objective, Row, Spec, Workspace,
+};
+use bdlm::sample::{Engine, LoadOptions};
 use common::fixtures::{Fixture, folder};
 use common::tolerances::{LARGE_LOGITS_F16, LARGE_LOGITS_F32, LOGITS_F32};
 use common::{check, gpu, gpus};
@@ -16,17 +20,23 @@ const BLOCKS: [(&str, Habits); 3] = [
     ("qwen3-block8", Habits { mask_id: Some(125), block_size: Some(8), grid: None }),
 ];
 
-/// Runs a case of a fixture on everything that this machine can run it on.
-fn check_all(f: &Fixture, case: &str, tolerance: f32, run: impl Fn(&Network) -> Vec<f32>) {
+/// Runs cases of a fixture on everything that this machine can run them on; with f16 weights the first.
+fn check_cases(
+    f: &Fixture,
+    tolerance: f32,
+    cases: &[&str],
+    run: impl Fn(&Network, &str) -> Vec<f32>,
+) {
     for gpu in gpus() {
-        for (weights, tolerance) in [(DType::F32, tolerance), (DType::F16, LARGE_LOGITS_F16)] {
-            let got = run(&f.load(&gpu, weights));
-            if let Err(e) = check(&got, &f.f32(case), tolerance) {
-                panic!(
-                    "{:?} {case}, {:?} kernels, {weights:?} weights: {e}",
-                    f.spec,
-                    gpu.kernels()
-                );
+        for (weights, tolerance, cases) in
+            [(DType::F32, tolerance, cases), (DType::F16, LARGE_LOGITS_F16, &cases[..1])]
+        {
+            let network = f.load(&gpu, weights);
+            for case in cases {
+                if let Err(e) = check(&run(&network, case), &f.f32(case), tolerance) {
+                    let kernels = gpu.kernels();
+                    panic!("{:?} {case}, {kernels} kernels, {weights:?} weights: {e}", f.spec);
+                }
             }
         }
     }
@@ -41,19 +51,17 @@ fn with_blocks(test: impl Fn(&Fixture)) {
 }
 
 #[test]
-fn a_plain_pass_is_block_causal_on_the_grid_of_the_sequence() {
+fn whole_passes_are_block_causal_or_causal() {
     with_blocks(|f| {
-        check_all(f, "full.logits", LOGITS_F32, |network| {
-            network.logits(&batch(f, "full.ids"), None).unwrap()
-        });
-    });
-}
-
-#[test]
-fn the_same_network_is_a_causal_decoder() {
-    with_blocks(|f| {
-        check_all(f, "causal.logits", LOGITS_F32, |network| {
-            network.logits(&batch(f, "full.ids"), Some(Mask::Before)).unwrap()
+        let cases = ["full.logits", "causal.logits", "vector.logits"];
+        check_cases(f, LOGITS_F32, &cases, |network, case| {
+            let noisy = Some(f.ids("vector.xt"));
+            match case {
+                "full.logits" => network.logits(&batch(f, "full.ids"), None),
+                "causal.logits" => network.logits(&batch(f, "full.ids"), Some(Mask::Before)),
+                _ => network.logits(&Batch { noisy, ..batch(f, "vector.x0") }, None),
+            }
+            .unwrap()
         });
     });
 }
@@ -65,19 +73,9 @@ fn the_grid_may_end_a_block_with_the_prompt() {
     let offset = f.tensor("anchored.offset").data()[0].into();
     let size = f.spec.block_size().unwrap();
     assert!(offset > 0 && offset < size);
-    check_all(f, "anchored.logits", LOGITS_F32, |network| {
+    check_cases(f, LOGITS_F32, &["anchored.logits"], |network, _| {
         let mask = Mask::Blocks { size, offset };
         network.logits(&batch(f, "anchored.ids"), Some(mask)).unwrap()
-    });
-}
-
-#[test]
-fn the_training_pass_gives_the_logits_of_the_noisy_half() {
-    with_blocks(|f| {
-        check_all(f, "vector.logits", LOGITS_F32, |network| {
-            let noisy = Some(f.ids("vector.xt"));
-            network.logits(&Batch { noisy, ..batch(f, "vector.x0") }, None).unwrap()
-        });
     });
 }
 
@@ -130,22 +128,21 @@ fn cached_passes_give_the_logits_of_whole_ones() {
             (f.ids("cached.prompt"), f.ids("cached.masked"), f.ids("cached.clean"));
         let slots = prompt.len() + blocks * size;
         let block = |ids: &[u32], b: usize| ids[b * size..(b + 1) * size].to_vec();
-        check_all(f, "cached.prompt_logits", LOGITS_F32, |network| {
-            Cached::new(network, slots).pass(&prompt, 0)
+        let cases = ["cached.prompt_logits", "cached.logits", "cached.commit_logits"];
+        check_cases(f, LOGITS_F32, &cases, |network, case| {
+            let cached = Cached::new(network, slots);
+            let committed = cached.pass(&prompt, 0);
+            if case == "cached.prompt_logits" {
+                return committed;
+            }
+            let pass = |b: usize| {
+                let at = prompt.len() + b * size;
+                let denoised = cached.pass(&block(&masked, b), at);
+                let committed = cached.pass(&block(&clean, b), at);
+                if case == "cached.logits" { denoised } else { committed }
+            };
+            (0..blocks).flat_map(pass).collect()
         });
-        for case in ["cached.logits", "cached.commit_logits"] {
-            check_all(f, case, LOGITS_F32, |network| {
-                let cached = Cached::new(network, slots);
-                cached.pass(&prompt, 0);
-                let pass = |b: usize| {
-                    let at = prompt.len() + b * size;
-                    let denoised = cached.pass(&block(&masked, b), at);
-                    let committed = cached.pass(&block(&clean, b), at);
-                    if case == "cached.logits" { denoised } else { committed }
-                };
-                (0..blocks).flat_map(pass).collect()
-            });
-        }
     });
 }
 
@@ -158,12 +155,12 @@ fn plain_decoders_give_the_logits_of_transformers() {
     for name in DECODERS {
         let f = &Fixture::open_with(name, Habits::default());
         assert_eq!(f.spec.objective, Objective::Autoregressive);
-        check_all(f, "logits", LARGE_LOGITS_F32, |network| {
-            network.logits(&batch(f, "ids"), None).unwrap()
-        });
-        check_all(f, "long.logits", LARGE_LOGITS_F32, |network| {
-            let logits = network.logits(&batch(f, "long.ids"), None).unwrap();
-            let wanted = f.f32("long.logits").len();
+        check_cases(f, LARGE_LOGITS_F32, &["logits", "long.logits"], |network, case| {
+            let logits = |ids| network.logits(&batch(f, ids), None).unwrap();
+            if case == "logits" {
+                return logits("ids");
+            }
+            let (logits, wanted) = (logits("long.ids"), f.f32(case).len());
             logits[logits.len() - wanted..].to_vec()
         });
     }
@@ -213,4 +210,107 @@ fn habits_are_those_asked_for_then_of_the_files_then_of_the_kind() {
     let other = spec(("llama-tiny", asked));
     assert_eq!((other.objective, other.mask_id), (Objective::Block { size: 2 }, Some(3)));
     assert_eq!((other.logit_shift, other.grid), (0, Grid::Prompt));
+}
+
+#[test]
+fn an_adapter_is_merged_into_the_matrices() {
+    let f = Fixture::open_with("llama-tiny", Habits::default());
+    let adapter = folder("llama-tiny-lora");
+    let files = AdapterFiles::find(adapter.to_str().unwrap(), &HubOptions::default(), &mut |_| {});
+    let files = files.unwrap();
+    let cases = std::fs::read(adapter.join("cases.safetensors")).unwrap();
+    let wanted = |name: &str| -> Vec<f32> {
+        let tensors = safetensors::SafeTensors::deserialize(&cases).unwrap();
+        let data = tensors.tensor(name).unwrap().data().as_chunks().0;
+        data.iter().map(|&b| f32::from_le_bytes(b)).collect()
+    };
+    for gpu in gpus() {
+        let logits = |ids: &str, scales: &[f32]| {
+            let loras = scales.iter().map(|&scale| Lora::read(&files, scale).unwrap()).collect();
+            let options = LoadOptions { loras, ..LoadOptions::from(DType::F32) };
+            let model = ModelFiles::open(&folder("llama-tiny")).unwrap();
+            let engine = Engine::load(&gpu, &model, options, &mut |_, _| {}).unwrap();
+            engine.network().logits(&batch(&f, ids), None).unwrap()
+        };
+        check(&logits("ids", &[1.0]), &wanted("logits"), LARGE_LOGITS_F32).unwrap();
+        let long = logits("long.ids", &[1.0]);
+        let last = &long[long.len() - wanted("long.logits").len()..];
+        check(last, &wanted("long.logits"), LARGE_LOGITS_F32).unwrap();
+        // Halves add up; half of it is another network.
+        check(&logits("ids", &[0.5, 0.5]), &wanted("logits"), LARGE_LOGITS_F32).unwrap();
+        assert!(check(&logits("ids", &[0.5]), &wanted("logits"), LARGE_LOGITS_F16).is_err());
+    }
+}
+
+#[test]
+fn adapters_of_other_kinds_are_refused_by_name() {
+    let whole: serde_json::Value = serde_json::from_slice(
+        &std::fs::read(folder("llama-tiny-lora").join("adapter_config.json")).unwrap(),
+    )
+    .unwrap();
+    let weights = folder("llama-tiny-lora").join("adapter_model.safetensors");
+    let read = |key: &str, value: serde_json::Value| {
+        let mut config = whole.clone();
+        config[key] = value;
+        let files = AdapterFiles {
+            name: "mine".into(),
+            config: FileBytes::new("adapter_config.json", config.to_string().into_bytes()),
+            weights: FileBytes::open(&weights).unwrap(),
+        };
+        Lora::read(&files, 1.0)
+    };
+    for (key, value, words) in [
+        ("peft_type", "IA3".into(), "peft_type is `IA3`, expected `LORA`"),
+        ("use_dora", true.into(), "use_dora is set"),
+        ("bias", "all".into(), "bias is `all`, expected `none`"),
+        ("modules_to_save", serde_json::json!(["lm_head"]), "modules_to_save is set"),
+        ("alpha_pattern", serde_json::json!({"q_proj": 3}), "alpha_pattern is set"),
+        ("fan_in_fan_out", true.into(), "fan_in_fan_out is true"),
+        ("r", 0.into(), "r is 0"),
+    ] {
+        let error = read(key, value).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("adapter_config.json"), "{error}");
+    }
+    // A model without these layers.
+    let adapter = read("r", 4.into()).unwrap();
+    let other = Fixture::open("bd3lm-block4").spec;
+    let error = Checkpoint::random(&other, 1).adapted(vec![adapter]).err().unwrap().to_string();
+    assert!(error.contains("which this model lacks"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_in_integers_is_the_network_that_would_be_held_in_them() {
+    let Some(gpu) = gpu(None) else { return };
+    for (name, habits) in [BLOCKS[1], ("gpt2-tiny", Habits::default())] {
+        let files = ModelFiles::open(&folder(name)).unwrap();
+        let spec = Spec::of_files(&files, habits).unwrap();
+        let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
+        let checkpoint = Checkpoint::new(&spec, &shards).unwrap();
+        let ids: Vec<u32> = (0..24).map(|i| i * 5 % 97).collect();
+        let batch = Batch { ids, length: 24, ..Batch::default() };
+        for dtype in [DType::Q4, DType::Q8] {
+            let mut written = Vec::new();
+            let path = std::path::Path::new("model.safetensors");
+            let to = (path, &mut written as &mut dyn std::io::Write);
+            checkpoint.write_quantised(dtype.into(), to, &mut |_, _| {}).unwrap();
+            let packed = Checkpoint::new(&spec, &[(path, &written)]).unwrap();
+            let logits = |checkpoint: &Checkpoint<'_>, dtype: DType| {
+                let network = Network::load(&gpu, checkpoint, dtype, &mut |_, _| {}).unwrap();
+                network.logits(&batch, None).unwrap()
+            };
+            let wanted = logits(&checkpoint, dtype);
+            check(&logits(&packed, dtype), &wanted, LOGITS_F32).unwrap();
+            // Held in f32 it is the same network, but for keys and values in f16.
+            check(&logits(&packed, DType::F32), &wanted, LARGE_LOGITS_F16).unwrap();
+            assert!(check(&logits(&checkpoint, DType::F32), &wanted, LOGITS_F32).is_err());
+            // Integers of another count of rows are refused.
+            let error = Checkpoint::new(&spec, &[(path, &written[..written.len() - 1])]).err();
+            assert!(error.unwrap().to_string().contains("not a whole safetensors file"));
+        }
+    }
+    let f = Fixture::open_with(BLOCKS[0].0, BLOCKS[0].1);
+    let random = Checkpoint::random(&f.spec, 1);
+    let to = (std::path::Path::new("x"), &mut Vec::new() as &mut dyn std::io::Write);
+    let error = random.write_quantised(DType::F16.into(), to, &mut |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("written in q8 or q4"), "{error}");
 }

@@ -84,6 +84,9 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
             words if words.contains("WAYLAND_DISPLAY") => {
                 "neither WAYLAND_DISPLAY nor DISPLAY is set".to_string()
             }
+            words if words.contains("Failed to create surface") || words.contains("adapter") => {
+                "no adapter can draw to it (a driver for Vulkan, Metal or DX12 is needed)".into()
+            }
             words => words,
         };
         anyhow::anyhow!(

@@ -178,3 +178,60 @@ fn absurd_numbers_do_no_harm() {
     }
     assert_eq!(recording.moments().len(), 3);
 }
+
+/// Numbers that follow from each other: the upper bits of a linear congruential generator.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n.max(1)
+    }
+}
+
+/// Replaces a number in a line of JSON.
+fn with_odd_number(line: &str, random: &mut Random) -> String {
+    let digits: Vec<usize> =
+        line.match_indices(|c: char| c.is_ascii_digit()).map(|d| d.0).collect();
+    let Some(&at) = digits.get(random.below(digits.len())) else { return line.into() };
+    let end = line[at..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |n| at + n);
+    let odd = ["0", "1", "7", "4294967295", "18446744073709551615", "1e300"][random.below(6)];
+    format!("{}{odd}{}", &line[..at], &line[end..])
+}
+
+#[test]
+fn events_in_any_order_with_any_numbers_can_be_looked_at() {
+    let run =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run.jsonl"));
+    let run = run.unwrap();
+    let mut random = Random(11);
+    let mut n_odd = 0;
+    for _ in 0..400 {
+        let mut lines: Vec<String> = run.lines().map(String::from).collect();
+        for _ in 0..1 + random.below(8) {
+            let (from, to) = (random.below(lines.len()), random.below(lines.len()));
+            match random.below(4) {
+                0 => lines.swap(from, to),
+                1 => drop(lines.remove(from)),
+                2 => lines.insert(to, lines[from].clone()),
+                _ => lines[from] = with_odd_number(&lines[from], &mut random),
+            }
+        }
+        let events = lines.iter().filter_map(|line| serde_json::from_str::<Event>(line).ok());
+        let recording = Recording::of(events);
+        n_odd += usize::from(recording.moments().len() != 31);
+        for moment in 0..=recording.moments().len() {
+            let _ = (recording.place(moment), text(&recording, moment));
+            for block_idx in [0, 1, 7] {
+                let _ = recording.ids_to(moment, block_idx);
+                let at = CellAt { block_idx, cell: random.below(5) };
+                if let Some((cell, moments)) = recording.cell(moment, at) {
+                    let _ = recording.history(at, cell.token, moments);
+                    let _ = recording.pass_of(moment, moments);
+                }
+            }
+        }
+    }
+    assert!(n_odd > 100, "{n_odd}");
+}

@@ -46,7 +46,7 @@ fn backward_attention_keys_tiled(
     keys[2u * lane + 1u] = k.hi;
     values[2u * lane] = v.lo;
     values[2u * lane + 1u] = v.hi;
-    let places = join_spans(s0, n, lane);
+    let places = begin_spans(ROWS, s0, n, lane);
     var dk_low = vec4(0.0);
     var dk_high = vec4(0.0);
     var dv_low = vec4(0.0);
@@ -58,7 +58,7 @@ fn backward_attention_keys_tiled(
             for (var i = lane; i < ROWS * KEYS; i += LANES) {
                 let r = i / KEYS;
                 let query = at + i % KEYS;
-                let visible = sees(spans[s0 + min(r, n - 1u)], query, places);
+                let visible = sees(r, query, places);
                 let found = stats[slot(query, places) * H + head];
                 let both = products(r, i % KEYS);
                 let p = select(0.0, exp(both.x - found.x), visible);

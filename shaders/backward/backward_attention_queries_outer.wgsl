@@ -12,8 +12,8 @@ override SCALE: f32;         // of scores: 1 / sqrt(the head width of the networ
 override LANES: u32;         // of a subgroup, 8 or 16
 override Y_SKIPPED: u32;     // texels before the first row
 
-@group(0) @binding(4) var dy: texture_storage_2d<rgba32uint, read>;         // [T, H * D]
-@group(0) @binding(5) var y: texture_storage_2d<rgba32uint, read>;          // [T, H * D]
+@group(0) @binding(4) var y: texture_storage_2d<rgba32uint, read>;          // [T, H * D]
+@group(0) @binding(5) var dy: texture_storage_2d<rgba32uint, read>;         // [T, H * D]
 @group(0) @binding(6) var<storage, read_write> stats: array<vec2<f32>>;     // [T, H, 2]
 @group(0) @binding(7) var<storage, read_write> dq: array<vec4<f32>>;        // [T, H * D]
 

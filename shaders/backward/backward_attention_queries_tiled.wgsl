@@ -14,9 +14,9 @@ override ROW_VECTORS: u32;   // ROWS * D / 4
 override KEY_VECTORS: u32;   // KEYS * D / 4
 override SCORES: u32;        // ROWS * (KEYS + 1): each row is padded against bank conflicts
 
-const INPUT = 5u;            // y [T, H * D]
+const INPUT = 4u;            // y [T, H * D]
 
-@group(0) @binding(4) var<storage, read> dy: array<vec4<f32>>;              // [T, H * D]
+@group(0) @binding(5) var<storage, read> dy: array<vec4<f32>>;              // [T, H * D]
 @group(0) @binding(6) var<storage, read_write> stats: array<vec2<f32>>;     // [T, H, 2]
 @group(0) @binding(7) var<storage, read_write> dq: array<vec4<f32>>;        // [T, H * D]
 
@@ -41,7 +41,7 @@ fn backward_attention_queries_tiled(
     let row = lane / team;
     let head = group.y;
     let key_head = head / (H / G);
-    let places = begin_tile(ROWS, t0, n, head, lane);
+    let places = begin_tile(ROWS, D / 4u, t0, n, head, lane);
     let own = ((t0 + min(row, n - 1u)) * H + head) * (D / 4u) + 2u * (lane % team);
     gradients[2u * lane] = dy[own];
     gradients[2u * lane + 1u] = dy[own + 1u];
@@ -53,7 +53,7 @@ fn backward_attention_queries_tiled(
         workgroupBarrier();
         for (var i = lane; i < ROWS * KEYS; i += LANES) {
             let r = i / KEYS;
-            let visible = sees(spans[t0 + min(r, n - 1u)], at + i % KEYS, places);
+            let visible = sees(r, at + i % KEYS, places);
             let score = product(r, i % KEYS);
             scores[r * (KEYS + 1u) + i % KEYS] = select(NEVER, score, visible);
         }
@@ -84,7 +84,7 @@ fn backward_attention_queries_tiled(
         workgroupBarrier();
         for (var i = lane; i < ROWS * KEYS; i += LANES) {
             let r = i / KEYS;
-            let visible = sees(spans[t0 + min(r, n - 1u)], at + i % KEYS, places);
+            let visible = sees(r, at + i % KEYS, places);
             let ds = exp(product(r, i % KEYS) - found[r].x) * (gain(r, i % KEYS) - found[r].y);
             scores[r * (KEYS + 1u) + i % KEYS] = select(0.0, ds, visible);
         }

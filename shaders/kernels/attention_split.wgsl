@@ -14,9 +14,12 @@ override SCALE: f32;         // of scores: 1 / sqrt(the head width of the networ
 override LANES: u32;
 override SHARES: u32;        // of the keys; if 1, y is [T, H * D] and final
 
+const PARTS = 8u;            // lanes that look at all scores
+
 var<workgroup> queries: array<vec4<f32>, D>;         // [4, D]
 var<workgroup> scores: array<vec4<f32>, LANES>;      // of the four rows, then their exponentials
 var<workgroup> slots: array<u32, LANES>;
+var<workgroup> met: array<vec4<f32>, PARTS>;
 var<workgroup> low: array<vec4<f32>, LANES>;
 var<workgroup> high: array<vec4<f32>, LANES>;
 
@@ -31,7 +34,7 @@ fn attention_split(
     let rows = min(4u, GROUP - in_group);
     let head = group.y;
     let key_head = head / (H / G);
-    let places = begin_tile(4u, t0, rows, head, lane);
+    let places = begin_tile(4u, D / 4u, t0, rows, head, lane);
     let share = (places.w + SHARES * LANES - 1u) / (SHARES * LANES) * LANES;
     let end = min(places.w, (group.z + 1u) * share);
     let channels = lane % (D / 8u);
@@ -45,20 +48,27 @@ fn attention_split(
         let key = min(at + lane, end - 1u);
         let found = products(cached(key_head, slot(key, places)));
         let visible = vec4(
-            sees(spans[t0], key, places),
-            sees(spans[t0 + min(1u, rows - 1u)], key, places),
-            sees(spans[t0 + min(2u, rows - 1u)], key, places),
-            sees(spans[t0 + rows - 1u], key, places),
+            sees(0u, key, places),
+            sees(1u, key, places),
+            sees(2u, key, places),
+            sees(3u, key, places),
         );
         let score = select(vec4(NEVER), found, visible & vec4(at + lane < end));
         scores[lane] = score;
         slots[lane] = slot(key, places);
         workgroupBarrier();
-        var top = highest;
-        for (var i = 0u; i < LANES; i++) {
-            top = max(top, scores[i]);
+        if (lane < PARTS) {
+            var part = scores[lane];
+            for (var i = lane + PARTS; i < LANES; i += PARTS) {
+                part = max(part, scores[i]);
+            }
+            met[lane] = part;
         }
         workgroupBarrier();
+        var top = highest;
+        for (var i = 0u; i < min(PARTS, LANES); i++) {
+            top = max(top, met[i]);
+        }
         let p = select(exp(score - top), vec4(0.0), score == vec4(NEVER));   // NaN stays NaN
         scores[lane] = p;
         workgroupBarrier();
@@ -81,9 +91,16 @@ fn attention_split(
     }
     scores[lane] = weight;
     workgroupBarrier();
+    if (lane < PARTS) {
+        for (var i = lane + PARTS; i < LANES; i += PARTS) {
+            weight += scores[i];
+        }
+        met[lane] = weight;
+    }
+    workgroupBarrier();
     weight = vec4(0.0);
-    for (var i = 0u; i < LANES; i++) {
-        weight += scores[i];
+    for (var i = 0u; i < min(PARTS, LANES); i++) {
+        weight += met[i];
     }
     let place = vec3(t0, head, group.z);
     finish(a, vec2(highest.x, weight.x), lane, place, rows > 0u);
@@ -105,35 +122,4 @@ fn products(key: u32) -> vec4<f32> {
         );
     }
     return sum;
-}
-
-fn scaled(x: Eight, by: f32) -> Eight {
-    return Eight(by * x.lo, by * x.hi);
-}
-
-// Sums a row's values over the teams and stores them: the attention itself, or a share of it with
-// its highest score and its weight. place: row, head, share.
-fn finish(value: Eight, found: vec2<f32>, lane: u32, place: vec3<u32>, stored: bool) {
-    low[lane] = value.lo;
-    high[lane] = value.hi;
-    workgroupBarrier();
-    if (stored && lane < D / 8u) {
-        var sum = Eight(vec4(0.0), vec4(0.0));
-        for (var i = lane; i < LANES; i += D / 8u) {
-            sum = Eight(sum.lo + low[i], sum.hi + high[i]);
-        }
-        if (SHARES == 1u) {
-            let at = place.x * (H * D / 4u) + place.y * (D / 4u) + 2u * lane;
-            set_y4(at, sum.lo / found.y);
-            set_y4(at + 1u, sum.hi / found.y);
-        } else {
-            let begin = ((place.x * SHARES + place.z) * H + place.y) * (D / 4u + 1u);
-            set_y4(begin + 2u * lane, sum.lo);
-            set_y4(begin + 2u * lane + 1u, sum.hi);
-            if (lane == 0u) {
-                set_y4(begin + D / 4u, vec4(found, 0.0, 0.0));
-            }
-        }
-    }
-    workgroupBarrier();
 }

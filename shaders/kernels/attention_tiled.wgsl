@@ -1,116 +1,114 @@
-// Attention for GPUs, many rows: a tile of query rows of one head per workgroup, 16 keys at a
-// time in workgroup memory, online softmax in f32.
+// Attention for GPUs, many rows: a tile of query rows of one head per workgroup, 32 keys at a time in
+// workgroup memory, online softmax in f32. Source: Dao et al., FlashAttention, 2022.
 //
 // Spans as in attention_outer; a tile runs over the union of its rows' spans, so what none of its
-// rows sees is never read. A row belongs to D / 16 lanes, each with 16 of its channels.
+// rows sees is never read, and what all see is not checked key by key. Eight lanes share four rows:
+// each has every eighth key of their scores, then every eighth vector of their values.
 
 override H: u32;             // query heads
 override G: u32;             // key heads: each serves H / G neighbouring query heads
-override D: u32;             // head width: 16, 32, 64 or 128
+override D: u32;             // head width: 32, 64 or 128
 override GROUP: u32;         // consecutive rows that share a cache region
 override SCALE: f32;         // of scores: 1 / sqrt(the head width of the network)
-override STAGED: u32;        // vectors of KEYS keys
-override SCORES: u32;        // of a tile's rows, each padded against bank conflicts
+override ROWS: u32;          // of a tile: 16, 32 or 64
+override LANES: u32;         // 2 * ROWS
+override QUERIES: u32;       // ROWS * (D / 4 + 1)
+override STAGED: u32;        // KEYS * (D / 4 + 1)
+override WEIGHTS: u32;       // KEYS * (ROWS / 4 + 1)
 
-const LANES = 128u;
-const KEYS = 16u;
-const ROW_SCORES = 17u;
+const KEYS = 32u;
 
-var<workgroup> queries: array<vec4<f32>, 512>;          // [LANES / (D / 16), D]
-var<workgroup> keys: array<vec4<f32>, STAGED>;          // [KEYS, D], then their values
-var<workgroup> scores: array<f32, SCORES>;              // [LANES / (D / 16), ROW_SCORES]
+var<workgroup> queries: array<vec4<f32>, QUERIES>;      // [ROWS, D / 4 + 1], padded
+var<workgroup> keys: array<vec4<f32>, STAGED>;          // [KEYS, D / 4 + 1], then their values
+var<workgroup> weights: array<vec4<f32>, WEIGHTS>;      // [KEYS, ROWS / 4 + 1], of four rows each
+var<workgroup> met: array<vec4<f32>, LANES>;            // [8, ROWS / 4]
+var<private> o: array<mat4x4<f32>, 4>;                  // of four rows: values lane, lane + 8 ..
 
-@compute @workgroup_size(128)
+@compute @workgroup_size(LANES)
 fn attention_tiled(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let team = D / 16u;      // lanes of a row
-    let tile = LANES / team;
-    let tiles = (GROUP + tile - 1u) / tile;
-    let in_group = group.x % tiles * tile;
+    let tiles = (GROUP + ROWS - 1u) / ROWS;
+    let in_group = group.x % tiles * ROWS;
     let t0 = group.x / tiles * GROUP + in_group;
-    let rows = min(tile, GROUP - in_group);
-    let row = lane / team;
-    let t = t0 + min(row, rows - 1u);
-    let head = group.y;
-    let key_head = head / (H / G);
-    let places = begin_tile(tile, t0, rows, head, lane);
-    let n_keys = places.w;
-    var highest = NEVER;
-    var weight = 0.0;
-    var a = vec4(0.0);
-    var b = vec4(0.0);
-    var c = vec4(0.0);
-    var d = vec4(0.0);
-    for (var at = 0u; at < n_keys; at += KEYS) {
+    let rows = min(ROWS, GROUP - in_group);
+    let key_head = group.y / (H / G);
+    let places = begin_tile(ROWS, D / 4u + 1u, t0, rows, group.y, lane);
+    let row = lane / 8u;     // and ROWS / 4 further down, and again
+    let eighth = lane % 8u;
+    var highest = vec4(NEVER);
+    var weight = vec4(0.0);
+    for (var at = 0u; at < places.w; at += KEYS) {
         stage(key_head, at, places, lane, true);
         workgroupBarrier();
-        // Two keys and every 16th row.
-        let pair = lane % 8u * 2u;
-        let number = at + pair + vec2(0u, 1u);
-        for (var r = lane / 8u; r < tile; r += LANES / 8u) {
-            let seen = spans[t0 + min(r, rows - 1u)];
-            let visible = vec2(sees(seen, number.x, places), sees(seen, number.y, places));
-            let score = select(vec2(NEVER), products(r, pair), visible);
-            scores[r * ROW_SCORES + pair] = score.x;
-            scores[r * ROW_SCORES + pair + 1u] = score.y;
+        var score = scores(row, eighth);
+        if (!all_see(at, KEYS, places)) {
+            score = visible(score, row, at + eighth, places);
         }
+        met[eighth * (ROWS / 4u) + row] = max(max(score[0], score[1]), max(score[2], score[3]));
         workgroupBarrier();
         stage(key_head, at, places, lane, false);
-        workgroupBarrier();
-        var top = highest;
-        for (var i = 0u; i < KEYS; i++) {
-            top = max(top, scores[row * ROW_SCORES + i]);
-        }
+        let top = max(highest, highest_of(row));
         let fade = exp(highest - top);
         highest = top;
         weight *= fade;
-        a *= fade;
-        b *= fade;
-        c *= fade;
-        d *= fade;
-        for (var i = 0u; i < KEYS; i++) {
-            let score = scores[row * ROW_SCORES + i];
-            let p = select(exp(score - top), 0.0, score == NEVER);   // NaN stays NaN
-            let v = i * (D / 4u) + lane % team * 4u;
+        for (var j = 0u; j < 4u; j++) {
+            // NaN stays NaN.
+            let p = select(exp(score[j] - top), vec4(0.0), score[j] == vec4(NEVER));
             weight += p;
-            a += p * keys[v];
-            b += p * keys[v + 1u];
-            c += p * keys[v + 2u];
-            d += p * keys[v + 3u];
+            weights[(eighth + 8u * j) * (ROWS / 4u + 1u) + row] = p;
         }
         workgroupBarrier();
+        add_values(fade, row, eighth);
+        workgroupBarrier();
     }
-    if (row < rows) {
-        let y = t * (H * D / 4u) + head * (D / 4u) + lane % team * 4u;
-        set_y4(y, a / weight);
-        set_y4(y + 1u, b / weight);
-        set_y4(y + 2u, c / weight);
-        set_y4(y + 3u, d / weight);
+    met[eighth * (ROWS / 4u) + row] = weight;
+    workgroupBarrier();
+    var sum = vec4(0.0);
+    for (var i = 0u; i < 8u; i++) {
+        sum += met[i * (ROWS / 4u) + row];
     }
-}
-
-// Of a row's query with two neighbouring keys.
-fn products(row: u32, key: u32) -> vec2<f32> {
-    var sum = vec2(0.0);
-    for (var i = 0u; i < D / 4u; i++) {
-        let q = queries[row * (D / 4u) + i];
-        let k = key * (D / 4u) + i;
-        sum += vec2(dot(q, keys[k]), dot(q, keys[k + D / 4u]));
-    }
-    return sum;
-}
-
-// Fetches the keys from number `at` on, or their values.
-fn stage(key_head: u32, at: u32, places: vec4<u32>, lane: u32, is_key: bool) {
-    for (var i = lane; i < KEYS * (D / 8u); i += LANES) {
-        let place = cached(key_head, slot(at + i / (D / 8u), places)) + i % (D / 8u);
-        var eight = key8(place);
-        if (!is_key) {
-            eight = value8(place);
+    for (var r = 0u; r < 4u; r++) {
+        let t = row + r * (ROWS / 4u);
+        if (t < rows) {
+            store(((t0 + t) * H + group.y) * (D / 4u) + eighth, r, sum[r]);
         }
-        keys[2u * i] = eight.lo;
-        keys[2u * i + 1u] = eight.hi;
     }
+}
+
+// Of four rows with the keys eighth, eighth + 8 ..
+fn scores(row: u32, eighth: u32) -> mat4x4<f32> {
+    let stride = D / 4u + 1u;
+    var sums: mat4x4<f32>;
+    for (var i = 0u; i < D / 4u; i++) {
+        let a = row * stride + i;
+        let down = ROWS / 4u * stride;
+        let rows = mat4x4(queries[a], queries[a + down], queries[a + 2u * down], queries[a + 3u * down]);
+        let q = transpose(rows);
+        let b = eighth * stride + i;
+        sums[0] = multiplied(sums[0], keys[b], q);
+        sums[1] = multiplied(sums[1], keys[b + 8u * stride], q);
+        sums[2] = multiplied(sums[2], keys[b + 16u * stride], q);
+        sums[3] = multiplied(sums[3], keys[b + 24u * stride], q);
+    }
+    return sums;
+}
+
+// Adds x's four numbers times the columns of m.
+fn multiplied(sum: vec4<f32>, x: vec4<f32>, m: mat4x4<f32>) -> vec4<f32> {
+    var s = sum;
+    s = fma(vec4(x.x), m[0], s);
+    s = fma(vec4(x.y), m[1], s);
+    s = fma(vec4(x.z), m[2], s);
+    s = fma(vec4(x.w), m[3], s);
+    return s;
+}
+
+fn highest_of(row: u32) -> vec4<f32> {
+    var top = met[row];
+    for (var i = 1u; i < 8u; i++) {
+        top = max(top, met[i * (ROWS / 4u) + row]);
+    }
+    return top;
 }

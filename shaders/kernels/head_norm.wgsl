@@ -9,8 +9,9 @@ override D: u32;             // head width, a multiple of 8
 override CHANNELS: u32;      // channels of a head; the others are padding
 override EPSILON: f32;       // added to the mean of the squares
 
-@group(0) @binding(0) var<storage, read> weight: array<vec4<f32>>;         // [2, D]: queries', keys'
-@group(0) @binding(1) var<storage, read_write> qkv: array<vec4<f32>>;      // [T, (H + 2G) * D]
+// Weights of a query head, then of a key head.
+@group(0) @binding(0) var<storage, read> weight: array<vec4<f32>>;       // [2, D]
+@group(0) @binding(1) var<storage, read_write> qkv: array<vec4<f32>>;    // [T, (H + 2G) * D]
 
 @compute @workgroup_size(LANES)
 fn head_norm(

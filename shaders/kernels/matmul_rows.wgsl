@@ -1,68 +1,110 @@
-// Matrix product for GPUs, few rows: 8 rows and 4 columns per workgroup, parallel along K.
+// Matrix product for GPUs, few rows: up to 8 rows and 4 columns per workgroup, parallel along K.
 //
-// With so few rows the weights are read once and the product waits for memory, so each of the 32
-// lanes takes every 32nd group of eight inputs, uses a load of x for four columns, and the
-// partial sums meet in workgroup memory.
+// With so few rows the weights are read once and the product waits for memory, so each lane takes
+// every LANES-th group of eight inputs, uses a load of x for four columns, and the partial sums meet
+// in workgroup memory. Rows are named one by one: an array that is indexed in a loop leaves the
+// registers. The tiles of the same columns run side by side: one of them reads the weights
+// from memory, the others from the cache.
 
-const LANES = 32u;
-var<workgroup> partial: array<vec4<f32>, 256>;   // [8 rows, LANES]
+override LANES: u32;         // a multiple of 32
+override STEPS: u32;         // groups of eight inputs that a lane takes, at most
+override HEIGHT: u32;        // rows of a tile: 4 or 8
+override PARTIAL: u32;       // (HEIGHT + others()) * LANES
+const PARTS = 8u;            // lanes that sum a row of partial sums
 
-@compute @workgroup_size(32)
+var<private> s: array<vec4<f32>, 8>;                 // sums of the rows
+var<workgroup> partial: array<vec4<f32>, PARTIAL>;   // [HEIGHT + others(), LANES]
+
+@compute @workgroup_size(LANES)
 fn matmul_rows(
-    @builtin(workgroup_id) tile: vec3<u32>,
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let m0 = tile.y * 8u;
-    var s0 = vec4(0.0);
-    var s1 = vec4(0.0);
-    var s2 = vec4(0.0);
-    var s3 = vec4(0.0);
-    var s4 = vec4(0.0);
-    var s5 = vec4(0.0);
-    var s6 = vec4(0.0);
-    var s7 = vec4(0.0);
-    for (var k8 = lane; k8 < K / 8u; k8 += LANES) {
-        let w = four_columns(tile.x, k8);
-        let row = K / 4u;
-        let i = m0 * row + 2u * k8;
-        let is_first = k8 == lane;
-        s0 += times(given(0u, i, k8, is_first), w);
-        s1 += times(given(1u, i + row, k8, is_first), w);
-        s2 += times(given(2u, i + 2u * row, k8, is_first), w);
-        s3 += times(given(3u, i + 3u * row, k8, is_first), w);
-        s4 += times(given(4u, i + 4u * row, k8, is_first), w);
-        s5 += times(given(5u, i + 5u * row, k8, is_first), w);
-        s6 += times(given(6u, i + 6u * row, k8, is_first), w);
-        s7 += times(given(7u, i + 7u * row, k8, is_first), w);
+    let index = group.y * groups.x + group.x;
+    let m0 = index % groups.y * HEIGHT;
+    let tile = index / groups.y;
+    for (var step = 0u; step < STEPS; step++) {
+        let k8 = lane + step * LANES;
+        if (STEPS * LANES == K / 8u || k8 < K / 8u) {
+            add(m0, tile, k8, step == 0u);
+        }
     }
     meet(lane);
-    partial[lane] = s0;
-    partial[LANES + lane] = s1;
-    partial[2u * LANES + lane] = s2;
-    partial[3u * LANES + lane] = s3;
-    partial[4u * LANES + lane] = s4;
-    partial[5u * LANES + lane] = s5;
-    partial[6u * LANES + lane] = s6;
-    partial[7u * LANES + lane] = s7;
+    meet_rows(lane);
     workgroupBarrier();
-    if (lane < 8u) {
+    // PARTS lanes sum a row, neighbours neighbours.
+    for (var i = lane; i < PARTS * (HEIGHT + others()); i += LANES) {
+        let row = i / PARTS * LANES;
         var sum = vec4(0.0);
-        for (var i = 0u; i < LANES; i++) {
-            sum += partial[lane * LANES + i];
+        for (var j = i % PARTS; j < LANES; j += PARTS) {
+            sum += partial[row + j];
         }
-        store_columns(m0 + lane, tile.x, ended(lane, sum));
+        partial[row + i % PARTS] = sum;
+    }
+    workgroupBarrier();
+    if (lane < HEIGHT) {
+        store_columns(m0 + lane, tile, ended(lane, met(lane)));
     }
 }
 
-// Inputs 8 * k8 .. 8 * k8 + 8 of the four columns of a tile.
+// Row r of the partial sums.
+fn met(r: u32) -> vec4<f32> {
+    var sum = vec4(0.0);
+    for (var i = 0u; i < PARTS; i++) {
+        sum += partial[r * LANES + i];
+    }
+    return sum;
+}
+
+// Adds the products of eight inputs.
+fn add(m0: u32, tile: u32, k8: u32, is_first: bool) {
+    let w = four_columns(tile, k8);
+    let i = m0 * (K / 4u) + 2u * k8;
+    add_row(0u, i, k8, is_first, w);
+    add_row(1u, i, k8, is_first, w);
+    add_row(2u, i, k8, is_first, w);
+    add_row(3u, i, k8, is_first, w);
+    if (HEIGHT > 4u) {
+        add_row(4u, i, k8, is_first, w);
+        add_row(5u, i, k8, is_first, w);
+        add_row(6u, i, k8, is_first, w);
+        add_row(7u, i, k8, is_first, w);
+    }
+}
+
+fn add_row(r: u32, i: u32, k8: u32, is_first: bool, w: Columns) {
+    let x = given(r, i + r * (K / 4u), k8, is_first);
+    s[r] = fma(vec4(x.lo.x), w.lo[0], s[r]);
+    s[r] = fma(vec4(x.lo.y), w.lo[1], s[r]);
+    s[r] = fma(vec4(x.lo.z), w.lo[2], s[r]);
+    s[r] = fma(vec4(x.lo.w), w.lo[3], s[r]);
+    s[r] = fma(vec4(x.hi.x), w.hi[0], s[r]);
+    s[r] = fma(vec4(x.hi.y), w.hi[1], s[r]);
+    s[r] = fma(vec4(x.hi.z), w.hi[2], s[r]);
+    s[r] = fma(vec4(x.hi.w), w.hi[3], s[r]);
+}
+
+// Inputs 8 * k8 .. 8 * k8 + 8 of the four columns of a tile, input by input.
 fn four_columns(tile: u32, k8: u32) -> Columns {
     let w0 = weighed(column(tile, 0u), k8, 0u);
     let w1 = weighed(column(tile, 1u), k8, 1u);
     let w2 = weighed(column(tile, 2u), k8, 2u);
     let w3 = weighed(column(tile, 3u), k8, 3u);
-    return columns_of(w0, w1, w2, w3);
+    let w = columns_of(w0, w1, w2, w3);
+    return Columns(transpose(w.lo), transpose(w.hi));
 }
 
-fn times(x: Eight, w: Columns) -> vec4<f32> {
-    return x.lo * w.lo + x.hi * w.hi;
+// Writes the lane's sums.
+fn meet_rows(lane: u32) {
+    meet_row(0u, lane);
+    meet_row(1u, lane);
+    meet_row(2u, lane);
+    meet_row(3u, lane);
+    if (HEIGHT > 4u) {
+        meet_row(4u, lane);
+        meet_row(5u, lane);
+        meet_row(6u, lane);
+        meet_row(7u, lane);
+    }
 }

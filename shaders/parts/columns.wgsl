@@ -4,13 +4,17 @@
 // there is one group.
 //
 // Provides: place(n), columns(place, k8), scales(n, group), group_end(group)
-// Needs: Columns, FORMAT, GROUP, K, PANEL, Q8, columns_of, eight, q8_columns, q8_place, q8_scales
+// Needs: Columns, FORMAT, GROUP, K, PANEL, Q4, Q8, columns_of, eight, q4_columns, q4_place, q4_scales
+// Needs: q8_columns, q8_place, q8_scales
 
 // Where the columns n .. n + 4 begin, n a multiple of 4. Kernels ask once: lavapipe takes nothing out
 // of a loop.
 fn place(n: u32) -> u32 {
     if (FORMAT == Q8) {
         return q8_place(n);
+    }
+    if (FORMAT == Q4) {
+        return q4_place(n);
     }
     return n / PANEL * (K / 8u) * PANEL + n % PANEL;
 }
@@ -19,6 +23,9 @@ fn place(n: u32) -> u32 {
 fn columns(place: u32, k8: u32) -> Columns {
     if (FORMAT == Q8) {
         return q8_columns(place, k8);
+    }
+    if (FORMAT == Q4) {
+        return q4_columns(place, k8);
     }
     let i = place + k8 * PANEL;
     let row = select(1u, K / 8u, PANEL == 1u);
@@ -29,6 +36,9 @@ fn columns(place: u32, k8: u32) -> Columns {
 fn scales(n: u32, group: u32) -> vec4<f32> {
     if (FORMAT == Q8) {
         return q8_scales(n, group);
+    }
+    if (FORMAT == Q4) {
+        return q4_scales(n, group);
     }
     return vec4(1.0);
 }

@@ -8,11 +8,13 @@
 //
 //   sum_k w g (x - mean) = sum_k w g (x - pivot) + (pivot - mean) sum_k w g
 //
-// Pivots are as far from the mean as the row's numbers are, so no digits are lost. Padding, columns
-// from CHANNELS on, counts nowhere.
+// Pivots are as far from the mean as the row's numbers are, so no digits are lost. In the end the
+// lanes turn to the pivots of the first one, and their sums meet as those of the product do. Padding,
+// columns from CHANNELS on, counts nowhere.
 //
-// Provides: weighed(n, k8, i), given(r, i, k8, is_first), meet(lane), ended(r, sum)
-// Needs: K, LANES, MODULATION, NORM, weights, x4
+// Provides: others(), weighed(n, k8, i), given(r, i, k8, is_first), meet(lane)
+// Provides: meet_row(r, lane), ended(r, sum)
+// Needs: HEIGHT, K, LANES, MODULATION, NORM, met, partial, s, weights, x4
 
 override CHANNELS: u32;      // columns but for the padding of K, which is fewer than eight
 override EPSILON: f32;       // added to the variance
@@ -23,10 +25,10 @@ override SCALE_AT: u32;      // first column of scale
 @group(0) @binding(MODULATION) var<storage, read> modulation: array<vec4<f32>>;    // [1, 6K or 2K]
 
 var<private> pivots: array<f32, 8>;              // of rows
-var<private> sums: array<vec2<f32>, 8>;          // of rows: sum_k x - pivot, and their squares
+var<private> found: array<vec2<f32>, 8>;         // of rows: sum_k x - pivot, and their squares
 var<private> gains: vec4<f32>;                   // of columns: sum_k w g
 var<private> shifts: vec4<f32>;                  // of columns: sum_k w shift
-var<workgroup> met: array<vec4<f32>, 256>;       // [8, LANES]: pivots, sums, squares, gains, shifts
+var<workgroup> first: array<f32, 8>;             // pivots of the first lane
 
 // Weights k8 of row n with the gain, the tile's i-th column.
 fn weighed(n: u32, k8: u32, i: u32) -> Eight {
@@ -46,6 +48,9 @@ fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
     if (is_first) {
         let count = select(8u, CHANNELS % 8u, CHANNELS < K && k8 == K / 8u - 1u);
         pivots[r] = dot(x4(i) + x4(i + 1u), vec4(1.0 / f32(count)));
+        if (k8 == 0u) {
+            first[r] = pivots[r];
+        }
     }
     var lo = x4(i) - pivots[r];
     var hi = x4(i + 1u) - pivots[r];
@@ -54,39 +59,33 @@ fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
         lo = select(vec4(0.0), lo, k < vec4(CHANNELS));
         hi = select(vec4(0.0), hi, k + 4u < vec4(CHANNELS));
     }
-    sums[r] += vec2(dot(lo + hi, vec4(1.0)), dot(lo, lo) + dot(hi, hi));
+    found[r] += vec2(dot(lo + hi, vec4(1.0)), dot(lo, lo) + dot(hi, hi));
     return Eight(lo, hi);
 }
 
 fn meet(lane: u32) {
-    met[lane] = vec4(pivots[0], pivots[1], pivots[2], pivots[3]);
-    met[LANES + lane] = vec4(pivots[4], pivots[5], pivots[6], pivots[7]);
-    met[2u * LANES + lane] = vec4(sums[0].x, sums[1].x, sums[2].x, sums[3].x);
-    met[3u * LANES + lane] = vec4(sums[4].x, sums[5].x, sums[6].x, sums[7].x);
-    met[4u * LANES + lane] = vec4(sums[0].y, sums[1].y, sums[2].y, sums[3].y);
-    met[5u * LANES + lane] = vec4(sums[4].y, sums[5].y, sums[6].y, sums[7].y);
-    met[6u * LANES + lane] = gains;
-    met[7u * LANES + lane] = shifts;
+    let beyond = (HEIGHT + HEIGHT / 2u) * LANES + lane;
+    partial[beyond] = gains;
+    partial[beyond + LANES] = shifts;
+    workgroupBarrier();
+}
+
+fn meet_row(r: u32, lane: u32) {
+    let count = numbers_of(lane);
+    let away = select(0.0, pivots[r] - first[r], count > 0.0);
+    found[r] += away * vec2(count, 2.0 * found[r].x + count * away);
+    partial[r * LANES + lane] = s[r] + away * gains;
+    if (r % 2u == 1u) {
+        partial[(HEIGHT + r / 2u) * LANES + lane] = vec4(found[r - 1u], found[r]);
+    }
 }
 
 fn ended(r: u32, sum: vec4<f32>) -> vec4<f32> {
-    let at = r / 4u * LANES;
-    var total = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        total += met[2u * LANES + at + i][r % 4u] + numbers_of(i) * met[at + i][r % 4u];
-    }
-    let mean = total / f32(CHANNELS);
-    var squares = 0.0;
-    var centred = sum;
-    var shift = vec4(0.0);
-    for (var i = 0u; i < LANES; i++) {
-        let away = met[at + i][r % 4u] - mean;
-        let own = vec2(met[2u * LANES + at + i][r % 4u], met[4u * LANES + at + i][r % 4u]);
-        squares += own.y + away * (2.0 * own.x + numbers_of(i) * away);
-        centred += away * met[6u * LANES + i];
-        shift += met[7u * LANES + i];
-    }
-    return centred * inverseSqrt(max(squares, 0.0) / f32(CHANNELS) + EPSILON) + shift;
+    let pair = met(HEIGHT + r / 2u);
+    let own = select(pair.xy, pair.zw, r % 2u == 1u) / f32(CHANNELS);
+    let variance = max(own.y - own.x * own.x, 0.0);
+    let centred = sum - own.x * met(HEIGHT + HEIGHT / 2u);
+    return centred * inverseSqrt(variance + EPSILON) + met(HEIGHT + HEIGHT / 2u + 1u);
 }
 
 // How many of a row's numbers a lane reads.
@@ -94,4 +93,9 @@ fn numbers_of(lane: u32) -> f32 {
     let count = 8u * ((K / 8u + LANES - 1u - lane) / LANES);
     let is_last = lane == (K / 8u - 1u) % LANES;
     return f32(count - select(0u, K - CHANNELS, is_last));
+}
+
+// Other sums that meet: two rows' sums and squares in a vector, then gains and shifts.
+fn others() -> u32 {
+    return HEIGHT / 2u + 2u;
 }

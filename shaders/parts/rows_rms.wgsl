@@ -5,8 +5,9 @@
 //
 // Padding, columns from CHANNELS on, is zero and counts nowhere.
 //
-// Provides: weighed(n, k8, i), given(r, i, k8, is_first), meet(lane), ended(r, sum)
-// Needs: LANES, NORM, weights, x4
+// Provides: others(), weighed(n, k8, i), given(r, i, k8, is_first), meet(lane)
+// Provides: meet_row(r, lane), ended(r, sum)
+// Needs: HEIGHT, LANES, NORM, met, partial, s, weights, x4
 
 override CHANNELS: u32;      // columns but for the padding of K
 override EPSILON: f32;       // added to the mean of the squares
@@ -14,7 +15,6 @@ override EPSILON: f32;       // added to the mean of the squares
 @group(0) @binding(NORM) var<storage, read> norm_weight: array<vec4<f32>>;    // [K]
 
 var<private> squares: array<f32, 8>;           // of rows: sum_k x^2
-var<workgroup> met: array<vec4<f32>, 64>;      // [2, LANES]: squares
 
 // Weights k8 of row n with the gain.
 fn weighed(n: u32, k8: u32, i: u32) -> Eight {
@@ -29,15 +29,24 @@ fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
     return x;
 }
 
+// The squares of four rows are a vector.
 fn meet(lane: u32) {
-    met[lane] = vec4(squares[0], squares[1], squares[2], squares[3]);
-    met[LANES + lane] = vec4(squares[4], squares[5], squares[6], squares[7]);
+    partial[HEIGHT * LANES + lane] = vec4(squares[0], squares[1], squares[2], squares[3]);
+    if (HEIGHT > 4u) {
+        let last = vec4(squares[4], squares[5], squares[6], squares[7]);
+        partial[(HEIGHT + 1u) * LANES + lane] = last;
+    }
+}
+
+fn meet_row(r: u32, lane: u32) {
+    partial[r * LANES + lane] = s[r];
 }
 
 fn ended(r: u32, sum: vec4<f32>) -> vec4<f32> {
-    var total = 0.0;
-    for (var i = 0u; i < LANES; i++) {
-        total += met[r / 4u * LANES + i][r % 4u];
-    }
+    let total = met(HEIGHT + r / 4u)[r % 4u];
     return sum * inverseSqrt(total / f32(CHANNELS) + EPSILON);
+}
+
+fn others() -> u32 {
+    return HEIGHT / 4u;
 }

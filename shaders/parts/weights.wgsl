@@ -3,9 +3,9 @@
 // Rows are stored in panels: eight numbers of each row of a panel, then the next eight of each.
 // Formats with scales order their panels themselves.
 //
-// Provides: K, FORMAT, GROUP, PANEL, weights(n, k8), eight(i), groups(), Columns
+// Provides: K, FORMAT, GROUP, PANEL, weights(n, k8), halves(n, k8), eight(i), groups(), Columns
 // Provides: columns_of(w0, w1, w2, w3)
-// Needs: F16, Q8, eight_f16, eight_f32, q8_weights
+// Needs: F16, Q4, Q8, eight_f16, eight_f32, q4_weights, q8_weights, words
 
 override K: u32;             // columns, a multiple of 8
 override FORMAT: u32;        // the number that a format's part gives it
@@ -17,7 +17,18 @@ fn weights(n: u32, k8: u32) -> Eight {
     if (FORMAT == Q8) {
         return q8_weights(n, k8);
     }
+    if (FORMAT == Q4) {
+        return q4_weights(n, k8);
+    }
     return eight((n / PANEL * (K / 8u) + k8) * PANEL + n % PANEL);
+}
+
+// The same as packed f16: as they are stored, or rounded.
+fn halves(n: u32, k8: u32) -> vec4<u32> {
+    if (FORMAT == F16) {
+        return words((n / PANEL * (K / 8u) + k8) * PANEL + n % PANEL);
+    }
+    return pack_f16(weights(n, k8));
 }
 
 // Group i of eight numbers, where they have no scale.

@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
+use bdlm::model::Formats;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use crate::cli::print::note;
 use crate::cli::process::user_cache;
 
 /// How matrices are held on the device.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Weights {
     /// Half precision: half the memory, faster.
@@ -18,6 +19,9 @@ pub enum Weights {
     F32,
     /// Eight bits, one scale for 64 weights: a quarter of f32's memory, slightly less exact.
     Q8,
+    /// Four bits, one scale for 32 weights, and eight bits for the embedding and the head: an eighth of
+    /// f32's memory, less exact.
+    Q4,
 }
 
 impl From<Weights> for DType {
@@ -26,6 +30,7 @@ impl From<Weights> for DType {
             Weights::F16 => DType::F16,
             Weights::F32 => DType::F32,
             Weights::Q8 => DType::Q8,
+            Weights::Q4 => DType::Q4,
         }
     }
 }
@@ -59,9 +64,34 @@ pub struct AdapterArgs {
 pub struct DeviceArgs {
     #[command(flatten)]
     adapter: AdapterArgs,
-    /// How weights are held on the device
-    #[arg(long, value_enum, default_value = "f16", help_heading = "Device")]
-    pub weights: Weights,
+    #[command(flatten)]
+    pub weights: WeightArgs,
+}
+
+/// How weights are held on the device.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Args)]
+pub struct WeightArgs {
+    /// How weights are held on the device [default: as a checkpoint in integers holds them, else f16]
+    #[arg(long, value_enum, help_heading = "Device")]
+    weights: Option<Weights>,
+    /// How the embedding and the head are held [default: as the other weights, q8 beside q4]
+    #[arg(long, value_enum, value_name = "WEIGHTS", help_heading = "Device")]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    table_weights: Option<Weights>,
+}
+
+impl WeightArgs {
+    /// The formats for a model with this `config.json`.
+    pub fn formats(self, config: &[u8]) -> Formats {
+        let own = || Formats::of_config(config).unwrap_or(Formats::from(DType::F16));
+        let formats = self.weights.map_or_else(own, |w| Formats::from(DType::from(w)));
+        Formats { tables: self.table_weights.map_or(formats.tables, DType::from), ..formats }
+    }
+
+    /// The formats for a model that is made here.
+    pub fn of_nothing(self) -> Formats {
+        self.formats(b"{}")
+    }
 }
 
 impl AdapterArgs {

@@ -99,7 +99,7 @@ impl Generate {
         }
         let outcome = match output {
             Some(mut output) => {
-                let outcome = self.print(&mut run, &mut output);
+                let outcome = self.print(&mut run, &mut output).map_err(|e| output.named(e));
                 // What was written before an error is kept too.
                 let finished = output.finish();
                 outcome.and(finished)
@@ -143,7 +143,9 @@ impl Generate {
     fn print(&self, run: &mut Run, out: &mut impl Write) -> Result<()> {
         if self.output.watch {
             let mut screen = Screen::new(self.samples);
-            return pull(run, |event| screen.show(out, event));
+            let outcome = pull(run, |event| screen.show(out, event));
+            let stopped = screen.stop(out);
+            return outcome.and(stopped);
         }
         if self.output.events {
             return pull(run, |event| json_line(out, event));

@@ -28,6 +28,9 @@ pub struct Info {
     /// Samples generated at the same time, for the memory plan
     #[arg(long, value_name = "B", default_value_t = 1)]
     batch: usize,
+    /// Tokens in a block, for checkpoints that do not say
+    #[arg(long, value_name = "K")]
+    block_size: Option<usize>,
     /// How to print the report
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
@@ -76,10 +79,10 @@ impl Info {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         let files = self.model.find()?;
-        let spec = Spec::of_files(&files, self.model.habits(None))?;
+        let spec = Spec::of_files(&files, self.model.habits(self.block_size))?;
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         // Names and shapes are checked; nothing is converted or uploaded.
-        Checkpoint::new(&spec, &shards)?;
+        Checkpoint::new(&spec, &shards)?.adapted(self.model.loras()?)?;
         let cache = user_cache();
         let adapters = Gpu::adapters();
         let adapters: Vec<Adapter> =
@@ -91,7 +94,8 @@ impl Info {
             batch: self.batch.max(1),
             ..Request::default()
         };
-        let memory = MemoryPlan::new(&spec, self.device.weights.into(), kernels, &request);
+        let memory =
+            MemoryPlan::new(&spec, self.device.weights.formats(&files.config), kernels, &request);
         let shapes = spec.tensors();
         let parameters: usize = shapes.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
         let tokenizer = files.tokenizer.as_ref();

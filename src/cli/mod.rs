@@ -15,6 +15,7 @@ mod plot;
 mod present;
 mod print;
 mod process;
+mod quantize;
 mod request;
 mod train;
 mod tune;
@@ -55,6 +56,7 @@ enum Command {
     Train(Box<train::Train>),
     Logits(logits::Logits),
     Gradients(gradients::Gradients),
+    Quantize(quantize::Quantize),
     Info(info::Info),
     Bench(bench::Bench),
     Tune(tune::Tune),
@@ -79,6 +81,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Train(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Gradients(command) => command.run(),
+        Command::Quantize(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Bench(command) => command.run(),
         Command::Tune(command) => command.run(),

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bdlm::gpu::{DType, Gpu};
-use bdlm::hub::{self, FileBytes, ModelDigests, ModelFiles};
-use bdlm::model::{Checkpoint, Grid, Habits, Network, Spec};
+use bdlm::gpu::Gpu;
+use bdlm::hub::{self, AdapterFiles, FileBytes, ModelDigests, ModelFiles, Sha256};
+use bdlm::model::{Checkpoint, Grid, Habits, Lora, Network, Spec};
 use bdlm::sample::{Engine, LoadOptions};
 use clap::{Args, ValueEnum};
 
-use crate::cli::device::Weights;
+use crate::cli::device::WeightArgs;
 use crate::cli::print::{DownloadBar, note, progress_bar};
 use crate::cli::process::hub_options;
 
@@ -20,6 +20,15 @@ pub enum RandomShape {
     Small,
     /// Shape of the paper's tiny models: 8 layers, 256 channels
     Tiny,
+    /// Shape of SDAR-1.7B: 28 layers, 2048 channels, a head of its own, block 4
+    #[value(name = "sdar-1.7b")]
+    Sdar,
+    /// Shape of Qwen3-0.6B: 28 layers, 1024 channels, block 32
+    #[value(name = "qwen3-0.6b")]
+    Qwen3,
+    /// Shape of SmolLM2-135M: 30 layers, 576 channels, in blocks of 4
+    #[value(name = "smollm2")]
+    Smollm2,
 }
 
 /// Which model.
@@ -35,6 +44,10 @@ pub struct ModelArgs {
     /// The mask token, for checkpoints that do not say [default: theirs]
     #[arg(long, value_name = "N")]
     pub mask_id: Option<u32>,
+    /// Adapter of PEFT to merge into the weights, a folder or hub id, with `=SCALE` behind it to
+    /// multiply its own; may be given more than once
+    #[arg(long, value_name = "DIR|HUB_ID")]
+    pub lora: Vec<String>,
     /// Where the grid of blocks begins, for Llama-shaped models [default: the model's]
     #[arg(long, value_enum)]
     pub grid: Option<GridBegin>,
@@ -61,7 +74,7 @@ impl From<GridBegin> for Grid {
 impl ModelArgs {
     /// A model of this name.
     pub fn named(model: String) -> ModelArgs {
-        ModelArgs { model, tokenizer: None, mask_id: None, grid: None }
+        ModelArgs { model, tokenizer: None, mask_id: None, lora: Vec::new(), grid: None }
     }
 
     /// What the arguments say of the model's habits.
@@ -79,8 +92,48 @@ impl ModelArgs {
         Ok(files)
     }
 
+    /// The adapters, downloaded if need be.
+    pub fn loras(&self) -> Result<Vec<Lora>> {
+        let read = |(files, scale): (AdapterFiles, f32)| Ok(Lora::read(&files, scale)?);
+        self.adapters()?.into_iter().map(read).collect()
+    }
+
+    /// The adapters' files, each with its scale.
+    fn adapters(&self) -> Result<Vec<(AdapterFiles, f32)>> {
+        let mut bar = DownloadBar::default();
+        let mut find = |given: &String| {
+            // A name may have an equals sign in it too.
+            let scaled = given.rsplit_once('=');
+            let scaled = scaled.and_then(|(name, scale)| Some((name, scale.parse().ok()?)));
+            let (name, scale) = scaled.unwrap_or((given, 1.0));
+            Ok((AdapterFiles::find(name, &hub_options(), &mut |d| bar.update(d))?, scale))
+        };
+        self.lora.iter().map(&mut find).collect()
+    }
+
+    /// What the model is known by: its files, the adapters' and what was asked for beside them.
+    fn digests(&self, files: &ModelFiles) -> Result<ModelDigests> {
+        let line = |(files, scale): &(AdapterFiles, f32)| {
+            let (config, weights) = (Sha256::of(&files.config), Sha256::of(&files.weights));
+            format!("{scale} {config} {weights}\n")
+        };
+        let adapters: String = self.adapters()?.iter().map(line).collect();
+        let grid = self.grid.and_then(|grid| grid.to_possible_value());
+        Ok(ModelDigests {
+            adapters_sha256: (!adapters.is_empty()).then(|| Sha256::of(adapters.as_bytes())),
+            mask_id: self.mask_id,
+            grid: grid.map(|grid| grid.get_name().into()),
+            ..files.digests()
+        })
+    }
+
     /// Finds and loads the model and a tokenizer; with the block size that is asked for, if any.
-    pub fn load(&self, gpu: &Gpu, weights: Weights, block_size: Option<usize>) -> Result<Engine> {
+    pub fn load(
+        &self,
+        gpu: &Gpu,
+        weights: WeightArgs,
+        block_size: Option<usize>,
+    ) -> Result<Engine> {
         self.upload(gpu, &self.find_for(true)?, weights, block_size)
     }
 
@@ -88,12 +141,12 @@ impl ModelArgs {
     pub fn load_known(
         &self,
         gpu: &Gpu,
-        weights: Weights,
+        weights: WeightArgs,
         block_size: Option<usize>,
         is_text: bool,
     ) -> Result<(Engine, ModelDigests)> {
         let files = self.find_for(is_text)?;
-        Ok((self.upload(gpu, &files, weights, block_size)?, files.digests()))
+        Ok((self.upload(gpu, &files, weights, block_size)?, self.digests(&files)?))
     }
 
     /// Finds the model, with a tokenizer if the work is on text.
@@ -110,7 +163,7 @@ impl ModelArgs {
     pub fn load_network(
         &self,
         gpu: &Gpu,
-        weights: Weights,
+        weights: WeightArgs,
         block_size: Option<usize>,
     ) -> Result<Engine> {
         let files = self.find()?;
@@ -121,14 +174,15 @@ impl ModelArgs {
         &self,
         gpu: &Gpu,
         files: &ModelFiles,
-        weights: Weights,
+        weights: WeightArgs,
         block_size: Option<usize>,
     ) -> Result<Engine> {
         let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
         bar.set_message(format!("loading {}", self.model));
         let options = LoadOptions {
+            formats: weights.formats(&files.config),
             habits: self.habits(block_size),
-            ..LoadOptions::from(DType::from(weights))
+            loras: self.loras()?,
         };
         let engine = Engine::load(gpu, files, options, &mut |done, all| {
             bar.set_length(all as u64);
@@ -146,24 +200,44 @@ impl ModelArgs {
 impl RandomShape {
     /// What it is a shape of.
     pub fn spec(self) -> Result<Spec> {
-        let (layers, channels, heads) = match self {
-            RandomShape::Small => (12, 768, 12),
-            RandomShape::Tiny => (8, 256, 8),
+        let bd3lm = |layers: usize, channels: usize, heads: usize| {
+            serde_json::json!({
+                "model_type": "bd3lm", "block_size": 16, "vocab_size": 50258,
+                "model_length": 1024, "hidden_dim": channels, "cond_dim": 128,
+                "n_blocks": layers, "n_heads": heads, "cross_attn": true, "causal": false,
+                "bos_token_id": 50256,
+            })
         };
-        let json = serde_json::json!({
-            "model_type": "bd3lm", "block_size": 16, "vocab_size": 50258, "model_length": 1024,
-            "hidden_dim": channels, "cond_dim": 128, "n_blocks": layers, "n_heads": heads,
-            "cross_attn": true, "causal": false, "bos_token_id": 50256,
-        });
-        Ok(Spec::from_json(json.to_string().as_bytes())?)
+        let llama =
+            |kind: &str, vocabulary: usize, [c, f, layers]: [usize; 3], heads: [usize; 3]| {
+                serde_json::json!({
+                    "model_type": kind, "vocab_size": vocabulary, "max_position_embeddings": 4096,
+                    "hidden_size": c, "intermediate_size": f, "num_hidden_layers": layers,
+                    "num_attention_heads": heads[0], "num_key_value_heads": heads[1],
+                    "head_dim": heads[2], "rms_norm_eps": 1e-6, "rope_theta": 1e6,
+                    "tie_word_embeddings": kind != "sdar", "mask_token_id": vocabulary - 1,
+                    "bos_token_id": 0,
+                })
+            };
+        let json = match self {
+            RandomShape::Small => bd3lm(12, 768, 12),
+            RandomShape::Tiny => bd3lm(8, 256, 8),
+            RandomShape::Sdar => llama("sdar", 151_936, [2048, 6144, 28], [16, 8, 128]),
+            RandomShape::Qwen3 => llama("a2d-qwen3", 151_936, [1024, 3072, 28], [16, 8, 128]),
+            RandomShape::Smollm2 => llama("llama", 49_152, [576, 1536, 30], [9, 3, 64]),
+        };
+        // Plain decoders have blocks if the caller says so.
+        let block_size = (self == RandomShape::Smollm2).then_some(4);
+        let asked = Habits { block_size, ..Habits::default() };
+        Ok(Spec::of_config(json.to_string().as_bytes(), asked)?)
     }
 
     /// Makes the weights and uploads them.
-    pub fn load(self, gpu: &Gpu, weights: Weights) -> Result<Network> {
+    pub fn load(self, gpu: &Gpu, weights: WeightArgs) -> Result<Network> {
         let checkpoint = Checkpoint::random(&self.spec()?, 1);
         let bar = progress_bar("{msg} [{bar:30}] {pos}/{len}");
         bar.set_message("making weights");
-        let network = Network::load(gpu, &checkpoint, weights.into(), &mut |done, all| {
+        let network = Network::load(gpu, &checkpoint, weights.of_nothing(), &mut |done, all| {
             bar.set_length(all as u64);
             bar.set_position(done as u64);
         })?;

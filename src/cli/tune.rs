@@ -100,7 +100,7 @@ impl Tune {
         let tuner = Tuner {
             options,
             spec: self.shape.spec()?,
-            weights: self.device.weights.into(),
+            weights: self.device.weights.of_nothing().layers,
             passes: self.passes,
             matrix_units: self.matrix_units,
         };
@@ -117,12 +117,13 @@ impl Tune {
 }
 
 fn print_candidate(out: &mut impl Write, candidate: &Candidate) -> Result<()> {
-    let Tuning { kernels, few_rows, shares, fused_norms } = candidate.tuning;
+    let Tuning { kernels, few_rows, lanes, tile, shares, fused_norms } = candidate.tuning;
     write!(out, "{:<12}", kernels.to_string())?;
     let norms = if fused_norms { "fused" } else { "apart" };
+    let tile = tile.map_or("by shape".into(), |tile| tile.to_string());
     match kernels.is_for_gpus() {
-        true => write!(out, "{few_rows:>4}{shares:>7}{norms:>6}")?,
-        false => write!(out, "{:>4}{:>7}{:>6}", "-", "-", "-")?,
+        true => write!(out, "{few_rows:>4}{lanes:>6}{tile:>11}{shares:>7}{norms:>6}")?,
+        false => write!(out, "{:>4}{:>6}{:>11}{:>7}{:>6}", "-", "-", "-", "-", "-")?,
     }
     for i in 0..Tuner::BLOCK_SIZES.len() {
         let times = candidate.pass_ms.get(i).map_or("-".into(), |[pass, fused]| {
@@ -139,7 +140,9 @@ impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         let Report { adapter, driver, candidates, chosen, kept_in } = self;
         writeln!(out, "{adapter}, {driver}\n")?;
-        write!(out, "{:<12}{:>4}{:>7}{:>6}", "kernels", "rows", "shares", "norms")?;
+        let [rows, lanes, tiles] = ["rows", "lanes", "tiles"];
+        write!(out, "{:<12}{rows:>4}{lanes:>6}{tiles:>11}", "kernels")?;
+        write!(out, "{:>7}{:>6}", "shares", "norms")?;
         for size in Tuner::BLOCK_SIZES {
             write!(out, " {:>13}", format!("block {size}, ms"))?;
         }
@@ -155,6 +158,8 @@ impl Report {
         writeln!(out, "-: not measured, being far slower at the smallest pass, or without effect")?;
         if candidates.iter().any(|candidate| candidate.tuning.kernels.is_for_gpus()) {
             writeln!(out, "rows: most rows of a product that are computed without tiles")?;
+            writeln!(out, "lanes: most that a workgroup of such a product has")?;
+            writeln!(out, "tiles: rows and columns that a workgroup of another product computes")?;
             writeln!(out, "shares: parts of a block's keys that attention computes side by side")?;
             writeln!(out, "norms: fused into the products of few rows that read them, or apart")?;
         }

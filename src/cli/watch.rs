@@ -78,7 +78,8 @@ impl Screen {
         let rate = (self.generated + open) as f64 / self.began.elapsed().as_secs_f64().max(1e-3);
         self.footer = format!(
             "block {} · {open}/{shown} open · pass {} · {rate:.0} tokens/s",
-            step.block_idx, step.passes
+            step.block_idx + 1,
+            step.passes
         );
     }
 
@@ -106,6 +107,17 @@ impl Screen {
         self.draw(out)?;
         self.redrawn = 0;
         Ok(())
+    }
+
+    /// Ends what is shown before the sample does: the text so far stays, on lines of its own.
+    pub fn stop(&mut self, out: &mut impl Write) -> Result<()> {
+        if self.footer.is_empty() {
+            return Ok(());
+        }
+        self.footer.clear();
+        self.cells.clear();
+        self.tail.push(Piece::new("\n", Style::new()));
+        self.draw(out)
     }
 
     fn draw(&mut self, out: &mut impl Write) -> Result<()> {

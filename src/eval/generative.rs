@@ -10,6 +10,10 @@ use crate::model::{Mask, Network};
 use crate::sample::entropy;
 use crate::{Error, Result};
 
+/// Tokens of a window at most: those of GPT-2, with which generative perplexity is stated. Scorers with
+/// longer windows would need memory for them, and their figures would not compare.
+const MOST_CONTEXT: usize = 1024;
+
 /// A piece of a sample that the scorer sees at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -70,7 +74,8 @@ impl GenerativeScorer {
     /// [`Error::Request`] for models that do not predict token by token, [`Error::TooLarge`],
     /// [`Error::OutOfMemory`].
     pub fn new(network: Arc<Network>, eos: Option<u32>) -> Result<GenerativeScorer> {
-        let (spec, context) = (network.spec(), network.spec().window);
+        let spec = network.spec();
+        let context = spec.window.min(MOST_CONTEXT);
         let block_size = match spec.mask(None) {
             Mask::Before => None,
             Mask::Blocks { .. } => Some(1),

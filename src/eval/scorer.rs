@@ -4,9 +4,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::clock::Stopwatch;
 use crate::gpu::layout::{COLUMN_PAD, ROW_PAD, SUM_WORDS};
 use crate::gpu::{
-    Commands, DType, Epilogue, Plan, Readback, Recorder, Sequences, Tensor, Vocabulary,
+    Commands, DType, Epilogue, Pace, Plan, Readback, Recorder, Sequences, Tensor, Vocabulary,
 };
 use crate::model::{Conditioning, KvCache, Network, Row, Widths, Workspace};
 use crate::{Error, Result};
@@ -68,6 +69,7 @@ pub struct Scorer {
     sums: Tensor,    // [R, 4]
     staging: Readback,
     plans: HashMap<PlanKey, Plan>,
+    pace: Pace,
 }
 
 /// What a plan depends on: rows of the pass, and rows whose logits are wanted, padded.
@@ -104,6 +106,7 @@ impl Scorer {
             sums: words("sums", &[room, SUM_WORDS])?,
             staging: Readback::new(gpu, (room * SUM_WORDS * 4) as u64),
             plans: HashMap::new(),
+            pace: Pace::new(gpu.is_software()),
             group,
             network,
         })
@@ -135,7 +138,8 @@ impl Scorer {
         self.workspace.write(self.network.gpu(), rows, &self.cache)?;
         let network = self.network.clone();
         let mut commands = Commands::new(network.gpu());
-        commands.run(self.plan(PlanKey { rows: rows.len(), wanted: 0 })?);
+        let most = self.pace.dispatches();
+        commands.run_in_submits(self.plan(PlanKey { rows: rows.len(), wanted: 0 })?, most);
         commands.submit();
         network.gpu().check()
     }
@@ -166,9 +170,13 @@ impl Scorer {
         self.picked.write(gpu, &padded(|target| target.row as u32))?;
         self.targets.write(gpu, &padded(|target| target.token))?;
         self.sums.write(gpu, &vec![Sums::START; wanted])?;
-        let mut commands = Commands::new(gpu);
-        commands.run(self.plan(PlanKey { rows: rows.len(), wanted })?);
+        let (mut commands, most) = (Commands::new(gpu), self.pace.dispatches());
+        let plan = self.plan(PlanKey { rows: rows.len(), wanted })?;
+        let n_dispatches = plan.len();
+        let stopwatch = Stopwatch::start();
+        commands.run_in_submits(plan, most);
         let sums: Vec<Sums> = commands.read(&self.sums, targets.len(), &self.staging).await?;
+        self.pace.learn(n_dispatches, stopwatch.secs());
         let score = |(sums, target): (&Sums, &Target)| {
             let log_sum = f64::from(sums.highest) + f64::from(sums.sum).ln();
             let logit = f64::from(sums.target_logit);

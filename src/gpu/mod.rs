@@ -9,7 +9,7 @@ mod plan;
 mod request;
 mod wait;
 
-pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tuning, has_512_bits};
+pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tuning, has_512_bits};
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
@@ -17,14 +17,14 @@ pub use ops::{
     HeadNorm, Input, Modulation, Norm, NormGradients, Onto, RmsNorm, Sequences, Vocabulary,
     column_sums_room, partial_attention, partial_attention_bytes, weight_gradient_room,
 };
-pub use plan::{Commands, KernelSource, KernelTime, Plan, Profiler, Recorder, Sent};
+pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
 
 /// Numbers of the memory layout that the shaders expect: padding, and words of a row.
 pub mod layout {
     pub use crate::gpu::device::TEXTURE_WIDTH;
-    pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, ROW_PAD, row_bytes};
+    pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, PackedRow, ROW_PAD, packed_row, row_bytes};
     pub use crate::gpu::ops::{
         CANDIDATE_WORDS, CELL_WORDS, OUTCOME_WORDS, PARTIAL_WORDS, RATE_WORDS, STEP_WORDS,
         SUM_WORDS, draw_chunks, square_chunks,

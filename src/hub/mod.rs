@@ -3,6 +3,7 @@
 //! what is in them. Only `native` uses the disk and the network: in a browser a host program hands
 //! over bytes.
 
+mod adapter;
 mod bytes;
 mod model;
 #[cfg(not(target_arch = "wasm32"))]
@@ -12,12 +13,13 @@ mod sha256;
 #[cfg(target_arch = "wasm32")]
 mod web;
 
+pub use adapter::AdapterFiles;
 pub use bytes::FileBytes;
 pub use model::{DEFAULT_MODEL, ModelDigests, ModelFiles};
 #[cfg(all(feature = "hub", not(target_arch = "wasm32")))]
 pub use native::DatasetFiles;
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::gpt2_tokenizer;
+pub use native::{Output, gpt2_tokenizer};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{kept, open_file};
 pub use options::{DatasetSplit, Download, HubOptions};

@@ -44,6 +44,15 @@ pub struct ModelDigests {
     pub weights_sha256: String,
     /// Of `tokenizer.json`.
     pub tokenizer_sha256: Option<String>,
+    /// Of `generation_config.json`.
+    pub generation_config_sha256: Option<String>,
+    /// Of the adapters that are merged into the weights: of a line for each with its scale and the
+    /// digests of its config and weights.
+    pub adapters_sha256: Option<String>,
+    /// The mask token, if it was asked for.
+    pub mask_id: Option<u32>,
+    /// Where the grid of blocks begins, if that was asked for.
+    pub grid: Option<String>,
 }
 
 impl ModelFiles {
@@ -57,6 +66,8 @@ impl ModelFiles {
                 several => Sha256::of(several.join("\n").as_bytes()),
             },
             tokenizer_sha256: self.tokenizer.as_ref().map(|file| Sha256::of(file)),
+            generation_config_sha256: self.generation_config.as_ref().map(|f| Sha256::of(f)),
+            ..ModelDigests::default()
         }
     }
 
@@ -143,9 +154,16 @@ fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
         weight_map: BTreeMap<String, String>,
     }
     let damaged = |e| Error::checkpoint(index.path(), format!("not an index of shards: {e}"));
+    if index.starts_with(b"version https://git-lfs") {
+        let cause = "is a Git LFS pointer, not the index itself (`git lfs pull` fetches it)";
+        return Err(Error::checkpoint(index.path(), cause));
+    }
     let text = index.strip_prefix(b"\xef\xbb\xbf").unwrap_or(index);
     let listed: Index = serde_json::from_slice(text).map_err(damaged)?;
     let names: BTreeSet<String> = listed.weight_map.into_values().collect();
+    if names.is_empty() {
+        return Err(Error::checkpoint(index.path(), "lists no shard"));
+    }
     // A name with a path in it could lead anywhere.
     match names.iter().find(|name| Path::new(name).file_name() != Some(name.as_ref())) {
         Some(name) => {

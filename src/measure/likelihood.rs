@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::Result;
 use crate::clock::Stopwatch;
 use crate::eval::{Estimator, FirstToken, Likelihood, LikelihoodOptions};
+use crate::measure::timer::Timer;
 use crate::model::Network;
 
 /// The time that a likelihood took.
@@ -54,6 +55,7 @@ impl LikelihoodTime {
         if first.estimate(&[(0, &ids)], progress).await?.is_none() {
             return Ok(None);
         }
+        Timer::new(network.gpu())?.wake(0.3).await?;
         let begun = Stopwatch::start();
         if timed.estimate(&[(0, &ids)], progress).await?.is_none() {
             return Ok(None);

@@ -3,6 +3,7 @@
 
 mod attention_cases;
 mod cases;
+mod ceilings;
 mod compare;
 mod kernels;
 mod likelihood;
@@ -10,10 +11,12 @@ mod passes;
 mod report;
 mod spread;
 mod text;
+mod timer;
 mod training;
 mod tune;
 
 pub use cases::{Case, Product, Sizes};
+pub use ceilings::{Ceilings, Chain};
 pub use compare::{Comparison, Ratio};
 pub use kernels::{KernelSpeed, Kernels};
 pub use likelihood::LikelihoodTime;

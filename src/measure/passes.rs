@@ -8,8 +8,12 @@ use crate::Result;
 use crate::clock::Stopwatch;
 use crate::gpu::KernelTime;
 use crate::measure::spread::Spread;
+use crate::measure::timer::Timer;
 use crate::model::Network;
 use crate::sample::MaskedBlock;
+
+/// How long a GPU is kept busy before passes are timed.
+const WAKE_SECS: f64 = 0.3;
 
 /// What to time.
 #[derive(Clone, Copy, Debug)]
@@ -59,13 +63,17 @@ impl Bench {
         let Bench { block_size, context, passes } = *self;
         let mut block = MaskedBlock::new(network, block_size, context, passes + 1)?;
         let [dispatches_per_pass, dispatches_per_layer] = block.dispatches()?;
+        let timer = Timer::new(network.gpu())?;
         let (mut pass_ms, mut fused_ms) = (Vec::new(), Vec::new());
         for step in 0..=passes {
+            // The first one compiles.
+            timer.wake(if step == 1 { WAKE_SECS } else { 0.0 }).await?;
             let started = Stopwatch::start();
             block.denoise(step).await?;
             pass_ms.push(started.secs() * 1e3);
         }
         for step in 0..=passes {
+            timer.wake(if step == 1 { WAKE_SECS } else { 0.0 }).await?;
             let started = Stopwatch::start();
             block.denoise_and_store(step).await?;
             fused_ms.push(started.secs() * 1e3);

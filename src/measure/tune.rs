@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::gpu::{DType, Gpu, GpuOptions, KernelFamily, Tuning};
+use crate::gpu::{DType, Gpu, GpuOptions, KernelFamily, Tile, Tuning};
 use crate::measure::likelihood::LikelihoodTime;
 use crate::measure::passes::Bench;
 use crate::model::{Checkpoint, Network, Spec};
@@ -14,6 +14,8 @@ use crate::{Error, Result};
 
 /// Kernels this many times slower than others at the smallest pass are not measured further.
 const HOPELESS: f64 = 3.0;
+/// Layers of the network that is timed, at most.
+const MOST_LAYERS: usize = 4;
 /// A choice must be this many times faster, or it is noise.
 const GAIN: f64 = 1.03;
 
@@ -82,9 +84,16 @@ impl Tuner {
             return Ok(None);
         }
         if search.found()?.kernels.is_for_gpus() {
-            for variants in [shares, few_rows, norms] {
+            let choices: [(Variants, Work); 5] = [
+                (tiles, Work::PassesAndLikelihood),
+                (shares, Work::Passes),
+                (few_rows, Work::Passes),
+                (lanes, Work::Passes),
+                (norms, Work::Passes),
+            ];
+            for (variants, work) in choices {
                 let variants = variants(search.found()?);
-                if search.consider(variants, Work::Passes, progress).await?.is_break() {
+                if search.consider(variants, work, progress).await?.is_break() {
                     return Ok(None);
                 }
             }
@@ -111,19 +120,32 @@ impl Tuner {
         let (kernels, tuning) = (Some(tuning.kernels), Some(tuning));
         let options = GpuOptions { kernels, tuning, ..self.options.clone() };
         let gpu = Gpu::request_async(&options).await?;
-        let checkpoint = Checkpoint::random(&self.spec, 1);
+        // All layers of a kind take the same time: a few show it.
+        let n_layers = self.spec.n_layers.min(MOST_LAYERS);
+        let checkpoint = Checkpoint::random(&Spec { n_layers, ..self.spec.clone() }, 1);
         let silent = &mut |_: usize, _: usize| {};
         let network = Network::load_async(&gpu, &checkpoint, self.weights, silent).await?;
         Ok(Arc::new(network))
     }
 }
 
+/// Choices to try beside those found so far.
+type Variants = fn(Tuning) -> Vec<Tuning>;
+
+fn tiles(found: Tuning) -> Vec<Tuning> {
+    [Tile::Small, Tile::Wide].map(|tile| Tuning { tile: Some(tile), ..found }).to_vec()
+}
+
+fn lanes(found: Tuning) -> Vec<Tuning> {
+    [64, 256].map(|lanes| Tuning { lanes, ..found }).to_vec()
+}
+
 fn shares(found: Tuning) -> Vec<Tuning> {
-    [1, 2, 4].map(|shares| Tuning { shares, ..found }).to_vec()
+    [4].map(|shares| Tuning { shares, ..found }).to_vec()
 }
 
 fn few_rows(found: Tuning) -> Vec<Tuning> {
-    [4, 8, 16, 64].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
+    [16, 32].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
 }
 
 fn norms(found: Tuning) -> Vec<Tuning> {

@@ -4,7 +4,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::layout::ROW_PAD;
-use crate::gpu::{Commands, Plan, Readback, Recorder, Sequences, Tensor};
+use crate::gpu::{Commands, Pace, Plan, Readback, Recorder, Sequences, Tensor};
 use crate::model::{Conditioning, KvCache, Mask, Network, Pass, Row, Spec, Workspace};
 use crate::{Error, Result};
 
@@ -74,7 +74,8 @@ impl Network {
         self.record_layers(&mut recorder, &pass)?;
         self.record_final_norm(&mut recorder, &pass, &pass.x.rows(0, wanted)?)?;
         let mut commands = Commands::new(gpu);
-        commands.run(&recorder.finish()?);
+        let most = Pace::new(gpu.is_software()).dispatches();
+        commands.run_in_submits(&recorder.finish()?, most);
         commands.submit();
         self.read_logits(&pass, wanted, out).await
     }

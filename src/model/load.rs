@@ -7,7 +7,7 @@ use std::task::Poll;
 use half::f16;
 
 use crate::gpu::{DType, Gpu, Tensor, Weight};
-use crate::model::{Axis, Checkpoint, Entry, Kind, Spec, Widths};
+use crate::model::{Axis, Checkpoint, Entry, Formats, Kind, Spec, Widths};
 use crate::{Advice, Error, Result};
 
 /// What loading needs at every tensor.
@@ -17,7 +17,7 @@ pub struct Loader<'a> {
     /// Where they come from.
     pub checkpoint: &'a Checkpoint<'a>,
     /// How matrices are held.
-    pub weights: DType,
+    pub formats: Formats,
     /// Sizes on the device.
     pub widths: Widths,
     held_bytes: Cell<u64>,
@@ -25,9 +25,9 @@ pub struct Loader<'a> {
 
 impl<'a> Loader<'a> {
     /// Nothing is loaded yet.
-    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint<'a>, weights: DType) -> Loader<'a> {
+    pub fn new(gpu: &'a Gpu, checkpoint: &'a Checkpoint<'a>, formats: Formats) -> Loader<'a> {
         let widths = Widths::of(checkpoint.spec());
-        Loader { gpu, checkpoint, weights, widths, held_bytes: Cell::new(0) }
+        Loader { gpu, checkpoint, formats, widths, held_bytes: Cell::new(0) }
     }
 
     /// The network.
@@ -48,9 +48,9 @@ impl<'a> Loader<'a> {
     pub fn matrix(&self, name: &str, gate: Option<&[f32]>) -> Result<Weight> {
         let rows = MatrixRows::new(self, name, gate)?;
         let shape = rows.sides.map(Axis::held);
-        let weight = Weight::stream(self.gpu, name, shape, self.weights, |range, to| {
-            rows.append(range, to)
-        })?;
+        let dtype = rows.entry.dtype(self.formats);
+        let weight =
+            Weight::stream(self.gpu, name, shape, dtype, |range, to| rows.append(range, to))?;
         self.count(weight.size_bytes());
         Ok(weight)
     }
@@ -64,7 +64,8 @@ impl<'a> Loader<'a> {
             parts.iter().map(|part| MatrixRows::new(self, part, None)).collect::<Result<_>>()?;
         let [n, k] = MatrixRows::new(self, name, None)?.sides;
         let shape = [n.held(), k.held()];
-        let weight = Weight::stream(self.gpu, name, shape, self.weights, |range, to| {
+        let dtype = self.checkpoint.entry(name)?.dtype(self.formats);
+        let weight = Weight::stream(self.gpu, name, shape, dtype, |range, to| {
             let mut first = 0;
             for part in &parts {
                 let count = part.sides[0].held();
@@ -148,15 +149,15 @@ impl<'a> Loader<'a> {
     }
 
     /// Fails for a number that is infinite in the weights' format, after gating too.
-    fn check_format(&self, name: &str, numbers: &[f32]) -> Result<()> {
-        let (most, format) = match self.weights {
+    fn check_format(&self, entry: &Entry, numbers: &[f32]) -> Result<()> {
+        let (most, format) = match entry.dtype(self.formats) {
             DType::F16 => (f32::from(f16::MAX), "f16"),
             _ => (f32::MAX, "f32"),
         };
         match numbers.iter().find(|x| x.abs() > most) {
             Some(x) => {
                 let words = format!("holds {x}, too large for {format}");
-                Err(self.checkpoint.fault(name, &words, Advice::HoldF32))
+                Err(self.checkpoint.fault(&entry.name, &words, Advice::HoldF32))
             }
             None => Ok(()),
         }
@@ -184,7 +185,9 @@ impl<'a> MatrixRows<'a> {
     fn append(&self, rows: Range<usize>, to: &mut Vec<f32>) -> Result<()> {
         let from = to.len();
         match self.entry.kind {
-            Kind::Transposed => self.append_columns(rows.clone(), to)?,
+            Kind::Transposed if !self.loader.checkpoint.is_packed(&self.entry.name) => {
+                self.append_columns(rows.clone(), to)?;
+            }
             _ => self.append_stored(rows.clone(), to)?,
         }
         let [n, k] = self.sides;
@@ -194,7 +197,7 @@ impl<'a> MatrixRows<'a> {
                 numbers.iter_mut().for_each(|x| *x *= gate);
             }
         }
-        self.loader.check_format(&self.entry.name, &to[from..])
+        self.loader.check_format(self.entry, &to[from..])
     }
 
     /// Rows that are stored as rows.

@@ -3,6 +3,7 @@
 mod cache;
 mod checkpoint;
 mod conditioning;
+mod formats;
 mod forward;
 mod layers;
 mod load;
@@ -14,8 +15,9 @@ mod table;
 mod widths;
 
 pub use cache::{KvCache, Ring};
-pub use checkpoint::{Checkpoint, Habits};
+pub use checkpoint::{Checkpoint, Habits, Lora};
 pub use conditioning::timestep_embedding;
+pub use formats::{Formats, QUANTISATION};
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace, angles};

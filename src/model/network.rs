@@ -7,7 +7,7 @@ use crate::gpu::{DType, Epilogue, Gpu, Recorder, Tensor, Weight};
 use crate::model::layers::{Dit, Gpt2, Llama};
 use crate::model::load::Loader;
 use crate::model::pass::Pass;
-use crate::model::{Backbone, Checkpoint, Spec, Widths};
+use crate::model::{Backbone, Checkpoint, Formats, Spec, Widths};
 use crate::{Error, Result};
 
 /// A loaded network.
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub struct Network {
     gpu: Gpu,
     spec: Spec,
-    weights: DType,
+    formats: Formats,
     size_bytes: u64,
     layers: Layers,
 }
@@ -38,10 +38,11 @@ impl Network {
     pub async fn load_async(
         gpu: &Gpu,
         checkpoint: &Checkpoint<'_>,
-        weights: DType,
+        formats: impl Into<Formats>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Network> {
-        let loader = Loader::new(gpu, checkpoint, weights);
+        let formats = formats.into();
+        let loader = Loader::new(gpu, checkpoint, formats);
         let spec = checkpoint.spec().clone();
         let count = spec.n_layers + 2;
         progress(0, count);
@@ -54,7 +55,7 @@ impl Network {
         gpu.check()?;
         progress(count, count);
         let size_bytes = loader.held_bytes();
-        Ok(Network { gpu: gpu.clone(), spec, weights, size_bytes, layers })
+        Ok(Network { gpu: gpu.clone(), spec, formats, size_bytes, layers })
     }
 
     /// As [`Network::load_async`], for programs that may block.
@@ -65,10 +66,10 @@ impl Network {
     pub fn load(
         gpu: &Gpu,
         checkpoint: &Checkpoint<'_>,
-        weights: DType,
+        formats: impl Into<Formats>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Network> {
-        block_on(Network::load_async(gpu, checkpoint, weights, progress))
+        block_on(Network::load_async(gpu, checkpoint, formats, progress))
     }
 
     /// The device that the weights are on.
@@ -81,14 +82,19 @@ impl Network {
         &self.spec
     }
 
-    /// How matrices are held.
+    /// How its weights are held.
+    pub fn formats(&self) -> Formats {
+        self.formats
+    }
+
+    /// How matrices of layers are held.
     pub fn weights_dtype(&self) -> DType {
-        self.weights
+        self.formats.layers
     }
 
     /// How keys and values are held.
     pub fn cache_dtype(&self) -> DType {
-        self.weights.cached()
+        self.formats.layers.cached()
     }
 
     /// Bytes of matrices that a pass with logits reads; the embedding counts by its rows only.

@@ -2,7 +2,7 @@
 //! against it, loading allocates by it, and memory plans add it up.
 
 use crate::gpu::{DType, KernelFamily, Planned};
-use crate::model::Axis;
+use crate::model::{Axis, Formats};
 
 /// A tensor of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,12 +18,16 @@ pub struct Entry {
 /// Where a tensor comes from, and how it is held on the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A matrix `[N, K]`, held in the weights' format.
+    /// A matrix `[N, K]`, held in the layers' format.
     Matrix,
+    /// A matrix with a row for each token, held in the tables' format.
+    Table,
     /// A matrix that the checkpoint stores as `[K, N]`, held as `[N, K]`.
     Transposed,
-    /// A matrix whose rows are those of several others, which are [`Kind::Folded`].
+    /// A matrix whose rows are those of several [`Kind::Part`].
     Joined,
+    /// Rows of a joined matrix.
+    Part,
     /// A vector, held in f32.
     Vector,
     /// Read at load and not held: others are computed from it.
@@ -36,6 +40,11 @@ impl Entry {
     /// A matrix `[N, K]`.
     pub fn matrix(name: impl Into<String>, [n, k]: [Axis; 2]) -> Entry {
         Entry { name: name.into(), axes: vec![n, k], kind: Kind::Matrix }
+    }
+
+    /// A matrix with a row for each token.
+    pub fn table(name: impl Into<String>, axes: [Axis; 2]) -> Entry {
+        Entry::matrix(name, axes).kind(Kind::Table)
     }
 
     /// A vector.
@@ -54,11 +63,22 @@ impl Entry {
         Entry { kind, ..self }
     }
 
+    /// How it is held on the device: vectors in f32.
+    pub fn dtype(&self, formats: Formats) -> DType {
+        match self.kind {
+            Kind::Table => formats.tables,
+            Kind::Matrix | Kind::Transposed | Kind::Joined | Kind::Part => formats.layers,
+            Kind::Vector | Kind::Folded | Kind::Constant => DType::F32,
+        }
+    }
+
     /// Its shape in the checkpoint; none if that has no such tensor.
     pub fn stored_shape(&self) -> Option<Vec<usize>> {
         let lengths = self.axes.iter().map(|axis| axis.count());
         match self.kind {
-            Kind::Matrix | Kind::Vector | Kind::Folded => Some(lengths.collect()),
+            Kind::Matrix | Kind::Table | Kind::Part | Kind::Vector | Kind::Folded => {
+                Some(lengths.collect())
+            }
             Kind::Transposed => Some(lengths.rev().collect()),
             Kind::Joined | Kind::Constant => None,
         }
@@ -70,13 +90,11 @@ impl Entry {
     }
 
     /// Bytes on the device.
-    pub fn held_bytes(&self, weights: DType, kernels: KernelFamily) -> u64 {
+    pub fn held_bytes(&self, formats: Formats, kernels: KernelFamily) -> u64 {
         let shape = self.held_shape();
         match (self.kind, &shape[..]) {
-            (Kind::Folded, _) => 0,
-            (Kind::Matrix | Kind::Transposed | Kind::Joined, &[n, k]) => {
-                Planned::weight(&self.name, [n, k], weights).bytes(kernels)
-            }
+            (Kind::Folded | Kind::Part, _) => 0,
+            (_, &[n, k]) => Planned::weight(&self.name, [n, k], self.dtype(formats)).bytes(kernels),
             _ => Planned::plain(&self.name, &shape, DType::F32, 1).bytes(kernels),
         }
     }

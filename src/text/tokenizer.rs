@@ -18,6 +18,15 @@ pub struct Tokenizer {
     id_bound: usize,
 }
 
+/// The parts of a `tokenizer.json` that must be whole JSON to be looked at; the others are passed over.
+#[derive(serde::Deserialize)]
+struct Parts {
+    #[serde(rename = "decoder", default)]
+    _decoder: serde_json::Value,
+    #[serde(rename = "normalizer", default)]
+    _normalizer: serde_json::Value,
+}
+
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokenizer").field("n_ids", &self.n_ids()).finish_non_exhaustive()
@@ -38,6 +47,8 @@ impl Tokenizer {
         let damaged = |e: tokenizers::Error| {
             Error::tokenizer(format!("{path} is not a whole tokenizer.json: {e}"))
         };
+        // The crate's reader panics where a decoder is no JSON.
+        serde_json::from_str::<Parts>(&text).map_err(|e| damaged(e.into()))?;
         let inner = tokenizers::Tokenizer::from_bytes(text.as_bytes()).map_err(damaged)?;
         let largest = inner.get_vocab(true).into_values().max();
         Ok(Tokenizer { inner, id_bound: largest.map_or(0, |id| id as usize + 1) })

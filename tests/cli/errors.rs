@@ -123,7 +123,7 @@ fn configs_out_of_range_name_the_key() {
         ("n_heads", json!(5), "hidden_dim is"),
         ("vocab_size", json!(-3), "invalid value"),
         ("hidden_dim", json!("wide"), "invalid type"),
-        ("model_type", json!("llama"), "expected `bd3lm`"),
+        ("model_type", json!("bert"), "expected one of `bd3lm`"),
         ("bos_token_id", json!(97), "bos_token_id is 97, expected 0 to"),
         ("n_blocks", json!(3), "backbone.blocks.2.norm1.weight is missing"),
         ("n_blocks", json!(1), "blocks.1.norm1.weight is unexpected"),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::eval::{EXACT, ids_file, ppl, report};
 use crate::genppl::genppl;
-use crate::{bdlm, bdlm_without_gpu, check_failure, fixture, process, stderr, stdout};
+use crate::{bdlm, bdlm_without_gpu, cells, check_failure, fixture, process, stderr, stdout};
 
 /// `bdlm eval ppl` of a text, exactly.
 fn text_ppl(data: &Path, args: &[&str]) -> Output {
@@ -256,9 +256,8 @@ fn parts_of_eval_blocks_are_merged() {
         ]);
         command.arg("--ids").arg(&ids).args(args).output().unwrap()
     };
-    let cells = |output: &Output, name: &str| -> Vec<f64> {
-        let text = stdout(output);
-        let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let column = |output: &Output, name: &str| -> Vec<f64> {
+        let rows: Vec<Vec<String>> = stdout(output).lines().map(cells).collect();
         let column = rows[0].iter().position(|found| *found == name).unwrap();
         rows[1..].iter().map(|row| row[column].parse().unwrap()).collect()
     };
@@ -271,9 +270,9 @@ fn parts_of_eval_blocks_are_merged() {
     }
     let merged = merge(&paths, &[]);
     assert!(merged.status.success(), "{}", stderr(&merged));
-    assert_eq!(cells(&merged, "block_size"), [1.0, 4.0]);
-    assert_eq!(cells(&merged, "tokens"), cells(&whole, "tokens"));
-    let (got, wanted) = (cells(&merged, "nll_per_token"), cells(&whole, "nll_per_token"));
+    assert_eq!(column(&merged, "block_size"), [1.0, 4.0]);
+    assert_eq!(column(&merged, "tokens"), column(&whole, "tokens"));
+    let (got, wanted) = (column(&merged, "nll_per_token"), column(&whole, "nll_per_token"));
     assert!(
         got.iter().zip(&wanted).all(|(a, b)| (a / b - 1.0).abs() < 1e-12),
         "{got:?} {wanted:?}"
@@ -283,4 +282,45 @@ fn parts_of_eval_blocks_are_merged() {
     assert!(bdlm().unwrap().arg("eval").args(sweep).arg(&other).output().unwrap().status.success());
     let words = "is a journal of `bdlm eval sweep`, expected one of `bdlm eval ppl`";
     check_failure(&merge(&[other], &[]), 1, &[words]).unwrap();
+}
+
+/// Pieces of journals that are cut, joined and damaged.
+#[test]
+fn no_journal_makes_merge_panic() {
+    let head = r#"{"journal":"eval ppl","bdlm":"0.1.0","shard":[0,2],"limit":null,"evaluations":[{
+        "model":"m","data":"d","estimator":"mc","draws":1,"block_size":4,"context":8,
+        "first_token":"given","seed":1,"weights":"f16","config_sha256":"a","weights_sha256":"b",
+        "tokenizer_sha256":null,"generation_config_sha256":null,"adapters_sha256":null,"mask_id":null,"grid":null,"data_sha256":"c"}]}"#;
+    let head = head.replace(['\n'], "");
+    let line = r#"{"evaluation":0,"index":0,"nll":8.0,"squares":0.0,"draws":1,"mask_variance":0.5,
+        "tokens":4,"bytes":9,"passes":2,"secs":0.1}"#;
+    let line = line.replace(['\n'], "");
+    let end = r#"{"evaluation":0,"all_sequences":1,"counts":null}"#;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j");
+    let good = format!("{head}\n{line}\n{end}\n");
+    fs::write(&path, &good).unwrap();
+    let whole = merge(std::slice::from_ref(&path), &["--format", "json"]);
+    assert_eq!(report(&whole)["nll_per_token"], 2.0, "part 1 of 2 is empty: nothing is missing");
+    let mut random = fastrand::Rng::with_seed(7);
+    let n_cases = std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(60);
+    for _ in 0..n_cases {
+        let mut bytes = good.clone().into_bytes();
+        for _ in 0..random.usize(1..4) {
+            let at = random.usize(..bytes.len().max(1)).min(bytes.len());
+            match random.u8(..4) {
+                0 => bytes.truncate(at),
+                1 => drop(bytes.splice(at..at, [b"0\"{}[],:-\n"[random.usize(..10)]])),
+                2 => drop(bytes.drain(at..(at + random.usize(..30)).min(bytes.len()))),
+                _ => bytes.extend(bytes.clone()),
+            }
+        }
+        fs::write(&path, &bytes).unwrap();
+        for more in [&[][..], &["--partial"]] {
+            let output = merge(std::slice::from_ref(&path), more);
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "{text} {}", stderr(&output));
+            assert!(!stderr(&output).contains("panicked"), "{text} {}", stderr(&output));
+        }
+    }
 }

@@ -3,12 +3,14 @@
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;
+mod decoders;
 mod errors;
 mod eval;
 mod generate;
 mod genppl;
 mod gradients;
 mod journals;
+mod models;
 mod outputs;
 mod resume;
 mod train;
@@ -60,6 +62,19 @@ fn stdout(output: &Output) -> String {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The cells of a line of CSV, of which some may be quoted.
+fn cells(line: &str) -> Vec<String> {
+    let (mut cells, mut is_quoted) = (vec![String::new()], false);
+    for c in line.chars() {
+        match c {
+            '"' => is_quoted = !is_quoted,
+            ',' if !is_quoted => cells.push(String::new()),
+            c => cells.last_mut().unwrap().push(c),
+        }
+    }
+    cells
 }
 
 /// Fails with this code and one error that holds the words, and prints nothing else.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::eval::{EXACT, ids_file, ppl, report};
 use crate::genppl::genppl;
-use crate::{bdlm, check_failure, fixture, process, stderr, stdout};
+use crate::{bdlm, cells, check_failure, fixture, process, stderr, stdout};
 
 #[test]
 fn a_cut_evaluation_goes_on_from_its_journal() {
@@ -78,8 +78,7 @@ fn generated_samples_and_their_scores_are_kept() {
 fn untimed(output: &Output) -> Vec<Vec<String>> {
     assert!(output.status.success(), "{}", stderr(output));
     let text = stdout(output);
-    let rows = text.lines().map(|line| line.split(',').map(String::from).collect::<Vec<_>>());
-    let rows: Vec<Vec<String>> = rows.collect();
+    let rows: Vec<Vec<String>> = text.lines().map(cells).collect();
     let timed = rows[0].iter().position(|name| name == "secs").unwrap();
     let without = |mut row: Vec<String>| {
         row.remove(timed);

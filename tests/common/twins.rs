@@ -1,5 +1,7 @@
 //! The kernels on the CPU, in f64, by the names of their ops. Plain loops: they are read, not timed.
 
+use half::f16;
+
 /// `x[t] = table[ids[t]]`.
 pub fn embedding(ids: &[u32], table: &[f32], c: usize) -> Vec<f32> {
     ids.iter().flat_map(|&id| table[id as usize * c..(id as usize + 1) * c].to_vec()).collect()
@@ -12,6 +14,34 @@ pub fn q8(rows: &[f32], k: usize) -> Vec<f32> {
         x.iter().map(|x| if scale > 0.0 { (x / scale).round() * scale } else { 0.0 }).collect()
     };
     rows.chunks(k).flat_map(|row| row.chunks(64)).flat_map(group).collect()
+}
+
+/// Rows of k numbers as integers of four bits give them back: a scale in f16 for each 32, the one of
+/// least squared error among some that put the largest number to either end.
+pub fn q4(rows: &[f32], k: usize) -> Vec<f32> {
+    let rounded = |x: &[f32], scale: f32| -> Vec<f32> {
+        let integer = |x: f32| (x * (1.0 / scale)).clamp(-8.0, 7.0) + 8.0 + 0.5;
+        x.iter().map(|&x| scale * (integer(x).floor() - 8.0)).collect()
+    };
+    let error = |x: &[f32], y: &[f32]| -> f64 {
+        x.iter().zip(y).map(|(x, y)| f64::from(x - y).powi(2)).sum()
+    };
+    let group = |x: &[f32]| -> Vec<f32> {
+        let largest = x.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
+        if largest == 0.0 {
+            return x.to_vec();
+        }
+        let tried = [-8.0, -7.0, 7.0, 8.0, -7.5, -8.6].into_iter().flat_map(|divisor| {
+            let first = largest / divisor;
+            let q: Vec<f64> =
+                rounded(x, first).iter().map(|y| f64::from(y / first).round()).collect();
+            let product: f64 = x.iter().zip(&q).map(|(&x, q)| f64::from(x) * q).sum();
+            let fitted = product / q.iter().map(|q| q * q).sum::<f64>();
+            [first, fitted as f32].map(|scale| rounded(x, f16::from_f32(scale).to_f32()))
+        });
+        tried.min_by(|a, b| error(x, a).total_cmp(&error(x, b))).unwrap()
+    };
+    rows.chunks(k).flat_map(|row| row.chunks(32)).flat_map(group).collect()
 }
 
 /// `LN(x) * weight * (1 + scale) + shift` of one row; mean and variance are those of its first

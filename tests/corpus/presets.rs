@@ -42,14 +42,9 @@ fn every_set_has_the_defaults_of_the_paper() {
     assert_eq!(TABLE.map(|row| row.0), Preset::ALL);
     for (preset, name, detokenizer, (insert_eos, insert_special), format, key, hub) in TABLE {
         let (context, wrap) = (1024, Wrap::Wrapped);
-        let wanted = CorpusOptions {
-            context,
-            wrap,
-            insert_eos,
-            insert_special,
-            detokenizer,
-            boundaries: None,
-        };
+        let boundaries = None;
+        let wanted =
+            CorpusOptions { context, wrap, insert_eos, insert_special, boundaries, detokenizer };
         assert_eq!(preset.options(1024), wanted, "{name}");
         assert_eq!((preset.name(), preset.format(), preset.keys()[0]), (name, format, key));
         let split = preset.split();

@@ -35,8 +35,8 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
 }
 
-#[test]
-fn products_of_weights_that_are_stored_the_other_way_round() {
+/// Products with weights that are stored the other way round, and with weights that were not packed.
+pub fn check_transposed() {
     for gpu in gpus() {
         for (t, n, k) in [(1, 8, 8), (5, 24, 98), (17, 64, 33), (70, 136, 72), (18, 256, 200)] {
             let mut random = Random((t * n) as u64);

@@ -17,6 +17,8 @@ fn embedding() {
             (300, 768, DType::F16),
             (98, 72, DType::Q8),
             (3, 136, DType::Q8),
+            (9, 136, DType::Q4),
+            (130, 104, DType::Q4),
         ] {
             let mut random = Random(v as u64);
             let (table, held) = weight(&gpu, [v, c], format, &random.numbers(v * c));

@@ -1,11 +1,12 @@
 //! Matrix products.
 
 use bdlm::gpu::{
-    DType, Epilogue, Gpu, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences, Tensor,
-    Weight,
+    DType, Epilogue, Gpu, GpuOptions, KernelFamily, Memory, Modulation, Onto, Recorder, Sequences,
+    Tensor, Tile, Tuning, Weight,
 };
 use half::f16;
 
+use crate::backward::check_transposed;
 use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::{Random, all_kernels_ran, multiplied, read, run, upload, words};
 
@@ -14,6 +15,7 @@ pub fn weight(gpu: &Gpu, shape: [usize; 2], dtype: DType, data: &[f32]) -> (Weig
     let held = match dtype {
         DType::F16 => data.iter().map(|&x| f16::from_f32(x).into()).collect(),
         DType::Q8 => twins::q8(data, shape[1]),
+        DType::Q4 => twins::q4(data, shape[1]),
         _ => data.to_vec(),
     };
     (Weight::upload(gpu, "w", shape, dtype, data).unwrap(), held)
@@ -26,7 +28,8 @@ pub fn product(
     k: usize,
     dtype: DType,
 ) -> Vec<f32> {
-    match gpu.units().is_some() && x.len() / k > 32 && dtype != DType::F32 {
+    let is_few = x.len() / k <= gpu.tuning().few_rows;
+    match gpu.units().is_some() && !is_few && dtype != DType::F32 {
         true => twins::matmul(&rounded(x), &rounded(held), bias, k),
         false => twins::matmul(x, held, bias, k),
     }
@@ -36,7 +39,7 @@ pub fn rounded(numbers: &[f32]) -> Vec<f32> {
     numbers.iter().map(|&x| f16::from_f32(x).into()).collect()
 }
 
-pub const WEIGHTS: [DType; 3] = [DType::F32, DType::F16, DType::Q8];
+pub const WEIGHTS: [DType; 4] = [DType::F32, DType::F16, DType::Q8, DType::Q4];
 
 /// A product with each epilogue, against the twin.
 pub fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
@@ -89,6 +92,7 @@ fn matmul() {
         (9, 64, 72),
         (17, 33, 8),
         (33, 131, 40),
+        (69, 131, 40),
         (130, 70, 32),
         (3, 520, 512),
         (18, 520, 512),
@@ -98,17 +102,36 @@ fn matmul() {
             WEIGHTS.into_iter().for_each(|dtype| check_matmul(&gpu, size, dtype));
         }
     }
+    check_transposed();
     all_kernels_ran("matmul");
+}
+
+#[test]
+fn every_tile_and_number_of_lanes_gives_the_product() {
+    for kernels in [KernelFamily::Workgroup, KernelFamily::Cooperative] {
+        let Some(_) = gpu(Some(kernels)) else { continue };
+        for (tile, lanes) in Tile::ALL.into_iter().zip([32, 96, 256]) {
+            let tuning = Some(Tuning { tile: Some(tile), lanes, ..Tuning::of(kernels) });
+            let options = GpuOptions { tuning, checked_shaders: true, ..GpuOptions::default() };
+            let gpu = Gpu::request(&options).unwrap();
+            assert_eq!((gpu.tuning().tile, gpu.tuning().lanes), (Some(tile), lanes));
+            let sizes = [(66, 140, 200), (67, 140, 72), (3, 36, 2056), (13, 40, 1032)];
+            let formats = [DType::F32, DType::F16, DType::F16, DType::Q8];
+            for (size, dtype) in sizes.into_iter().zip(formats) {
+                check_matmul(&gpu, size, dtype);
+            }
+        }
+    }
 }
 
 #[test]
 fn a_product_has_any_number_of_outputs_and_any_eights_of_inputs() {
     let sizes =
-        [(1, 3, 8), (3, 2, 40), (7, 5, 104), (10, 7, 136), (35, 1, 104), (40, 3, 136), (65, 9, 8)];
+        [(1, 3, 8), (3, 2, 40), (7, 5, 104), (10, 7, 136), (35, 1, 104), (80, 3, 136), (65, 9, 8)];
     for (gpu, (i, (m, n, k))) in
         gpus().flat_map(|gpu| sizes.into_iter().enumerate().map(move |at| (gpu.clone(), at)))
     {
-        for dtype in [WEIGHTS[i % 3], WEIGHTS[(i + 1) % 3]] {
+        for dtype in [WEIGHTS[i % 4], WEIGHTS[(i + 1) % 4]] {
             let mut random = Random((m * n * k) as u64);
             let (w, held) = weight(&gpu, [n, k], dtype, &random.numbers(n * k));
             let (x, bias, columns) =
@@ -138,9 +161,9 @@ fn matrix_units_multiply_many_rows_unless_their_weights_are_f32() {
         r.matmul(&x, &w, &upload(&gpu, &[64], &[0.0f32; 64]), Epilogue::Store, &y).unwrap();
         r.finish().unwrap().kernels().next().unwrap()
     };
-    assert_eq!(kernel(40, DType::F16), "matmul_cooperative");
-    assert_eq!(kernel(40, DType::Q8), "matmul_cooperative");
-    assert_eq!(kernel(40, DType::F32), "matmul_tiled");
+    assert_eq!(kernel(72, DType::F16), "matmul_cooperative");
+    assert_eq!(kernel(72, DType::Q8), "matmul_cooperative");
+    assert_eq!(kernel(72, DType::F32), "matmul_tiled");
     assert_eq!(kernel(16, DType::F16), "matmul_rows");
 }
 
@@ -278,6 +301,6 @@ fn shapes_that_do_not_fit_are_refused_with_both_shapes() {
     };
     assert_eq!(refused(12, DType::F32), "w has shape [2, 12], expected [2, 16]");
     assert_eq!(refused(0, DType::F32), "w has shape [2, 0], expected [2, 8]");
-    let words = "weights cannot be held in u32, expected f32, f16 or q8";
+    let words = "weights cannot be held in u32, expected f32, f16, q8 or q4";
     assert_eq!(refused(8, DType::U32), words);
 }

@@ -112,7 +112,7 @@ fn is_fused(gpu: &Gpu, t: usize, sequences: Sequences, buffers: u32) -> bool {
     let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
     let is_possible = kernels.is_for_gpus() && sequences == Sequences::SHARED && has_room;
-    is_possible && fused_norms && t <= few_rows
+    is_possible && fused_norms && t <= few_rows.min(8)
 }
 
 /// A product of normalised rows against the twin, and whether the norm had a dispatch of its own.
@@ -186,6 +186,7 @@ fn what_else_may_be_chosen_gives_the_same_products() {
     for tuning in [
         Tuning { few_rows: 4, ..usual },
         Tuning { few_rows: 64, ..usual },
+        Tuning { lanes: 32, ..usual },
         Tuning { fused_norms: false, ..usual },
     ] {
         let options =
@@ -249,10 +250,10 @@ fn a_norm_that_all_rows_share_needs_no_dispatch_on_gpus() {
     for gpu in gpus() {
         let dispatches = |sequences| {
             let mut count = 0;
-            Numbers::new((16, 64), sequences).record(&gpu, |r, norm| {
+            Numbers::new((8, 64), sequences).record(&gpu, |r, norm| {
                 let (w, _) = weight(&gpu, [64, 64], DType::F16, &vec![0.0; 64 * 64]);
                 let bias = upload(&gpu, &[64], &[0.0f32; 64]);
-                let y = Tensor::activation(&gpu, "y", &[16, 64]).unwrap();
+                let y = Tensor::activation(&gpu, "y", &[8, 64]).unwrap();
                 let mut own = Recorder::new(&gpu);
                 own.matmul(Input::Normed(norm), &w, &bias, Epilogue::Store, &y).unwrap();
                 count = own.finish().unwrap().len();

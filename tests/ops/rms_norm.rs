@@ -72,7 +72,7 @@ fn rms_norm() {
 fn is_fused(gpu: &Gpu, t: usize, buffers: u32) -> bool {
     let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
-    kernels.is_for_gpus() && has_room && fused_norms && t <= few_rows
+    kernels.is_for_gpus() && has_room && fused_norms && t <= few_rows.min(8)
 }
 
 #[test]
@@ -188,7 +188,11 @@ fn swiglu() {
             let wanted: Vec<f32> = x.chunks(2 * f).flat_map(twins::swiglu).collect();
             let got: Vec<f32> = read(&gpu, &y);
             check(&got[2..], &wanted[2..], OP).unwrap_or_else(|e| panic!("{t} rows of {f}: {e}"));
-            assert!(got[0] == 0.0 && (got[1] / wanted[1] - 1.0).abs() < OP, "{:?}", &got[..2]);
+            assert!(
+                got[0].abs() < 1e-20 && (got[1] / wanted[1] - 1.0).abs() < OP,
+                "{:?}",
+                &got[..2]
+            );
             let swapped: Vec<f32> = x
                 .chunks(2 * f)
                 .flat_map(|row| twins::swiglu(&[&row[f..], &row[..f]].concat()))

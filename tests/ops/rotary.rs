@@ -134,7 +134,7 @@ pub fn check_qkv(gpu: &Gpu, (t, c): (usize, usize), heads: Heads, [format, cache
         let scratch = Tensor::activation(gpu, "qkv", &[t, all]).unwrap();
         r.qkv(&x, (&w, &bias), &scratch, to).unwrap();
     });
-    let units = gpu.units().is_some() && t > 32 && format != DType::F32;
+    let units = gpu.units().is_some() && t > gpu.tuning().few_rows && format != DType::F32;
     let (x, held) = if units { (rounded(&x), rounded(&held)) } else { (x, held) };
     places.check(gpu, &twins::matmul(&x, &held, &bias, c)).unwrap_or_else(|e| {
         panic!("{t} rows, {heads:?}, {format:?}, {cached:?}, {:?}: {e}", gpu.kernels())

@@ -171,9 +171,8 @@ impl Bench {
     }
 
     fn model_name(&self) -> String {
-        match self.random {
-            Some(RandomShape::Small) => "random small".into(),
-            Some(RandomShape::Tiny) => "random tiny".into(),
+        match self.random.and_then(|shape| shape.to_possible_value()) {
+            Some(shape) => format!("random {}", shape.get_name()),
             None => self.model.model.clone(),
         }
     }

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use bdlm::measure::{
-    BenchReport, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes, Ratio, TextTime,
-    TrainTime,
+    BenchReport, Ceilings, Chain, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes, Ratio,
+    TextTime, TrainTime,
 };
 
 use crate::cli::present::kernel_table;
@@ -29,6 +29,7 @@ pub fn print(out: &mut impl Write, report: &BenchReport) -> Result<()> {
     }
     if let Some(kernels) = &report.kernels {
         print_kernels(out, kernels)?;
+        report.passes.iter().try_for_each(|passes| print_floor(out, passes, kernels))?;
     }
     match &report.compared {
         Some(compared) => print_comparison(out, compared),
@@ -90,17 +91,35 @@ fn print_training(out: &mut impl Write, time: &TrainTime) -> Result<()> {
 }
 
 fn print_kernels(out: &mut impl Write, found: &Kernels) -> Result<()> {
-    let (copy, product) = (found.copy_bytes_per_sec / 1e9, found.product_flops_per_sec / 1e9);
-    writeln!(out, "\nlarge copy {copy:.1} GB/s, large product {product:.1} GFLOP/s\n")?;
-    let heads = ["kernel", "shape", "ms", "GFLOP/s", "GB/s", "of the ceiling"];
-    let [kernel, shape, ms, flops, bytes, share] = heads;
-    writeln!(out, "{kernel:<20}{shape:<30}{ms:>9}{flops:>9}{bytes:>8}{share:>16}")?;
+    let Ceilings { copy_bytes_per_sec, product_flops_per_sec, chains } = &found.ceilings;
+    let (copy, product) = (copy_bytes_per_sec / 1e9, product_flops_per_sec / 1e9);
+    writeln!(out, "\nlarge copy {copy:.1} GB/s, large product {product:.1} GFLOP/s")?;
+    for Chain { workgroups, dependent, us } in chains {
+        let waits = if *dependent { "that waits for the one before" } else { "beside others" };
+        writeln!(out, "dispatch of {workgroups} tiny workgroups {waits}: {us:.2} microseconds")?;
+    }
+    let heads = ["kernel", "shape", "ms", "GFLOP/s", "GB/s", "floor, ms", "floor / ms"];
+    let [kernel, shape, ms, flops, bytes, floor, share] = heads;
+    write!(out, "\n{kernel:<20}{shape:<30}{ms:>9}{flops:>9}{bytes:>8}")?;
+    writeln!(out, "{floor:>11}{share:>12}")?;
     for speed in &found.kernels {
         let KernelSpeed { kernel, shape, ms, .. } = speed;
         let (flops, bytes) = (speed.flops_per_sec / 1e9, speed.bytes_per_sec / 1e9);
         let (ms, share) = (ms.median, 100.0 * speed.share_of_ceiling);
-        writeln!(out, "{kernel:<20}{shape:<30}{ms:>9.3}{flops:>9.1}{bytes:>8.1}{share:>14.0} %")?;
+        write!(out, "{kernel:<20}{shape:<30}{ms:>9.4}{flops:>9.1}{bytes:>8.1}")?;
+        writeln!(out, "{:>11.4}{share:>10.1} %", speed.floor_ms)?;
     }
+    Ok(())
+}
+
+/// What a pass would take at the floors: its weights read once, its dispatches doing nothing.
+fn print_floor(out: &mut impl Write, passes: &Passes, found: &Kernels) -> Result<()> {
+    let Passes { block_size, context, dispatches_per_pass, .. } = *passes;
+    let bytes = found.ceilings.floor_ms(0.0, passes.weights_bytes as f64);
+    let waits = found.ceilings.dispatches_ms(dispatches_per_pass);
+    let (all, ms) = (bytes + waits, passes.pass_ms.median);
+    write!(out, "\npass of block {block_size}, context {context}: {ms:.3} ms; at the floors ")?;
+    writeln!(out, "{all:.3}: weights {bytes:.3}, {dispatches_per_pass} dispatches {waits:.3}")?;
     Ok(())
 }
 

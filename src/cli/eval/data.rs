@@ -185,6 +185,9 @@ impl DataArgs {
 
     /// The data's name.
     pub fn name(&self) -> String {
+        if self.data.as_deref() == Some("-") {
+            return "stdin".into();
+        }
         let path = self.ids.as_deref().or(self.data.as_deref().map(Path::new));
         let name = path.map(|path| path.file_name().unwrap_or(path.as_os_str()));
         name.unwrap_or_default().to_string_lossy().into_owned()

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use bdlm::eval::{GenerativeReport, ScoredSample};
 use bdlm::hub::ModelDigests;
 use bdlm::sample::{Engine, Request};
@@ -10,7 +10,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::cli::device::{DeviceArgs, Weights};
+use crate::cli::device::{DeviceArgs, WeightArgs};
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::present::{MadeBy, ReportFormat, csv, flat, lines, print, with_made_by};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate, read_samples};
@@ -64,7 +64,7 @@ pub struct Genppl {
 struct Settings {
     scorer: String,
     scorer_files: ModelDigests,
-    weights: Weights,
+    weights: WeightArgs,
     tokens: Tokens,
     /// File of the samples, or the model that makes them.
     source: String,
@@ -87,6 +87,7 @@ impl Genppl {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
         self.request.check(&["eval", "genppl"])?;
+        ensure!(self.generate != Some(0), "generate is 0, expected at least 1 sample");
         let read = self.samples.as_deref().map(read_samples).transpose()?;
         let per_sample = self.per_sample.as_deref().map(Output::create).transpose()?;
         let tokens = if self.no_retokenize { Tokens::AsTheyAre } else { Tokens::OfText };
@@ -99,7 +100,7 @@ impl Genppl {
                 let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
                 let count = self.generate.unwrap_or_default();
                 let request = self.request.request(count, engine.network().spec());
-                Source::Model(Box::new(engine), digests, request)
+                Source::Model(Box::new(engine), digests, Box::new(request))
             }
         };
         let settings = self.settings(tokens, &judge, &source);
@@ -107,7 +108,7 @@ impl Genppl {
         let (made, mut scored) = parted(lines);
         let (samples, is_whole) = match source {
             Source::File(samples, _) => (samples, true),
-            Source::Model(engine, _, request) => complete(&engine, request, made, &mut journal)?,
+            Source::Model(engine, _, request) => complete(&engine, *request, made, &mut journal)?,
         };
         if samples.is_empty() {
             return Err(Interrupted.into());
@@ -162,7 +163,7 @@ impl Genppl {
             Source::Model(_, digests, request) => Settings {
                 generator_files: Some(digests.clone()),
                 count: request.samples,
-                request: Some(request.clone()),
+                request: Some(Request::clone(request)),
                 ..settings
             },
         }
@@ -204,7 +205,7 @@ enum Source {
     /// With the file's digest.
     File(Vec<Sample>, String),
     /// With its files.
-    Model(Box<Engine>, ModelDigests, Request),
+    Model(Box<Engine>, ModelDigests, Box<Request>),
 }
 
 fn parted(lines: Vec<Line>) -> (Vec<Sample>, Vec<ScoredSample>) {

@@ -234,11 +234,10 @@ pub fn difference(there: &Value, here: &Value, others: &[&str]) -> Option<String
         match (there, here) {
             _ if there == here => None,
             (Value::Object(_), Value::Object(_)) => difference(there, here, others),
-            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-                a.iter().zip(b).find_map(|(there, here)| match there {
-                    Value::Object(_) => difference(there, here, others),
-                    _ => (there != here).then(|| differs(key, there, here)),
-                })
+            (Value::Array(a), Value::Array(b))
+                if a.len() == b.len() && a.iter().all(Value::is_object) =>
+            {
+                a.iter().zip(b).find_map(|(there, here)| difference(there, here, others))
             }
             _ => Some(differs(key, there, here)),
         }
@@ -256,6 +255,7 @@ fn differs(key: &str, there: &Value, here: &Value) -> String {
         "weights_sha256" => "the model's weights have changed, their SHA-256",
         "config_sha256" => "the model's config.json has changed, its SHA-256",
         "tokenizer_sha256" => "the tokenizer has changed, its SHA-256",
+        "adapters_sha256" => "the adapters have changed, their SHA-256",
         "samples_sha256" => "the samples have changed, their SHA-256",
         key => return format!("its {key} is {}, expected {}", shown(there), shown(here)),
     };

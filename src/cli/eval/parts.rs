@@ -171,7 +171,9 @@ pub fn joined(parts: &[Part], evaluation: usize) -> Result<Joined> {
     }
     let n_shards = parts.first().map_or(1, |part| part.head.selection.shard[1]);
     let there: BTreeSet<usize> = parts.iter().map(|part| part.head.selection.shard[0]).collect();
-    let absent: Vec<usize> = (0..n_shards).filter(|idx| !there.contains(idx)).collect();
+    // A part of more than there are sequences is empty: it lacks nothing.
+    let n_with_any = all.as_ref().map_or(n_shards, |end| n_shards.min(end.all_sequences));
+    let absent: Vec<usize> = (0..n_with_any).filter(|idx| !there.contains(idx)).collect();
     if !absent.is_empty() {
         joined.missing.push(absent_words(&absent, n_shards));
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use bdlm::eval::data::DataFile;
 use bdlm::eval::{GenerativeScorer, ScoredSample};
 use bdlm::event::{Done, Event};
@@ -12,7 +12,7 @@ use bdlm::sample::{Engine, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Deserializer, Map, Value};
 
-use crate::cli::device::Weights;
+use crate::cli::device::WeightArgs;
 use crate::cli::files::shown;
 use crate::cli::model::ModelArgs;
 use crate::cli::print::progress_bar;
@@ -80,8 +80,13 @@ fn values_of_lines(path: &Path, text: &str) -> Result<Vec<(String, Value)>> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let value = |(i, line): (usize, &str)| {
         let place = format!("line {}", i + 1);
-        let wrong = format!("{}: {place} is not a sample", shown(path));
-        Ok((place, serde_json::from_str(line).context(wrong)?))
+        let value = serde_json::from_str(line).map_err(|e| {
+            let words = e.to_string();
+            // The line is the first to the parser.
+            let cause = words.split(" at line ").next().unwrap_or_default();
+            anyhow!("{}: {place} is not a sample: {cause}, at column {}", shown(path), e.column())
+        });
+        Ok((place, value?))
     };
     lines.map(value).collect()
 }
@@ -153,7 +158,7 @@ pub struct Judge {
 
 impl Judge {
     /// Loads a scorer: `gpt2`, `gpt2-medium`, `gpt2-large` or `gpt2-xl` from the hub, or any model.
-    pub fn load(name: &str, tokens: Tokens, gpu: &Gpu, weights: Weights) -> Result<Judge> {
+    pub fn load(name: &str, tokens: Tokens, gpu: &Gpu, weights: WeightArgs) -> Result<Judge> {
         let is_gpt2 = ["gpt2", "gpt2-medium", "gpt2-large", "gpt2-xl"].contains(&name);
         let is_hub_name = is_gpt2 && !Path::new(name).is_dir();
         let model = if is_hub_name { format!("openai-community/{name}") } else { name.to_string() };

@@ -11,7 +11,7 @@ use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-use crate::cli::device::{DeviceArgs, Weights};
+use crate::cli::device::{DeviceArgs, WeightArgs};
 use crate::cli::eval::grid::{Combination, GridArgs};
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate};
@@ -84,7 +84,7 @@ struct Settings {
     files: ModelDigests,
     scorer: String,
     scorer_files: ModelDigests,
-    weights: Weights,
+    weights: WeightArgs,
     samples: usize,
     length: usize,
     batch: usize,

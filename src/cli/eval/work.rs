@@ -10,6 +10,7 @@ use bdlm::eval::{
     Estimator, Inputs, Likelihood, LikelihoodOptions, PplReport, SequenceNll, SequenceResult,
     Settings,
 };
+use bdlm::gpu::DType;
 use bdlm::hub::ModelDigests;
 use bdlm::sample::Engine;
 use bdlm::text::Tokenizer;
@@ -78,7 +79,7 @@ impl<'a> Subject<'a> {
             context,
             first_token: source.first(),
             seed: 0,
-            weights: format!("{:?}", engine.network().weights_dtype()).to_lowercase(),
+            weights: weights(engine),
             cut: data.cut_report(source.preset(), &options),
             inputs: Inputs { model: digests, data_sha256: source.sha256.clone() },
         };
@@ -146,6 +147,16 @@ impl<'a> Subject<'a> {
             bail!("there is nothing to evaluate: of {n} sequences none has a token that counts");
         }
         Ok(Outcome { report, is_whole })
+    }
+}
+
+/// How weights are held, in words.
+fn weights(engine: &Engine) -> String {
+    let formats = engine.network().formats();
+    let name = |dtype: DType| format!("{dtype:?}").to_lowercase();
+    match formats.tables == formats.layers {
+        true => name(formats.layers),
+        false => format!("{}, tables {}", name(formats.layers), name(formats.tables)),
     }
 }
 

@@ -17,5 +17,5 @@ pub(crate) use limits::{LINE_BYTES, TEXEL_BYTES};
 pub use limits::{Memory, TEXTURE_WIDTH};
 pub(crate) use open::Chosen;
 pub use options::GpuOptions;
-pub use tuning::Tuning;
+pub use tuning::{Tile, Tuning};
 pub use units::MatrixUnits;

@@ -19,21 +19,66 @@ pub struct Tuning {
     /// On GPUs, rows up to which a product's lanes go along the weights, 1 to
     /// [`Tuning::MAX_FEW_ROWS`]; more rows go tile by tile.
     pub few_rows: usize,
+    /// On GPUs, most lanes of a workgroup of such a product: 32 to [`Tuning::MAX_LANES`].
+    pub lanes: usize,
+    /// On GPUs, the tile of products of more rows, where it fits; None for the one that suits the
+    /// shape.
+    pub tile: Option<Tile>,
     /// On GPUs, shares that the keys of a block's rows are split into: 1 to [`Tuning::MAX_SHARES`].
     pub shares: usize,
     /// On GPUs, whether products of few rows fuse the norm.
     pub fused_norms: bool,
 }
 
+/// The tile of a product of many rows that a workgroup computes, without matrix units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tile {
+    /// 32 rows and columns.
+    Tiny,
+    /// 64 rows and columns.
+    Small,
+    /// 64 rows, 128 columns.
+    Wide,
+}
+
+impl Tile {
+    /// All of them.
+    pub const ALL: [Tile; 3] = [Tile::Tiny, Tile::Small, Tile::Wide];
+
+    /// Its rows.
+    pub fn rows(self) -> usize {
+        if self == Tile::Tiny { 32 } else { 64 }
+    }
+
+    /// Its columns.
+    pub fn columns(self) -> usize {
+        match self {
+            Tile::Tiny => 32,
+            Tile::Small => 64,
+            Tile::Wide => 128,
+        }
+    }
+}
+
+impl fmt::Display for Tile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} x {}", self.rows(), self.columns())
+    }
+}
+
 impl Tuning {
     /// Most shares.
     pub const MAX_SHARES: usize = 8;
+    /// Most lanes.
+    pub const MAX_LANES: usize = 256;
     /// Most rows that count as few.
     pub const MAX_FEW_ROWS: usize = 64;
 
     /// The choices that suit these kernels by the rules.
     pub fn of(kernels: KernelFamily) -> Tuning {
-        Tuning { kernels, few_rows: 32, shares: Tuning::MAX_SHARES, fused_norms: true }
+        let (few_rows, shares, lanes) = (64, Tuning::MAX_SHARES, 128);
+        Tuning { kernels, few_rows, lanes, tile: None, shares, fused_norms: true }
     }
 
     /// The tuning that a folder keeps for an adapter; None if it is out of range, or the file cannot be
@@ -63,22 +108,25 @@ impl Tuning {
     /// The first number that is out of range, if any.
     pub(crate) fn faults(&self) -> Option<String> {
         let numbers = [
-            ("shares", self.shares, Tuning::MAX_SHARES),
-            ("few rows", self.few_rows, Tuning::MAX_FEW_ROWS),
+            ("shares", self.shares, 1, Tuning::MAX_SHARES),
+            ("few rows", self.few_rows, 1, Tuning::MAX_FEW_ROWS),
+            ("lanes", self.lanes, 32, Tuning::MAX_LANES),
         ];
-        let (name, got, most) =
-            numbers.into_iter().find(|&(_, got, most)| got < 1 || got > most)?;
-        Some(format!("the tuning's {name} are {got}, expected 1 to {most}"))
+        let (name, got, least, most) =
+            numbers.into_iter().find(|&(_, got, least, most)| got < least || got > most)?;
+        Some(format!("the tuning's {name} are {got}, expected {least} to {most}"))
     }
 }
 
 impl fmt::Display for Tuning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tuning { kernels, few_rows, shares, fused_norms } = self;
+        let Tuning { kernels, few_rows, lanes, tile, shares, fused_norms } = self;
         write!(f, "{kernels}")?;
         if kernels.is_for_gpus() {
             let norms = if *fused_norms { "fused" } else { "apart" };
-            write!(f, ", rows {few_rows}, shares {shares}, norms {norms}")?;
+            let tile = tile.map_or("by shape".into(), |tile| tile.to_string());
+            write!(f, ", rows {few_rows}, lanes {lanes}, tiles {tile}")?;
+            write!(f, ", shares {shares}, norms {norms}")?;
         }
         Ok(())
     }

@@ -4,6 +4,9 @@
 pub(crate) const FEATURES: wgpu::Features =
     wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SHADER_F16);
 
+/// Most subgroups of a workgroup of `matmul_cooperative`.
+const SUBGROUPS: u32 = 4;
+
 /// Matrix units of an adapter: they multiply squares of f16, and sum in f32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MatrixUnits {
@@ -37,13 +40,14 @@ impl MatrixUnits {
         let units = [16, 8].into_iter().map(|size| MatrixUnits { size, lanes });
         units.filter(|units| is_listed(units.size)).find(|units| {
             limits.max_compute_workgroup_storage_size >= units.workgroup_bytes()
-                && limits.max_compute_invocations_per_workgroup >= 4 * units.lanes
+                && limits.max_compute_invocations_per_workgroup >= SUBGROUPS * units.lanes
         })
     }
 
-    /// Memory of a workgroup of `matmul_cooperative`: two staged tiles and the sums.
+    /// Memory of the largest workgroup of `matmul_cooperative`: two staged tiles, of 4 and of 8 squares
+    /// below one another, and two squares of sums for each subgroup.
     fn workgroup_bytes(self) -> u32 {
-        let tile = 4 * self.size;
-        2 * 2 * tile * (2 * self.size) + 4 * tile * tile
+        let staged_row = 2 * (2 * self.size + 8);
+        (4 + 8) * self.size * staged_row + SUBGROUPS * 4 * 2 * self.size * self.size
     }
 }

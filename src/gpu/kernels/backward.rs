@@ -24,6 +24,21 @@ macro_rules! input {
 }
 
 // Products.
+pub(crate) static MATMUL_TRANSPOSED: KernelSource = kernel!(
+    backward / "matmul_transposed": BIAS, EPILOGUE, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+);
+pub(crate) static MATMUL_OUTER_TRANSPOSED: Variants = Variants {
+    buffer: kernel!(
+        "matmul_outer", "transposed, buffer":
+        SUMS, MATRIX_TILE, COLUMNS_TRANSPOSED, BIAS, EPILOGUE, WEIGHTS_TEXELS, INPUT_TEXELS,
+        OUTPUT_BUFFER
+    ),
+    texels: kernel!(
+        "matmul_outer", "transposed, texels":
+        SUMS, MATRIX_TILE, COLUMNS_TRANSPOSED, BIAS, EPILOGUE, WEIGHTS_TEXELS, INPUT_TEXELS,
+        OUTPUT_TEXELS
+    ),
+};
 pub(crate) static WEIGHT_GRADIENT_OUTER: KernelSource =
     kernel!(backward / "weight_gradient_outer":);
 pub(crate) static WEIGHT_GRADIENT_TILED: KernelSource =
@@ -56,7 +71,7 @@ pub(crate) static BACKWARD_ATTENTION_KEYS_OUTER: KernelSource = kernel!(
     backward / "backward_attention_keys_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS
 );
 pub(crate) static BACKWARD_ATTENTION_QUERIES_TILED: Variants = input!(
-    "backward_attention_queries_tiled": QUERIES, SPANS, READ_BUFFER, CACHE_BUFFER
+    "backward_attention_queries_tiled": SPANS, READ_BUFFER, CACHE_BUFFER
 );
 pub(crate) static BACKWARD_ATTENTION_KEYS_TILED: KernelSource =
     kernel!(backward / "backward_attention_keys_tiled": SPANS, READ_BUFFER, CACHE_BUFFER);

@@ -3,6 +3,7 @@
 
 mod attention;
 mod backward;
+mod gradients;
 mod lanes;
 mod parts;
 mod products;
@@ -17,10 +18,9 @@ pub(crate) use backward::{
     COLUMN_SUMS, COLUMN_SUMS_MERGE, GATED, SCATTER, SUM_ROWS, WEIGHT_GRADIENT_MERGE,
     WEIGHT_GRADIENT_OUTER, WEIGHT_GRADIENT_TILED,
 };
+pub(crate) use gradients::{GradientTiling, gradient_tiling, transposed_tiling};
 pub(crate) use lanes::{draw_chunk, lanes_for_turns, row_lanes};
-pub(crate) use products::{
-    GradientTiling, NormForm, Tiling, fused_norm, gradient_tiling, matmul_tiling, qkv_tiling,
-};
+pub(crate) use products::{NormForm, Tiling, fused_norm, matmul_tiling, qkv_tiling};
 pub use table::KERNELS;
 pub(crate) use table::{
     ADAMW, ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,

@@ -29,7 +29,9 @@ pub(super) const WEIGHTS: &str = concat!(
     "\n",
     part!("format_f16"),
     "\n",
-    part!("format_q8")
+    part!("format_q8"),
+    "\n",
+    part!("format_q4")
 );
 pub(super) const WEIGHTS_BUFFER: &str = part!("weights_buffer");
 pub(super) const WEIGHTS_TEXELS: &str = part!("weights_texels");
@@ -39,9 +41,9 @@ pub(super) const BIAS: &str = part!("bias");
 pub(super) const COLUMNS: &str = part!("columns");
 pub(super) const COLUMNS_TRANSPOSED: &str = part!("columns_transposed");
 pub(super) const EPILOGUE: &str = part!("epilogue");
+pub(super) const HALVES: &str = part!("halves");
 pub(super) const SUMS: &str = part!("sums");
-pub(super) const TILE_COLUMNS: &str = part!("tile_columns");
-pub(super) const TILE_ROWS: &str = part!("tile_rows");
+pub(super) const TILES: &str = part!("tiles");
 pub(super) const UNIT_8: &str = part!("unit8");
 pub(super) const UNIT_16: &str = part!("unit16");
 
@@ -62,7 +64,8 @@ pub(super) const DROPOUT: &str = part!("dropout");
 
 // Attention and its cache.
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");
-pub(super) const QUERIES: &str = part!("queries");
+pub(super) const ATTENTION_SHARE: &str = part!("attention_share");
+pub(super) const ATTENTION_TILE: &str = part!("attention_tile");
 pub(super) const SPANS: &str = part!("spans");
 pub(super) const CACHE_BUFFER: &str = part!("cache_buffer");
 pub(super) const CACHE_TEXELS: &str = part!("cache_texels");

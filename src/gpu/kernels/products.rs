@@ -1,12 +1,11 @@
 //! Which matrix product runs.
 
-use crate::gpu::device::{Gpu, KernelFamily, Memory};
+use crate::gpu::device::{Gpu, KernelFamily, MatrixUnits, Memory, Tile};
 use crate::gpu::kernels::table::{
-    MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_OUTER_TRANSPOSED, MATMUL_PLAIN,
-    MATMUL_ROWS, MATMUL_ROWS_NORMED, MATMUL_ROWS_RMS, MATMUL_TILED, MATMUL_TILED_TRANSPOSED,
-    OuterProduct,
+    MATMUL_COOPERATIVE, MATMUL_OUTER, MATMUL_OUTER_FEW, MATMUL_PLAIN, MATMUL_ROWS,
+    MATMUL_ROWS_NORMED, MATMUL_ROWS_RMS, MATMUL_TILED, OuterProduct, RowsProduct,
 };
-use crate::gpu::memory::{DType, Override, Weight};
+use crate::gpu::memory::{DType, EIGHT, Override};
 use crate::gpu::plan::KernelSource;
 
 /// A matrix product's kernel and the rows and columns that one of its workgroups computes.
@@ -20,6 +19,17 @@ pub(crate) struct Tiling {
     normed: Option<[Normed; 2]>,
 }
 
+impl Tiling {
+    /// A product that fuses no norm.
+    pub(super) fn plain(
+        kernel: &'static KernelSource,
+        [rows, columns]: [usize; 2],
+        overrides: Vec<Override>,
+    ) -> Tiling {
+        Tiling { kernel, rows, columns, overrides, normed: None }
+    }
+}
+
 /// What a fused norm does to a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NormForm {
@@ -29,112 +39,169 @@ pub(crate) enum NormForm {
     Rms,
 }
 
-/// A product with a fused norm, and the storage buffers that it binds.
+/// A product with a fused norm.
 struct Normed {
     form: NormForm,
     kernel: &'static KernelSource,
+    overrides: Vec<Override>,
+    /// Storage buffers that it binds.
     buffers: u32,
 }
 
-impl Normed {
-    /// Both forms; the RMS norm has no modulation to bind.
-    fn both(kernels: [&'static KernelSource; 2], buffers: u32) -> Option<[Normed; 2]> {
-        let [layer, rms] = kernels;
-        Some([
-            Normed { form: NormForm::Layer, kernel: layer, buffers },
-            Normed { form: NormForm::Rms, kernel: rms, buffers: buffers - 1 },
-        ])
-    }
-}
-
-/// The matrix product for `rows` rows and a weight.
-pub(crate) fn matmul_tiling(gpu: &Gpu, rows: usize, weight: &Weight, output: Memory) -> Tiling {
-    if weight.is_transposed() {
-        return transposed_tiling(gpu, rows, weight, output);
-    }
-    let is_few = rows <= gpu.tuning().few_rows;
-    // Products with f32 weights are not rounded.
-    let units = gpu.units().filter(|_| !is_few && weight.dtype() != DType::F32);
-    if let Some(units) = units {
-        let (kernel, tile) =
-            (&MATMUL_COOPERATIVE[units.size as usize / 16], 4 * units.size as usize);
-        let overrides = vec![("LANES", f64::from(4 * units.lanes))];
-        return Tiling { overrides, ..tiling(kernel, tile, tile) };
-    }
-    match (gpu.kernels(), rows) {
-        (KernelFamily::Outer, _) => {
-            outer_tiling(gpu, rows, weight, |product| product.matrix.of(output))
+/// The matrix product for `rows` rows and a weight `[N, K]`.
+pub(crate) fn matmul_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    ([n, k], dtype): ([usize; 2], DType),
+    output: Memory,
+) -> Tiling {
+    match gpu.kernels() {
+        KernelFamily::Outer => outer_tiling(gpu, rows, [n, k], |product| product.matrix.of(output)),
+        KernelFamily::Plain => {
+            let (kernel, overrides) = (&MATMUL_PLAIN, Vec::new());
+            Tiling { kernel, rows: 4, columns: 32, overrides, normed: None }
         }
-        (KernelFamily::Plain, _) => tiling(&MATMUL_PLAIN, 4, 32),
-        (family, _) if family.is_for_gpus() && is_few => {
-            let normed = Normed::both([&MATMUL_ROWS_NORMED.matrix, &MATMUL_ROWS_RMS.matrix], 7);
-            Tiling { normed, ..tiling(&MATMUL_ROWS.matrix, 8, 4) }
+        _ if is_few(gpu, rows, n) => {
+            let kernel = |product: &'static RowsProduct| &product.matrix;
+            rows_tiling(gpu, rows, [n, k], (kernel, 7))
         }
-        (_, _) => tiling(&MATMUL_TILED, 64, 64),
+        // Products with f32 weights are not rounded.
+        _ => match gpu.units().filter(|_| dtype != DType::F32) {
+            Some(units) => cooperative_tiling(units),
+            None => tiled_tiling(gpu, rows, n),
+        },
     }
 }
 
-fn tiling(kernel: &'static KernelSource, rows: usize, columns: usize) -> Tiling {
-    Tiling { kernel, rows, columns, overrides: vec![], normed: None }
+/// Whether a product with N outputs goes along the weights. With the vocabulary's many outputs tiles fill
+/// a GPU sooner: on an H200 from some 40 rows on.
+fn is_few(gpu: &Gpu, rows: usize, n: usize) -> bool {
+    const MANY_OUTPUTS: usize = 1 << 15;
+    let most = gpu.tuning().few_rows;
+    rows <= if n < MANY_OUTPUTS { most } else { most.min(32) }
 }
 
-/// The product with a weight that is stored the other way round: training alone has it, with many rows.
-fn transposed_tiling(gpu: &Gpu, rows: usize, weight: &Weight, output: Memory) -> Tiling {
-    if gpu.kernels() != KernelFamily::Outer {
-        return tiling(&MATMUL_TILED_TRANSPOSED, 64, 64);
-    }
-    let kernel = MATMUL_OUTER_TRANSPOSED.of(output);
-    let (is_wide, is_tall) = (is_wide(weight.shape(), true), rows > 8);
-    let lanes = gpu.subgroup_lanes();
-    let columns = if is_wide { 8 * lanes } else { 4 * lanes };
-    let flags = [("WIDE", f64::from(is_wide)), ("TALL", f64::from(is_tall))];
-    let overrides = [("LANES", lanes as f64)].into_iter().chain(flags).collect();
-    Tiling { overrides, ..tiling(kernel, if is_tall { 16 } else { 8 }, columns) }
+/// The product of few rows with a weight `[N, K]`, with its sums stored as `kernel` chooses; with a layer
+/// norm it binds that many buffers, with an RMS norm, which has no modulation, one less.
+fn rows_tiling(
+    gpu: &Gpu,
+    rows: usize,
+    [n, k]: [usize; 2],
+    (kernel, buffers): (impl Fn(&'static RowsProduct) -> &'static KernelSource, u32),
+) -> Tiling {
+    let height = if rows <= 4 { 4 } else { 8 };
+    let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
+    // Many workgroups keep a GPU busy with fewer lanes, whose sums meet sooner: on an H200 16 rows
+    // of the head take 81 microseconds with 32 lanes and 113 with 96, but of attention's output 6.5
+    // and 5.5. The number of rows plays no part, so that sums do not depend on it.
+    let wanted = if n >= 4096 { (k / EIGHT).div_ceil(3) } else { k / EIGHT };
+    let overrides = |others: usize| {
+        // Every lane keeps a vector of sums for each row in workgroup memory, beside 8 pivots.
+        let fit = (memory - 32) / (16 * (height + others)) / 32 * 32;
+        let most = wanted.next_multiple_of(32).min(gpu.tuning().lanes).min(fit).max(32);
+        let steps = (k / EIGHT).div_ceil(most);
+        let lanes = (k / EIGHT).div_ceil(steps).next_multiple_of(32);
+        let steps = (k / EIGHT).div_ceil(lanes);
+        let partial = (height + others) * lanes;
+        [("LANES", lanes), ("STEPS", steps), ("HEIGHT", height), ("PARTIAL", partial)]
+            .map(|(name, number)| (name, number as f64))
+            .to_vec()
+    };
+    // The tiles of a column would each compute the norm anew: on an H200 the product of 16 normalised
+    // rows with the weight of Q, K and V takes 17 microseconds, of 8 rows 11, without a norm 9 and 7.
+    let normed = |form, product, others, buffers| Normed {
+        form,
+        kernel: kernel(product),
+        overrides: overrides(others),
+        buffers,
+    };
+    let both = || {
+        [
+            normed(NormForm::Layer, &MATMUL_ROWS_NORMED, height / 2 + 2, buffers),
+            normed(NormForm::Rms, &MATMUL_ROWS_RMS, height / 4, buffers - 1),
+        ]
+    };
+    let (kernel, overrides) = (kernel(&MATMUL_ROWS), overrides(0));
+    let normed = (rows <= height).then(both);
+    Tiling { kernel, rows: height, columns: 4, overrides, normed }
 }
 
-/// Whether outer products take eight columns of each lane, which compiles a second for each shape: too
-/// long for the passes of a small model, unless it is trained.
-fn is_wide([n, k]: [usize; 2], is_trained: bool) -> bool {
-    n.min(k) >= if is_trained { 128 } else { 512 }
+/// The tile of a product of many rows: the one that was chosen for the device, or the largest of which
+/// there are enough. On an H200, with 132 multiprocessors, 384 wide tiles are faster than twice as many
+/// small ones, 192 small ones than 96 wide ones, and 96 tiny ones than 24 small ones.
+fn tile(gpu: &Gpu, rows: usize, n: usize) -> Tile {
+    let count = |tile: Tile| rows.div_ceil(tile.rows()) * n.div_ceil(tile.columns());
+    let suited = || match (count(Tile::Wide), count(Tile::Small)) {
+        (256.., _) => Tile::Wide,
+        (_, 100..) => Tile::Small,
+        _ => Tile::Tiny,
+    };
+    gpu.tuning().tile.unwrap_or_else(suited)
 }
 
-/// The kernel of a weight's gradient.
-pub(crate) enum GradientTiling {
-    /// An outer product, and the columns that a workgroup computes of 16 rows.
-    Outer { is_wide: bool, columns: usize },
-    /// 64 x 64 tiles, and the rows of a share: the rows are cut into shares so that there are some
-    /// hundred workgroups, which keep a GPU busy.
-    Tiled { share: usize },
+fn tiled_tiling(gpu: &Gpu, rows: usize, n: usize) -> Tiling {
+    let tile = tile(gpu, rows, n);
+    let (rows, columns) = (tile.rows(), tile.columns());
+    let staged = |rows: usize, inputs: usize| rows * (inputs / 4 + 1);
+    let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
+    // Inputs of a tile, and slices that share them: the first that fits.
+    let choices: &[(usize, usize)] = match tile {
+        Tile::Tiny => &[(64, 16), (32, 8)],
+        Tile::Small => &[(32, 2), (16, 2)],
+        Tile::Wide => &[(16, 1)],
+    };
+    let fits = |&&(inputs, _): &&(usize, usize)| 16 * staged(rows + columns, inputs) <= memory;
+    let (inputs, slices) = choices.iter().find(fits).copied().unwrap_or((16, 1));
+    let overrides = [
+        ("TILE_M", rows),
+        ("TILE_N", columns),
+        ("TILE_K", inputs),
+        ("SLICES", slices),
+        ("LANES", slices * rows * columns / 64),
+        ("X_STAGED", staged(rows, inputs)),
+        ("W_STAGED", staged(columns, inputs)),
+    ];
+    let overrides = overrides.map(|(name, number)| (name, number as f64)).to_vec();
+    Tiling { kernel: &MATMUL_TILED, rows, columns, overrides, normed: None }
 }
 
-/// How the gradient of a weight `[N, K]` is computed from `rows` rows.
-pub(crate) fn gradient_tiling(gpu: &Gpu, rows: usize, [n, k]: [usize; 2]) -> GradientTiling {
-    const WORKGROUPS: usize = 1024;
-    const MIN_SHARE: usize = 128;
-    const MAX_PARTIALS: usize = 1 << 24;
-    if gpu.kernels() == KernelFamily::Outer {
-        let is_wide = is_wide([n, k], true);
-        let columns = if is_wide { 8 } else { 4 } * gpu.subgroup_lanes();
-        return GradientTiling::Outer { is_wide, columns };
-    }
-    let most = (WORKGROUPS / (n.div_ceil(64) * k.div_ceil(64))).min(MAX_PARTIALS / (n * k));
-    let shares = rows.div_ceil(MIN_SHARE).min(most).max(1);
-    GradientTiling::Tiled { share: rows.div_ceil(shares).next_multiple_of(16) }
+/// On an H200 workgroups of 2 x 2 subgroups, whose tiles have 64 x 128 sums, were faster than larger and
+/// smaller ones.
+fn cooperative_tiling(units: MatrixUnits) -> Tiling {
+    const DOWN: usize = 2;
+    const ACROSS: usize = 2;
+    let (unit, lanes) = (units.size as usize, DOWN * ACROSS * units.lanes as usize);
+    let (rows, columns) = (2 * DOWN * unit, 4 * ACROSS * unit);
+    // 2 * UNIT inputs, in vectors of four, and two more against bank conflicts.
+    let (inputs, staged) = (2 * unit, 2 * unit / 4 + 2);
+    let overrides = [
+        ("LANES", lanes),
+        ("DOWN", DOWN),
+        ("ACROSS", ACROSS),
+        ("X_FOURS", rows * inputs / 4),
+        ("W_EIGHTS", columns * inputs / EIGHT),
+        ("X_STAGED", rows * staged),
+        ("W_STAGED", columns * staged),
+        ("SUMS", DOWN * ACROSS * unit * 2 * unit),
+    ];
+    let overrides = overrides.map(|(name, number)| (name, number as f64)).to_vec();
+    Tiling { kernel: &MATMUL_COOPERATIVE[unit / 16], rows, columns, overrides, normed: None }
 }
 
 /// The outer product for `rows` rows and a weight `[N, K]`, with its sums stored as `kernel` chooses.
 ///
 /// On lavapipe taller and wider tiles do more per load (on 8 lanes 27, 37 and 44 GFLOP/s a core for 4,
 /// 8 and 16 rows and eight columns of each lane, 25, 31 and 40 for four columns; 16 columns gain nothing
-/// more) but compile longer.
+/// more) but compile longer, the widest a second for each shape: too long for the passes of a small
+/// model.
 fn outer_tiling(
     gpu: &Gpu,
     rows: usize,
-    weight: &Weight,
+    [n, k]: [usize; 2],
     kernel: impl FnOnce(&'static OuterProduct) -> &'static KernelSource,
 ) -> Tiling {
     let lanes = gpu.subgroup_lanes();
-    let is_wide = is_wide(weight.shape(), weight.is_trained());
+    let is_wide = n.min(k) >= 512;
     let columns = if is_wide { 8 * lanes } else { 4 * lanes };
     let mut overrides = vec![("LANES", lanes as f64), ("WIDE", f64::from(is_wide))];
     let (product, rows) = if rows <= lanes / 2 {
@@ -155,38 +222,39 @@ fn outer_tiling(
 pub(crate) fn qkv_tiling(
     gpu: &Gpu,
     rows: usize,
-    weight: &Weight,
+    weight: ([usize; 2], DType),
     head_width: usize,
 ) -> Option<Tiling> {
-    if weight.is_transposed() {
-        return None;
-    }
-    let mut tiling = matmul_tiling(gpu, rows, weight, Memory::Buffer);
-    match (gpu.kernels(), tiling.rows) {
-        (KernelFamily::Outer, _) => {
+    match gpu.kernels() {
+        KernelFamily::Outer => {
+            let tiling = matmul_tiling(gpu, rows, weight, Memory::Buffer);
             let lanes = gpu.subgroup_lanes();
             let is_whole = rows <= lanes / 2 || rows.is_multiple_of(tiling.rows);
             let is_head = head_width == 64 && tiling.columns == 8 * lanes;
             let textures = gpu.device().limits().max_storage_textures_per_shader_stage;
             let runs = is_whole && is_head && textures >= 5;
-            runs.then(|| outer_tiling(gpu, rows, weight, |product| &product.qkv))
+            runs.then(|| outer_tiling(gpu, rows, weight.0, |product| &product.qkv))
         }
-        (family, 8) if family.is_for_gpus() => {
-            tiling.overrides.push(("ROWS", rows as f64));
-            let normed = Normed::both([&MATMUL_ROWS_NORMED.qkv, &MATMUL_ROWS_RMS.qkv], 10);
-            Some(Tiling { kernel: &MATMUL_ROWS.qkv, normed, ..tiling })
+        family if family.is_for_gpus() && is_few(gpu, rows, weight.0[0]) => {
+            let kernel = |product: &'static RowsProduct| &product.qkv;
+            let mut tiling = rows_tiling(gpu, rows, weight.0, (kernel, 10));
+            let normed = tiling.normed.iter_mut().flatten().map(|normed| &mut normed.overrides);
+            normed.chain([&mut tiling.overrides]).for_each(|o| o.push(("ROWS", rows as f64)));
+            Some(tiling)
         }
         _ => None,
     }
 }
 
-/// A tiling's product with a fused norm, where there is one and the device can bind all of it.
-pub(crate) fn fused_norm(
+/// A tiling's product with a fused norm and its own overrides, where there is one and the device can
+/// bind all of it.
+pub(crate) fn fused_norm<'a>(
     gpu: &Gpu,
-    tiling: &Tiling,
+    tiling: &'a Tiling,
     form: NormForm,
-) -> Option<&'static KernelSource> {
+) -> Option<(&'static KernelSource, &'a [Override])> {
     let limit = gpu.device().limits().max_storage_buffers_per_shader_stage;
     let normed = tiling.normed.iter().flatten().find(|normed| normed.form == form)?;
-    (gpu.tuning().fused_norms && normed.buffers <= limit).then_some(normed.kernel)
+    let is_fused = gpu.tuning().fused_norms && normed.buffers <= limit;
+    is_fused.then_some((normed.kernel, &normed.overrides))
 }

@@ -4,8 +4,8 @@ use crate::gpu::kernels::backward::{
     ACTIVATION, BACKWARD_ACTIVATION, BACKWARD_ATTENTION_KEYS_OUTER, BACKWARD_ATTENTION_KEYS_TILED,
     BACKWARD_ATTENTION_QUERIES_OUTER, BACKWARD_ATTENTION_QUERIES_TILED, BACKWARD_CROSS_ENTROPY,
     BACKWARD_GATED, BACKWARD_NORM, BACKWARD_NORM_MERGE, BACKWARD_NORM_SUMS, BACKWARD_ROTARY,
-    COLUMN_SUMS, COLUMN_SUMS_MERGE, GATED, SCATTER, SUM_ROWS, WEIGHT_GRADIENT_MERGE,
-    WEIGHT_GRADIENT_OUTER, WEIGHT_GRADIENT_TILED,
+    COLUMN_SUMS, COLUMN_SUMS_MERGE, GATED, MATMUL_OUTER_TRANSPOSED, MATMUL_TRANSPOSED, SCATTER,
+    SUM_ROWS, WEIGHT_GRADIENT_MERGE, WEIGHT_GRADIENT_OUTER, WEIGHT_GRADIENT_TILED,
 };
 use crate::gpu::kernels::variants::{Variants, kernel};
 use crate::gpu::plan::KernelSource;
@@ -72,20 +72,6 @@ macro_rules! outer_product {
 pub(super) static MATMUL_OUTER: OuterProduct = outer_product!("matmul_outer");
 pub(super) static MATMUL_OUTER_FEW: OuterProduct = outer_product!("matmul_outer_few");
 
-/// Of a weight that is stored the other way round.
-pub(super) static MATMUL_OUTER_TRANSPOSED: Variants = Variants {
-    buffer: kernel!(
-        "matmul_outer", "transposed, buffer":
-        SUMS, MATRIX_TILE, COLUMNS_TRANSPOSED, BIAS, EPILOGUE, WEIGHTS_TEXELS, INPUT_TEXELS,
-        OUTPUT_BUFFER
-    ),
-    texels: kernel!(
-        "matmul_outer", "transposed, texels":
-        SUMS, MATRIX_TILE, COLUMNS_TRANSPOSED, BIAS, EPILOGUE, WEIGHTS_TEXELS, INPUT_TEXELS,
-        OUTPUT_TEXELS
-    ),
-};
-
 pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
@@ -126,24 +112,18 @@ pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {
 
 pub(super) static MATMUL_TILED: KernelSource = kernel!(
     "matmul_tiled":
-    TILE_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
-);
-
-/// Of a weight that is stored the other way round.
-pub(super) static MATMUL_TILED_TRANSPOSED: KernelSource = kernel!(
-    "matmul_tiled", "transposed":
-    TILE_COLUMNS, BIAS, EPILOGUE, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+    TILES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
 /// For units of 8 and of 16.
 pub(super) static MATMUL_COOPERATIVE: [KernelSource; 2] = [
     kernel!(
         "matmul_cooperative", "unit8":
-        UNIT_8, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+        UNIT_8, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
     ),
     kernel!(
         "matmul_cooperative", "unit16":
-        UNIT_16, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
+        UNIT_16, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
     ),
 ];
 
@@ -155,10 +135,10 @@ pub(crate) static ROTARY: Variants = Variants {
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
 pub(crate) static ATTENTION_SPLIT: KernelSource =
-    kernel!("attention_split": QUERIES, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_split": ATTENTION_SHARE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge": OUTPUT_BUFFER);
 pub(crate) static ATTENTION_TILED: KernelSource =
-    kernel!("attention_tiled": QUERIES, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+    kernel!("attention_tiled": ATTENTION_TILE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_WORKGROUP: Variants = Variants {
     buffer: kernel!("attention_workgroup", "buffer": READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER),
     texels: kernel!("attention_workgroup", "texels": READ_BUFFER, CACHE_BUFFER, OUTPUT_TEXELS),
@@ -212,8 +192,6 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_OUTER.matrix.buffer,
     &MATMUL_OUTER.matrix.texels,
     &MATMUL_OUTER.qkv,
-    &MATMUL_OUTER_TRANSPOSED.buffer,
-    &MATMUL_OUTER_TRANSPOSED.texels,
     &MATMUL_PLAIN,
     &MATMUL_ROWS.matrix,
     &MATMUL_ROWS.qkv,
@@ -222,7 +200,6 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_ROWS_RMS.matrix,
     &MATMUL_ROWS_RMS.qkv,
     &MATMUL_TILED,
-    &MATMUL_TILED_TRANSPOSED,
     &MATMUL_COOPERATIVE[0],
     &MATMUL_COOPERATIVE[1],
     &ROTARY.buffer,
@@ -241,6 +218,9 @@ pub static KERNELS: &[&KernelSource] = &[
     &GATHER.buffer,
     &GATHER.texels,
     &CROSS_ENTROPY,
+    &MATMUL_OUTER_TRANSPOSED.buffer,
+    &MATMUL_OUTER_TRANSPOSED.texels,
+    &MATMUL_TRANSPOSED,
     &WEIGHT_GRADIENT_OUTER,
     &WEIGHT_GRADIENT_TILED,
     &WEIGHT_GRADIENT_MERGE,

@@ -10,6 +10,8 @@ pub enum DType {
     F16,
     /// 8-bit integers with scales, weights only: see [`crate::gpu::Weight`].
     Q8,
+    /// 4-bit integers with scales, weights only.
+    Q4,
     /// 32-bit unsigned integers.
     U32,
 }
@@ -19,7 +21,7 @@ impl DType {
     pub fn cached(self) -> DType {
         match self {
             DType::F32 => DType::F32,
-            DType::F16 | DType::Q8 | DType::U32 => DType::F16,
+            DType::F16 | DType::Q8 | DType::Q4 | DType::U32 => DType::F16,
         }
     }
 
@@ -28,7 +30,13 @@ impl DType {
         match self {
             DType::F32 | DType::U32 => 4,
             DType::F16 => 2,
-            DType::Q8 => 1,
+            DType::Q8 | DType::Q4 => 1,
         }
+    }
+
+    /// The format of tables with a row for each token, beside layers in this format: those of four
+    /// bits lose more in tables than they save.
+    pub fn of_tables(self) -> DType {
+        if self == DType::Q4 { DType::Q8 } else { self }
     }
 }

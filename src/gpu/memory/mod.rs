@@ -11,7 +11,7 @@ mod weight;
 
 pub use dtype::DType;
 pub(crate) use format::Override;
-pub use format::{COLUMN_PAD, EIGHT, row_bytes};
+pub use format::{COLUMN_PAD, EIGHT, PackedRow, packed_row, row_bytes};
 pub use planned::{Place, Planned};
 pub use readback::Readback;
 pub use tensor::{ROW_PAD, Tensor};

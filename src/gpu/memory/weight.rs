@@ -139,11 +139,6 @@ impl Weight {
         Ok(Weight { shape, transposed: true, ..self.clone() })
     }
 
-    /// Whether it was not packed for a network's passes.
-    pub(crate) fn is_trained(&self) -> bool {
-        self.panel == 1
-    }
-
     /// Whether the table holds `[K, N]`.
     pub(crate) fn is_transposed(&self) -> bool {
         self.transposed

@@ -110,8 +110,15 @@ impl Recorder<'_> {
             return self.dispatch(&ATTENTION_OUTER, &overrides, &bindings, [tiles, heads, 1]);
         }
         if let Some(tile) = attention_tile(self.gpu(), group, d) {
-            overrides.push(("GROUP", group as f64));
-            overrides.extend([("STAGED", tile.staged as f64), ("SCORES", tile.scores as f64)]);
+            let numbers = [
+                ("GROUP", group),
+                ("ROWS", tile.rows),
+                ("LANES", 2 * tile.rows),
+                ("QUERIES", tile.queries),
+                ("STAGED", tile.staged),
+                ("WEIGHTS", tile.weights),
+            ];
+            overrides.extend(numbers.map(|(name, number)| (name, number as f64)));
             let tiles = t / group * group.div_ceil(tile.rows);
             return self.dispatch(&ATTENTION_TILED, &overrides, &bindings, [tiles, heads, 1]);
         }

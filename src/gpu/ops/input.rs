@@ -60,18 +60,20 @@ impl<'a> From<&'a Tensor> for Input<'a> {
 pub(super) struct Read<'a> {
     pub(super) x: &'a Tensor,
     pub(super) kernel: &'static KernelSource,
+    tiling: Vec<Override>,
     fused: Input<'a>,
 }
 
 impl<'a> Read<'a> {
-    /// Overrides beside those of the product.
-    pub(super) fn overrides(&self) -> impl Iterator<Item = Override> + use<> {
+    /// Overrides of the kernel and of what it reads.
+    pub(super) fn overrides(&self) -> impl Iterator<Item = Override> + '_ {
         let norm = match self.fused {
             Input::Given(_) => Vec::new(),
             Input::Normed(norm) => norm.overrides().to_vec(),
             Input::RmsNormed(norm) => norm.overrides().to_vec(),
         };
-        norm.into_iter().chain(skipped("X_SKIPPED", self.x))
+        let read = norm.into_iter().chain(skipped("X_SKIPPED", self.x));
+        self.tiling.iter().copied().chain(read)
     }
 
     /// Bindings after those of the product.
@@ -93,8 +95,9 @@ impl Recorder<'_> {
         // Products read whole tiles of rows, norms those that are there.
         let is_padded = x.holds_rows(x.dim(0).next_multiple_of(tiling.rows));
         let form = input.form().filter(|_| is_padded);
-        if let Some(kernel) = form.and_then(|form| fused_norm(self.gpu(), tiling, form)) {
-            return Ok(Read { x, kernel, fused: input });
+        let fused = form.and_then(|form| fused_norm(self.gpu(), tiling, form));
+        if let Some((kernel, overrides)) = fused {
+            return Ok(Read { x, kernel, tiling: overrides.to_vec(), fused: input });
         }
         let x = match input {
             Input::Given(x) => x,
@@ -107,6 +110,7 @@ impl Recorder<'_> {
                 norm.y
             }
         };
-        Ok(Read { x, kernel: tiling.kernel, fused: Input::Given(x) })
+        let (kernel, tiling) = (tiling.kernel, tiling.overrides.clone());
+        Ok(Read { x, kernel, tiling, fused: Input::Given(x) })
     }
 }

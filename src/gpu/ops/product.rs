@@ -1,7 +1,7 @@
 //! Matrix products with their epilogues.
 
 use crate::gpu::device::Memory;
-use crate::gpu::kernels::matmul_tiling;
+use crate::gpu::kernels::{matmul_tiling, transposed_tiling};
 use crate::gpu::memory::{Override, Part, Tensor, Weight};
 use crate::gpu::ops::input::Input;
 use crate::gpu::ops::layout::{expect_memory, flag, skipped, weights_overrides};
@@ -88,7 +88,10 @@ impl Recorder<'_> {
             Epilogue::GatedResidual(m, _) => m.tensor,
             _ => bias,
         };
-        let tiling = matmul_tiling(self.gpu(), t, w, y.memory());
+        let tiling = match w.is_transposed() {
+            true => transposed_tiling(self.gpu(), t, w.shape(), y.memory()),
+            false => matmul_tiling(self.gpu(), t, (w.shape(), w.dtype()), y.memory()),
+        };
         let read = self.read(input, &tiling)?;
         read.x.expect(&[t, k])?;
         for part in w.parts() {
@@ -102,7 +105,6 @@ impl Recorder<'_> {
             ];
             overrides.extend(epilogue.overrides(part, bias));
             overrides.extend(weights_overrides(w, part));
-            overrides.extend(&tiling.overrides);
             overrides.extend(read.overrides().chain(skipped("Y_SKIPPED", y)));
             let workgroups = [columns.div_ceil(tiling.columns), t.div_ceil(tiling.rows), 1];
             let mut bindings = vec![&part.table, read.x, &part_bias, gate, y];

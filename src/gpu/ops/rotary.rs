@@ -58,7 +58,8 @@ impl Recorder<'_> {
         let [n, k] = w.shape();
         qkv.expect(&[t, heads.qkv_width()])?;
         bias.expect(&[n])?;
-        let fused = qkv_tiling(self.gpu(), t, w, heads.width);
+        let fused = qkv_tiling(self.gpu(), t, (w.shape(), w.dtype()), heads.width);
+        let fused = fused.filter(|_| !w.is_transposed());
         let (Some(tiling), [part]) = (fused, w.parts()) else {
             self.matmul(x, w, bias, Epilogue::Store, qkv)?;
             return self.rotary(qkv, to);
@@ -71,7 +72,6 @@ impl Recorder<'_> {
         let mut overrides = vec![("N", n as f64)];
         overrides.extend(heads.overrides(to.cache[0]));
         overrides.extend(weights_overrides(w, part));
-        overrides.extend(&tiling.overrides);
         overrides.extend(read.overrides());
         let mut bindings = vec![&part.table, read.x, bias];
         bindings.extend(to.bindings());

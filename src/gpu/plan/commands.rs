@@ -26,6 +26,18 @@ impl Commands {
         plan.encode(&mut self.encoder, None);
     }
 
+    /// Appends a plan, of which no submit has more than `most` dispatches: all but the last are sent.
+    pub fn run_in_submits(&mut self, plan: &Plan, most: usize) {
+        let most = most.clamp(1, plan.len().max(1));
+        for first in (0..plan.len()).step_by(most) {
+            if first > 0 {
+                self.seal();
+                self.gpu.queue().submit(self.sealed.drain(..));
+            }
+            plan.encode_part(first..(first + most).min(plan.len()), &mut self.encoder);
+        }
+    }
+
     /// Appends a plan with a timestamp around each dispatch.
     pub fn run_timed(&mut self, plan: &Plan, profiler: Option<&mut Profiler>) {
         plan.encode(&mut self.encoder, profiler);

@@ -1,6 +1,8 @@
 //! Plans: dispatches bound once and replayed. The only file that creates bind groups. Knows no kernel
 //! by name.
 
+use std::ops::Range;
+
 use crate::gpu::device::Gpu;
 use crate::gpu::memory::Tensor;
 use crate::gpu::plan::pipelines::valid;
@@ -75,14 +77,20 @@ impl Plan {
         profiler: Option<&mut Profiler>,
     ) {
         let Some(profiler) = profiler else {
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            return self.dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
+            return self.encode_part(0..self.len(), encoder);
         };
         for dispatch in &self.dispatches {
             let timestamp_writes = profiler.next(dispatch.kernel);
             let descriptor = wgpu::ComputePassDescriptor { label: None, timestamp_writes };
             dispatch.encode(&mut encoder.begin_compute_pass(&descriptor));
         }
+    }
+
+    /// Encodes some of the dispatches as one compute pass.
+    pub(crate) fn encode_part(&self, part: Range<usize>, encoder: &mut wgpu::CommandEncoder) {
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let dispatches = self.dispatches.get(part).unwrap_or_default();
+        dispatches.iter().for_each(|dispatch| dispatch.encode(&mut pass));
     }
 }
 

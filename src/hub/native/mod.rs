@@ -5,6 +5,7 @@
 mod dataset;
 mod files;
 pub(crate) mod kept;
+mod output;
 #[cfg(feature = "hub")]
 mod remote;
 
@@ -13,9 +14,10 @@ use std::path::Path;
 #[cfg(feature = "hub")]
 pub use dataset::DatasetFiles;
 pub(crate) use files::open_file;
+pub use output::Output;
 
 use crate::hub::model::{INDEX, SINGLE, refuse_stale};
-use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
+use crate::hub::{AdapterFiles, DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
 use crate::{Advice, Error, Fault, Result};
 
 impl ModelFiles {
@@ -57,8 +59,10 @@ impl ModelFiles {
     /// [`Error::Checkpoint`].
     pub fn open(folder: &Path) -> Result<ModelFiles> {
         let missing = |file: &str| {
+            let other = if file == SINGLE { other_weights(folder) } else { None };
+            let other = other.map(|words| format!(", but {words}")).unwrap_or_default();
             let folder = folder.display();
-            Error::unknown_model(format!("the folder {folder} holds no {file}"))
+            Error::unknown_model(format!("the folder {folder} holds no {file}{other}"))
         };
         let mut find = |file: &str| {
             let path = Some(folder.join(file)).filter(|path| path.is_file());
@@ -67,6 +71,57 @@ impl ModelFiles {
         let (single, index) = (find(SINGLE)?, find(INDEX)?);
         refuse_stale(single.as_ref(), index.as_ref())?;
         ModelFiles::assemble(&folder.display().to_string(), &missing, &mut find)
+    }
+}
+
+/// Weights in a folder that are not read, in words.
+fn other_weights(folder: &Path) -> Option<String> {
+    let names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name());
+    let mut names: Vec<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    names.sort();
+    let ending = |endings: &[&str]| {
+        names.iter().find(|name| endings.iter().any(|ending| name.ends_with(ending)))
+    };
+    if let Some(name) = names.iter().find(|n| n.contains("-of-") && n.ends_with(".safetensors")) {
+        return Some(format!("the shard {name} without {INDEX}, which lists the shards"));
+    }
+    if let Some(name) = ending(&[".safetensors"]) {
+        return Some(format!("{name}, which may be it under another name"));
+    }
+    if let Some(name) = ending(&[".gguf"]) {
+        return Some(format!("{name}, a format that is not read"));
+    }
+    let pickle = ending(&[".bin", ".pt", ".pth", ".ckpt"])?;
+    Some(format!("{pickle}, which may be a pickle of PyTorch: convert it to safetensors"))
+}
+
+impl AdapterFiles {
+    /// Finds an adapter: a folder, or a hub id `owner/name`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`], [`Error::Hub`], [`Error::Io`].
+    pub fn find(
+        name: &str,
+        options: &HubOptions,
+        progress: &mut dyn FnMut(&Download),
+    ) -> Result<AdapterFiles> {
+        let folder = Path::new(name);
+        if folder.is_dir() {
+            let missing = |file: &str| {
+                Error::unknown_model(format!("the folder {name} holds no {file}: it is no adapter"))
+            };
+            return AdapterFiles::assemble(name, &missing, &mut |file| {
+                let path = Some(folder.join(file)).filter(|path| path.is_file());
+                path.map(|path| FileBytes::open(&path)).transpose()
+            });
+        }
+        if is_hub_id(name) {
+            return fetch_adapter(name, options, progress);
+        }
+        Err(Error::unknown_model(format!(
+            "there is no adapter `{name}`: expected a folder with adapter_config.json and \
+             adapter_model.safetensors, or a hub id"
+        )))
     }
 }
 
@@ -105,6 +160,18 @@ fn fetch(
 }
 
 #[cfg(feature = "hub")]
+fn fetch_adapter(
+    id: &str,
+    options: &HubOptions,
+    progress: &mut dyn FnMut(&Download),
+) -> Result<AdapterFiles> {
+    let mut repository = remote::Repository::new(id, options, progress)?;
+    let missing =
+        |file: &str| Error::hub(format!("the hub has no {file} in {id}: it is no adapter"));
+    AdapterFiles::assemble(id, &missing, &mut |file| repository.open(file))
+}
+
+#[cfg(feature = "hub")]
 fn fetch_file(
     id: &str,
     file: &str,
@@ -117,6 +184,11 @@ fn fetch_file(
 
 #[cfg(not(feature = "hub"))]
 fn fetch(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<ModelFiles> {
+    Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
+}
+
+#[cfg(not(feature = "hub"))]
+fn fetch_adapter(id: &str, _: &HubOptions, _: &mut dyn FnMut(&Download)) -> Result<AdapterFiles> {
     Err(Error::hub(format!("this build has no hub access (feature `hub`): cannot find {id}")))
 }
 

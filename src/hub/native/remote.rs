@@ -9,6 +9,8 @@ use hf_hub::{Cache, CacheRepo, Repo};
 use crate::hub::{Download, FileBytes, HubOptions};
 use crate::{Advice, Error, Fault, Result};
 
+/// Files that a model may lack.
+const OPTIONAL: [&str; 3] = ["tokenizer.json", "tokenizer_config.json", "generation_config.json"];
 /// Times that a cut download is taken up again at once.
 const RETRIES: usize = 2;
 
@@ -56,8 +58,8 @@ impl<'a> Repository<'a> {
         let fetched_before = self.found.cached.get("config.json").is_some();
         let sharded = self.found.cached.get("model.safetensors.index.json").is_some();
         let Some(remote) = &self.found.remote else {
-            if fetched_before && file == "tokenizer.json" || sharded && file == "model.safetensors"
-            {
+            let is_optional = fetched_before && OPTIONAL.contains(&file);
+            if is_optional || sharded && file == "model.safetensors" {
                 return Ok(None);
             }
             let fault = Fault::from(format!("{file} of {} is not cached", self.id));
@@ -67,7 +69,7 @@ impl<'a> Repository<'a> {
             Ok(path) => Ok(Some(path)),
             Err(e) => match status(&e) {
                 Some(404) if file != "config.json" => Ok(None),
-                None if fetched_before && file == "tokenizer.json" => Ok(None),
+                None if fetched_before && OPTIONAL.contains(&file) => Ok(None),
                 status => Err(self.explain(file, status, &e)),
             },
         }

@@ -64,6 +64,7 @@ fn yes() -> bool {
 /// # Errors
 /// [`Error::Config`].
 pub fn spec(json: Value) -> Result<Spec> {
+    let json = json::with_one_token(json, "eos_token_id");
     let keys: Keys = json::keys(json, "a published bd3lm config")?;
     check_sizes(&[
         (("vocab_size", keys.vocab_size), 3),
@@ -142,9 +143,9 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let (widths, vocabulary) = (Widths::of(spec), Axis::exact(spec.vocab_size));
     let Widths { channels: c, queries, qkv, mlp: f, condition, .. } = widths;
     let mut table = vec![
-        Entry::matrix("vocab_embed.embedding", [vocabulary, c]),
+        Entry::table("vocab_embed.embedding", [vocabulary, c]),
         Entry::vector("output_layer.norm_final.weight", c),
-        Entry::matrix("output_layer.linear.weight", [vocabulary, c]),
+        Entry::table("output_layer.linear.weight", [vocabulary, c]),
         Entry::vector("output_layer.linear.bias", vocabulary),
         no_bias(spec),
     ];

@@ -15,7 +15,15 @@ impl Spec {
     /// # Errors
     /// [`Error::Config`] naming the key, what it is and what it can be.
     pub fn from_json(json: &[u8]) -> Result<Spec> {
-        Spec::read(Sources::of_config(json)?, Habits::default())
+        Spec::of_config(json, Habits::default())
+    }
+
+    /// Reads and checks the text of a `config.json`, and what the caller says beside it.
+    ///
+    /// # Errors
+    /// As [`Spec::from_json`]; [`Error::Request`] for habits that this model does not have.
+    pub fn of_config(json: &[u8], asked: Habits) -> Result<Spec> {
+        Spec::read(Sources::of_config(json)?, asked)
     }
 
     /// Reads and checks what a model's files say, and what the caller does.

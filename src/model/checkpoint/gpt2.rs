@@ -50,6 +50,7 @@ struct Keys {
 /// # Errors
 /// [`Error::Config`] naming what is not run.
 pub fn spec(json: Value) -> Result<Spec> {
+    let json = json::with_one_token(json, "eos_token_id");
     let keys: Keys = json::keys(json, "GPT-2's config")?;
     keys.check()?;
     check_sizes(&[
@@ -125,7 +126,7 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let (widths, vocabulary) = (Widths::of(spec), Axis::exact(spec.vocab_size));
     let Widths { channels: c, queries, qkv, mlp: f, .. } = widths;
     let mut table = vec![
-        Entry::matrix("wte.weight", [vocabulary, c]),
+        Entry::table("wte.weight", [vocabulary, c]),
         Entry::matrix("wpe.weight", [Axis::exact(spec.window), c]),
         Entry::constant("no head bias", vocabulary),
     ];

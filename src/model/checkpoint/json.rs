@@ -35,6 +35,16 @@ pub fn keys<T: DeserializeOwned>(json: Value, compare_with: &str) -> Result<T> {
     })
 }
 
+/// The config with the first number where a token has a list of them, as newer configs write it.
+pub fn with_one_token(mut json: Value, key: &str) -> Value {
+    if let Some(value) = json.get_mut(key)
+        && let Value::Array(ids) = value
+    {
+        *value = ids.first().cloned().unwrap_or_default();
+    }
+    json
+}
+
 /// The text with `null` for every `NaN` and `Infinity` outside strings.
 fn without_constants(text: &str) -> String {
     let (mut plain, mut rest) = (String::with_capacity(text.len()), text);
@@ -70,7 +80,16 @@ fn string_length(text: &str) -> usize {
 mod tests {
     use serde_json::json;
 
-    use super::parse;
+    use super::{parse, with_one_token};
+
+    #[test]
+    fn of_several_tokens_the_first_counts() {
+        let one = |ids| with_one_token(json!({"eos_token_id": ids}), "eos_token_id");
+        assert_eq!(one(json!([7, 8])), one(json!(7)));
+        assert_eq!(one(json!([])), one(json!(null)));
+        assert_eq!(one(json!("x"))["eos_token_id"], "x");
+        assert_eq!(with_one_token(json!([1]), "eos_token_id"), json!([1]));
+    }
 
     #[test]
     fn what_python_writes_is_read() {

@@ -103,8 +103,6 @@ struct Keys {
     bos_token_id: Option<u32>,
     #[serde(default)]
     eos_token_id: Option<Ids>,
-    #[serde(flatten)]
-    rope: RopeKeys,
 }
 
 /// The network of a config with this `model_type`; none if it is of another family.
@@ -118,7 +116,9 @@ pub fn spec(model_type: &str, sources: &Sources<'_>, asked: Habits) -> Option<Re
 
 impl Row {
     fn spec(&self, sources: &Sources<'_>, asked: Habits) -> Result<Spec> {
-        let keys: Keys = json::keys(sources.config.clone(), "a published config of this kind")?;
+        let like = "a published config of this kind";
+        let keys: Keys = json::keys(sources.config.clone(), like)?;
+        let rope: RopeKeys = json::keys(sources.config.clone(), like)?;
         keys.check()?;
         let n_key_heads = keys.num_key_value_heads.unwrap_or(keys.num_attention_heads);
         let habit = self.habit(sources, asked)?;
@@ -139,7 +139,7 @@ impl Row {
                 (_, false) => AttentionBiases::None,
             },
             head_norms: self.head_norms,
-            positions: Positions::Rotary(keys.rope.rotary(keys.max_position_embeddings)?),
+            positions: Positions::Rotary(rope.rotary(keys.max_position_embeddings)?),
             adaln: AdaLn::Absent,
             tied_head: keys.tie_word_embeddings.unwrap_or(false),
             logit_shift: habit.logit_shift,
@@ -277,17 +277,17 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
     let Widths { channels: c, head, queries, keys, qkv, mlp: f, gated, .. } = widths;
     let longest = vocabulary.held().max(gated.held()).max(qkv.held()).max(c.held());
     let mut table = vec![
-        Entry::matrix("embed_tokens.weight", [vocabulary, c]),
+        Entry::table("embed_tokens.weight", [vocabulary, c]),
         Entry::vector("norm.weight", c),
         Entry::constant(super::NO_BIAS, Axis::exact(longest)),
     ];
     if !spec.tied_head {
-        table.push(Entry::matrix(HEAD, [vocabulary, c]));
+        table.push(Entry::table(HEAD, [vocabulary, c]));
     }
     for layer in 0..spec.n_layers {
         let name = |tensor: &str| format!("layers.{layer}.{tensor}");
         let folded = |tensor: &str, axis| Entry::vector(name(tensor), axis).kind(Kind::Folded);
-        let part = |tensor: &str, axis| Entry::matrix(name(tensor), [axis, c]).kind(Kind::Folded);
+        let part = |tensor: &str, axis| Entry::matrix(name(tensor), [axis, c]).kind(Kind::Part);
         table.extend([
             Entry::vector(name("input_layernorm.weight"), c),
             part("self_attn.q_proj.weight", queries),

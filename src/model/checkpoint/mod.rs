@@ -8,11 +8,15 @@ mod gpt2;
 mod habits;
 mod json;
 mod llama;
+mod lora;
 mod random;
 mod read;
 mod rope;
+mod view;
+mod write;
 
 pub use bd3lm::TIMESTEP_WIDTH;
 pub use checks::NO_BIAS;
 pub use habits::Habits;
+pub use lora::Lora;
 pub use read::Checkpoint;

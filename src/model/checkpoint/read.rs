@@ -4,17 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors};
-
+use crate::model::checkpoint::lora::Lora;
 use crate::model::checkpoint::random;
-use crate::model::{Entry, Spec};
-use crate::text::mishap;
-use crate::{Advice, Error, Fault, Result};
+use crate::model::checkpoint::view::{SCALES, View, canonical, views};
+use crate::model::{Axis, Entry, Spec};
+use crate::{Advice, Error, Result};
 
-/// What wrappers put before the names of a network's tensors.
-const WRAPPERS: [&str; 6] =
-    ["module.", "model.", "_orig_mod.", "backbone.", "transformer.", "network."];
 /// Lines of an error that lists tensors.
 const MAX_LINES: usize = 16;
 
@@ -23,17 +18,12 @@ pub struct Checkpoint<'a> {
     spec: Spec,
     entries: HashMap<String, Entry>,
     source: Source<'a>,
+    loras: Vec<Lora>,
 }
 
 enum Source<'a> {
     Files { path: PathBuf, tensors: BTreeMap<String, View<'a>> },
     Random { seed: u64 },
-}
-
-struct View<'a> {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    data: &'a [u8],
 }
 
 impl<'a> Checkpoint<'a> {
@@ -56,10 +46,15 @@ impl<'a> Checkpoint<'a> {
             }
         }
         let wanted: BTreeMap<String, Vec<usize>> = spec.tensors().into_iter().collect();
+        take_scales(&mut tensors);
+        let sides: HashMap<String, Vec<Axis>> =
+            spec.table().into_iter().map(|entry| (entry.name, entry.axes)).collect();
         for (name, shape) in &wanted {
             let wrong = match tensors.get(name) {
                 None => Some(format!("is missing, expected {shape:?}")),
-                Some(view) => view.misfit(shape),
+                Some(view) => {
+                    view.misfit(shape, sides.get(name).map_or(&[][..], |sides| &sides[..]))
+                }
             };
             lines.extend(wrong.map(|words| format!("{} {words}", spec.stored_name(name))));
         }
@@ -80,7 +75,26 @@ impl<'a> Checkpoint<'a> {
     fn of<'b>(spec: &Spec, source: Source<'b>) -> Checkpoint<'b> {
         let named = |entry: Entry| (entry.name.clone(), entry);
         let entries = spec.table().into_iter().map(named).collect();
-        Checkpoint { spec: spec.clone(), entries, source }
+        Checkpoint { spec: spec.clone(), entries, source, loras: Vec::new() }
+    }
+
+    /// The checkpoint with adapters merged into its matrices, one after the other.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] for one that adapts what this network lacks.
+    pub fn adapted(self, loras: Vec<Lora>) -> Result<Checkpoint<'a>> {
+        loras.iter().try_for_each(|lora| lora.check(&self.entries))?;
+        Ok(Checkpoint { loras, ..self })
+    }
+
+    /// Whether a matrix is held in integers with scales: then its rows are outputs, in any network.
+    pub fn is_packed(&self, name: &str) -> bool {
+        match &self.source {
+            Source::Files { tensors, .. } => {
+                tensors.get(name).is_some_and(|view| view.packed().is_some())
+            }
+            Source::Random { .. } => false,
+        }
     }
 
     /// The network.
@@ -123,8 +137,15 @@ impl<'a> Checkpoint<'a> {
             Source::Files { tensors, .. } => {
                 let missing = || Error::internal(format!("{name} has no numbers {range:?}"));
                 let view = tensors.get(name).ok_or_else(missing)?;
-                view.extend(range.clone(), to).ok_or_else(missing)?;
+                let found = match (view.packed(), self.entry(name)?.axes.get(1)) {
+                    (Some(_), Some(&side)) => view.extend_packed(range.clone(), side, to),
+                    _ => view.extend(range.clone(), to),
+                };
+                found.ok_or_else(missing)?;
             }
+        }
+        for lora in &self.loras {
+            lora.add(name, range.clone(), &mut to[from..]);
         }
         match to[from..].iter().position(|x| !x.is_finite()) {
             None => Ok(()),
@@ -152,55 +173,19 @@ impl<'a> Checkpoint<'a> {
     }
 }
 
-impl View<'_> {
-    /// Why it is not a tensor of floats of this shape, if it is not.
-    fn misfit(&self, wanted: &[usize]) -> Option<String> {
-        let View { dtype, shape, .. } = self;
-        if shape != wanted {
-            return Some(format!("has shape {shape:?}, expected {wanted:?}"));
+/// Gives the scales to the matrices that they belong to.
+fn take_scales(tensors: &mut BTreeMap<String, View<'_>>) {
+    let names: Vec<String> =
+        tensors.keys().filter(|name| name.ends_with(SCALES)).cloned().collect();
+    for name in names {
+        let of = name.strip_suffix(SCALES).unwrap_or_default();
+        if tensors.contains_key(of)
+            && let Some(scales) = tensors.remove(&name)
+            && let Some(view) = tensors.get_mut(of)
+        {
+            view.with_scales(&scales);
         }
-        let is_float = matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16);
-        (!is_float).then(|| format!("is {dtype:?}, expected F32, F16 or BF16"))
     }
-
-    /// Appends some of its numbers; None if it has not so many.
-    fn extend(&self, range: Range<usize>, to: &mut Vec<f32>) -> Option<()> {
-        let size = if self.dtype == Dtype::F32 { 4 } else { 2 };
-        let bytes = self.data.get(range.start * size..range.end * size)?;
-        let halves = || bytes.as_chunks::<2>().0.iter();
-        match self.dtype {
-            Dtype::F16 => to.extend(halves().map(|&b| f16::from_le_bytes(b).to_f32())),
-            Dtype::BF16 => to.extend(halves().map(|&b| bf16::from_le_bytes(b).to_f32())),
-            _ => to.extend(bytes.as_chunks::<4>().0.iter().map(|&b| f32::from_le_bytes(b))),
-        }
-        Some(())
-    }
-}
-
-fn views<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>> {
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
-        let size = bytes.len();
-        let cause = match mishap(bytes) {
-            Some(what) => format!("it is {what}"),
-            None => format!("not a whole safetensors file ({e}; {size} bytes)"),
-        };
-        Error::checkpoint(path, Fault::from(cause).advise(Advice::DownloadAgain))
-    })?;
-    let view = |(name, view): (String, safetensors::tensor::TensorView<'a>)| {
-        let shape = view.shape().to_vec();
-        (name, View { dtype: view.dtype(), shape, data: view.data() })
-    };
-    Ok(tensors.tensors().into_iter().map(view).collect())
-}
-
-/// The name without the prefixes that wrappers add, in any order.
-fn canonical(name: &str) -> String {
-    let name = name.replace("_orig_mod.", "");
-    let mut bare = name.as_str();
-    while let Some(rest) = WRAPPERS.iter().find_map(|wrapper| bare.strip_prefix(wrapper)) {
-        bare = rest;
-    }
-    bare.to_string()
 }
 
 fn listed(lines: &[String]) -> String {

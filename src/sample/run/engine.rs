@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::gpu::Gpu;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use crate::gpu::{DType, Gpu};
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Habits, Network, Spec};
+use crate::model::{Checkpoint, Formats, Habits, Lora, Network, Spec};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
@@ -18,14 +18,16 @@ use crate::{Advice, Error, Fault, Result};
 #[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// How matrices are held on the device.
-    pub weights: DType,
+    pub formats: Formats,
     /// What the caller says of the model, before anything that its files say.
     pub habits: Habits,
+    /// Adapters to merge into the matrices, one after the other.
+    pub loras: Vec<Lora>,
 }
 
-impl From<DType> for LoadOptions {
-    fn from(weights: DType) -> LoadOptions {
-        LoadOptions { weights, habits: Habits::default() }
+impl<T: Into<Formats>> From<T> for LoadOptions {
+    fn from(formats: T) -> LoadOptions {
+        LoadOptions { formats: formats.into(), habits: Habits::default(), loras: Vec::new() }
     }
 }
 
@@ -53,15 +55,15 @@ impl Engine {
         options: impl Into<LoadOptions>,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Engine> {
-        let LoadOptions { weights, habits } = options.into();
+        let LoadOptions { formats, habits, loras } = options.into();
         let spec = Spec::of_files(files, habits)?;
         let tokenizer = match &files.tokenizer {
             Some(file) => Some(Tokenizer::from_bytes(file, file.path())?),
             None => None,
         };
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
-        let checkpoint = Checkpoint::new(&spec, &shards)?;
-        let network = Network::load_async(gpu, &checkpoint, weights, progress).await?;
+        let checkpoint = Checkpoint::new(&spec, &shards)?.adapted(loras)?;
+        let network = Network::load_async(gpu, &checkpoint, formats, progress).await?;
         Ok(Engine::new(network, tokenizer))
     }
 

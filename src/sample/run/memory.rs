@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::gpu::{DType, KernelFamily};
-use crate::model::{KvCache, Spec, Workspace};
+use crate::gpu::KernelFamily;
+use crate::model::{Formats, KvCache, Spec, Workspace};
 use crate::sample::run::buffers::Buffers;
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::request::Request;
@@ -23,15 +23,20 @@ impl MemoryPlan {
     /// The plan: the tables that loading and running allocate by, added up.
     pub fn new(
         spec: &Spec,
-        weights: DType,
+        formats: impl Into<Formats>,
         kernels: KernelFamily,
         request: &Request,
     ) -> MemoryPlan {
-        let capacity = Capacity::new(request, spec);
-        let held = |entry: &crate::model::Entry| entry.held_bytes(weights, kernels);
+        let (formats, capacity) = (formats.into(), Capacity::new(request, spec));
+        let held = |entry: &crate::model::Entry| entry.held_bytes(formats, kernels);
         MemoryPlan {
             weights_bytes: spec.table().iter().map(held).sum(),
-            cache_bytes: KvCache::size_bytes(spec, weights.cached(), capacity.slots(), kernels),
+            cache_bytes: KvCache::size_bytes(
+                spec,
+                formats.layers.cached(),
+                capacity.slots(),
+                kernels,
+            ),
             activations_bytes: Workspace::size_bytes(spec, capacity.rows, kernels)
                 + Buffers::size_bytes(spec, &capacity, kernels),
         }

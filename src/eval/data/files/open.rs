@@ -48,6 +48,11 @@ impl DataFile {
             Format::Text if !is_known && self.path.extension().is_none() => self.guessed()?,
             named => named,
         };
+        let is_text = matches!(format, Format::Text | Format::Lines | Format::TrimmedLines);
+        if let (true, Some(key)) = (is_text, &options.text_key) {
+            let cause = format!("is read as plain text, which has no key or column `{key}`");
+            return Err(Error::data(&self.path, cause));
+        }
         let is_news = options.preset == Some(Preset::AgNews) && options.text_key.is_none();
         let documents = match format {
             Format::Text => Documents::new(std::iter::once_with(move || self.text())),

@@ -26,15 +26,7 @@ pub fn text_reader(data: DataFile) -> Result<TextReader> {
         return Err(Error::data(&path, format!("is {what}, expected text: decompress it first")));
     }
     let joined = Cursor::new(head.clone()).chain(rest);
-    match decompressed(&head, joined, &path)? {
-        Kind::Plain(reader) => decoded(reader, &path),
-        Kind::Compressed(reader) => decoded(reader, &path),
-    }
-}
-
-enum Kind<R> {
-    Plain(R),
-    Compressed(BufReader<Decompressed>),
+    decoded(decompressed(&head, Box::new(joined), &path)?, &path)
 }
 
 /// The first bytes, and what gives the others.
@@ -57,37 +49,35 @@ fn compressed_otherwise(head: &[u8]) -> Option<&'static str> {
 }
 
 #[cfg(feature = "compressed")]
-fn decompressed<R: BufRead + Send + 'static>(
-    head: &[u8],
-    reader: R,
-    path: &Path,
-) -> Result<Kind<R>> {
+fn decompressed(head: &[u8], reader: TextReader, path: &Path) -> Result<TextReader> {
     let inner: Box<dyn Read + Send> = match head {
         [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(reader)),
         [0x28, 0xb5, 0x2f, 0xfd] => {
             Box::new(zstd::Decoder::with_buffer(reader).map_err(Error::io(path))?)
         }
-        _ => return Ok(Kind::Plain(reader)),
+        _ => return Ok(reader),
     };
-    Ok(Kind::Compressed(BufReader::new(Decompressed { inner })))
+    Ok(Box::new(BufReader::new(Decompressed { inner })))
 }
 
 #[cfg(not(feature = "compressed"))]
-fn decompressed<R: BufRead>(head: &[u8], reader: R, path: &Path) -> Result<Kind<R>> {
+fn decompressed(head: &[u8], reader: TextReader, path: &Path) -> Result<TextReader> {
     match head {
         [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd] => {
             let cause = "is compressed, which this build does not read (feature `compressed`)";
             Err(Error::data(path, cause))
         }
-        _ => Ok(Kind::Plain(reader)),
+        _ => Ok(reader),
     }
 }
 
 /// What a decompressor gives; its errors are those of a damaged file.
+#[cfg(feature = "compressed")]
 struct Decompressed {
     inner: Box<dyn Read + Send>,
 }
 
+#[cfg(feature = "compressed")]
 impl Read for Decompressed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.inner.read(buffer).map_err(|e| {
@@ -98,7 +88,7 @@ impl Read for Decompressed {
 }
 
 /// Passes over the byte order mark of UTF-8; UTF-16 is decoded as a whole.
-fn decoded<R: BufRead + Send + 'static>(reader: R, path: &Path) -> Result<TextReader> {
+fn decoded(reader: TextReader, path: &Path) -> Result<TextReader> {
     let (head, mut rest) = beginning(reader, path)?;
     match head.as_slice() {
         [0xef, 0xbb, 0xbf, first @ ..] => Ok(Box::new(Cursor::new(first.to_vec()).chain(rest))),

@@ -7,7 +7,7 @@ use crate::gpu::memory::dtype::DType;
 use crate::gpu::memory::format::panels::{COLUMN_PAD, EIGHT, Format, Override};
 
 /// Inputs of a row that share a scale.
-const GROUP: usize = 64;
+pub const GROUP: usize = 64;
 /// The largest 8-bit integer in use: as many below zero as above.
 const MOST: f32 = 127.0;
 
@@ -60,11 +60,13 @@ fn pack_row(row: &[f32], (i, panel): (usize, usize), integers: &mut [u8], scales
     }
 }
 
-fn scale(inputs: &[f32]) -> f32 {
+/// The scale of a group.
+pub fn scale(inputs: &[f32]) -> f32 {
     inputs.iter().fold(0.0f32, |most, x| most.max(x.abs())) / MOST
 }
 
-fn integer(x: f32, scale: f32) -> i8 {
+/// A number of a group with this scale.
+pub fn integer(x: f32, scale: f32) -> i8 {
     // A group of zeros has the scale zero.
     if scale > 0.0 { (x / scale).round() as i8 } else { 0 }
 }

@@ -68,7 +68,7 @@ impl Recorder<'_> {
         }
         let mut overrides = heads.overrides(k);
         overrides.extend([("GROUP", group as f64), ("SCALE", f64::from(scale))]);
-        let rows = [q, k, v, spans, dy, y, stats, dq];
+        let rows = [q, k, v, spans, y, dy, stats, dq];
         let keys = [q, k, v, seen, dy, stats, dk, dv];
         let groups = |rows: usize, tile: usize| rows / group * group.div_ceil(tile);
         let (of_rows, of_keys, tile) = match q.memory() {
