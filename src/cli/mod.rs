@@ -2,6 +2,7 @@
 
 mod advice;
 mod bench;
+mod chat;
 mod device;
 mod eval;
 mod files;
@@ -52,6 +53,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(Box<generate::Generate>),
+    Chat(Box<chat::ChatCommand>),
     Eval(eval::Eval),
     Train(Box<train::Train>),
     Logits(logits::Logits),
@@ -77,6 +79,7 @@ pub fn run(cli: Cli) -> Result<()> {
     process::handle_interrupts()?;
     match cli.command {
         Command::Generate(command) => command.run(),
+        Command::Chat(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Train(command) => command.run(),
         Command::Logits(command) => command.run(),

@@ -16,6 +16,7 @@ mod norm;
 mod optimiser;
 mod rms_norm;
 mod rotary;
+mod rules;
 mod sampling;
 mod scoring;
 
