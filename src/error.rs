@@ -138,6 +138,10 @@ pub enum Error {
         position: usize,
     },
 
+    /// A training run whose gradients are not finite any more.
+    #[error("{0}")]
+    Diverged(Fault),
+
     /// Something that cannot happen, and did: a fault of this library.
     #[error("internal error: {0}; please report it")]
     Internal(String),
@@ -222,6 +226,14 @@ pub enum Advice {
     NoSpecialTokens,
     /// Name the key or column that holds the text.
     NameTextKey,
+
+    // A training run.
+    /// Take a lower learning rate.
+    LowerRate,
+    /// Go on with the run in the folder, or take another folder.
+    ResumeOrOtherFolder,
+    /// Take an empty folder.
+    OtherFolder,
 }
 
 impl Fault {
@@ -261,6 +273,7 @@ impl Error {
             | Error::UnknownModel(fault)
             | Error::Hub(fault)
             | Error::Request(fault)
+            | Error::Diverged(fault)
             | Error::Checkpoint { cause: fault, .. }
             | Error::Data { cause: fault, .. } => fault.advice,
             _ => None,

@@ -16,7 +16,7 @@
 //! | [`model`] | a checkpoint → a network as a list of kernels |
 //! | [`sample`] | a request → the stream of events: draws and opens cells, block by block |
 //! | [`eval`] | how likely a network finds texts |
-//! | [`train`] | the parameters with their gradients, and the pass that adds to these |
+//! | [`train`] | texts → a network: batches, gradients, optimiser, a run as a stream of events |
 //! | [`measure`] | how long kernels, passes, texts and likelihoods take |
 //!
 //! The programs `bdlm` and `bdlm-app` use only what this crate exports.
@@ -29,7 +29,7 @@
 //! - The library never prints, reads no environment, names no flag or button, and never panics on
 //!   input. It spawns no thread that outlives a call; the one that a host program asks for,
 //!   `sample::worker`, is joined on drop.
-//! - Only `hub/native` and `eval/data/files` use files, and only `hub/native` the network. A browser
+//! - Only `hub/native`, `eval/data/files` and `train/files` use files, and only `hub/native` the network. A browser
 //!   has neither: there the library runs on bytes that the host program hands over, see
 //!   [`hub::ModelFiles::from_files`].
 //! - Opened cells and emitted text never change; a sample that repeats itself is taken back by an
@@ -39,7 +39,7 @@
 //!   a near-tie between two tokens differently.
 //!
 //! # What this crate does not provide
-//! Models of other kinds, an async runtime, a server.
+//! Training on several devices, models of other kinds, an async runtime, a server.
 //!
 //! # Example
 //! A host program's own device; the README shows a run.
@@ -81,7 +81,8 @@ pub mod train;
 pub use error::{Advice, Error, Fault, Result};
 pub use wgpu;
 
-/// The README's example is a test.
+/// The README's example is a test, and that of training.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/train.md")]
 struct Readme;

@@ -36,6 +36,9 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::SmallerContext => "try a smaller --context",
         Advice::NoiseDraws => "try --estimator mc",
         Advice::NoSpecialTokens => "try --insert-eos false --insert-special false",
+        Advice::LowerRate => "go on from the last save with --resume and a smaller --lr",
+        Advice::ResumeOrOtherFolder => "try --resume to go on with it, or another --out",
+        Advice::OtherFolder => "try another --out",
         Advice::NameTextKey => "name the one that holds the text with --text-key",
         _ => "see `bdlm help`",
     }

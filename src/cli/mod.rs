@@ -12,11 +12,13 @@ mod info;
 mod logits;
 mod model;
 mod output;
+mod plot;
 mod present;
 mod print;
 mod process;
 mod quantize;
 mod request;
+mod train;
 mod tune;
 mod usage;
 mod watch;
@@ -53,6 +55,7 @@ enum Command {
     Generate(Box<generate::Generate>),
     Chat(Box<chat::ChatCommand>),
     Eval(eval::Eval),
+    Train(Box<train::Train>),
     Logits(logits::Logits),
     Gradients(gradients::Gradients),
     Quantize(quantize::Quantize),
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Generate(command) => command.run(),
         Command::Chat(command) => command.run(),
         Command::Eval(command) => command.run(),
+        Command::Train(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Gradients(command) => command.run(),
         Command::Quantize(command) => command.run(),

@@ -13,9 +13,9 @@ pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tunin
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Activation, Attended, Attention, BackwardAttention, BlockCells, DrawRows, Dropout, Epilogue,
-    Gate, HeadNorm, Input, Modulation, Norm, NormGradients, Onto, RmsNorm, Sequences, Vocabulary,
-    column_sums_room, partial_attention, partial_attention_bytes, weight_gradient_room,
+    Activation, Adam, Attended, Attention, BackwardAttention, BlockCells, DrawRows, Dropout,
+    Epilogue, Gate, HeadNorm, Input, Modulation, Norm, NormGradients, Onto, RmsNorm, Sequences,
+    Vocabulary, column_sums_room, partial_attention, partial_attention_bytes, weight_gradient_room,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
@@ -26,6 +26,7 @@ pub mod layout {
     pub use crate::gpu::device::TEXTURE_WIDTH;
     pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, PackedRow, ROW_PAD, packed_row, row_bytes};
     pub use crate::gpu::ops::{
-        CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, SUM_WORDS, draw_chunks,
+        CANDIDATE_WORDS, CELL_WORDS, OUTCOME_WORDS, PARTIAL_WORDS, RATE_WORDS, STEP_WORDS,
+        SUM_WORDS, draw_chunks, square_chunks,
     };
 }

@@ -4,8 +4,12 @@ mod chat;
 mod decode;
 mod detokenize;
 mod tokenizer;
+#[cfg(not(target_arch = "wasm32"))]
+mod vocabulary;
 
 pub use chat::{ChatTemplate, Conversation, Message};
 pub use decode::{decode, mishap};
 pub use detokenize::Detokenizer;
 pub use tokenizer::{TextStream, Tokenizer};
+#[cfg(not(target_arch = "wasm32"))]
+pub use vocabulary::{MIN_VOCABULARY, learn_vocabulary};

@@ -174,6 +174,16 @@ impl Parameter {
         self.axes.iter().map(|axis| axis.count()).collect()
     }
 
+    /// Its numbers in buffers that are laid out like the arenas, with zeros up to a multiple of 4.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a buffer is missing or too short.
+    pub fn flat(&self, buffers: &[Tensor]) -> Result<Tensor> {
+        let (arena, at) = self.place;
+        let buffer = buffers.get(arena).ok_or_else(|| self.misfit(0))?;
+        buffer.part(&self.name, at, &[self.held_count().next_multiple_of(4)])
+    }
+
     /// Overwrites its weights with a checkpoint's numbers.
     ///
     /// # Errors

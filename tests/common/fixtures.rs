@@ -8,19 +8,21 @@ use bdlm::model::{Checkpoint, Habits, Network, Spec};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
-/// One folder of fixtures.
+/// A checkpoint and its cases.
 pub struct Fixture {
     pub spec: Spec,
     folder: PathBuf,
-    cases: Vec<u8>,
+    cases: Cases,
 }
+
+/// Inputs, and what comes of them.
+pub struct Cases(Vec<u8>);
 
 impl Fixture {
     pub fn open(name: &str) -> Fixture {
         let folder = folder(name);
         let spec = Spec::from_json(&read(&folder, "config.json")).unwrap();
-        let cases = read(&folder, "cases.safetensors");
-        Fixture { spec, folder, cases }
+        Fixture { spec, folder, cases: Cases::open(name) }
     }
 
     /// A model whose files do not say all of its habits.
@@ -47,9 +49,39 @@ impl Fixture {
     pub fn weights(&self) -> Vec<u8> {
         read(&self.folder, "model.safetensors")
     }
+}
+
+impl std::ops::Deref for Fixture {
+    type Target = Cases;
+
+    fn deref(&self) -> &Cases {
+        &self.cases
+    }
+}
+
+impl Cases {
+    pub fn open(name: &str) -> Cases {
+        Cases::file(name, "cases.safetensors")
+    }
+
+    pub fn file(name: &str, file: &str) -> Cases {
+        Cases(read(&folder(name), file))
+    }
+
+    /// Numbers that are stored as f16.
+    pub fn f16(&self, name: &str) -> Vec<f32> {
+        let data = self.data(name, Dtype::F16).as_chunks().0;
+        data.iter().map(|&b| half::f16::from_le_bytes(b).to_f32()).collect()
+    }
 
     pub fn tensor(&self, name: &str) -> TensorView<'_> {
         self.cases().tensor(name).unwrap()
+    }
+
+    /// The one number of a tensor without sides.
+    pub fn scalar(&self, name: &str) -> u32 {
+        assert!(self.shape(name).is_empty(), "{name}");
+        self.ids(name)[0]
     }
 
     pub fn shape(&self, name: &str) -> Vec<usize> {
@@ -78,7 +110,7 @@ impl Fixture {
     }
 
     fn cases(&self) -> SafeTensors<'_> {
-        SafeTensors::deserialize(&self.cases).unwrap()
+        SafeTensors::deserialize(&self.0).unwrap()
     }
 }
 

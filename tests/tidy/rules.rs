@@ -48,9 +48,9 @@ pub fn gpu_objects(files: &[File]) -> Vec<String> {
 const ABSENT_IN_BROWSERS: [(&str, &[&str]); 10] = [
     ("Instant", &["src/clock.rs"]),
     ("SystemTime", &[]),
-    ("block_on", &["src/gpu/", "src/model/", "src/sample/run/"]),
+    ("block_on", &["src/gpu/", "src/model/", "src/sample/run/", "src/train/"]),
     ("dirs::", &["src/gpu/device/options.rs"]),
-    ("fs::", &["src/hub/native/", "src/eval/data/files/"]),
+    ("fs::", &["src/hub/native/", "src/eval/data/files/", "src/train/files/"]),
     ("hf_hub::", &["src/hub/native/"]),
     ("memmap2::", &["src/hub/native/"]),
     ("net::", &[]),

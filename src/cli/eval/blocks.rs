@@ -11,12 +11,12 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::eval::data::DataArgs;
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::parts::{BLOCKS, Head};
-use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::present::MadeBy;
 use crate::cli::eval::table::{print_row, report_row};
 use crate::cli::eval::work::{Estimate, Subject};
 use crate::cli::model::ModelArgs;
 use crate::cli::output::Output;
+use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 

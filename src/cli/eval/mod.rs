@@ -8,7 +8,6 @@ mod grid;
 mod journal;
 mod merge;
 mod parts;
-mod plot;
 mod ppl;
 mod present;
 mod samples;

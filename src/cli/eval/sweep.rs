@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::cli::device::{DeviceArgs, WeightArgs};
 use crate::cli::eval::grid::{Combination, GridArgs};
 use crate::cli::eval::journal::JournalArgs;
-use crate::cli::eval::plot::{Panel, Series, png};
 use crate::cli::eval::samples::{Judge, Sample, Tokens, generate};
 use crate::cli::eval::table::Table;
 use crate::cli::model::ModelArgs;
 use crate::cli::output::Output;
+use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 

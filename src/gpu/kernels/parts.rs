@@ -13,6 +13,9 @@ pub(super) const REDUCE: &str = part!("reduce");
 pub(super) const MEASURED: &str = part!("measured");
 pub(super) const SAMPLING: &str = part!("sampling");
 
+// Numbers of a training step.
+pub(super) const RATES: &str = part!("rates");
+
 // Memory of rows that are read, and of the result.
 pub(super) const INPUT_BUFFER: &str = part!("input_buffer");
 pub(super) const INPUT_TEXELS: &str = part!("input_texels");

@@ -156,6 +156,25 @@ pub(crate) static GATHER: Variants = Variants {
 };
 pub(crate) static CROSS_ENTROPY: KernelSource = kernel!("cross_entropy": REDUCE);
 
+pub(crate) static GRADIENT_SQUARES: KernelSource = kernel!("gradient_squares": REDUCE);
+pub(crate) static GRADIENT_CLIP: KernelSource = kernel!("gradient_clip": REDUCE, RATES);
+pub(crate) static ADAMW: KernelSource = kernel!("adamw": RATES);
+pub(crate) static MOVING_AVERAGE: KernelSource = kernel!("moving_average": RATES);
+
+pub(crate) static MUON_MOMENTUM: KernelSource = kernel!("muon_momentum":);
+pub(crate) static MUON_START: Variants = Variants {
+    buffer: kernel!("muon_start", "buffer": OUTPUT_BUFFER),
+    texels: kernel!("muon_start", "texels": OUTPUT_TEXELS),
+};
+pub(crate) static MUON_POLYNOMIAL: Variants = Variants {
+    buffer: kernel!("muon_polynomial", "buffer": INPUT_BUFFER, OUTPUT_BUFFER),
+    texels: kernel!("muon_polynomial", "texels": INPUT_TEXELS, OUTPUT_TEXELS),
+};
+pub(crate) static MUON_STEP: Variants = Variants {
+    buffer: kernel!("muon_step", "buffer": RATES, INPUT_BUFFER),
+    texels: kernel!("muon_step", "texels": RATES, INPUT_TEXELS),
+};
+
 /// Every kernel; tests validate each.
 pub static KERNELS: &[&KernelSource] = &[
     &EMBEDDING.buffer,
@@ -231,4 +250,15 @@ pub static KERNELS: &[&KernelSource] = &[
     &BACKWARD_ATTENTION_KEYS_TILED,
     &BACKWARD_CROSS_ENTROPY.buffer,
     &BACKWARD_CROSS_ENTROPY.texels,
+    &GRADIENT_SQUARES,
+    &GRADIENT_CLIP,
+    &ADAMW,
+    &MOVING_AVERAGE,
+    &MUON_MOMENTUM,
+    &MUON_START.buffer,
+    &MUON_START.texels,
+    &MUON_POLYNOMIAL.buffer,
+    &MUON_POLYNOMIAL.texels,
+    &MUON_STEP.buffer,
+    &MUON_STEP.texels,
 ];

@@ -5,7 +5,9 @@ mod backward;
 mod embedding;
 mod input;
 mod layout;
+mod muon;
 mod norm;
+mod optimiser;
 mod product;
 mod rms_norm;
 mod rotary;
@@ -22,6 +24,7 @@ pub use backward::{
 pub use embedding::Onto;
 pub use input::Input;
 pub use norm::Norm;
+pub use optimiser::{Adam, OUTCOME_WORDS, RATE_WORDS, square_chunks};
 pub use product::Epilogue;
 pub use rms_norm::{HeadNorm, RmsNorm};
 pub use rotary::Attended;

@@ -15,6 +15,7 @@ mod open;
 mod pages;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod parts;
 mod reader;
 
 pub use file::DataFile;

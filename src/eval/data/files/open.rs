@@ -79,7 +79,7 @@ impl DataFile {
         self.lines()?.rest()
     }
 
-    fn lines(self) -> Result<Lines> {
+    pub(super) fn lines(self) -> Result<Lines> {
         let path = self.path.clone();
         Ok(Lines::new(&path, text_reader(self)?))
     }

@@ -1,0 +1,165 @@
+//! The log of a run: tables of its steps and validations, and their curves as a picture.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use bdlm::train::{TrainEvent, TrainStep, Validation};
+
+use crate::cli::files::shown;
+use crate::cli::output::Output;
+use crate::cli::plot::{Panel, Series, png};
+
+const STEPS: &str = "step,secs,loss,grad_norm,rate,block_size,tokens_per_sec";
+const VALIDATIONS: &str = "step,block_size,nats_per_token,noise_low,noise_high";
+/// Points of a curve; of more steps the means of neighbours are drawn.
+const MAX_POINTS: usize = 200;
+
+/// The log of a run, in its folder.
+pub struct Log {
+    folder: PathBuf,
+    steps: Table,
+    validations: Table,
+}
+
+/// A table in a file that grows.
+struct Table {
+    path: PathBuf,
+    file: File,
+    rows: Vec<Vec<f64>>,
+}
+
+impl Table {
+    /// The table in a file, without its rows of steps from `step` on: what happened after the last save
+    /// happens again.
+    fn open(path: PathBuf, head: &str, step: usize) -> Result<Table> {
+        let failed = || format!("{} cannot be written", shown(&path));
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        let kept = before.lines().skip(1).filter_map(|line| {
+            let row =
+                line.split(',').map(|cell| cell.parse().ok()).collect::<Option<Vec<f64>>>()?;
+            row.first().is_some_and(|&at| at < step as f64).then_some((line, row))
+        });
+        let (lines, rows): (Vec<&str>, Vec<Vec<f64>>) = kept.unzip();
+        let text = [&[head], &lines[..], &[""]].concat().join("\n");
+        Output::create(&path)?.write(text.as_bytes())?;
+        let file = OpenOptions::new().append(true).open(&path).with_context(failed)?;
+        Ok(Table { path, file, rows })
+    }
+
+    fn push(&mut self, row: Vec<f64>) -> Result<()> {
+        let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
+        let failed = || format!("{} cannot be written", shown(&self.path));
+        writeln!(self.file, "{}", cells.join(",")).with_context(failed)?;
+        self.rows.push(row);
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The log of a run that is at a step.
+    pub fn open(folder: &Path, step: usize) -> Result<Log> {
+        Ok(Log {
+            folder: folder.into(),
+            steps: Table::open(folder.join("steps.csv"), STEPS, step)?,
+            // A validation of that step happened before it.
+            validations: Table::open(folder.join("validation.csv"), VALIDATIONS, step + 1)?,
+        })
+    }
+
+    /// Adds what an event says.
+    pub fn push(&mut self, event: &TrainEvent) -> Result<()> {
+        match event {
+            TrainEvent::Step(step) => {
+                let TrainStep { loss, grad_norm, rate, tokens_per_sec, secs, .. } = *step;
+                let (at, size) = (step.step as f64, step.block_size as f64);
+                self.steps.push(vec![at, secs, loss, grad_norm, rate, size, tokens_per_sec])
+            }
+            TrainEvent::Validation(Validation { step, nelbo, interval, .. }) => {
+                for found in nelbo {
+                    let (size, nats) = (found.block_size as f64, found.nats_per_token);
+                    let row = vec![*step as f64, size, nats, interval.low, interval.high];
+                    self.validations.push(row)?;
+                }
+                self.draw()
+            }
+            TrainEvent::Done { .. } => self.draw(),
+            _ => Ok(()),
+        }
+    }
+
+    fn draw(&self) -> Result<()> {
+        let column = |rows: &[Vec<f64>], at: usize| -> Vec<(f64, f64)> {
+            means(rows.iter().map(|row| (row[0], row[at])).collect())
+        };
+        let mut series =
+            vec![Series { name: "training".into(), points: column(&self.steps.rows, 2) }];
+        let mut sizes: Vec<f64> = self.validations.rows.iter().map(|row| row[1]).collect();
+        sizes.sort_by(f64::total_cmp);
+        sizes.dedup();
+        for size in sizes {
+            let rows = self.validations.rows.iter().filter(|row| row[1] == size);
+            let points = rows.map(|row| (row[0], row[2])).collect();
+            series.push(Series { name: format!("held out, block {size}"), points });
+        }
+        let loss = Panel { x_label: "step", y_label: "nats per token", series };
+        let speed = Panel {
+            x_label: "step",
+            y_label: "tokens per second",
+            series: vec![Series { name: "speed".into(), points: column(&self.steps.rows, 6) }],
+        };
+        let picture = png(&[loss, speed])?;
+        Output::create(&self.folder.join("curves.png"))?.write(&picture)
+    }
+}
+
+/// Means of neighbouring points, where there are many.
+fn means(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    let points: Vec<_> = points.into_iter().filter(|(_, y)| y.is_finite()).collect();
+    let mean = |some: &[(f64, f64)]| {
+        let count = some.len() as f64;
+        let sum = some.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+        (sum.0 / count, sum.1 / count)
+    };
+    points.chunks(points.len().div_ceil(MAX_POINTS).max(1)).map(mean).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_goes_on_where_its_run_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let step = |step| {
+            TrainEvent::Step(TrainStep {
+                step,
+                loss: 2.5,
+                grad_norm: 1.0,
+                rate: 1e-3,
+                block_size: 4,
+                tokens_per_sec: 10.0,
+                done: 0.5,
+                secs: 1.0,
+            })
+        };
+        let mut log = Log::open(folder.path(), 0).unwrap();
+        (0..4).for_each(|i| log.push(&step(i)).unwrap());
+        let mut log = Log::open(folder.path(), 2).unwrap();
+        log.push(&step(2)).unwrap();
+        log.push(&TrainEvent::Done { step: 3, secs: 1.0 }).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("steps.csv")).unwrap();
+        let steps: Vec<&str> = text.lines().map(|line| line.split(',').next().unwrap()).collect();
+        assert_eq!(steps, ["step", "0", "1", "2"]);
+        assert!(folder.path().join("curves.png").is_file());
+    }
+
+    #[test]
+    fn long_curves_are_drawn_by_their_means() {
+        let points: Vec<(f64, f64)> = (0..1000).map(|i| (f64::from(i), f64::from(i % 2))).collect();
+        let drawn = means(points);
+        assert!(drawn.len() <= MAX_POINTS && drawn.iter().all(|(_, y)| (y - 0.5).abs() < 0.11));
+        assert!(means(Vec::new()).is_empty());
+    }
+}
