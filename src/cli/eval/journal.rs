@@ -78,7 +78,11 @@ impl<R: DeserializeOwned> Contents<R> {
         let text = decode(&bytes).unwrap_or_default();
         // A copy may have another encoding, but no other lines.
         let bytes = if text.is_empty() { &bytes } else { text.as_bytes() };
-        let contents = Contents::parse(path, whole_lines(bytes), commands)?;
+        let lines = whole_lines(bytes);
+        if lines.is_empty() && !bytes.is_empty() {
+            bail!("{} is no journal of bdlm eval", shown(path));
+        }
+        let contents = Contents::parse(path, lines, commands)?;
         contents
             .with_context(|| format!("{} is empty, expected a journal of bdlm eval", shown(path)))
     }
