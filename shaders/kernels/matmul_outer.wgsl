@@ -36,6 +36,8 @@ fn matmul_outer(
         var group_bottom_left: Sums;
         var group_top_right: Sums;
         var group_bottom_right: Sums;
+        let left_offset = offsets(n0, group);
+        let right_offset = offsets(n0 + 4u * LANES, group);
         for (var k8 = group * (GROUP / 8u); k8 < group_end(group); k8++) {
             let i = (m0 + lane) * (K / 4u) + 2u * k8;
             let top = Eight(x4(i), x4(i + 1u));
@@ -43,10 +45,10 @@ fn matmul_outer(
             if (TALL && LANES == 8u) {
                 bottom = Eight(x4(i + 2u * K), x4(i + 2u * K + 1u));
             }
-            let left = columns(left_place, k8);
+            let left = columns(left_place, k8, left_offset);
             add_eight(&group_top_left, &group_bottom_left, top, bottom, left);
             if (WIDE) {
-                let right = columns(right_place, k8);
+                let right = columns(right_place, k8, right_offset);
                 add_eight(&group_top_right, &group_bottom_right, top, bottom, right);
             }
         }

@@ -28,11 +28,13 @@ fn matmul_outer_few(
     for (var group = 0u; group < groups(); group++) {
         var group_left: Sums;
         var group_right: Sums;
+        let left_offset = offsets(n0, group);
+        let right_offset = offsets(n0 + 4u * LANES, group);
         for (var k8 = group * (GROUP / 8u); k8 < group_end(group); k8++) {
             let x_both = x4((m0 + lane % half) * (K / 4u) + 2u * k8 + lane / half);
-            add_halves(&group_left, x_both, columns(left_place, k8));
+            add_halves(&group_left, x_both, columns(left_place, k8, left_offset));
             if (WIDE) {
-                add_halves(&group_right, x_both, columns(right_place, k8));
+                add_halves(&group_right, x_both, columns(right_place, k8, right_offset));
             }
         }
         add_group(&left, &group_left, scales(n0, group));

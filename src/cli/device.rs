@@ -19,7 +19,7 @@ pub enum Weights {
     F32,
     /// Eight bits, one scale for 64 weights: a quarter of f32's memory, slightly less exact.
     Q8,
-    /// Four bits, one scale for 32 weights, and eight bits for the embedding and the head: an eighth of
+    /// Four bits, a scale and an offset for 32 weights, and eight bits for the embedding and the head: an eighth of
     /// f32's memory, less exact.
     Q4,
 }

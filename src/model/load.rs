@@ -152,6 +152,7 @@ impl<'a> Loader<'a> {
     fn check_format(&self, entry: &Entry, numbers: &[f32]) -> Result<()> {
         let (most, format) = match entry.dtype(self.formats) {
             DType::F16 => (f32::from(f16::MAX), "f16"),
+            DType::Q4 => (f32::from(f16::MAX), "q4"),
             _ => (f32::MAX, "f32"),
         };
         match numbers.iter().find(|x| x.abs() > most) {

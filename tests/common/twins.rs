@@ -17,30 +17,48 @@ pub fn q8(rows: &[f32], k: usize) -> Vec<f32> {
     rows.chunks(k).flat_map(|row| row.chunks(64)).flat_map(group).collect()
 }
 
-/// Rows of k numbers as integers of four bits give them back: a scale in f16 for each 32, the one of
-/// least squared error among some that put the largest number to either end.
+/// Rows of k numbers as integers of four bits give them back, `scale * (integer + offset)` with both in
+/// f16 for each 32: of some ranges, and the lines that fit their integers, the one of least error. In f32
+/// like the format, since it is a choice.
 pub fn q4(rows: &[f32], k: usize) -> Vec<f32> {
-    let rounded = |x: &[f32], scale: f32| -> Vec<f32> {
-        let integer = |x: f32| (x * (1.0 / scale)).clamp(-8.0, 7.0) + 8.0 + 0.5;
-        x.iter().map(|&x| scale * (integer(x).floor() - 8.0)).collect()
+    let half = |x: f32| f16::from_f32(x).to_f32();
+    let line = |x: &[f32], scale: f32, least: f32| -> (Vec<f32>, Vec<f32>) {
+        let (offset, scale) = (half(least / scale), half(scale));
+        let integer = |x: &f32| (x * (1.0 / scale) - (offset - 0.5)).clamp(0.0, 15.0).floor();
+        let q: Vec<f32> = x.iter().map(integer).collect();
+        let y = q.iter().map(|q| scale * (q + offset)).collect();
+        (q, y)
     };
-    let error = |x: &[f32], y: &[f32]| -> f64 {
-        x.iter().zip(y).map(|(x, y)| f64::from(x - y).powi(2)).sum()
+    let fit = |x: &[f32], q: &[f32]| -> (f32, f32) {
+        let sum = |f: &dyn Fn(f32, f32) -> f32| -> f32 {
+            x.iter().zip(q).fold(0.0, |sum, (&x, &q)| sum + f(x, q))
+        };
+        let (n, x_sum, q_sum) = (x.len() as f32, sum(&|x, _| x), sum(&|_, q| q));
+        let (product, square) = (sum(&|x, q| x * q), sum(&|_, q| q * q));
+        let scale = (n * product - q_sum * x_sum) / (n * square - q_sum * q_sum);
+        (scale, (x_sum - scale * q_sum) / n)
     };
+    let error =
+        |x: &[f32], y: &[f32]| -> f32 { x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum() };
     let group = |x: &[f32]| -> Vec<f32> {
-        let largest = x.iter().copied().max_by(|a, b| a.abs().total_cmp(&b.abs())).unwrap();
-        if largest == 0.0 {
-            return x.to_vec();
+        let least = x.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if least == most {
+            return vec![half(least); x.len()];
         }
-        let tried = [-8.0, -7.0, 7.0, 8.0, -7.5, -8.6].into_iter().flat_map(|divisor| {
-            let first = largest / divisor;
-            let q: Vec<f64> =
-                rounded(x, first).iter().map(|y| f64::from(y / first).round()).collect();
-            let product: f64 = x.iter().zip(&q).map(|(&x, q)| f64::from(x) * q).sum();
-            let fitted = product / q.iter().map(|q| q * q).sum::<f64>();
-            [first, fitted as f32].map(|scale| rounded(x, f16::from_f32(scale).to_f32()))
-        });
-        tried.min_by(|a, b| error(x, a).total_cmp(&error(x, b))).unwrap()
+        let (centre, radius) = ((least + most) / 2.0, (most - least) / 2.0);
+        let mut best = line(x, (most - least) / 15.0, least).1;
+        for share in [1.0, 0.95, 0.9] {
+            let first = line(x, 2.0 * share * radius / 15.0, centre - share * radius);
+            let (scale, least) = fit(x, &first.0);
+            for (q, y) in [first, line(x, scale, least)] {
+                let is_whole = q.contains(&0.0) && q.contains(&15.0);
+                if is_whole && error(x, &y) < error(x, &best) {
+                    best = y;
+                }
+            }
+        }
+        best
     };
     rows.chunks(k).flat_map(|row| row.chunks(32)).flat_map(group).collect()
 }

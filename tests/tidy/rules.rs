@@ -55,7 +55,7 @@ const ABSENT_IN_BROWSERS: [(&str, &[&str]); 10] = [
     ("memmap2::", &["src/hub/native/"]),
     ("net::", &[]),
     ("tempfile::", &["src/hub/native/"]),
-    ("thread::", &["src/gpu/plan/pipelines.rs", "src/sample/worker/"]),
+    ("thread::", &["src/gpu/memory/packing.rs", "src/gpu/plan/pipelines.rs", "src/sample/worker/"]),
 ];
 
 pub fn absent_in_browsers(files: &[File]) -> Vec<String> {

@@ -2,6 +2,7 @@
 
 mod dtype;
 mod format;
+mod packing;
 mod planned;
 mod readback;
 mod tensor;

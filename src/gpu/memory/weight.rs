@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::gpu::device::Gpu;
 use crate::gpu::memory::dtype::DType;
 use crate::gpu::memory::format::{COLUMN_PAD, EIGHT, Format, Override, format_of};
+use crate::gpu::memory::packing;
 use crate::gpu::memory::planned::Planned;
 use crate::gpu::memory::tensor::Tensor;
 use crate::gpu::memory::upload::Upload;
@@ -76,7 +77,7 @@ impl Weight {
                     let (what, got) = (label.into(), vec![numbers.len()]);
                     return Err(Error::Shape { what, got, wanted: vec![count * k] });
                 }
-                upload.push(|bytes| format.pack(&numbers, k, panel, bytes))?;
+                upload.push(|bytes| packing::pack(format, (&numbers, k), panel, bytes))?;
             }
             upload.finish();
             parts.push(Part { first, table });

@@ -11,7 +11,7 @@ use crate::gpu::memory::format::{q4, q8};
 pub struct PackedRow {
     /// Integers.
     pub integer_bytes: usize,
-    /// Scales: f32 of eight bits, f16 of four.
+    /// Scales: f32 of eight bits; of four a scale and an offset, both f16.
     pub scale_bytes: usize,
 }
 
@@ -19,7 +19,9 @@ pub struct PackedRow {
 pub fn packed_row(k: usize, dtype: DType) -> PackedRow {
     match dtype {
         DType::Q8 => PackedRow { integer_bytes: k, scale_bytes: 4 * k.div_ceil(q8::GROUP) },
-        DType::Q4 => PackedRow { integer_bytes: k / 2, scale_bytes: 2 * k.div_ceil(q4::GROUP) },
+        DType::Q4 => {
+            PackedRow { integer_bytes: k / 2, scale_bytes: q4::PAIR_BYTES * k.div_ceil(q4::GROUP) }
+        }
         _ => PackedRow { integer_bytes: 0, scale_bytes: 0 },
     }
 }
@@ -36,14 +38,12 @@ impl PackedRow {
             return;
         }
         let groups = to.chunks_mut(q4::GROUP).zip(integers.chunks(q4::GROUP / 2));
-        for ((to, integers), &scale) in groups.zip(scales.as_chunks::<2>().0) {
-            let scale = f16::from_le_bytes(scale).to_f32();
+        for ((to, integers), pair) in groups.zip(scales.as_chunks::<{ q4::PAIR_BYTES }>().0) {
+            let [scale, offset] = [[pair[0], pair[1]], [pair[2], pair[3]]];
+            let [scale, offset] = [scale, offset].map(|half| f16::from_le_bytes(half).to_f32());
             for (pair, &byte) in to.chunks_mut(2).zip(integers) {
-                let integer = |half: u8| f32::from(((half << 4) as i8) >> 4);
-                pair[0] = scale * integer(byte & 15);
-                if let Some(second) = pair.get_mut(1) {
-                    *second = scale * integer(byte >> 4);
-                }
+                let halves = [byte & 15, byte >> 4];
+                pair.iter_mut().zip(halves).for_each(|(x, q)| *x = scale * (f32::from(q) + offset));
             }
         }
     }
@@ -59,13 +59,11 @@ impl PackedRow {
             return;
         }
         for inputs in row.chunks(q4::GROUP) {
-            let (scale, found) = q4::quantise(inputs);
-            scales.extend(scale.to_le_bytes());
-            let pairs = found[..inputs.len()].chunks(2);
-            integers.extend(pairs.map(|pair| {
-                let half = |q: Option<&i32>| (q.copied().unwrap_or(0) & 15) as u8;
-                half(pair.first()) | half(pair.get(1)) << 4
-            }));
+            let found = q4::Quantised::of(inputs);
+            scales.extend(found.pair());
+            let pairs = found.integers[..inputs.len()].chunks(2);
+            integers
+                .extend(pairs.map(|pair| pair[0] | pair.get(1).map_or(0, |second| second << 4)));
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Weights in 4-bit integers. For [`GROUP`] consecutive inputs of a row there is one scale, in f16, which
-//! they are multiplied by. Sixteen bytes hold eight inputs of four rows: a row's 32-bit word has the
-//! first four in the upper halves of its bytes once they are moved up by four bits, the next four in the
-//! upper halves as they are. A panel ends with its scales, those of four rows for two groups in sixteen
-//! bytes.
+//! Weights in 4-bit integers. [`GROUP`] consecutive inputs of a row are `scale * (integer + offset)`,
+//! with a scale and an offset in f16. Sixteen bytes hold eight inputs of four rows: a byte of a row's
+//! four has one of the first four inputs in its lower half, one of the next four in its upper half. A
+//! panel ends with its scales and offsets, those of four rows in sixteen bytes, group by group.
 
 use half::f16;
 
@@ -10,14 +9,14 @@ use crate::gpu::device::KernelFamily;
 use crate::gpu::memory::dtype::DType;
 use crate::gpu::memory::format::panels::{COLUMN_PAD, EIGHT, Format, Override};
 
-/// Inputs of a row that share a scale.
+/// Inputs of a row that share a scale and an offset.
 pub const GROUP: usize = 32;
-/// The least and the largest 4-bit integer.
-const LEAST: f32 = -8.0;
-const MOST: f32 = 7.0;
-/// Divisors of the largest number that are tried for the scale: the integers at both ends and what lies
-/// between and beyond them. Rows that were in this format already get their integers again.
-const DIVISORS: [f32; 6] = [-8.0, -7.0, 7.0, 8.0, -7.5, -8.6];
+/// Bytes of a scale and an offset.
+pub const PAIR_BYTES: usize = 2 * size_of::<f16>();
+/// The largest 4-bit integer.
+const MOST: f32 = 15.0;
+/// Shares of a group's range that are tried: what lies outside is cut.
+const SHARES: [f32; 3] = [1.0, 0.95, 0.9];
 
 #[derive(Debug)]
 pub(super) struct Q4;
@@ -28,7 +27,7 @@ impl Format for Q4 {
     }
 
     fn row_bytes(&self, k: usize) -> usize {
-        k / 2 + scales_of(k) * size_of::<f16>()
+        k / 2 + k.div_ceil(GROUP) * PAIR_BYTES
     }
 
     fn panel(&self, family: KernelFamily, _lanes: usize) -> usize {
@@ -42,9 +41,9 @@ impl Format for Q4 {
         bytes.resize(begin + n.div_ceil(panel) * panel_bytes, 0);
         let panels = bytes[begin..].chunks_mut(panel_bytes.max(1));
         for (panel_of_rows, there) in rows.chunks((panel * k).max(1)).zip(panels) {
-            let (integers, scales) = there.split_at_mut(panel * k / 2);
+            let (integers, pairs) = there.split_at_mut(panel * k / 2);
             for (i, row) in panel_of_rows.chunks(k).enumerate() {
-                pack_row(row, (i, panel), integers, scales);
+                pack_row(row, (i, panel), integers, pairs);
             }
         }
     }
@@ -54,80 +53,113 @@ impl Format for Q4 {
     }
 }
 
-/// Scales of a row: of an even number of groups.
-fn scales_of(k: usize) -> usize {
-    k.div_ceil(GROUP).next_multiple_of(2)
-}
-
 /// Row `i` of a panel.
-fn pack_row(row: &[f32], (i, panel): (usize, usize), integers: &mut [u8], scales: &mut [u8]) {
+fn pack_row(row: &[f32], (i, panel): (usize, usize), integers: &mut [u8], pairs: &mut [u8]) {
     for (group, inputs) in row.chunks(GROUP).enumerate() {
-        let (scale, found) = quantise(inputs);
-        let place = group / 2 * 2 * panel + i / 4 * 8 + group % 2 * 4 + i % 4;
-        let at = place * size_of::<f16>();
-        scales[at..at + size_of::<f16>()].copy_from_slice(&scale.to_le_bytes());
-        for (eight, inputs) in found[..inputs.len()].chunks(EIGHT).enumerate() {
+        let found = Quantised::of(inputs);
+        let at = (group * panel + i) * PAIR_BYTES;
+        pairs[at..at + PAIR_BYTES].copy_from_slice(&found.pair());
+        for (eight, inputs) in found.integers[..inputs.len()].chunks(EIGHT).enumerate() {
             let at = ((group * GROUP / EIGHT + eight) * panel + i) * 4;
             for (byte, there) in integers[at..at + 4].iter_mut().enumerate() {
-                let half = |j: usize| (inputs[j] & 15) as u8;
-                *there = half(byte) | half(4 + byte) << 4;
+                *there = inputs[byte] | inputs[4 + byte] << 4;
             }
         }
     }
 }
 
-/// The scale of a group, at most [`GROUP`] numbers, and their integers, whose least squared error is
-/// the least of those tried.
-pub fn quantise(inputs: &[f32]) -> (f16, [i32; GROUP]) {
-    let mut numbers = [0.0; GROUP];
-    numbers[..inputs.len()].copy_from_slice(inputs);
-    let largest =
-        numbers.iter().fold(0.0f32, |most, &x| if x.abs() > most.abs() { x } else { most });
-    let mut best = (f16::ZERO, [0; GROUP]);
-    if largest == 0.0 {
-        return best;
-    }
-    let mut least = f32::INFINITY;
-    for divisor in DIVISORS {
-        let first = largest / divisor;
-        let fitted = fit(&numbers, &integers(&numbers, first));
-        for scale in [first, fitted] {
-            let scale = f16::from_f32(scale);
-            let found = integers(&numbers, scale.to_f32());
-            let error = error(&numbers, &found, scale.to_f32());
-            if error < least {
-                (least, best) = (error, (scale, found));
+/// A group of inputs in integers: `scale * (integer + offset)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quantised {
+    /// The scale.
+    pub scale: f16,
+    /// The offset.
+    pub offset: f16,
+    /// The integers, 0 to 15; zeros behind the inputs.
+    pub integers: [u8; GROUP],
+}
+
+impl Quantised {
+    /// Of at most [`GROUP`] inputs: of the ranges that are tried, and the lines that fit their integers,
+    /// the one of least squared error. The integers go from 0 to 15, so that numbers that were in this
+    /// format already get the same integers again.
+    pub fn of(inputs: &[f32]) -> Quantised {
+        let least = inputs.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = inputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if least >= most {
+            return Quantised::constant(inputs);
+        }
+        let (centre, half) = ((least + most) / 2.0, (most - least) / 2.0);
+        let mut best = Quantised::line(inputs, (most - least) / MOST, least);
+        let mut error = best.error(inputs);
+        for share in SHARES {
+            let scale = 2.0 * share * half / MOST;
+            let first = Quantised::line(inputs, scale, centre - share * half);
+            let (scale, least) = first.fit(inputs);
+            for found in [first, Quantised::line(inputs, scale, least)] {
+                let found_error = found.error(inputs);
+                if found_error < error && found.is_whole(inputs.len()) {
+                    (best, error) = (found, found_error);
+                }
             }
         }
+        best
     }
-    best
-}
 
-fn integers(numbers: &[f32; GROUP], scale: f32) -> [i32; GROUP] {
-    let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
-    // Rounded by cutting what is above zero.
-    numbers.map(|x| ((x * inverse).clamp(LEAST, MOST) - LEAST + 0.5) as i32 + LEAST as i32)
-}
-
-/// The scale that suits these integers best.
-fn fit(numbers: &[f32; GROUP], integers: &[i32; GROUP]) -> f32 {
-    let (mut product, mut square) = (0.0, 0.0);
-    for (x, &q) in numbers.iter().zip(integers) {
-        product += x * q as f32;
-        square += (q * q) as f32;
+    /// The scale and the offset as they are held.
+    pub fn pair(&self) -> [u8; PAIR_BYTES] {
+        let ([a, b], [c, d]) = (self.scale.to_le_bytes(), self.offset.to_le_bytes());
+        [a, b, c, d]
     }
-    if square > 0.0 { product / square } else { 0.0 }
-}
 
-fn error(numbers: &[f32; GROUP], integers: &[i32; GROUP], scale: f32) -> f32 {
-    let mut sum = [0.0f32; 8];
-    for (numbers, integers) in numbers.as_chunks::<8>().0.iter().zip(integers.as_chunks::<8>().0) {
-        for ((sum, x), &q) in sum.iter_mut().zip(numbers).zip(integers) {
-            let away = x - scale * q as f32;
-            *sum += away * away;
+    /// An input as it is held.
+    pub fn number(&self, i: usize) -> f32 {
+        self.scale.to_f32() * (f32::from(self.integers[i]) + self.offset.to_f32())
+    }
+
+    fn constant(inputs: &[f32]) -> Quantised {
+        let number = inputs.first().copied().unwrap_or(0.0);
+        let mut integers = [0; GROUP];
+        if number != 0.0 {
+            integers[..inputs.len()].fill(1);
         }
+        Quantised { scale: f16::from_f32(number), offset: f16::ZERO, integers }
     }
-    sum.iter().sum()
+
+    /// The integers of the inputs for `least + scale * integer`.
+    fn line(inputs: &[f32], scale: f32, least: f32) -> Quantised {
+        let (held, offset) = (f16::from_f32(scale), f16::from_f32(least / scale));
+        let (inverse, from) = (1.0 / held.to_f32(), offset.to_f32() - 0.5);
+        let mut integers = [0; GROUP];
+        for (there, x) in integers.iter_mut().zip(inputs) {
+            // Rounded by cutting what is above zero.
+            *there = (x * inverse - from).clamp(0.0, MOST) as u8;
+        }
+        Quantised { scale: held, offset, integers }
+    }
+
+    /// Scale and least number of the line that fits the integers best.
+    fn fit(&self, inputs: &[f32]) -> (f32, f32) {
+        let (mut x_sum, mut q_sum, mut product, mut square) = (0.0, 0.0, 0.0, 0.0);
+        for (x, &q) in inputs.iter().zip(&self.integers) {
+            let q = f32::from(q);
+            (x_sum, q_sum) = (x_sum + x, q_sum + q);
+            (product, square) = (product + x * q, square + q * q);
+        }
+        let n = inputs.len() as f32;
+        let scale = (n * product - q_sum * x_sum) / (n * square - q_sum * q_sum);
+        (scale, (x_sum - scale * q_sum) / n)
+    }
+
+    fn error(&self, inputs: &[f32]) -> f32 {
+        inputs.iter().enumerate().map(|(i, x)| (x - self.number(i)).powi(2)).sum()
+    }
+
+    /// Whether the least and the largest integer are there.
+    fn is_whole(&self, count: usize) -> bool {
+        let integers = &self.integers[..count];
+        integers.contains(&0) && integers.contains(&15)
+    }
 }
 
 #[cfg(test)]
@@ -140,19 +172,20 @@ mod tests {
         let k = 2 * GROUP + 8;
         let mut rows = vec![0.0; 3 * k];
         rows[2 * k] = -16.0;
-        rows[2 * k + 5] = 6.0;
-        rows[2 * k + 2 * GROUP] = -0.5;
+        rows[2 * k + 5] = 14.0;
+        rows[2 * k + 2 * GROUP..][..8].fill(-0.5);
         let mut bytes = Vec::new();
         Q4.pack(&rows, k, 4, &mut bytes);
         assert_eq!(bytes.len(), 4 * Q4.row_bytes(k));
-        assert_eq!(Q4.row_bytes(k), k / 2 + 4 * 2);
-        let (integers, scales) = bytes.split_at(4 * k / 2);
-        // -8 and 3: the fifth of a word's inputs stands in the upper half of its second byte.
-        assert_eq!(integers[2 * 4..3 * 4], [8, 3 << 4, 0, 0]);
-        assert_eq!(integers[8 * 4 * 4 + 2 * 4], 8);
-        let scale = |i: usize| f16::from_le_bytes([scales[2 * i], scales[2 * i + 1]]).to_f32();
-        assert_eq!((scale(2), scale(8 + 2)), (2.0, 0.0625));
-        assert_eq!((scale(4 + 2), scale(0), scale(3)), (0.0, 0.0, 0.0), "zeros stay zeros");
+        assert_eq!(Q4.row_bytes(k), k / 2 + 3 * 4);
+        let (integers, pairs) = bytes.split_at(4 * k / 2);
+        // -16, 0 and 14: the sixth of a word's inputs stands in the upper half of its second byte.
+        assert_eq!(integers[2 * 4..3 * 4], [0x80, 0xf8, 0x88, 0x88]);
+        assert_eq!(integers[8 * 4 * 4 + 2 * 4..][..4], [0x11; 4]);
+        let half = |i: usize| f16::from_le_bytes([pairs[2 * i], pairs[2 * i + 1]]).to_f32();
+        let pair = |group: usize, row: usize| [0, 1].map(|i| half(2 * (4 * group + row) + i));
+        assert_eq!([pair(0, 2), pair(2, 2)], [[2.0, -8.0], [-0.5, 0.0]]);
+        assert_eq!([pair(1, 2), pair(0, 0), pair(0, 3)], [[0.0; 2]; 3], "zeros stay zeros");
     }
 
     #[test]
@@ -160,21 +193,17 @@ mod tests {
         let mut state = 7u32;
         let mut number = || {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+            (state >> 8) as f32 / (1 << 24) as f32 - 0.4
         };
-        for size in [1e-4f32, 0.02, 30.0] {
+        for size in [1e-3f32, 0.02, 30.0] {
             for count in [1, 8, GROUP] {
                 let numbers: Vec<f32> = (0..count).map(|_| size * number()).collect();
-                let (scale, found) = quantise(&numbers);
-                let held: Vec<f32> =
-                    found[..count].iter().map(|&q| scale.to_f32() * q as f32).collect();
-                let (again, integers) = quantise(&held);
-                let kept: Vec<f32> =
-                    integers[..count].iter().map(|&q| again.to_f32() * q as f32).collect();
-                assert_eq!(held, kept);
-                let error: f32 = held.iter().zip(&numbers).map(|(a, b)| (a - b).powi(2)).sum();
+                let found = Quantised::of(&numbers);
+                let held: Vec<f32> = (0..count).map(|i| found.number(i)).collect();
+                assert_eq!(Quantised::of(&held), found);
+                let error = found.error(&numbers);
                 let sum: f32 = numbers.iter().map(|x| x * x).sum();
-                assert!(error < 0.02 * sum, "{error} of {sum}");
+                assert!(error < 0.004 * sum, "{error} of {sum}");
             }
         }
     }
