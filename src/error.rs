@@ -111,6 +111,10 @@ pub enum Error {
     #[error("tokenizer: {0}")]
     Tokenizer(Fault),
 
+    /// A chat template that cannot be read, or refuses a chat.
+    #[error("chat template: {0}")]
+    Chat(Fault),
+
     /// There is no model of this name.
     #[error("{0}")]
     UnknownModel(Fault),
@@ -188,6 +192,8 @@ pub enum Advice {
     DownloadAgain,
     /// Give a tokenizer's file.
     NameTokenizer,
+    /// Give a chat template's file, or generate from a plain text.
+    NameTemplate,
     /// Hold the weights in f32.
     HoldF32,
     /// Say which token masks.
@@ -251,6 +257,7 @@ impl Error {
             Error::Tensors { advice, .. } => *advice,
             Error::Config(fault)
             | Error::Tokenizer(fault)
+            | Error::Chat(fault)
             | Error::UnknownModel(fault)
             | Error::Hub(fault)
             | Error::Request(fault)

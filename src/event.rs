@@ -82,7 +82,7 @@ pub struct Cell {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CellState {
-    /// Part of the prompt, or of the window before.
+    /// Part of the prompt, or of the window before, or led to by the block before.
     Given,
     /// Not yet open.
     Masked,
@@ -147,9 +147,9 @@ pub struct Done {
     pub sample: usize,
     /// Seed of the run.
     pub seed: u64,
-    /// The whole sequence with BOS.
+    /// The whole sequence with BOS. Where a stop token ended it, its block may go on behind it.
     pub ids: Vec<u32>,
-    /// Its text without BOS; none without a tokenizer.
+    /// Its text without BOS and without what a stop ended; none without a tokenizer.
     pub text: Option<String>,
     /// Length of `ids`.
     pub n_tokens: usize,
@@ -157,6 +157,16 @@ pub struct Done {
     pub nfe: usize,
     /// Runs of the network, including those that only store keys and values.
     pub passes: usize,
+    /// Runs over the prompt, as the published loops for this model count them.
+    #[serde(default)]
+    pub prefill: usize,
+    /// Runs over masked blocks.
+    #[serde(default)]
+    pub denoise: usize,
+    /// Runs over finished blocks, as the published loops count them: here the next block's first run
+    /// often does their work.
+    #[serde(default)]
+    pub commit: usize,
     /// Seconds since the sample began.
     pub secs: f64,
     /// Why it ended.
@@ -175,6 +185,8 @@ pub enum StopReason {
     EndOfText,
     /// A stop string came.
     StopString,
+    /// A token came that ends an answer.
+    StopToken,
     /// The entropy of its last tokens is too low: it repeats itself.
     LowEntropy,
 }

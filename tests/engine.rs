@@ -67,6 +67,7 @@ fn check_ancestral(engine: &Engine) {
         temperature: 0.9,
         top_k: 40,
         top_p: 0.95,
+        nucleus: Default::default(),
     };
     let base = Request { samples: 5, length: 70, sampling, min_entropy: 0.0, ..Default::default() };
     let wanted = ids(engine, base.clone());

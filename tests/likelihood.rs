@@ -5,8 +5,11 @@ mod common;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use bdlm::eval::{Estimator, FirstToken, Likelihood, LikelihoodOptions, Pattern, SequenceNll};
+use bdlm::eval::{
+    Estimator, FirstToken, Likelihood, LikelihoodOptions, Pattern, Sequence, SequenceNll,
+};
 use bdlm::gpu::{DType, Gpu};
+use bdlm::model::Habits;
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances, twins};
 
@@ -309,4 +312,67 @@ fn logits_that_are_no_numbers_are_an_error_that_names_the_position() {
     let outcome = pollster::block_on(likelihood.estimate(&[(0, &ids[..32])], going_on));
     let error = outcome.unwrap_err().to_string();
     assert!(error.contains("logits are not finite at position"), "{error}");
+}
+
+/// Blocks of chat models: the exact bound, and the tokens that a clean row leads to.
+fn check_chat_model(name: &str, habits: Habits) -> Result<(), String> {
+    let f = Fixture::open_with(name, habits);
+    let (ids, n) = (f.ids("vector.x0"), f.shape("vector.x0")[1]);
+    let size = f.spec.block_size().unwrap();
+    let mut wanted = f.f32("exact.block_nelbo");
+    let shifts = f.spec.logit_shift > 0;
+    if shifts {
+        let leads = f.f32("exact.first_nll");
+        for (blocks, leads) in wanted.chunks_mut(n / size).zip(leads.chunks(n / size - 1)) {
+            blocks[1..].iter_mut().zip(leads).for_each(|(block, lead)| *block += lead);
+        }
+    }
+    for gpu in gpus() {
+        let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
+        let found = estimate(&mut likelihood, &sequences(&ids, n));
+        let blocks: Vec<f32> = found.iter().flat_map(|s| &s.blocks).map(|&b| b as f32).collect();
+        for (got, wanted) in blocks.iter().zip(&wanted) {
+            if (got / wanted - 1.0).abs() > 1e-4 {
+                return Err(format!("{got}, expected {wanted}"));
+            }
+        }
+        assert_eq!(blocks.len(), wanted.len());
+        let sum: f64 = blocks.iter().map(|&b| f64::from(b)).sum();
+        let nll: f64 = found.iter().map(|s| s.nll).sum();
+        assert!((sum - nll).abs() < 1e-3);
+        assert_eq!(found[0].tokens, n - usize::from(shifts), "the first token has no predictor");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_bound_of_chat_models_is_over_the_whole_vocabulary_and_first_tokens_are_led_to() {
+    let habits = |mask_id, block_size| Habits { mask_id, block_size, grid: None };
+    check_chat_model("qwen3-block4", habits(None, None)).unwrap();
+    check_chat_model("qwen2-block8", habits(Some(125), None)).unwrap();
+    check_chat_model("qwen3-block8", habits(Some(125), Some(8))).unwrap();
+    // Blocks of another size have other bounds.
+    assert!(check_chat_model("qwen3-block8", habits(Some(125), Some(4))).is_err());
+}
+
+#[test]
+fn what_is_given_is_neither_masked_nor_counted() {
+    let Some(gpu) = gpu(None) else { return };
+    let habits = Habits { mask_id: Some(125), block_size: Some(8), grid: None };
+    let f = Fixture::open_with("qwen3-block8", habits);
+    let (ids, n) = (f.ids("vector.x0"), f.shape("vector.x0")[1]);
+    let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
+    let mut of = |ids: &[u32], given: usize| {
+        let sequence = [Sequence { index: 0, ids, given }];
+        let going_on = &mut |_, _| ControlFlow::Continue(());
+        let found = pollster::block_on(likelihood.estimate_given(&sequence, going_on));
+        found.unwrap().unwrap().remove(0)
+    };
+    // The grid of this model begins with the prompt's end: what is behind it is a block of 8.
+    let found = of(&ids[..n], n - 8);
+    assert_eq!((found.tokens, found.blocks.iter().filter(|&&b| b > 0.0).count()), (8, 1));
+    // A chain rule over blocks: both together are the sum of each given what is before it.
+    let both = of(&ids[..n], n - 16);
+    let first = of(&ids[..n - 8], n - 16);
+    assert!((both.nll - first.nll - found.nll).abs() < 1e-3 * both.nll, "{both:?}");
 }

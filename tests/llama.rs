@@ -95,11 +95,16 @@ impl<'a> Cached<'a> {
 
     /// Logits of tokens from position `from` on; their keys and values are stored.
     fn pass(&self, ids: &[u32], from: usize) -> Vec<f32> {
+        self.part(ids, from, from + ids.len())
+    }
+
+    /// The same, of a sequence of so many tokens, of which others may be stored.
+    fn part(&self, ids: &[u32], from: usize, length: usize) -> Vec<f32> {
         let (network, gpu, spec) = (self.network, self.network.gpu(), self.network.spec());
         let (mask, count, v) = (spec.mask(None), ids.len(), spec.vocab_size);
         let row = |(i, &id): (usize, &u32)| {
             let position = from + i;
-            let spans = [0, mask.end(position, from + count), 0, 0];
+            let spans = [0, mask.end(position, length), 0, 0];
             Row { id, position, slot: position, spans }
         };
         let rows: Vec<Row> = ids.iter().enumerate().map(row).collect();
@@ -143,6 +148,26 @@ fn cached_passes_give_the_logits_of_whole_ones() {
             };
             (0..blocks).flat_map(pass).collect()
         });
+    });
+}
+
+#[test]
+fn passes_over_a_part_of_a_block_see_what_the_block_left() {
+    let (name, habits) = BLOCKS[1];
+    let f = &Fixture::open_with(name, habits);
+    let [blocks, size] = f.shape("cached.masked")[..] else { panic!("unexpected shape") };
+    let (prompt, clean) = (f.ids("cached.prompt"), f.ids("cached.clean"));
+    let (at, parts, width) = (f.ids("part.at"), f.ids("part.ids"), f.shape("part.ids")[1]);
+    let begin = prompt.len() + blocks * size;
+    check_cases(f, LOGITS_F32, &["part.logits"], |network, _| {
+        let cached = Cached::new(network, begin + size);
+        cached.pass(&prompt, 0);
+        for (b, block) in clean.chunks(size).enumerate() {
+            cached.pass(block, prompt.len() + b * size);
+        }
+        cached.pass(&f.ids("part.block"), begin);
+        let part = |(at, ids): (&u32, &[u32])| cached.part(ids, begin + *at as usize, begin + size);
+        at.iter().zip(parts.chunks(width)).flat_map(part).collect()
     });
 }
 

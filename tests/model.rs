@@ -5,6 +5,7 @@ mod common;
 use bdlm::gpu::layout::STEP_WORDS;
 use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
 use bdlm::model::{Batch, Checkpoint, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
+use bdlm::sample::BlockSize;
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
 
@@ -179,10 +180,12 @@ fn kept_tokens(gpu: &Gpu, probabilities: &[f32], v: usize, top_p: f32) -> Vec<bo
     masked.write(gpu, &(0..rows as u32).collect::<Vec<_>>()).unwrap();
     let step = Tensor::padded(gpu, "step", &[STEP_WORDS], DType::U32, 1).unwrap();
     let sampling = bdlm::sample::Sampling { top_p, ..Default::default() };
-    step.write(gpu, &[sampling.uniform(0)]).unwrap();
+    step.write(gpu, &[sampling.uniform(0, BlockSize { cells: 1, masked: 1 })]).unwrap();
     let limits = tensor("limits", &[rows, 2], DType::U32);
     let mut recorder = Recorder::new(gpu);
-    recorder.threshold(&logits, &masked, &step, Vocabulary { size: v, mask_id }, &limits).unwrap();
+    recorder
+        .threshold(&logits, &masked, &step, Vocabulary { size: v, mask_id, counted: None }, &limits)
+        .unwrap();
     let found: Vec<u32> = run_and_read(gpu, recorder, &limits, rows * 2);
     let passes = |t: usize, id: usize| {
         let bits = numbers[t * columns + id].to_bits();

@@ -93,6 +93,9 @@ fn step(step: usize) -> Step {
 
 fn done() -> Event {
     Event::Done(Done {
+        prefill: 0,
+        denoise: 0,
+        commit: 0,
         sample: 0,
         seed: 1,
         n_tokens: 1,

@@ -1,9 +1,11 @@
 // The COUNT likeliest tokens of each masked row with their probabilities under the model
 // (temperature 1, no filter), likeliest first, ties by id. For watched runs. One workgroup a row.
 
-override V: u32;             // vocabulary
+override V: u32;             // tokens that may be drawn, the mask token apart
+override COUNTED: u32;       // tokens that have a share of the distribution
 override STRIDE: u32;        // columns of logits
-override MASK: u32;          // the mask token's id
+override MASK: u32;          // the mask token's id; it is no candidate
+override MASK_COUNTS: bool;  // whether it has a share of the distribution
 override COUNT: u32;         // candidates per row
 
 struct Candidate {
@@ -73,8 +75,8 @@ fn candidates(
 // The sum of exp(l - highest) over the row.
 fn denominator(row: u32, highest: f32, lane: u32) -> f32 {
     var sum = 0.0;
-    for (var v = lane; v < V; v += LANES) {
-        if (v != MASK) {
+    for (var v = lane; v < COUNTED; v += LANES) {
+        if (MASK_COUNTS || v != MASK) {
             sum += exp(logits[row * STRIDE + v] - highest);
         }
     }

@@ -5,11 +5,13 @@
 // exponential. Noise made as usual from one 32-bit u near 1 cannot be large enough for the tail,
 // which silently lowers the temperature (Zheng et al., 2024). Here E is computed from small u by
 // its series, and u has 64 bits where it is small, so no token is cut off. Confidence and entropy
-// are of the model's distribution (temperature 1, no filter).
+// are of the model's distribution, unless the step asks for that at its temperature, or filtered.
 
-override V: u32;             // vocabulary
+override V: u32;             // tokens that may be drawn, the mask token apart
+override COUNTED: u32;       // tokens that have a share of the distribution
 override STRIDE: u32;        // columns of logits, a multiple of 4
-override MASK: u32;          // the mask token's id; its logit counts as minus infinity
+override MASK: u32;          // the mask token's id; it is never drawn
+override MASK_COUNTS: bool;  // whether it has a share of the distribution, else its logit is -inf
 override CHUNK: u32;         // columns of a chunk, a multiple of 4
 override FILTERED: bool;     // limits hold a filter
 override LANES: u32;
@@ -39,8 +41,23 @@ fn draw(
     let end = min((group.x + 1u) * CHUNK, STRIDE);
     for (var v = group.x * CHUNK + 4u * lane; v < end; v += 4u * LANES) {
         let tokens = v + vec4(0u, 1u, 2u, 3u);
+        let is_token = tokens < vec4(COUNTED);
         let valid = (tokens < vec4(V)) & (tokens != vec4(MASK));
-        let l = select(vec4(NEVER), logits[(group.y * STRIDE + v) / 4u], valid);
+        let given = select(vec4(NEVER), logits[(group.y * STRIDE + v) / 4u], is_token);
+        var kept = valid;
+        if (FILTERED) {
+            for (var i = 0u; i < 4u; i++) {
+                kept[i] = valid[i] && passes(given[i], tokens[i], limit);
+            }
+        }
+        var counted = valid;
+        if (MASK_COUNTS) {
+            counted = is_token;
+        }
+        if (step.measures_kept == 1u) {
+            counted = kept;
+        }
+        let l = select(vec4(NEVER), given * step.measured, counted);
         let left = max(l.x, l.y);
         let right = max(l.z, l.w);
         let runner_up = select(min(l.z, l.w), min(l.x, l.y), left > right);
@@ -56,10 +73,9 @@ fn draw(
         best.moment = (best.moment + best.sum * drop) * fade + dot(p, max(l - highest, vec4(-1e4)));
         best.sum = best.sum * fade + dot(p, vec4(1.0));
         best.highest = highest;
-        let scores = l * step.inverse_temperature - step.noise * log_exponential(bits, v);
+        let scores = given * step.inverse_temperature - step.noise * log_exponential(bits, v);
         for (var i = 0u; i < 4u; i++) {
-            let kept = valid[i] && (!FILTERED || passes(l[i], tokens[i], limit));
-            if (kept && scores[i] > best.score) {
+            if (kept[i] && scores[i] > best.score) {
                 best.score = scores[i];
                 best.token = tokens[i];
                 best.logit = l[i];

@@ -1,9 +1,13 @@
-// Picks the rows of masked cells, which alone need logits: row r of y is that of the masked cell
-// number r, and masked[r] says which it is. Where there are fewer, rows stay as they were. One
+// Picks the rows that speak of masked cells, which alone need logits: row r of y is that of the cell
+// number r among those that may open, and masked[r] says which it is. In each block these are the
+// masked ones of the first window that has any. Where there are fewer, rows stay as they were. One
 // workgroup per r.
 
 override C: u32;             // channels, a multiple of 4
 override CELLS: u32;         // rows that are cells
+override BLOCK: u32;         // cells of a block
+override WINDOW: u32;        // cells of a window of it, which open before those behind them
+override SHIFT: u32;         // rows by which a cell's row comes before it
 override MASK: u32;          // the mask token's id
 override LANES: u32;
 
@@ -20,8 +24,14 @@ fn masked(
     let r = group.x;
     var cell = NO_CELL;
     var before = 0u;
+    var end = 0u;            // of the window that is open
     for (var t = 0u; t < CELLS && cell == NO_CELL; t++) {
-        if (ids[t] == MASK) {
+        let i = t % BLOCK;
+        if (i == 0u) {
+            end = BLOCK;
+        }
+        if (ids[t] == MASK && i < end) {
+            end = min(end, (i / WINDOW + 1u) * WINDOW);
             cell = select(NO_CELL, t, before == r);
             before += 1u;
         }
@@ -32,7 +42,9 @@ fn masked(
     if (cell == NO_CELL) {
         return;
     }
+    // The first cell of a block is open where rows are shifted.
+    let row = cell - min(SHIFT, cell % BLOCK);
     for (var c = lane; c < C / 4u; c += LANES) {
-        y[r * (C / 4u) + c] = x[cell * (C / 4u) + c];
+        y[r * (C / 4u) + c] = x[row * (C / 4u) + c];
     }
 }

@@ -1,27 +1,22 @@
 // Ends a step: puts a row's partial draws together, chooses which masked cells open, opens them.
 // One workgroup per sequence. An open cell is never touched again.
 //
-// Masked cells are ranked by the step's order, ties by index. The first `open_count` open, and all
-// whose random bits are below `open_below` (ancestral), or that the order's bound lets through.
+// Masked cells of the first window that has any are ranked by the step's order, ties by index. The
+// first `open_count` open, and all whose random bits are below `open_below` (ancestral), or that pass
+// the step's test. Where the step is `leftmost`, those that pass the test open if they are as many as
+// `open_count`, else the leftmost.
 // Score entropy models say how fast a cell opens: with the log scores l - log(e^s - 1) - log(V - 1)
 // it stays masked with probability 1 - (e^ds - 1) sum(scores), s the noise, ds its change.
 // Source: Arriola et al., 2025, Algorithm 2; Zheng et al., 2024 (first-hitting); Ben-Hamu et al.,
-// 2025 (entropy-bounded); Lou et al., 2024, Algorithm 2 (analytic).
+// 2025 (entropy-bounded); Lou et al., 2024, Algorithm 2 (analytic); the samplers of SDAR, Fast-dLLM v2
+// and dLLM as published.
 
 override CELLS: u32;         // cells of a block
+override WINDOW: u32;        // cells of a window of it, which open before those behind them
 override CHUNKS: u32;        // partial draws per row
 override MASK: u32;          // the mask token's id
 override DRAWABLE: f32;      // tokens of the vocabulary but for the mask token, V - 1
 override LANES: u32;
-
-struct Cell {
-    token: u32,              // the candidate while masked
-    confidence: f32,         // the token's probability under the model
-    entropy: f32,            // of the model's distribution, in nats
-    state: u32,              // 0 masked, s + 1 opened at step s, else a mark of the host or:
-}
-
-const NOT_FINITE = 0xffffffffu;
 
 @group(0) @binding(0) var<storage, read> partials: array<Partial>;      // [T, CHUNKS]
 @group(0) @binding(1) var<storage, read> keys: array<vec4<u32>>;        // [T]
@@ -29,7 +24,8 @@ const NOT_FINITE = 0xffffffffu;
 @group(0) @binding(3) var<storage, read_write> ids: array<u32>;         // [T]
 @group(0) @binding(4) var<storage, read_write> cells: array<Cell>;      // [T]
 
-var<workgroup> masked: array<u32, CELLS>;
+var<workgroup> masked: array<u32, CELLS>;    // of the window: cells that may open
+var<workgroup> closed: array<u32, CELLS>;    // masked cells of the whole block
 var<workgroup> priority: array<u32, CELLS>;  // of masked cells: the lowest open first
 var<workgroup> weight: array<f32, CELLS>;    // their entropies; BY_SCORE: log of p(opens)
 
@@ -41,7 +37,14 @@ fn reveal(
     let t0 = group.x * CELLS;
     for (var i = lane; i < CELLS; i += LANES) {
         // A cell whose logits were no numbers stays so marked.
-        masked[i] = select(0u, 1u, ids[t0 + i] == MASK && cells[t0 + i].state == 0u);
+        closed[i] = select(0u, 1u, ids[t0 + i] == MASK && cells[t0 + i].state == 0u);
+    }
+    workgroupBarrier();
+    for (var i = lane; i < CELLS; i += LANES) {
+        masked[i] = closed[i];
+        for (var j = 0u; j < i / WINDOW * WINDOW; j++) {
+            masked[i] = select(masked[i], 0u, closed[j] == 1u);
+        }
         if (masked[i] == 1u) {
             let measured = measure((t0 + i) * CHUNKS);
             cells[t0 + i] = measured.cell;
@@ -53,17 +56,11 @@ fn reveal(
     }
     workgroupBarrier();
     for (var i = lane; i < CELLS; i += LANES) {
-        if (masked[i] == 1u && opens(t0 + i, i)) {
+        if (masked[i] == 1u && opens(i)) {
             cells[t0 + i].state = step.step + 1u;
             ids[t0 + i] = cells[t0 + i].token;
         }
     }
-}
-
-struct Measured {
-    cell: Cell,
-    margin: f32,             // between the two highest probabilities
-    log_sum: f32,            // of exp(logits)
 }
 
 // What ranks a cell: lower numbers open first.
@@ -77,8 +74,8 @@ fn rank_by(measured: Measured, key: vec4<u32>, i: u32) -> u32 {
     }
 }
 
-// True if cell i, row t, opens at this step.
-fn opens(t: u32, i: u32) -> bool {
+// True if cell i opens at this step.
+fn opens(i: u32) -> bool {
     if (step.open_count == 0u && step.order == BY_BITS) {
         return priority[i] < step.open_below;
     }
@@ -86,49 +83,41 @@ fn opens(t: u32, i: u32) -> bool {
         return log((f32(priority[i]) + 0.5) * 0x1p-32) < weight[i];
     }
     var before = 0u;
+    var left = 0u;           // cells before it in the block
+    var passing = 0u;        // cells that pass a test of their confidence
     var sum = 0.0;           // of the weights before it
     for (var j = 0u; j < CELLS; j++) {
-        let earlier = priority[j] < priority[i] || (priority[j] == priority[i] && j < i);
-        if (masked[j] == 1u && earlier) {
-            before += 1u;
-            sum += weight[j];
+        if (masked[j] == 1u) {
+            if (priority[j] < priority[i] || (priority[j] == priority[i] && j < i)) {
+                before += 1u;
+                sum += weight[j];
+            }
+            left += select(0u, 1u, j < i);
+            passing += select(0u, 1u, is_likely(j));
         }
+    }
+    if (step.leftmost == 1u) {
+        if (passing >= step.open_count) {
+            return is_likely(i);
+        }
+        return left < step.open_count;
     }
     if (before < step.open_count) {
         return true;
     }
-    switch step.order {
-        case BY_CONFIDENCE: { return cells[t].confidence >= step.bound; }
-        // Rising entropies less the largest: those before it.
-        case BY_ENTROPY: { return sum <= step.bound; }
+    switch step.test {
+        case AT_LEAST, ABOVE: { return is_likely(i); }
+        case SUM_BEFORE: { return sum <= step.bound; }
+        case SUM_THROUGH: { return sum + weight[i] < step.bound; }
         default: { return false; }
     }
 }
 
-fn measure(at: u32) -> Measured {
-    var best = partials[at];
-    var highest = best.highest;
-    var second = best.second;
-    for (var i = 1u; i < CHUNKS; i++) {
-        let other = partials[at + i];
-        second = max(min(highest, other.highest), max(second, other.second));
-        highest = max(highest, other.highest);
-        if (other.score > best.score) {
-            best = other;
-        }
+// True if a cell passes a test of its confidence, by which it is ranked.
+fn is_likely(i: u32) -> bool {
+    let bound = ~sort_key(step.bound);
+    if (step.test == ABOVE) {
+        return priority[i] < bound;
     }
-    var sum = 0.0;
-    var moment = 0.0;
-    for (var i = 0u; i < CHUNKS; i++) {
-        let other = partials[at + i];
-        let drop = max(other.highest - highest, -1e4);
-        sum += other.sum * exp(drop);
-        moment += (other.moment + other.sum * drop) * exp(drop);
-    }
-    let confidence = exp(best.logit - highest) / sum;
-    let entropy = log(sum) - moment / sum;
-    // An exponent of ones is an infinity or no number; comparisons could be optimised away.
-    let bad = (bitcast<u32>(sum) & 0x7f800000u) == 0x7f800000u || best.token == 0xffffffffu;
-    let cell = Cell(best.token, confidence, entropy, select(0u, NOT_FINITE, bad));
-    return Measured(cell, (1.0 - exp(second - highest)) / sum, highest + log(sum));
+    return step.test == AT_LEAST && priority[i] <= bound;
 }

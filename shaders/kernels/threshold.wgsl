@@ -1,7 +1,8 @@
 // Top-k, then nucleus: the filter (key, id) below which a masked row's tokens are not drawn.
 //
 // Nucleus keeps tokens in falling order while the running sum of their probabilities stays at or
-// below top_p; the token that crosses it is left out, the largest is always kept. Instead of
+// below top_p; the token that crosses it is left out unless the step keeps it (as most published
+// samplers do), the largest is always kept. The mask token is no candidate. Instead of
 // sorting, the crossing token is found byte by byte from histograms of the sort key, ties by id.
 // Masses are integers, so the result does not depend on the order of summation. One workgroup a
 // row. Source: Holtzman et al., 2020, as used in the BD3-LM samplers.
@@ -100,7 +101,7 @@ fn find(
     }
     let found = workgroupUniformLoad(&crossing);
     let n_above = workgroupUniformLoad(&above).x;
-    let keep_it = count > 0u || n_above == 0u;
+    let keep_it = count > 0u || n_above == 0u || step.keeps_crossing == 1u;
     let tied_by_id = workgroupUniformLoad(&in_bin) == 1u && found.y == 0u;
     if (tied_by_id) {
         return vec2(found.x, select(0u, 0xffffffffu, keep_it));

@@ -1,7 +1,7 @@
 // Joined to the sampler's kernels: the uniform of a step, and their random bits.
 //
 // Provides: Step, BY_BITS, BY_POSITION, BY_CONFIDENCE, BY_ENTROPY, BY_MARGIN, BY_SCORE, Partial
-// Provides: NO_CELL, FOR_TOKENS, FOR_ORDER, row_bits(key, step, purpose), sort_key(x)
+// Provides: NONE, AT_LEAST, ABOVE, SUM_BEFORE, SUM_THROUGH, NO_CELL, FOR_TOKENS, FOR_ORDER, row_bits(key, step, purpose), sort_key(x)
 // Provides: passes(x, id, limit)
 
 // Layout as sample::StepUniform in Rust; a test compares the two.
@@ -14,29 +14,39 @@ struct Step {
     inverse_temperature: f32,
     noise: f32,                  // 1 = draw, 0 = take the likeliest token
     order: u32,                  // what ranks masked cells, BY_...
-    bound: f32,                  // BY_CONFIDENCE: cells as likely as this open too;
-                                 // BY_ENTROPY: cells open while those before sum to at most this
-                                 // BY_SCORE: log of opening probability per score, see reveal
-    unused: vec3<u32>,
+    bound: f32,                  // of the test; BY_SCORE: log of opening probability per score
+    test: u32,                   // which cells open beside the first: NONE, AT_LEAST, ...
+    leftmost: u32,               // 1 = the first are the leftmost, unless as many pass the test
+    measured: f32,               // what logits are multiplied with before they are measured
+    measures_kept: u32,          // 1 = of the filtered distribution, 0 = of all tokens
+    keeps_crossing: u32,         // 1 = nucleus keeps the token that crosses top_p
+    unused: vec2<u32>,
 }
 
 // What ranks masked cells, the first to open first.
 const BY_BITS = 0u;              // random bits, rising
 const BY_POSITION = 1u;          // rising
 const BY_CONFIDENCE = 2u;        // probability of the drawn token, falling
-const BY_ENTROPY = 3u;           // of the model's distribution, rising
+const BY_ENTROPY = 3u;           // of the measured distribution, rising
 const BY_MARGIN = 4u;            // between the two highest probabilities, falling
 const BY_SCORE = 5u;             // random bits, against the sum of the tokens' scores
 
+// Which cells open beside the first of the order.
+const NONE = 0u;
+const AT_LEAST = 1u;             // BY_CONFIDENCE: those as likely as the bound
+const ABOVE = 2u;                // BY_CONFIDENCE: those likelier than it
+const SUM_BEFORE = 3u;           // BY_ENTROPY: while those before sum to at most it
+const SUM_THROUGH = 4u;          // BY_ENTROPY: while the sum with their own is below it
+
 // A draw over part of the vocabulary.
 struct Partial {
-    highest: f32,            // logit
+    highest: f32,            // measured logit
     second: f32,             // second-highest logit
     sum: f32,                // of exp(l - highest)
     moment: f32,             // of exp(l - highest) * (l - highest)
     score: f32,              // of the drawn token
     token: u32,
-    logit: f32,              // of the drawn token
+    logit: f32,              // of the drawn token, measured
 }
 
 // Stands for a row of logits that belongs to no masked cell.

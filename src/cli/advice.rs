@@ -22,6 +22,7 @@ pub fn words(advice: Advice) -> &'static str {
         Advice::GiveLocalFile => "give a local file",
         Advice::DownloadAgain => "download or convert the checkpoint again",
         Advice::NameTokenizer => "give one with --tokenizer FILE",
+        Advice::NameTemplate => "give one with --chat-template FILE",
         Advice::NameMask => "give it with --mask-id N",
         Advice::NameBlockSize => "give it with --block-size K",
         Advice::HoldF32 => "try --weights f32",

@@ -8,15 +8,16 @@ use bdlm::event::{Done, Event};
 use bdlm::gpu::KernelTime;
 use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Prompt, Request, Run, Watch};
-use bdlm::text::decode;
+use bdlm::text::{Message, decode};
 use clap::{Args, ValueEnum};
 
+use crate::cli::chat::TemplateArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::model::ModelArgs;
 use crate::cli::output::Output;
 use crate::cli::present::{TextPrinter, kernel_table};
 use crate::cli::print::note;
-use crate::cli::process::check_interrupt;
+use crate::cli::process::{check_interrupt, utc_secs};
 use crate::cli::request::RequestArgs;
 use crate::cli::watch::Screen;
 
@@ -28,10 +29,19 @@ use crate::cli::watch::Screen;
   bdlm generate --samples 8 --batch 4 --seed 7 --format jsonl --output samples.jsonl
   bdlm generate --model kuleshov-group/bd3lm-owt-block_size16 --length 1024 --top-p 0.9
   bdlm generate --model my-checkpoint --tokenizer tokenizer.json \"Dear reader\"
-  bdlm generate --length 2000 - < beginning.txt")]
+  bdlm generate --length 2000 - < beginning.txt
+  bdlm generate --model JetLM/SDAR-1.7B-Chat --chat \"Why is the sky blue?\"")]
 pub struct Generate {
     /// Beginning of the text; `-` reads it from stdin, up to a final newline [default: none]
     prompt: Option<String>,
+    /// Answer this message, by the model's chat template
+    #[arg(long, value_name = "TEXT", conflicts_with = "prompt")]
+    chat: Option<String>,
+    #[command(flatten)]
+    template: TemplateArgs,
+    /// All tokens before the text, as they are: no BOS is put before them
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["prompt", "chat"])]
+    prompt_ids: Option<Vec<u32>>,
     #[command(flatten)]
     model: ModelArgs,
     /// Samples to generate
@@ -93,7 +103,16 @@ impl Generate {
         let prompt = self.prompt()?;
         let gpu = self.device.request()?;
         let engine = self.model.load(&gpu, self.device.weights, self.request.block_size)?;
-        let mut run = engine.run(self.request(prompt, engine.network().spec()))?;
+        let request = self.request(prompt, engine.network().spec())?;
+        let mut run = match &self.chat {
+            Some(text) => {
+                let mut chat = self.template.chat(&engine)?;
+                chat.push(Message::new("user", text));
+                let prompt = chat.prompt_tokens(utc_secs())?;
+                engine.run(Request { prompt, ..self.request.of_answer(request) })?
+            }
+            None => engine.run(request)?,
+        };
         if self.output.profile {
             run.profile()?;
         }
@@ -114,6 +133,9 @@ impl Generate {
     }
 
     fn prompt(&self) -> Result<Prompt> {
+        if let Some(ids) = &self.prompt_ids {
+            return Ok(Prompt::Exact(ids.clone()));
+        }
         let Some("-") = self.prompt.as_deref() else {
             return Ok(Prompt::Text(self.prompt.clone().unwrap_or_default()));
         };
@@ -125,19 +147,19 @@ impl Generate {
         Ok(Prompt::Text(text.strip_suffix('\n').unwrap_or(&text).into()))
     }
 
-    fn request(&self, prompt: Prompt, spec: &Spec) -> Request {
+    fn request(&self, prompt: Prompt, spec: &Spec) -> Result<Request> {
         let watch = match &self.output {
             OutputArgs { watch: true, .. } => Watch::Steps { candidates: 0 },
             OutputArgs { events: true, candidates, .. } => Watch::Steps { candidates: *candidates },
             _ => Watch::Blocks,
         };
-        Request {
+        Ok(Request {
             prompt,
             stop: self.stop.clone(),
             cache: if self.no_cache { CachePolicy::Recompute } else { CachePolicy::Fused },
             watch,
-            ..self.request.request(self.samples, spec)
-        }
+            ..self.request.request(self.samples, spec)?
+        })
     }
 
     fn print(&self, run: &mut Run, out: &mut impl Write) -> Result<()> {
@@ -159,10 +181,23 @@ impl Generate {
         let is_shown = self.output.output.is_none() && io::stdout().is_terminal();
         let live = self.request.batch == 1 && is_shown;
         let mut printer = TextPrinter::new(self.samples, self.request.length, live);
+        if self.chat.is_some() && self.samples == 1 {
+            return pull(run, |event| answer(out, event));
+        }
         let outcome = pull(run, |event| printer.show(out, event));
         let rest = printer.rest(out);
         outcome.and(rest)
     }
+}
+
+/// Prints what is new of an answer.
+fn answer(out: &mut impl Write, event: &Event) -> Result<()> {
+    match event {
+        Event::Block(block) => write!(out, "{}", block.text.as_deref().unwrap_or_default())?,
+        Event::Done(_) => writeln!(out)?,
+        _ => {}
+    }
+    Ok(out.flush()?)
 }
 
 /// Pulls every event of a run; stops between two of them after Ctrl-C.

@@ -2,6 +2,7 @@
 
 mod advice;
 mod bench;
+mod chat;
 mod device;
 mod eval;
 mod files;
@@ -49,6 +50,7 @@ pub struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Generate(Box<generate::Generate>),
+    Chat(Box<chat::ChatCommand>),
     Eval(eval::Eval),
     Logits(logits::Logits),
     Quantize(quantize::Quantize),
@@ -72,6 +74,7 @@ pub fn run(cli: Cli) -> Result<()> {
     process::handle_interrupts()?;
     match cli.command {
         Command::Generate(command) => command.run(),
+        Command::Chat(command) => command.run(),
         Command::Eval(command) => command.run(),
         Command::Logits(command) => command.run(),
         Command::Quantize(command) => command.run(),

@@ -60,6 +60,13 @@ pub fn take_interrupt() -> bool {
     INTERRUPTED.swap(false, Ordering::SeqCst)
 }
 
+/// Seconds since 1970, for templates that name the day. In UTC: the system's zone is not read.
+#[allow(clippy::disallowed_types, reason = "a template that names the day depends on the date")]
+pub fn utc_secs() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs() as i64)
+}
+
 /// The most memory that this process had so far, where the system reports it.
 pub fn peak_host_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

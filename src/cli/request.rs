@@ -1,12 +1,17 @@
 //! What to generate and how to sample, as arguments of every command that generates.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use bdlm::model::Spec;
-use bdlm::sample::{Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling};
-use clap::Args;
+use bdlm::sample::{
+    Fallback, Nucleus, Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling,
+};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 
 use crate::cli::usage::WrongUsage;
+
+/// Most tokens of an answer, unless their number is given.
+const ANSWER_TOKENS: usize = 512;
 
 /// What to generate.
 #[derive(Args)]
@@ -14,6 +19,9 @@ pub struct RequestArgs {
     /// Tokens in the finished sequence, BOS and prompt included
     #[arg(long, value_name = "N", default_value_t = 256)]
     pub length: usize,
+    /// Tokens to generate, instead of the length: as the sampler's published loop counts them
+    #[arg(long, value_name = "N", conflicts_with = "length")]
+    pub new_tokens: Option<usize>,
     /// Tokens in a block [default: the checkpoint's]
     #[arg(long, value_name = "K")]
     pub block_size: Option<usize>,
@@ -23,6 +31,9 @@ pub struct RequestArgs {
     /// The same seed gives the same text
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
+    /// Token that ends an answer, instead of the model's; may be given more than once; `none` for none
+    #[arg(long, value_name = "N|none", value_parser = stop_id)]
+    stop_id: Vec<StopId>,
     /// End a text at the second end-of-text token, or when it falls into repetition
     #[arg(long)]
     pub variable_length: bool,
@@ -33,35 +44,83 @@ pub struct RequestArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Sampling")]
 struct SamplingArgs {
-    /// Divides the logits; 0 takes the likeliest token
-    #[arg(long, value_name = "T", default_value_t = 1.0, allow_negative_numbers = true)]
-    temperature: f32,
+    /// Divides the logits; 0 takes the likeliest token [default: 1, or as the model was published]
+    #[arg(long, value_name = "T", allow_negative_numbers = true)]
+    temperature: Option<f32>,
     /// Draw from the K likeliest tokens [default: all]
     #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
     top_k: usize,
-    /// Draw from the likeliest tokens whose probabilities sum to at most P
-    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
-    top_p: f32,
-    /// How masked cells open
-    #[arg(long, value_parser = sampler_kind(), default_value = "first-hitting")]
-    sampler: SamplerKind,
-    /// Steps per block, for ancestral [default: one per cell] and analytic [default: 1024]
+    /// Draw from the likeliest tokens whose probabilities sum to at most P [default: all]
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    top_p: Option<f32>,
+    /// What becomes of the token at which the sum crosses --top-p [default: below, or as the model was
+    /// published]
+    #[arg(long, value_enum)]
+    top_p_rule: Option<TopPRule>,
+    /// How masked cells open [default: first-hitting, or as the model was published]
+    #[arg(long, value_parser = sampler_kind())]
+    sampler: Option<SamplerKind>,
+    /// Steps per block, for ancestral and SDAR's [default: one per cell] and analytic [default: 1024],
+    /// or of the whole answer, for dLLM's and LLaDA's [default: one per cell]
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
     /// Cells that open in a pass, for confidence, entropy, margin, left-to-right and random
     /// [default: 1]
     #[arg(long, value_name = "K")]
     per_pass: Option<usize>,
-    /// Least probability of a token for its cell to open, for threshold [default: 0.9]
+    /// Least probability of a token for its cell to open, for threshold, sdar-dynamic and fast-dllm-v2
+    /// [default: 0.9, SDAR's 0.85]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     threshold: Option<f32>,
-    /// Bound in nats on how much the cells of a pass depend on each other, for entropy-bounded
-    /// [default: 0.1]
+    /// Bound in nats on how much the cells of a pass depend on each other, for entropy-bounded and
+    /// sdar-entropy [default: 0.1, SDAR's 0.35]
     #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
     entropy_bound: Option<f32>,
+    /// Cells in a sub-block, for fast-dllm-v2 [default: 8]
+    #[arg(long, value_name = "N")]
+    sub_block: Option<usize>,
+    /// Run sub-blocks beside the kept keys and values of their block: faster, an approximation
+    #[arg(long)]
+    sub_block_cache: bool,
+    /// Which cells open where too few pass the threshold, for sdar-dynamic [default: best]
+    #[arg(long, value_enum)]
+    fallback: Option<FallbackCells>,
     /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
-    #[arg(long, value_name = "NATS", default_value_t = 4.0, allow_negative_numbers = true)]
-    min_entropy: f32,
+    /// [default: 4, or 0 for models that answer]
+    #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
+    min_entropy: Option<f32>,
+}
+
+/// What becomes of the token at which the sum of probabilities crosses top-p.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum TopPRule {
+    /// It is left out, as BD3-LM's samplers do
+    Below,
+    /// It is kept, as SDAR's and most others do
+    Crossing,
+}
+
+/// Which cells open where too few pass the threshold.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum FallbackCells {
+    /// The likeliest
+    Best,
+    /// The leftmost, as JetEngine does
+    Leftmost,
+}
+
+/// A token that ends an answer, or none.
+#[derive(Clone, Copy, PartialEq)]
+struct StopId(Option<u32>);
+
+fn stop_id(text: &str) -> Result<StopId, String> {
+    match text {
+        "none" => Ok(StopId(None)),
+        id => match id.parse() {
+            Ok(id) => Ok(StopId(Some(id))),
+            Err(_) => Err(format!("expected a token's number or `none`, not `{id}`")),
+        },
+    }
 }
 
 /// Reads the name of a sampler; the help says what each does.
@@ -77,18 +136,21 @@ pub fn sampler_kind() -> impl TypedValueParser<Value = SamplerKind> {
 pub fn ignored(kind: SamplerKind, numbers: SamplerNumbers) -> Vec<&'static str> {
     let given = [
         ("--steps", numbers.steps.is_some(), SamplerNumber::Steps),
+        ("--sub-block", numbers.sub_block.is_some(), SamplerNumber::SubBlock),
+        ("--fallback", numbers.fallback.is_some(), SamplerNumber::Fallback),
         ("--per-pass", numbers.per_pass.is_some(), SamplerNumber::PerPass),
         ("--threshold", numbers.threshold.is_some(), SamplerNumber::Threshold),
         ("--entropy-bound", numbers.entropy_bound.is_some(), SamplerNumber::EntropyBound),
     ];
-    let is_ignored = |(_, is_given, number): &(_, bool, _)| *is_given && *number != kind.number();
+    let is_ignored = |(_, is_given, number): &(_, bool, _)| *is_given && !kind.takes(*number);
     given.into_iter().filter(is_ignored).map(|(name, ..)| name).collect()
 }
 
 impl RequestArgs {
     /// Refuses options that the sampler does not use.
     pub fn check(&self, subcommand: &'static [&'static str]) -> Result<()> {
-        let sampler = self.sampling.sampler;
+        // A model's own is known when the model is.
+        let Some(sampler) = self.sampling.sampler else { return Ok(()) };
         if let Some(option) = ignored(sampler, self.sampling.numbers()).first() {
             let name = sampler.name();
             let words = format!("{option} is for other samplers than {name}; see --help");
@@ -97,32 +159,66 @@ impl RequestArgs {
         Ok(())
     }
 
+    /// The request of an answer, whose prompt's length is not known: without a number of new tokens, it
+    /// ends where the model ends it, within some hundreds.
+    pub fn of_answer(&self, request: Request) -> Request {
+        Request { new_tokens: request.new_tokens.or(Some(ANSWER_TOKENS)), ..request }
+    }
+
     /// The request for this number of samples of a model.
-    pub fn request(&self, samples: usize, spec: &Spec) -> Request {
+    ///
+    /// # Errors
+    /// For options that the model's own sampler does not use.
+    pub fn request(&self, samples: usize, spec: &Spec) -> Result<Request> {
+        let stop_ids = self.stop_id.iter().filter_map(|id| id.0).collect();
+        let min_entropy =
+            if spec.stop_ids.is_empty() { Request::default().min_entropy } else { 0.0 };
         let request = Request {
             length: self.length,
+            new_tokens: self.new_tokens,
+            stop_ids: (!self.stop_id.is_empty()).then_some(stop_ids),
+            window_cache: self.sampling.sub_block_cache,
             block_size: self.block_size,
             samples,
             batch: self.batch,
             seed: self.seed,
             variable_length: self.variable_length,
-            min_entropy: self.sampling.min_entropy,
+            min_entropy: self.sampling.min_entropy.unwrap_or(min_entropy),
             ..Request::default()
         };
-        let sampling = self.sampling.sampling(request.n_cells(spec));
-        Request { sampling, ..request }
+        let sampling = self.sampling.sampling(spec, request.n_cells(spec))?;
+        Ok(Request { sampling, ..request })
     }
 }
 
 impl SamplingArgs {
     fn numbers(&self) -> SamplerNumbers {
-        let SamplingArgs { steps, per_pass, threshold, entropy_bound, .. } = *self;
-        SamplerNumbers { steps, per_pass, threshold, entropy_bound }
+        let SamplingArgs { steps, per_pass, threshold, entropy_bound, sub_block, .. } = *self;
+        let fallback = self.fallback.map(|cells| match cells {
+            FallbackCells::Best => Fallback::Best,
+            FallbackCells::Leftmost => Fallback::Leftmost,
+        });
+        SamplerNumbers { steps, per_pass, threshold, entropy_bound, sub_block, fallback }
     }
 
-    fn sampling(&self, n_cells: usize) -> Sampling {
-        let SamplingArgs { temperature, top_k, top_p, sampler, .. } = *self;
-        let sampler = sampler.sampler(self.numbers(), n_cells);
-        Sampling { sampler, temperature, top_k, top_p }
+    fn sampling(&self, spec: &Spec, n_cells: usize) -> Result<Sampling> {
+        let kind = self.sampler.unwrap_or(SamplerKind::of_model(spec));
+        if let Some(option) = ignored(kind, self.numbers()).first() {
+            bail!(
+                "{option} is for other samplers than {}, the model's own; see --help",
+                kind.name()
+            );
+        }
+        let own = Sampling::of_model(spec);
+        Ok(Sampling {
+            sampler: kind.sampler(self.numbers(), n_cells),
+            temperature: self.temperature.unwrap_or(own.temperature),
+            top_k: self.top_k,
+            top_p: self.top_p.unwrap_or(own.top_p),
+            nucleus: self.top_p_rule.map_or(own.nucleus, |rule| match rule {
+                TopPRule::Below => Nucleus::Below,
+                TopPRule::Crossing => Nucleus::Crossing,
+            }),
+        })
     }
 }

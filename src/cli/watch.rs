@@ -11,6 +11,7 @@ use console::{Style, Term, measure_text_width};
 /// A terminal with a run on it.
 pub struct Screen {
     samples: usize,
+    shows_prompt: bool,
     /// What is finished of the line under the pen.
     tail: Vec<Piece>,
     /// Cells of the current block at its last step.
@@ -34,6 +35,7 @@ impl Screen {
     pub fn new(samples: usize) -> Screen {
         Screen {
             samples,
+            shows_prompt: true,
             tail: Vec::new(),
             cells: Vec::new(),
             redrawn: 0,
@@ -41,6 +43,12 @@ impl Screen {
             generated: 0,
             footer: String::new(),
         }
+    }
+
+    /// Shows answers alone.
+    #[must_use]
+    pub fn without_prompt(self) -> Screen {
+        Screen { shows_prompt: false, ..self }
     }
 
     /// Shows an event.
@@ -54,7 +62,8 @@ impl Screen {
                     let heading = format!("--- sample {} ---\n", start.sample);
                     self.tail.push(Piece::new(&heading, Style::new().dim()));
                 }
-                let prompt = start.text.as_deref().unwrap_or_default();
+                let text = start.text.as_deref().filter(|_| self.shows_prompt);
+                let prompt = text.unwrap_or_default();
                 self.tail.push(Piece::new(prompt, Style::new().bold()));
                 self.footer = "loading kernels".into();
             }

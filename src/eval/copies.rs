@@ -42,14 +42,61 @@ impl Layout {
         matches!(self.mask, Mask::Blocks { .. })
     }
 
-    /// Positions to predict, by block.
-    pub fn blocks(&self, length: usize, first: FirstToken) -> Vec<Range<usize>> {
-        let given = match first {
+    /// True if the first token of a block is predicted by the clean row before the block.
+    pub fn has_leads(&self) -> bool {
+        self.has_clean_half() && self.logit_shift > 0
+    }
+
+    /// Tokens at the beginning of a sequence that are not counted, where none are given.
+    pub fn n_given(&self, first: FirstToken) -> usize {
+        match first {
             FirstToken::Counted => self.logit_shift,
             FirstToken::Given => 1,
-        };
-        let block = |at: usize| at.max(given)..(at + self.block_size).min(length);
-        (0..length).step_by(self.block_size).map(block).filter(|block| !block.is_empty()).collect()
+        }
+    }
+
+    /// The same blocks on a grid that begins `offset` cells before the sequence.
+    #[must_use]
+    pub fn on_grid(self, offset: usize) -> Layout {
+        match self.mask {
+            Mask::Blocks { size, .. } => Layout { mask: Mask::Blocks { size, offset }, ..self },
+            _ => self,
+        }
+    }
+
+    /// Cells by which the first block is shorter.
+    fn offset(&self) -> usize {
+        match self.mask {
+            Mask::Blocks { offset, .. } => offset,
+            Mask::All | Mask::Before => 0,
+        }
+    }
+
+    /// Index of a position's block.
+    pub fn block_of(&self, position: usize) -> usize {
+        (position + self.offset()) / self.block_size
+    }
+
+    /// First positions of the blocks of a sequence of so many tokens.
+    fn starts(&self, length: usize) -> impl Iterator<Item = usize> {
+        let offset = self.offset();
+        (0..length + offset).step_by(self.block_size).map(move |at| at.saturating_sub(offset))
+    }
+
+    /// Positions to predict inside blocks, by block, behind the first `given` tokens.
+    pub fn blocks(&self, length: usize, given: usize) -> Vec<Range<usize>> {
+        let lead = usize::from(self.has_leads());
+        let block = |at: usize| (at + lead).max(given)..(self.block_end(at, length));
+        self.starts(length).map(block).filter(|block| !block.is_empty()).collect()
+    }
+
+    /// Positions behind the first `given` tokens that the clean row before their block predicts. The
+    /// first token of a sequence has no such row.
+    pub fn leads(&self, length: usize, given: usize) -> Vec<usize> {
+        match self.has_leads() {
+            true => self.starts(length).filter(|&at| at >= given.max(1)).collect(),
+            false => Vec::new(),
+        }
     }
 
     /// First slot of a copy.
@@ -78,7 +125,8 @@ impl Layout {
     ) -> Vec<Row> {
         let (clean, begin, length) = (sequence * self.context, self.copy_at(copy), ids.len());
         let row = |(position, &id): (usize, &u32)| {
-            let is_masked = self.logit_shift == 0 && pattern.masks(position);
+            let hides = self.logit_shift == 0 || self.has_clean_half();
+            let is_masked = hides && pattern.masks(position);
             let (own, end) = (self.mask.own_start(position), self.mask.end(position, length));
             let spans = match self.has_clean_half() {
                 true => [clean, clean + own, begin + own, begin + end],
@@ -101,7 +149,10 @@ impl Layout {
     }
 
     fn block_end(&self, position: usize, length: usize) -> usize {
-        ((position / self.block_size + 1) * self.block_size).min(length)
+        match self.mask {
+            Mask::Blocks { .. } => self.mask.end(position, length),
+            Mask::All | Mask::Before => (position + self.block_size).min(length),
+        }
     }
 
     /// The rows, filled up to the context with rows that see themselves alone.
@@ -141,10 +192,34 @@ mod tests {
 
     #[test]
     fn blocks_leave_out_what_is_given() {
-        let blocks = layout(Mask::blocks(4), 0).blocks(6, FirstToken::Given);
-        assert_eq!(blocks, [1..4, 4..6]);
+        let layout_of_four = layout(Mask::blocks(4), 0);
+        assert_eq!(
+            layout_of_four.blocks(6, layout_of_four.n_given(FirstToken::Given)),
+            [1..4, 4..6]
+        );
+        let only = |block: Range<usize>| vec![block];
+        assert_eq!(
+            layout_of_four.blocks(8, 5),
+            only(5..8),
+            "a prompt's tail is seen, never masked"
+        );
+        assert_eq!(layout_of_four.on_grid(3).blocks(8, 5), only(5..8), "blocks end at 1, 5, 9");
+        assert_eq!(layout_of_four.on_grid(3).block_of(5), 2);
         let single = Layout { block_size: 1, ..layout(Mask::Before, 1) };
-        assert_eq!(single.blocks(3, FirstToken::Counted), [1..2, 2..3]);
+        assert_eq!(single.blocks(3, single.n_given(FirstToken::Counted)), [1..2, 2..3]);
+    }
+
+    #[test]
+    fn rows_that_speak_of_the_next_token_lead_to_a_blocks_first() {
+        let shifted = layout(Mask::blocks(4), 1);
+        let given = shifted.n_given(FirstToken::Counted);
+        assert_eq!(shifted.blocks(8, given), [1..4, 5..8]);
+        assert_eq!((shifted.leads(8, given), shifted.leads(8, 5)), (vec![4], vec![]));
+        let rows = shifted.copy_rows(0, 0, &[1, 2, 3, 4], &pattern(&[0.0, 1.0, 0.0, 0.0]));
+        assert_eq!(rows[1].id, 9, "it is masked, and the row before it is its own block's");
+        let targets = shifted.targets(0, &[1, 2, 3, 4], &pattern(&[0.0, 1.0, 0.0, 0.0]));
+        assert_eq!(targets, [Target { row: 0, token: 2 }]);
+        assert!(layout(Mask::Before, 1).leads(8, 1).is_empty());
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! The negative log-likelihood of sequences, or its bound: clean keys and values once per
 //! sequence, then one noisy copy per mask pattern. Knows no files.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use fastrand::Rng;
 
 use crate::eval::copies::Layout;
 use crate::eval::estimator::{Estimator, FirstToken, Pattern};
-use crate::eval::scorer::{Score, Scorer};
+use crate::eval::scorer::{Score, Scorer, Target};
 use crate::eval::sums::{SequenceNll, Sums};
-use crate::model::{Mask, Network, Spec};
+use crate::model::{Grid, Mask, Network, Spec};
 use crate::{Advice, Error, Fault, Result};
 
 /// What to compute.
@@ -44,6 +44,18 @@ impl LikelihoodOptions {
         let block_size = layout.has_clean_half().then_some(layout.block_size);
         Ok(LikelihoodOptions { estimator, block_size, ..*self })
     }
+}
+
+/// A sequence to estimate.
+#[derive(Clone, Copy, Debug)]
+pub struct Sequence<'a> {
+    /// Its index in the corpus, which makes its noise.
+    pub index: usize,
+    /// Its tokens.
+    pub ids: &'a [u32],
+    /// Tokens at its beginning that are given: seen, never masked, not counted. Where the model's grid
+    /// of blocks begins with a prompt's end, they are the prompt.
+    pub given: usize,
 }
 
 /// A network with room for sequences and their noisy copies.
@@ -98,15 +110,29 @@ impl Likelihood {
         sequences: &[(usize, &[u32])],
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<SequenceNll>>> {
-        let count = |(_, ids): &(usize, &[u32])| self.n_patterns(ids.len());
-        let (mut done, all) = (0, sequences.iter().map(count).sum());
+        let given = self.layout.n_given(self.options.first);
+        let sequence = |&(index, ids): &(usize, _)| Sequence { index, ids, given };
+        let sequences: Vec<Sequence<'_>> = sequences.iter().map(sequence).collect();
+        self.estimate_given(&sequences, progress).await
+    }
+
+    /// As [`Likelihood::estimate`], of sequences whose beginnings are given.
+    ///
+    /// # Errors
+    /// As [`Likelihood::estimate`].
+    pub async fn estimate_given(
+        &mut self,
+        sequences: &[Sequence<'_>],
+        progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
+    ) -> Result<Option<Vec<SequenceNll>>> {
+        let (mut done, all) = (0, sequences.iter().map(|some| self.n_patterns(some)).sum());
         let mut found = Vec::with_capacity(sequences.len());
         for held in sequences.chunks(self.layout.batch) {
-            let ids: Vec<&[u32]> = held.iter().map(|(_, ids)| *ids).collect();
-            self.hold(&ids)?;
-            let mut sums: Vec<Sums> = ids.iter().map(|ids| self.sums(ids.len())).collect();
-            let patterns: Vec<_> =
-                held.iter().map(|&(index, ids)| self.patterns(index, ids.len())).collect();
+            let mut sums: Vec<Sums> = held.iter().map(|some| self.sums(some)).collect();
+            for (sums, leads) in sums.iter_mut().zip(self.hold(held).await?) {
+                leads.into_iter().for_each(|(block, nll)| sums.add_certain(block, nll));
+            }
+            let patterns: Vec<_> = held.iter().map(|some| self.patterns(some)).collect();
             // Drawn as they are needed: memory does not grow with the draws.
             let mut patterns = patterns
                 .into_iter()
@@ -120,7 +146,7 @@ impl Likelihood {
                 if progress(done, all).is_break() {
                     return Ok(None);
                 }
-                let losses = self.losses(&ids, &some).await?;
+                let losses = self.losses(held, &some).await?;
                 for ((at, pattern), losses) in some.iter().zip(&losses) {
                     sums[*at].add(pattern, losses);
                 }
@@ -133,7 +159,7 @@ impl Likelihood {
     }
 
     /// The loss of each token of one sequence under each pattern, weighted, 0 where it is not
-    /// masked.
+    /// masked: without the tokens that the clean row before their block predicts.
     ///
     /// # Shapes
     /// `[patterns, tokens]`.
@@ -144,44 +170,73 @@ impl Likelihood {
         ids: &[u32],
         patterns: &[Pattern],
     ) -> Result<Vec<Vec<f64>>> {
-        self.hold(&[ids])?;
+        let sequence = [Sequence { index: 0, ids, given: self.layout.n_given(self.options.first) }];
+        self.hold(&sequence).await?;
         let mut losses = Vec::with_capacity(patterns.len());
         for some in patterns.chunks(self.layout.copies) {
             let some: Vec<_> = some.iter().map(|pattern| (0, pattern.clone())).collect();
-            losses.extend(self.losses(&[ids], &some).await?);
+            losses.extend(self.losses(&sequence, &some).await?);
         }
         Ok(losses)
     }
 
-    /// Checks the sequences, and stores the clean halves' keys and values.
-    fn hold(&mut self, sequences: &[&[u32]]) -> Result<()> {
-        for ids in sequences {
-            check_sequence(self.scorer.network().spec(), &self.layout, ids)?;
+    /// Checks the sequences, and stores the clean halves' keys and values. Returns the losses of the
+    /// tokens that clean rows predict, each with its block, for each sequence.
+    async fn hold(&mut self, sequences: &[Sequence<'_>]) -> Result<Vec<Vec<(usize, f64)>>> {
+        for sequence in sequences {
+            check_sequence(self.scorer.network().spec(), &self.layout, sequence)?;
         }
+        let mut found = vec![Vec::new(); sequences.len()];
         if !self.layout.has_clean_half() {
-            return Ok(());
+            return Ok(found);
         }
-        let Layout { copies, .. } = self.layout;
+        let Layout { copies, context, .. } = self.layout;
         for (n, some) in sequences.chunks(copies).enumerate() {
-            let rows = |(i, ids): (usize, &&[u32])| self.layout.clean_rows(n * copies + i, ids);
-            let rows: Vec<_> = some.iter().enumerate().flat_map(rows).collect();
-            self.scorer.store(&rows)?;
+            let (mut rows, mut targets, mut places) = (Vec::new(), Vec::new(), Vec::new());
+            for (i, &Sequence { ids, given, .. }) in some.iter().enumerate() {
+                let layout = self.layout_of(given);
+                rows.extend(layout.clean_rows(n * copies + i, ids));
+                for at in layout.leads(ids.len(), given) {
+                    targets.push(Target { row: i * context + at - 1, token: ids[at] });
+                    places.push((n * copies + i, layout.block_of(at)));
+                }
+            }
+            if targets.is_empty() {
+                self.scorer.store(&rows)?;
+            }
+            let scores = self.scorer.score(&rows, &targets).await?;
+            for (&(at, block), score) in places.iter().zip(scores) {
+                found[at].push((block, score.nll()));
+            }
             self.passes += 1;
         }
-        Ok(())
+        Ok(found)
+    }
+
+    /// The layout of a sequence of which so many tokens are given: where the model's grid begins with
+    /// the prompt's end, they end a block.
+    fn layout_of(&self, given: usize) -> Layout {
+        match self.scorer.network().spec().grid {
+            Grid::Prompt if given > 1 => {
+                let size = self.layout.block_size;
+                self.layout.on_grid(given.next_multiple_of(size) - given)
+            }
+            _ => self.layout,
+        }
     }
 
     /// Weighted losses of copies, each with the number of its sequence, in one pass.
     async fn losses(
         &mut self,
-        sequences: &[&[u32]],
+        sequences: &[Sequence<'_>],
         copies: &[(usize, Pattern)],
     ) -> Result<Vec<Vec<f64>>> {
         let (mut rows, mut targets, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (copy, (at, pattern)) in copies.iter().enumerate() {
-            let ids = sequences[*at];
-            rows.extend(self.layout.copy_rows(copy, *at, ids, pattern));
-            targets.extend(self.layout.targets(copy, ids, pattern));
+            let Sequence { ids, given, .. } = sequences[*at];
+            let layout = self.layout_of(given);
+            rows.extend(layout.copy_rows(copy, *at, ids, pattern));
+            targets.extend(layout.targets(copy, ids, pattern));
             let masked = (0..ids.len()).filter(|&position| pattern.masks(position));
             places.extend(masked.map(|position| (copy, position)));
         }
@@ -189,7 +244,7 @@ impl Likelihood {
         self.scorer.set_noise(&sigma)?;
         let scores = self.scorer.score(&rows, &targets).await?;
         self.passes += 1;
-        let zeros = |(at, _): &(usize, Pattern)| vec![0.0; sequences[*at].len()];
+        let zeros = |(at, _): &(usize, Pattern)| vec![0.0; sequences[*at].ids.len()];
         let mut losses: Vec<Vec<f64>> = copies.iter().map(zeros).collect();
         for (&(copy, position), score) in places.iter().zip(scores) {
             let pattern = &copies[copy].1;
@@ -212,22 +267,29 @@ impl Likelihood {
         (positive - negative + ratio * (ratio.ln() - 1.0)) / (1.0 - noise)
     }
 
-    fn patterns(&self, index: usize, length: usize) -> Box<dyn Iterator<Item = Pattern>> {
-        let seed = Rng::with_seed(self.options.seed ^ (index as u64).rotate_left(32)).u64(..);
-        let blocks = self.layout.blocks(length, self.options.first);
-        self.options.estimator.patterns(length, blocks, seed)
+    fn patterns(&self, sequence: &Sequence<'_>) -> Box<dyn Iterator<Item = Pattern>> {
+        let index = sequence.index as u64;
+        let seed = Rng::with_seed(self.options.seed ^ index.rotate_left(32)).u64(..);
+        let blocks = self.blocks(sequence);
+        self.options.estimator.patterns(sequence.ids.len(), blocks, seed)
     }
 
-    fn n_patterns(&self, length: usize) -> usize {
-        self.options.estimator.n_patterns(&self.layout.blocks(length, self.options.first))
+    fn n_patterns(&self, sequence: &Sequence<'_>) -> usize {
+        self.options.estimator.n_patterns(&self.blocks(sequence))
     }
 
-    fn sums(&self, length: usize) -> Sums {
-        let blocks = self.layout.blocks(length, self.options.first);
-        let n_blocks = length.div_ceil(self.layout.block_size);
-        let tokens = blocks.iter().map(ExactSizeIterator::len).sum();
-        let found = SequenceNll { tokens, blocks: vec![0.0; n_blocks], ..Default::default() };
-        Sums::new(found, self.layout.block_size, self.options.estimator)
+    fn blocks(&self, sequence: &Sequence<'_>) -> Vec<Range<usize>> {
+        self.layout_of(sequence.given).blocks(sequence.ids.len(), sequence.given)
+    }
+
+    fn sums(&self, sequence: &Sequence<'_>) -> Sums {
+        let (layout, length) = (self.layout_of(sequence.given), sequence.ids.len());
+        let n_blocks = layout.block_of(length.saturating_sub(1)) + 1;
+        let leads = layout.leads(length, sequence.given).len();
+        let masked: usize = self.blocks(sequence).iter().map(ExactSizeIterator::len).sum();
+        let (tokens, blocks) = (leads + masked, vec![0.0; n_blocks]);
+        let found = SequenceNll { tokens, blocks, ..Default::default() };
+        Sums::new(found, layout, self.options.estimator)
     }
 }
 
@@ -278,8 +340,12 @@ fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
     Ok(Layout { mask, logit_shift, context, block_size, copies, batch, masked_id })
 }
 
-fn check_sequence(spec: &Spec, layout: &Layout, ids: &[u32]) -> Result<()> {
+fn check_sequence(spec: &Spec, layout: &Layout, sequence: &Sequence<'_>) -> Result<()> {
+    let Sequence { ids, given, .. } = *sequence;
     let (got, context) = (ids.len(), layout.context);
+    if given >= got {
+        return Err(Error::request(format!("{given} of {got} tokens are given: none are counted")));
+    }
     if got < 2 || got > context {
         return Err(Error::request(format!(
             "a sequence has {got} tokens, expected 2 to the context of {context}"

@@ -10,11 +10,13 @@ mod likelihood;
 mod report;
 mod scorer;
 mod sums;
+mod turns;
 
 pub use estimator::{Estimator, FirstToken, Pattern};
 pub use generative::{GenerativeScorer, SampleScore, Window, windows};
 pub use generative_report::{GenerativeReport, ScoredSample, Summary};
-pub use likelihood::{Likelihood, LikelihoodOptions};
+pub use likelihood::{Likelihood, LikelihoodOptions, Sequence};
 pub use report::{Cut, Inputs, PplReport, SequenceResult, Settings};
 pub use scorer::{Score, Scorer, Target};
 pub use sums::SequenceNll;
+pub use turns::{Turn, turns};

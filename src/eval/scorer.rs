@@ -27,7 +27,8 @@ pub struct Target {
 /// What the network says of a target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Score {
-    /// Logarithm of the sum of exp(logit) over the vocabulary without the mask token.
+    /// Logarithm of the sum of exp(logit) over the vocabulary, without the mask token where that has no
+    /// share of it.
     pub log_sum: f64,
     /// The target's logit.
     pub logit: f64,
@@ -212,7 +213,10 @@ impl Scorer {
         let (hidden, logits) = (self.hidden.rows(0, wanted)?, self.logits.rows(0, wanted)?);
         let (targets, sums) = (self.targets.rows(0, wanted)?, self.sums.rows(0, wanted)?);
         r.gather(&pass.y, &picked, &hidden)?;
-        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() };
+        // The mask token has no probability, unless the model was trained to give it some.
+        let mask_counts = spec.mask_counts();
+        let mask_id = if mask_counts { spec.vocab_size as u32 } else { spec.masked_id() };
+        let vocabulary = Vocabulary { size: spec.vocab_size, mask_id, counted: None };
         for (weight, bias) in network.head_chunks(logits.dim(1))? {
             r.matmul(&hidden, &weight, &bias, Epilogue::Store, &logits)?;
             r.cross_entropy(&logits, weight.shape()[0], &targets, vocabulary, &sums)?;

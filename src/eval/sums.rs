@@ -1,5 +1,6 @@
 //! A sequence's estimate, from the losses of its noisy copies. Knows no network.
 
+use crate::eval::copies::Layout;
 use crate::eval::estimator::{Estimator, Pattern};
 
 /// A sequence's estimate.
@@ -23,7 +24,9 @@ pub struct SequenceNll {
 /// Losses of a sequence as they come in, draw by draw.
 pub(crate) struct Sums {
     found: SequenceNll,
-    block_size: usize,
+    layout: Layout,
+    /// Nats by block of what every draw has in common.
+    certain: Vec<f64>,
     has_noise: bool,
     draw: usize,
     /// Losses of the current draw.
@@ -32,9 +35,17 @@ pub(crate) struct Sums {
 
 impl Sums {
     /// Of nothing yet, for an estimate that knows its tokens and blocks.
-    pub fn new(found: SequenceNll, block_size: usize, estimator: Estimator) -> Sums {
+    pub fn new(found: SequenceNll, layout: Layout, estimator: Estimator) -> Sums {
         let has_noise = matches!(estimator, Estimator::MonteCarlo { .. });
-        Sums { found, block_size, has_noise, draw: 0, current: 0.0 }
+        let certain = vec![0.0; found.blocks.len()];
+        Sums { found, layout, certain, has_noise, draw: 0, current: 0.0 }
+    }
+
+    /// Adds the loss of a token that no pattern masks.
+    pub fn add_certain(&mut self, block: usize, nll: f64) {
+        if let Some(sum) = self.certain.get_mut(block) {
+            *sum += nll;
+        }
     }
 
     /// Adds the losses of the sequence's tokens under a pattern.
@@ -47,8 +58,10 @@ impl Sums {
             self.found.mask_variance += pattern.mask_variance(losses);
         }
         self.current += losses.iter().sum::<f64>();
-        for (block, losses) in self.found.blocks.iter_mut().zip(losses.chunks(self.block_size)) {
-            *block += losses.iter().sum::<f64>();
+        for (position, loss) in losses.iter().enumerate() {
+            if let Some(block) = self.found.blocks.get_mut(self.layout.block_of(position)) {
+                *block += loss;
+            }
         }
     }
 
@@ -68,6 +81,10 @@ impl Sums {
         let draws = self.found.draws as f64;
         self.found.blocks.iter_mut().for_each(|block| *block /= draws);
         self.found.mask_variance /= draws;
+        self.found.nll += self.certain.iter().sum::<f64>();
+        for (block, certain) in self.found.blocks.iter_mut().zip(&self.certain) {
+            *block += certain;
+        }
         self.found
     }
 }

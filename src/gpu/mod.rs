@@ -13,8 +13,8 @@ pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tunin
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Attended, Attention, DrawRows, Epilogue, HeadNorm, Input, Modulation, Norm, Onto, RmsNorm,
-    Sequences, Vocabulary, partial_attention, partial_attention_bytes,
+    Attended, Attention, BlockCells, DrawRows, Epilogue, HeadNorm, Input, Modulation, Norm, Onto,
+    RmsNorm, Sequences, Vocabulary, partial_attention, partial_attention_bytes,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]

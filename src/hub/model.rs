@@ -33,6 +33,8 @@ pub struct ModelFiles {
     pub tokenizer_config: Option<FileBytes>,
     /// `generation_config.json`, if the model has one.
     pub generation_config: Option<FileBytes>,
+    /// `chat_template.jinja`, if the model has one.
+    pub chat_template: Option<FileBytes>,
 }
 
 /// What a model's files are known by: SHA-256, in hexadecimal.
@@ -89,6 +91,7 @@ impl ModelFiles {
             )),
             tokenizer_config: None,
             generation_config: None,
+            chat_template: None,
         }
     }
 
@@ -125,8 +128,16 @@ impl ModelFiles {
         let tokenizer = find("tokenizer.json")?;
         let tokenizer_config = find("tokenizer_config.json")?;
         let generation_config = find("generation_config.json")?;
-        let name = name.into();
-        Ok(ModelFiles { name, config, weights, tokenizer, tokenizer_config, generation_config })
+        let chat_template = find("chat_template.jinja")?;
+        Ok(ModelFiles {
+            name: name.into(),
+            config,
+            weights,
+            tokenizer,
+            tokenizer_config,
+            generation_config,
+            chat_template,
+        })
     }
 }
 

@@ -185,7 +185,7 @@ impl Sizes {
         let words = |label, shape: &[usize]| Tensor::padded(gpu, label, shape, DType::U32, ROW_PAD);
         let logits = Tensor::activation(gpu, "logits", &[rows, columns])?;
         logits.write(gpu, &numbers(rows * columns))?;
-        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1 };
+        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1, counted: None };
         let masked = words("masked", &[rows])?;
         masked.write(gpu, &(0..rows as u32).collect::<Vec<_>>())?;
         let (keys, limits) = (words("keys", &[rows, 4])?, words("limits", &[rows, 2])?);

@@ -259,6 +259,12 @@ impl Spec {
         self.objective == Objective::Score
     }
 
+    /// True if the mask token has a share of the distribution, as in models that were trained on a
+    /// plain softmax; in the others its logit counts as minus infinity.
+    pub fn mask_counts(&self) -> bool {
+        self.backbone == Backbone::Llama
+    }
+
     /// What kind of model this is, for people.
     pub fn family(&self) -> &'static str {
         match (self.objective, self.backbone) {

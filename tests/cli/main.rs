@@ -1,5 +1,6 @@
 //! The binary as its users meet it: what it prints, how it ends, what it says of wrong input.
 
+mod chat;
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;

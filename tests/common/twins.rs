@@ -1,5 +1,6 @@
 //! The kernels on the CPU, in f64, by the names of their ops. Plain loops: they are read, not timed.
 
+use bdlm::gpu::BlockCells;
 use half::f16;
 
 /// `x[t] = table[ids[t]]`.
@@ -160,9 +161,16 @@ pub fn attention(
     y
 }
 
-/// The masked cells, in order.
-pub fn masked(ids: &[u32], mask: u32) -> Vec<usize> {
-    (0..ids.len()).filter(|&i| ids[i] == mask).collect()
+/// The masked cells that may open, in order, each with the row that speaks of it.
+pub fn masked(ids: &[u32], mask: u32, block: BlockCells) -> Vec<[usize; 2]> {
+    let first = |cell: usize| {
+        let start = cell / block.size * block.size;
+        (start..start + block.size).find(|&i| ids[i] == mask).map(|i| (i - start) / block.window)
+    };
+    let may_open =
+        |&cell: &usize| ids[cell] == mask && first(cell) == Some(cell % block.size / block.window);
+    let row = |cell: usize| cell - block.shift.min(cell % block.size);
+    (0..ids.len()).filter(may_open).map(|cell| [cell, row(cell)]).collect()
 }
 
 /// Softmax in f64 without the mask token.
@@ -184,13 +192,24 @@ pub fn candidates(logits: &[f32], mask: usize) -> Vec<usize> {
     order
 }
 
+/// Which tokens are drawn from.
+#[derive(Clone, Copy)]
+pub struct Filter {
+    /// The likeliest, 0 = all.
+    pub top_k: usize,
+    /// Those of this mass, 1 = all.
+    pub top_p: f64,
+    /// And the one at which their sum crosses it.
+    pub keeps_crossing: bool,
+}
+
 /// How many of the candidates top-k, then nucleus, keep. A running sum this near to `top_p` may
 /// fall on either side of it: the least and the most that may be kept.
 pub fn threshold(
     logits: &[f32],
     mask: usize,
     temperature: f64,
-    (top_k, top_p): (usize, f64),
+    Filter { top_k, top_p, keeps_crossing }: Filter,
     near: f64,
 ) -> (usize, usize) {
     let order = candidates(logits, mask);
@@ -206,7 +225,8 @@ pub fn threshold(
             sum += probability[id] / total;
             sum <= p
         };
-        order[..k].iter().take_while(within).count().max(1)
+        let below = order[..k].iter().take_while(within).count();
+        (below + usize::from(keeps_crossing)).clamp(1, k)
     };
     (keep(top_p - near), keep(top_p + near))
 }

@@ -13,6 +13,7 @@ mod matmul;
 mod norm;
 mod rms_norm;
 mod rotary;
+mod rules;
 mod sampling;
 mod scoring;
 

@@ -1,37 +1,40 @@
 //! Threshold, draw, reveal, candidates.
 
 use bdlm::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
-use bdlm::gpu::{DType, DrawRows, Gpu, Recorder, Tensor, Vocabulary};
-use bdlm::sample::{Sampler, Sampling, StepUniform};
+use bdlm::gpu::{BlockCells, DType, DrawRows, Gpu, Recorder, Tensor, Vocabulary};
+use bdlm::sample::{BlockSize, Nucleus, Sampler, Sampling, StepUniform};
 
 use crate::common::{chi_square, gpu, gpus, tolerances::PROBABILITY, twins};
+use crate::rules::{expected_of_rule, rules};
 use crate::{Random, all_kernels_ran, read, run, upload, words};
 
 const NO_CELL: u32 = u32::MAX;
+/// A block of which all cells are masked.
+pub(crate) const EIGHT: BlockSize = BlockSize { cells: 8, masked: 8 };
 
 /// Rows of logits with their tokens and keys, on the device.
-struct Rows {
-    logits: Vec<f32>,
-    vocabulary: Vocabulary,
+pub(crate) struct Rows {
+    pub(crate) logits: Vec<f32>,
+    pub(crate) vocabulary: Vocabulary,
     ids: Vec<u32>,
     keys: Vec<[u32; 4]>,
 }
 
 impl Rows {
     /// `t` rows of a vocabulary of `v`, the last token being the mask; all are masked.
-    fn new(t: usize, v: usize, spread: f32) -> Rows {
+    pub(crate) fn new(t: usize, v: usize, spread: f32) -> Rows {
         let mut random = Random((t * v) as u64);
         let logits = random.numbers(t * v).iter().map(|x| x * spread).collect();
-        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1 };
+        let vocabulary = Vocabulary { size: v, mask_id: v as u32 - 1, counted: None };
         let keys = (0..t as u32).map(|i| [7, 11, i, 0]).collect();
         Rows { logits, vocabulary, ids: vec![v as u32 - 1; t], keys }
     }
 
-    fn row(&self, t: usize) -> &[f32] {
+    pub(crate) fn row(&self, t: usize) -> &[f32] {
         &self.logits[t * self.vocabulary.size..(t + 1) * self.vocabulary.size]
     }
 
-    fn mask(&self) -> usize {
+    pub(crate) fn mask(&self) -> usize {
         self.vocabulary.mask_id as usize
     }
 
@@ -55,7 +58,23 @@ impl Rows {
     }
 
     /// Draws and reveals once. Returns cells and tokens.
-    fn step(&self, gpu: &Gpu, uniform: StepUniform, block: usize, filtered: bool) -> Outcome {
+    pub(crate) fn step(
+        &self,
+        gpu: &Gpu,
+        uniform: StepUniform,
+        block: usize,
+        filtered: bool,
+    ) -> Outcome {
+        self.step_in(gpu, uniform, BlockCells::whole(block), filtered)
+    }
+
+    fn step_in(
+        &self,
+        gpu: &Gpu,
+        uniform: StepUniform,
+        block: BlockCells,
+        filtered: bool,
+    ) -> Outcome {
         let t = self.ids.len();
         let logits = self.upload_logits(gpu);
         let ids = words(gpu, &[t], &self.ids);
@@ -71,8 +90,7 @@ impl Rows {
             r.threshold(&logits, &masked, &step, self.vocabulary, &limits).unwrap();
             let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered };
             r.draw(&logits, rows, &step, self.vocabulary, &partials).unwrap();
-            let block = (block, self.vocabulary);
-            r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
+            r.reveal(&partials, &keys, &step, (block, self.vocabulary), [&ids, &cells]).unwrap();
         });
         let cells: Vec<u32> = read(gpu, &cells);
         Outcome {
@@ -83,14 +101,14 @@ impl Rows {
     }
 }
 
-struct Outcome {
+pub(crate) struct Outcome {
     ids: Vec<u32>,
-    cells: Vec<[u32; 4]>,
+    pub(crate) cells: Vec<[u32; 4]>,
     limits: Vec<u32>,
 }
 
 impl Outcome {
-    fn keeps(&self, t: usize, id: usize, logit: f32) -> bool {
+    pub(crate) fn keeps(&self, t: usize, id: usize, logit: f32) -> bool {
         let bits = logit.to_bits();
         let key = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
         let (limit, upto) = (self.limits[2 * t], self.limits[2 * t + 1]);
@@ -104,7 +122,11 @@ fn check_threshold(rows: &Rows, found: &Outcome, s: Sampling, t: usize) -> Resul
     let order = twins::candidates(row, rows.mask());
     let kept = order.iter().take_while(|&&id| found.keeps(t, id, row[id])).count();
     let all = order.iter().filter(|&&id| found.keeps(t, id, row[id])).count();
-    let filter = (s.top_k, f64::from(s.top_p));
+    let filter = twins::Filter {
+        top_k: s.top_k,
+        top_p: f64::from(s.top_p),
+        keeps_crossing: s.nucleus == Nucleus::Crossing,
+    };
     let (least, most) = twins::threshold(row, rows.mask(), f64::from(s.temperature), filter, 1e-5);
     if kept == all && (least..=most).contains(&kept) {
         return Ok(());
@@ -115,23 +137,32 @@ fn check_threshold(rows: &Rows, found: &Outcome, s: Sampling, t: usize) -> Resul
 #[test]
 fn masked() {
     for gpu in gpus() {
-        for (t, c, r) in [(1, 8, 1), (5, 24, 5), (16, 64, 4), (70, 8, 32)] {
+        let whole = BlockCells::whole;
+        for (t, c, r, block) in [
+            (1, 8, 1, whole(1)),
+            (5, 24, 5, whole(5)),
+            (16, 64, 4, whole(8)),
+            (70, 8, 32, whole(70)),
+            (16, 8, 9, BlockCells { size: 8, window: 4, shift: 0 }),
+            (20, 24, 20, BlockCells { size: 10, window: 4, shift: 1 }),
+            (8, 8, 4, BlockCells { size: 8, window: 8, shift: 1 }),
+        ] {
             let mut random = Random((t * c) as u64);
             let (x, y) = (random.numbers((t + 3) * c), random.numbers(r * c));
             let ids: Vec<u32> = (0..t).map(|_| 8 + random.below(3) as u32).collect();
-            let found = twins::masked(&ids, 9);
+            let found = twins::masked(&ids, 9, block);
             let chosen = words(&gpu, &[r], &vec![0; r]);
             let rows = upload(&gpu, &[r, c], &y);
             run(&gpu, |rec| {
                 let (x, ids) = (upload(&gpu, &[t + 3, c], &x), words(&gpu, &[t], &ids));
-                rec.masked(&x, (&ids, 9), &chosen, &rows).unwrap();
+                rec.masked(&x, (&ids, 9, block), &chosen, &rows).unwrap();
             });
             let (chosen, rows) = (read::<u32>(&gpu, &chosen), read::<f32>(&gpu, &rows));
             for i in 0..r {
                 let row = &rows[i * c..(i + 1) * c];
                 match found.get(i) {
-                    Some(&cell) => {
-                        assert_eq!((chosen[i], row), (cell as u32, &x[cell * c..(cell + 1) * c]));
+                    Some(&[cell, from]) => {
+                        assert_eq!((chosen[i], row), (cell as u32, &x[from * c..(from + 1) * c]));
                     }
                     None => assert_eq!((chosen[i], row), (NO_CELL, &y[i * c..(i + 1) * c])),
                 }
@@ -146,12 +177,12 @@ fn a_row_of_logits_is_drawn_for_the_cell_it_belongs_to() {
     for gpu in gpus() {
         let rows = Rows::new(3, 98, 4.0);
         let sampling = Sampling::default();
-        let straight = rows.step(&gpu, sampling.uniform(1), 1, false);
+        let straight = rows.step(&gpu, sampling.uniform(1, EIGHT), 1, false);
         let turned = Rows { logits: rows.logits.rchunks(98).flatten().copied().collect(), ..rows };
         let logits = turned.upload_logits(&gpu);
         let (keys, limits) = (words(&gpu, &[3, 4], turned.keys.as_flattened()), [0; 6]);
         let limits = words(&gpu, &[3, 2], &limits);
-        let step = &[sampling.uniform(1)];
+        let step = &[sampling.uniform(1, EIGHT)];
         let step = Tensor::from_slice(&gpu, "step", &[STEP_WORDS], DType::U32, step).unwrap();
         let chunks = draw_chunks(gpu.kernels(), logits.dim(1));
         let partials =
@@ -162,7 +193,7 @@ fn a_row_of_logits_is_drawn_for_the_cell_it_belongs_to() {
             let masked = words(&gpu, &[3], &[2, 1, 0]);
             let rows = DrawRows { masked: &masked, keys: &keys, limits: &limits, filtered: false };
             r.draw(&logits, rows, &step, turned.vocabulary, &partials).unwrap();
-            let block = (1, turned.vocabulary);
+            let block = (BlockCells::whole(1), turned.vocabulary);
             r.reveal(&partials, &keys, &step, block, [&ids, &cells]).unwrap();
         });
         let found: Vec<u32> = read(&gpu, &cells);
@@ -192,8 +223,17 @@ fn threshold() {
                 sampling(0, 0.99, 1.5),
                 sampling(4, 0.8, 1.0),
             ] {
-                let found = rows.step(&gpu, s.uniform(0), 1, true);
+                let found = rows.step(&gpu, s.uniform(0, EIGHT), 1, true);
                 (0..3).for_each(|t| check_threshold(&rows, &found, s, t).unwrap());
+                let kept = Sampling { nucleus: Nucleus::Crossing, ..s };
+                let found_kept = rows.step(&gpu, kept.uniform(0, EIGHT), 1, true);
+                (0..3).for_each(|t| check_threshold(&rows, &found_kept, kept, t).unwrap());
+                // Of a nucleus of one token both rules keep that.
+                let is_cut = (0.1..1.0).contains(&s.top_p) && v > 5;
+                assert!(
+                    !is_cut || (0..3).any(|t| check_threshold(&rows, &found, kept, t).is_err()),
+                    "the other nucleus is rejected"
+                );
                 let seven = sampling(7, 1.0, 1.0);
                 assert!(
                     v == 5 || (0..3).any(|t| check_threshold(&rows, &found, seven, t).is_err()),
@@ -235,7 +275,7 @@ fn draw() {
             let rows = Rows::new(t, v, 5.0);
             let sampling = Sampling { temperature, ..Sampling::default() };
             for step in [0, 3] {
-                let found = rows.step(&gpu, sampling.uniform(step), 1, false);
+                let found = rows.step(&gpu, sampling.uniform(step, EIGHT), 1, false);
                 check_draw(&rows, &found, f64::from(temperature), step as u32).unwrap();
                 if t > 1 {
                     let wrong = check_draw(&rows, &found, f64::from(temperature), 9);
@@ -243,7 +283,7 @@ fn draw() {
                 }
             }
             let greedy = Sampling { temperature: 0.0, ..sampling };
-            let found = rows.step(&gpu, greedy.uniform(0), 1, false);
+            let found = rows.step(&gpu, greedy.uniform(0, EIGHT), 1, false);
             for (t, cell) in found.cells.iter().enumerate() {
                 let best = twins::candidates(rows.row(t), rows.mask())[0];
                 assert_eq!(cell[0] as usize, best, "without noise the likeliest token");
@@ -263,7 +303,7 @@ fn draws_follow_the_softmax_and_other_temperatures_are_noticed() {
         let sampling = Sampling { temperature, ..Sampling::default() };
         let mut counts = [0; 7];
         for step in 0..25 {
-            let found = rows.step(&gpu, sampling.uniform(step), 1, false);
+            let found = rows.step(&gpu, sampling.uniform(step, EIGHT), 1, false);
             found.cells.iter().for_each(|cell| counts[cell[0] as usize] += 1);
         }
         assert_eq!(counts[6], 0, "the mask token is never drawn");
@@ -284,7 +324,7 @@ fn a_tail_of_small_probabilities_is_not_cut_off() {
     }
     let (mut tail, mut draws) = (0usize, 0usize);
     for step in 0..400 {
-        let found = rows.step(&gpu, Sampling::default().uniform(step), 1, false);
+        let found = rows.step(&gpu, Sampling::default().uniform(step, EIGHT), 1, false);
         tail += found.cells.iter().filter(|cell| cell[0] != 17).count();
         draws += found.cells.len();
     }
@@ -307,7 +347,10 @@ fn check_reveal(gpu: &Gpu, block: usize, sampler: Sampler) -> Result<(), String>
     }
     // Without noise tied cells have the same candidate too.
     let sampling = Sampling { sampler, temperature: 0.0, ..Sampling::default() };
-    let found = rows.step(gpu, sampling.uniform(2), block, false);
+    let window = sampler.rule().map_or(block, |rule| rule.window_of(block));
+    let cells = BlockCells { size: block, window, shift: 0 };
+    let size = BlockSize { cells: block, masked: block };
+    let found = rows.step_in(gpu, sampling.uniform(2, size), cells, false);
     let opens = (0..t).step_by(block).flat_map(|at| {
         let masked = &masked[at..at + block];
         expected_reveal(&rows, at, masked, sampler)
@@ -317,9 +360,15 @@ fn check_reveal(gpu: &Gpu, block: usize, sampler: Sampler) -> Result<(), String>
             continue;
         }
         let likeliest = twins::candidates(rows.row(i), rows.mask())[0] as u32;
+        let in_window = {
+            let at = i / block * block;
+            let first = masked[at..at + block].iter().position(|&masked| masked).unwrap_or(0);
+            (i - at) / window == first / window
+        };
         // Id, candidate and state: nothing is written of open cells.
         let wanted = match (masked[i], opens) {
             (false, _) => (3, 0, 0),
+            (true, false) if !in_window => (8, 0, 0),
             (true, false) => (8, likeliest, 0),
             (true, true) => (likeliest, likeliest, 3),
         };
@@ -377,6 +426,7 @@ fn expected_reveal(rows: &Rows, at: usize, masked: &[bool], sampler: Sampler) ->
             };
             twins::reveal(masked, entropy, 1, below)
         }
+        Sampler::Rule(rule) => expected_of_rule(rule, masked, confidence, entropy),
     }
 }
 
@@ -397,9 +447,10 @@ fn reveal() {
         Sampler::EntropyBounded { bound: 2.0 },
         Sampler::EntropyBounded { bound: 0.0 },
     ];
+    let samplers = samplers.into_iter().chain(rules().map(Sampler::Rule)).collect::<Vec<_>>();
     for gpu in gpus() {
         for block in [1, 5, 8, 16] {
-            for sampler in samplers {
+            for &sampler in &samplers {
                 check_reveal(&gpu, block, sampler)
                     .unwrap_or_else(|e| panic!("{sampler:?}, {:?}: {e}", gpu.kernels()));
             }
@@ -450,7 +501,7 @@ fn logits_that_are_no_numbers_are_reported_and_not_opened() {
                 Sampler::EntropyBounded { bound: 0.1 },
             ] {
                 let sampling = Sampling { sampler, ..Sampling::default() };
-                let found = rows.step(&gpu, sampling.uniform(0), 2, false);
+                let found = rows.step(&gpu, sampling.uniform(0, EIGHT), 2, false);
                 let name = format!("{bad} {sampler:?} {:?}", gpu.kernels());
                 assert_eq!(found.cells[1][3], u32::MAX, "{name}");
                 assert_eq!(found.ids[1], 97, "{name}");
@@ -496,7 +547,8 @@ fn cells_that_are_no_whole_blocks_are_refused() {
         let [partials, keys, step] = [&[4, 1, 7][..], &[4, 4], &[16]].map(tensor);
         let (ids, cells) = (tensor(&[4]), tensor(&[4, 4]));
         let refused = |block| {
-            let block = (block, Vocabulary { size: 9, mask_id: 8 });
+            let block =
+                (BlockCells::whole(block), Vocabulary { size: 9, mask_id: 8, counted: None });
             let mut r = Recorder::new(&gpu);
             let refused = r.reveal(&partials, &keys, &step, block, [&ids, &cells]);
             refused.err().map(|e| e.to_string())

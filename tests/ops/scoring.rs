@@ -36,7 +36,7 @@ fn chunked(
     let (t, stride) = (targets.len(), chunk.next_multiple_of(4));
     let start: [u32; SUM_WORDS] = [(-1e30f32).to_bits(), 0, (-1e30f32).to_bits(), 0];
     let sums = words(gpu, &[t, SUM_WORDS], &start.repeat(t));
-    let vocabulary = Vocabulary { size: v, mask_id: mask };
+    let vocabulary = Vocabulary { size: v, mask_id: mask, counted: None };
     for first in (0..v).step_by(chunk) {
         let columns = chunk.min(v - first);
         // What lies beyond the chunk must not matter.

@@ -107,7 +107,12 @@ fn the_uniform_step_is_laid_out_as_in_rust() {
         inverse_temperature,
         noise,
         order,
-        bound
+        bound,
+        test,
+        leftmost,
+        measured,
+        measures_kept,
+        keeps_crossing
     );
     let reveal = KERNELS.iter().find(|kernel| kernel.name == "reveal").unwrap();
     let found = step_layout(&reveal.wgsl());

@@ -62,6 +62,7 @@ impl SampleSettings {
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
+            ..Sampling::default()
         };
         Request {
             prompt,
@@ -80,6 +81,7 @@ impl SampleSettings {
             per_pass: Some(self.per_pass),
             threshold: Some(self.threshold),
             entropy_bound: Some(self.entropy_bound),
+            ..SamplerNumbers::default()
         };
         self.sampler.sampler(numbers, self.steps)
     }
@@ -104,7 +106,9 @@ impl SampleSettings {
     pub fn summary(&self) -> String {
         let name = self.sampler.name();
         let number = match self.sampler.number() {
-            SamplerNumber::Nothing => String::new(),
+            SamplerNumber::Nothing | SamplerNumber::SubBlock | SamplerNumber::Fallback => {
+                String::new()
+            }
             SamplerNumber::Steps => format!(", {} steps/block", self.steps),
             SamplerNumber::Threshold => format!(", threshold {}", self.threshold),
             SamplerNumber::EntropyBound => format!(", bound {} nats", self.entropy_bound),

@@ -59,6 +59,7 @@ impl GridArgs {
             per_pass: self.per_pass.first().copied(),
             threshold: self.threshold.first().copied(),
             entropy_bound: self.entropy_bound.first().copied(),
+            ..SamplerNumbers::default()
         };
         let mut by_each = self.sampler.iter().map(|&kind| ignored(kind, all));
         let first = by_each.next().unwrap_or_default();
@@ -125,13 +126,18 @@ impl Combination {
     pub fn sampling(&self, n_cells: usize) -> Sampling {
         let Combination { kind, numbers, temperature, top_p, .. } = *self;
         let sampler = kind.sampler(numbers, n_cells);
-        Sampling { sampler, temperature: temperature as f32, top_k: 0, top_p: top_p as f32 }
+        Sampling {
+            sampler,
+            temperature: temperature as f32,
+            top_p: top_p as f32,
+            ..Sampling::default()
+        }
     }
 
     /// The sampler with its number, such as `threshold 0.9`.
     pub fn sampler_words(&self) -> String {
         let name = self.kind.name();
-        let SamplerNumbers { steps, per_pass, threshold, entropy_bound } = self.numbers;
+        let SamplerNumbers { steps, per_pass, threshold, entropy_bound, .. } = self.numbers;
         let count = steps.or(per_pass).map(|n| n.to_string());
         let number = count.or(threshold.or(entropy_bound).map(|x| x.to_string()));
         number.map_or(name.into(), |number| format!("{name} {number}"))

@@ -1,6 +1,7 @@
 //! `bdlm eval`: its subcommands.
 
 mod blocks;
+mod chat;
 mod data;
 mod genppl;
 mod grid;
@@ -34,6 +35,7 @@ pub struct Eval {
 #[derive(Subcommand)]
 enum Command {
     Ppl(Box<ppl::Ppl>),
+    Chat(Box<chat::EvalChat>),
     Blocks(Box<blocks::Blocks>),
     Genppl(Box<genppl::Genppl>),
     Sweep(Box<sweep::Sweep>),
@@ -45,6 +47,7 @@ impl Eval {
     pub fn run(self) -> Result<()> {
         match self.command {
             Command::Ppl(command) => command.run(),
+            Command::Chat(command) => command.run(),
             Command::Blocks(command) => command.run(),
             Command::Genppl(command) => command.run(),
             Command::Sweep(command) => command.run(),

@@ -42,9 +42,10 @@ pub struct Ppl {
     device: DeviceArgs,
 }
 
+/// What is estimated, and how.
 #[derive(Args)]
 #[command(next_help_heading = "Estimate")]
-struct EstimateArgs {
+pub struct EstimateArgs {
     /// How the average over masks is computed
     #[arg(long, value_enum, default_value = "mc")]
     estimator: EstimatorName,
@@ -53,13 +54,13 @@ struct EstimateArgs {
     draws: usize,
     /// Tokens in a block [default: the checkpoint's]
     #[arg(long, value_name = "K")]
-    block_size: Option<usize>,
+    pub block_size: Option<usize>,
     /// The same seed gives the same noise
     #[arg(long, value_name = "S", default_value_t = 1)]
-    seed: u64,
+    pub seed: u64,
     /// Sequences that are evaluated together [default: as many as fit a pass]
     #[arg(long, value_name = "B")]
-    batch: Option<usize>,
+    pub batch: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -115,7 +116,8 @@ impl Ppl {
 }
 
 impl EstimateArgs {
-    fn estimator(&self) -> Estimator {
+    /// The estimator.
+    pub fn estimator(&self) -> Estimator {
         let draws = self.draws;
         match self.estimator {
             EstimatorName::Mc => Estimator::MonteCarlo { draws },

@@ -10,6 +10,7 @@ pub(super) const PRELUDE: &str = part!("prelude");
 
 // Along a row.
 pub(super) const REDUCE: &str = part!("reduce");
+pub(super) const MEASURED: &str = part!("measured");
 pub(super) const SAMPLING: &str = part!("sampling");
 
 // Memory of rows that are read, and of the result.

@@ -172,7 +172,7 @@ pub(crate) static ATTENTION_WORKGROUP: Variants = Variants {
 pub(crate) static MASKED: KernelSource = kernel!("masked": SAMPLING);
 pub(crate) static THRESHOLD: KernelSource = kernel!("threshold": SAMPLING, REDUCE);
 pub(crate) static DRAW: KernelSource = kernel!("draw": SAMPLING);
-pub(crate) static REVEAL: KernelSource = kernel!("reveal": SAMPLING);
+pub(crate) static REVEAL: KernelSource = kernel!("reveal": MEASURED, SAMPLING);
 pub(crate) static CANDIDATES: KernelSource = kernel!("candidates": SAMPLING, REDUCE);
 
 pub(crate) static GATHER: Variants = Variants {

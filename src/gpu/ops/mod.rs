@@ -21,7 +21,8 @@ pub use product::Epilogue;
 pub use rms_norm::{HeadNorm, RmsNorm};
 pub use rotary::Attended;
 pub use sampling::{
-    CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
+    BlockCells, CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary,
+    draw_chunks,
 };
 pub use scoring::SUM_WORDS;
 pub use sequences::{Modulation, Sequences};

@@ -23,12 +23,35 @@ pub const STEP_WORDS: usize = 16;
 pub struct Vocabulary {
     /// Tokens, the mask token included.
     pub size: usize,
-    /// The mask token, any id; beyond the vocabulary where there is none.
+    /// The mask token, any id; beyond the vocabulary where there is none. It is never drawn.
     pub mask_id: u32,
+    /// How many tokens have a share of the distribution, the mask token among them; those that can be
+    /// drawn, if absent.
+    pub counted: Option<usize>,
+}
+
+/// The cells of a block, as the sampler's kernels need them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BlockCells {
+    /// Cells of a block.
+    pub size: usize,
+    /// Cells of a window of it: those of one open before those behind them. The block's, if all may
+    /// open.
+    pub window: usize,
+    /// Rows by which the row that speaks of a cell comes before the cell's own.
+    pub shift: usize,
+}
+
+impl BlockCells {
+    /// Cells that may all open, each of its own row.
+    pub fn whole(size: usize) -> BlockCells {
+        BlockCells { size, window: size, shift: 0 }
+    }
 }
 
 impl Recorder<'_> {
-    /// The first R masked cells, and their rows of x; rows behind the last stay as they were.
+    /// The first R masked cells that may open, and the rows of x that speak of them; rows behind the
+    /// last stay as they were.
     ///
     /// # Shapes
     /// x `[T or more, C]`, ids `[T]`, masked `[R]`, y `[R, C]`.
@@ -37,7 +60,7 @@ impl Recorder<'_> {
     pub fn masked(
         &mut self,
         x: &Tensor,
-        (ids, mask_id): (&Tensor, u32),
+        (ids, mask_id, block): (&Tensor, u32, BlockCells),
         masked: &Tensor,
         y: &Tensor,
     ) -> Result<()> {
@@ -47,6 +70,9 @@ impl Recorder<'_> {
         let overrides = [
             ("C", c as f64),
             ("CELLS", t as f64),
+            ("BLOCK", block.size as f64),
+            ("WINDOW", block.window as f64),
+            ("SHIFT", block.shift as f64),
             ("MASK", f64::from(mask_id)),
             ("LANES", self.lanes()),
         ];
@@ -73,7 +99,8 @@ impl Recorder<'_> {
         // Two highest logits and sums, and seven bytes each of top-k and nucleus.
         let lanes = lanes_for_turns(self.gpu(), 16 * vocabulary.size);
         let overrides = vocabulary.overrides(logits, lanes as f64);
-        self.dispatch(&THRESHOLD, &overrides, &[logits, masked, step, limits], [r, 1, 1])
+        let overrides = &overrides[..4];
+        self.dispatch(&THRESHOLD, overrides, &[logits, masked, step, limits], [r, 1, 1])
     }
 
     /// Draws a token for each masked cell, in parts by chunks of the vocabulary.
@@ -109,7 +136,7 @@ impl Recorder<'_> {
     ///
     /// # Shapes
     /// partials `[T, chunks, 7]`, keys `[T, 4]`, step `[16]`, ids `[T]`, cells `[T, 4]`; T is a
-    /// multiple of `block_size`.
+    /// multiple of the block's size.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn reveal(
@@ -117,7 +144,7 @@ impl Recorder<'_> {
         partials: &Tensor,
         keys: &Tensor,
         step: &Tensor,
-        (block_size, vocabulary): (usize, Vocabulary),
+        (block, vocabulary): (BlockCells, Vocabulary),
         [ids, cells]: [&Tensor; 2],
     ) -> Result<()> {
         let t = ids.dim(0);
@@ -125,18 +152,19 @@ impl Recorder<'_> {
         keys.expect(&[t, 4])?;
         step.expect(&[STEP_WORDS])?;
         cells.expect(&[t, CELL_WORDS])?;
-        expect_groups(ids, block_size)?;
+        expect_groups(ids, block.size)?;
         // Each cell looks at all others.
-        let lanes = lanes_for_turns(self.gpu(), block_size * block_size);
+        let lanes = lanes_for_turns(self.gpu(), block.size * block.size);
         let overrides = [
-            ("CELLS", block_size as f64),
+            ("CELLS", block.size as f64),
+            ("WINDOW", block.window as f64),
             ("CHUNKS", partials.dim(1) as f64),
             ("MASK", f64::from(vocabulary.mask_id)),
             ("DRAWABLE", vocabulary.n_drawable() as f64),
             ("LANES", lanes as f64),
         ];
         let bindings = [partials, keys, step, ids, cells];
-        self.dispatch(&REVEAL, &overrides, &bindings, [t / block_size, 1, 1])
+        self.dispatch(&REVEAL, &overrides, &bindings, [t / block.size, 1, 1])
     }
 
     /// The likeliest tokens of each masked cell.
@@ -185,19 +213,22 @@ impl Vocabulary {
         self.size - usize::from((self.mask_id as usize) < self.size)
     }
 
-    fn overrides(self, logits: &Tensor, lanes: f64) -> [(&'static str, f64); 4] {
+    fn overrides(self, logits: &Tensor, lanes: f64) -> [(&'static str, f64); 6] {
         [
             ("V", self.size as f64),
             ("STRIDE", logits.dim(1) as f64),
             ("MASK", f64::from(self.mask_id)),
             ("LANES", lanes),
+            ("MASK_COUNTS", flag(self.counted.is_some())),
+            ("COUNTED", self.counted.unwrap_or(self.size) as f64),
         ]
     }
 }
 
 fn expect_logits(logits: &Tensor, masked: &Tensor, vocabulary: Vocabulary) -> Result<usize> {
     let r = masked.dim(0);
-    let columns = logits.dim(1).max(vocabulary.size).next_multiple_of(4);
+    let size = vocabulary.size.max(vocabulary.counted.unwrap_or(0));
+    let columns = logits.dim(1).max(size).next_multiple_of(4);
     logits.expect(&[r, columns])?;
     Ok(r)
 }

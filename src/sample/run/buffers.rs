@@ -19,7 +19,7 @@ pub struct Buffers {
     pub masked_x: Tensor, // [cells, C]: the residual stream in their rows
     pub step: Tensor,     // [16]
     pub steps: Tensor,    // [steps, 16]
-    /// `[cells]`, where rows predict other cells than their own.
+    /// `[cells]`, where rows predict other cells than their own, or another block's.
     pub own_ids: Option<Tensor>,
     /// Where the network takes the noise level.
     pub noise: Option<Noise>,
@@ -78,7 +78,8 @@ fn table(
 ) -> (Option<Planned<'static>>, [Planned<'static>; 10]) {
     let (cells, columns) = (capacity.cells(), spec.logits_columns());
     let words = Planned::words;
-    let own_ids = (capacity.geometry.lag > 0).then(|| words("cell ids", &[cells]));
+    let shifts = capacity.geometry.lag + capacity.geometry.shift > 0;
+    let own_ids = shifts.then(|| words("cell ids", &[cells]));
     let others = [
         Planned::activation("logits", &[capacity.logits_rows(spec), columns]),
         words("keys", &[cells, 4]),

@@ -1,6 +1,6 @@
 //! How much room a request needs: rows, cells, cache slots. Knows no device.
 
-use crate::model::{Ring, Spec, logits_rows};
+use crate::model::{Grid, Ring, Spec, logits_rows};
 use crate::sample::run::request::{
     CachePolicy, MAX_BATCH, MAX_CANDIDATES, MAX_LENGTH, Request, Watch,
 };
@@ -30,6 +30,8 @@ pub struct Capacity {
     pub candidates: usize,
     /// Whether top-k or nucleus apply.
     pub filtered: bool,
+    /// Cells of a window, of which those of one open before those behind them.
+    pub window: usize,
     /// Behind the largest id that may be drawn: a vocabulary may be wider than its tokenizer.
     pub drawn_ids: usize,
 }
@@ -38,13 +40,14 @@ impl Capacity {
     /// What a request needs of a model. Numbers that [`Request::check`] refuses count as the nearest
     /// that it accepts, since a memory plan does not check them.
     pub fn new(request: &Request, spec: &Spec) -> Capacity {
-        let length = request.length.min(MAX_LENGTH);
+        let length = request.length.max(request.room).min(MAX_LENGTH);
         let geometry = Geometry::new(spec, length, request.block_size);
         let block_size = geometry.block_size;
         let lanes = request.batch.min(request.samples).clamp(1, MAX_BATCH);
         let storable = (PROMPT_ROWS / block_size / lanes).max(1);
-        let mut ring = geometry.ring(spec, storable);
-        let blocks = length.div_ceil(block_size);
+        let mut ring = geometry.ring(spec, storable, length);
+        // The first block may be shorter.
+        let blocks = length.div_ceil(block_size) + usize::from(spec.grid != Grid::Sequence);
         let row_blocks = match (geometry.sight, request.cache) {
             (Sight::Own, _) => 1,
             (Sight::Before, CachePolicy::Recompute) => {
@@ -66,6 +69,7 @@ impl Capacity {
                 Watch::Blocks => 0,
             },
             filtered: request.sampling.is_filtered(),
+            window: request.sampling.sampler.rule().map_or(block_size, |r| r.window_of(block_size)),
             drawn_ids: spec.vocab_size,
         }
     }

@@ -7,13 +7,15 @@ use std::sync::Arc;
 use crate::clock::Stopwatch;
 use crate::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, STEP_WORDS};
 use crate::gpu::{
-    Commands, DrawRows, KernelTime, Plan, Profiler, Readback, Recorder, Tensor, Vocabulary,
+    BlockCells, Commands, DrawRows, KernelTime, Plan, Profiler, Readback, Recorder, Tensor,
+    Vocabulary,
 };
 use crate::model::{KvCache, Network, Row, Workspace};
 use crate::sample::run::buffers::Buffers;
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::cells::{CandidateWords, CellWords};
-use crate::sample::steps::StepUniform;
+use crate::sample::run::pass_shape::{PassKind, PassShape};
+use crate::sample::steps::{Geometry, Sampling, StepUniform};
 use crate::{Error, Result};
 
 /// Steps of the first submit on a GPU, whose speed is not known yet.
@@ -34,26 +36,6 @@ pub struct Denoiser {
     prepared: Option<Commands>,
     profiler: Option<Profiler>,
     secs_per_step: Option<f64>,
-}
-
-/// What a plan depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PassShape {
-    /// Rows of the pass.
-    rows: usize,
-    /// The first of them, which are cells.
-    cells: usize,
-    /// Rows of logits, for at least as many cells as are masked.
-    logits: usize,
-}
-
-impl PassShape {
-    /// A pass over rows of which so many are cells, and at most so many of these masked. Few
-    /// shapes, so that few plans are recorded.
-    pub fn new(rows: usize, cells: usize, masked: usize) -> PassShape {
-        const LEAST: usize = 4;
-        PassShape { rows, cells, logits: masked.next_power_of_two().max(LEAST).min(cells) }
-    }
 }
 
 impl Denoiser {
@@ -85,6 +67,12 @@ impl Denoiser {
         self.prepared = None;
     }
 
+    /// The same buffers, for another grid of blocks.
+    pub fn with_geometry(mut self, geometry: Geometry) -> Denoiser {
+        self.capacity.geometry = geometry;
+        self
+    }
+
     /// The network.
     pub fn network(&self) -> &Arc<Network> {
         &self.network
@@ -95,7 +83,11 @@ impl Denoiser {
     /// # Errors
     /// [`Error::Kernel`], [`Error::PassShape`].
     pub fn kernels(&mut self, rows: usize, cells: usize) -> Result<Vec<&'static str>> {
-        Ok(self.plan(PassShape::new(rows, cells, cells))?.kernels().collect())
+        let shape = match cells {
+            0 => PassShape::store(rows),
+            _ => PassShape::new(rows, (cells, self.capacity.block_size), cells),
+        };
+        Ok(self.plan(shape)?.kernels().collect())
     }
 
     /// Bytes of its buffers: the cache's, all others'.
@@ -111,7 +103,7 @@ impl Denoiser {
     /// [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
         self.workspace.write(self.network.gpu(), rows, &self.cache)?;
-        let plan = PassShape { rows: rows.len(), cells: 0, logits: 0 };
+        let plan = PassShape::store(rows.len());
         self.plan(plan)?;
         let network = self.network.clone();
         let mut commands = Commands::new(network.gpu());
@@ -141,6 +133,27 @@ impl Denoiser {
         self.write_steps(steps)
     }
 
+    /// Runs a pass over finished blocks, their rows first, and rows of earlier blocks to store. Returns
+    /// the likeliest token after each block, by its last row.
+    ///
+    /// # Errors
+    /// [`Error::Kernel`], [`Error::DeviceLost`].
+    pub async fn lead(&mut self, rows: &[Row], blocks: usize) -> Result<Vec<CellWords>> {
+        let size = self.capacity.block_size;
+        let (cells, masked_id) = (blocks * size, self.network.spec().masked_id());
+        let keys = vec![[0u32; 4]; cells];
+        self.begin(rows, &keys, &[(Sampling::greedy_uniform(), 0.0)])?;
+        let ids: Vec<u32> =
+            (0..cells).map(|i| if i % size + 1 == size { masked_id } else { !masked_id }).collect();
+        if let Some(own) = &self.buffers.own_ids {
+            own.write(self.network.gpu(), &ids)?;
+        }
+        let shape = PassShape::new(rows.len(), (cells, size), blocks);
+        let shape = PassShape { kind: PassKind::Lead, ..shape };
+        let found = self.run((0, 1), cells, &|_| shape).await?;
+        Ok(found.into_iter().skip(size - 1).step_by(size).collect())
+    }
+
     /// Changes the cells of the current blocks and the steps to come.
     ///
     /// # Errors
@@ -151,7 +164,7 @@ impl Denoiser {
         cells: &[CellWords],
         steps: &[(StepUniform, f32)],
     ) -> Result<()> {
-        self.ids().write(self.network.gpu(), ids)?;
+        self.ids(PassKind::Denoise).write(self.network.gpu(), ids)?;
         self.buffers.cells.write(self.network.gpu(), cells)?;
         self.write_steps(steps)
     }
@@ -274,11 +287,13 @@ impl Denoiser {
         self.plans.get(&shape).ok_or_else(|| Error::internal("the plan of a pass was not recorded"))
     }
 
-    fn record(&self, PassShape { rows, cells, logits }: PassShape) -> Result<Plan> {
+    fn record(&self, shape: PassShape) -> Result<Plan> {
+        let PassShape { rows, cells, logits, block, kind } = shape;
         let network = &self.network;
         let mut r = Recorder::new(network.gpu());
         let conditioning = self.buffers.noise.as_ref().map(|noise| &noise.conditioning);
-        let group = self.capacity.block_size;
+        // The rows of a part of a block are a whole group of their own.
+        let group = if cells == 0 { self.capacity.block_size } else { block };
         let pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
         network.record_layers(&mut r, &pass)?;
         if cells == 0 {
@@ -286,8 +301,16 @@ impl Denoiser {
         }
         let (masked, x) =
             (self.buffers.masked.rows(0, logits)?, self.buffers.masked_x.rows(0, logits)?);
-        let ids = self.ids().rows(0, cells)?;
-        r.masked(&pass.x, (&ids, network.spec().masked_id()), &masked, &x)?;
+        let ids = self.ids(kind).rows(0, cells)?;
+        let block = match kind {
+            PassKind::Lead => BlockCells::whole(block),
+            _ => BlockCells {
+                size: block,
+                window: self.capacity.window.min(block),
+                shift: self.capacity.geometry.shift,
+            },
+        };
+        r.masked(&pass.x, (&ids, network.spec().masked_id(), block), &masked, &x)?;
         network.record_final_norm(&mut r, &pass, &x)?;
         let at_once = self.buffers.logits.dim(0);
         for from in (0..logits).step_by(at_once) {
@@ -299,19 +322,31 @@ impl Denoiser {
         let cell_rows = self.buffers.cells.rows(0, cells)?;
         let (partials, keys) =
             (self.buffers.partials.rows(0, cells)?, self.buffers.keys.rows(0, cells)?);
-        let block = (self.capacity.block_size, self.vocabulary());
-        r.reveal(&partials, &keys, &self.buffers.step, block, [&ids, &cell_rows])?;
+        r.reveal(
+            &partials,
+            &keys,
+            &self.buffers.step,
+            (block, self.vocabulary()),
+            [&ids, &cell_rows],
+        )?;
         r.finish()
     }
 
     /// The cells' tokens: the rows' own, which the next pass reads, unless rows predict others.
-    fn ids(&self) -> &Tensor {
-        self.buffers.own_ids.as_ref().unwrap_or(self.workspace.ids())
+    fn ids(&self, kind: PassKind) -> &Tensor {
+        let predicts_others = self.capacity.geometry.lag > 0 || kind == PassKind::Lead;
+        let own = self.buffers.own_ids.as_ref().filter(|_| predicts_others);
+        own.unwrap_or(self.workspace.ids())
     }
 
     fn vocabulary(&self) -> Vocabulary {
         let spec = self.network.spec();
-        Vocabulary { size: self.capacity.drawn_ids, mask_id: spec.masked_id() }
+        // Untrained ids have no token, but a share of a softmax over the whole vocabulary.
+        Vocabulary {
+            size: self.capacity.drawn_ids,
+            mask_id: spec.masked_id(),
+            counted: spec.mask_counts().then_some(spec.vocab_size),
+        }
     }
 
     fn record_draw(

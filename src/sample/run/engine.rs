@@ -8,10 +8,12 @@ use crate::gpu::block_on;
 use crate::hub::ModelFiles;
 use crate::model::{Checkpoint, Formats, Habits, Lora, Network, Spec};
 use crate::sample::run::capacity::Capacity;
+use crate::sample::run::kept::Kept;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
 use crate::sample::run::task::Task;
-use crate::text::Tokenizer;
+use crate::sample::steps::Ends;
+use crate::text::{ChatTemplate, Tokenizer};
 use crate::{Advice, Error, Fault, Result};
 
 /// How a model is loaded.
@@ -36,12 +38,34 @@ impl<T: Into<Formats>> From<T> for LoadOptions {
 pub struct Engine {
     network: Arc<Network>,
     tokenizer: Option<Arc<Tokenizer>>,
+    /// How chats become prompts; a broken template matters to chats alone.
+    template: Result<Option<Arc<ChatTemplate>>, Fault>,
 }
 
 impl Engine {
     /// An engine of a network that is loaded already.
     pub fn new(network: Network, tokenizer: Option<Tokenizer>) -> Engine {
-        Engine { network: Arc::new(network), tokenizer: tokenizer.map(Arc::new) }
+        let tokenizer = tokenizer.map(Arc::new);
+        Engine { network: Arc::new(network), tokenizer, template: Ok(None) }
+    }
+
+    /// The engine with a chat template, or what is wrong with it.
+    #[must_use]
+    pub fn with_template(self, template: Result<Option<ChatTemplate>>) -> Engine {
+        let template = match template {
+            Ok(template) => Ok(template.map(Arc::new)),
+            Err(Error::Chat(fault)) => Err(fault),
+            Err(other) => Err(other.to_string().into()),
+        };
+        Engine { template, ..self }
+    }
+
+    /// The model's chat template, if it has one.
+    ///
+    /// # Errors
+    /// [`Error::Chat`] if it could not be read.
+    pub fn chat_template(&self) -> Result<Option<Arc<ChatTemplate>>> {
+        self.template.clone().map_err(Error::Chat)
     }
 
     /// Loads a model; `progress` is called with the parts done and the number of all parts.
@@ -64,7 +88,11 @@ impl Engine {
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
         let checkpoint = Checkpoint::new(&spec, &shards)?.adapted(loras)?;
         let network = Network::load_async(gpu, &checkpoint, formats, progress).await?;
-        Ok(Engine::new(network, tokenizer))
+        let template = ChatTemplate::of_model(
+            files.chat_template.as_ref().map(|file| (file.path(), &**file)),
+            files.tokenizer_config.as_ref().map(|file| (file.path(), &**file)),
+        );
+        Ok(Engine::new(network, tokenizer).with_template(template))
     }
 
     /// As [`Engine::load_async`], for programs that may block.
@@ -97,22 +125,40 @@ impl Engine {
     /// [`Error::Request`] if the request cannot be met, [`Error::Tokenizer`],
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn run(&self, request: Request) -> Result<Run> {
-        let (prompt, spec) = (self.prompt_ids(&request.prompt)?, self.network.spec());
+        self.run_on(request, None)
+    }
+
+    /// As [`Engine::run`], with what an earlier run kept: blocks with which both sequences begin are
+    /// not run again. What does not fit the request is dropped.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_on(&self, request: Request, kept: Option<Kept>) -> Result<Run> {
+        let spec = self.network.spec();
+        let (prompt, n_opening) = self.prompt_ids(&request.prompt)?;
         self.check_tokens(&prompt)?;
+        let request = request.resolve(spec, prompt.len());
         request.check(spec, &prompt)?;
         let drawn_ids = self.tokenizer.as_ref().map_or(usize::MAX, |t| t.id_bound().max(1));
         let drawn_ids = drawn_ids.min(spec.vocab_size);
         let capacity = Capacity { drawn_ids, ..Capacity::new(&request, spec) };
-        let sampling = request.sampling.for_model(spec, capacity.block_size);
+        let geometry = capacity.geometry.with_prompt(spec.grid, prompt.len(), request.length);
         let task = Task {
-            request: Request { sampling, ..request },
             prompt,
-            geometry: capacity.geometry,
+            n_opening,
+            geometry,
             spec: spec.clone(),
             eos: self.eos(),
+            stop_ids: request.stop_ids.clone().unwrap_or_else(|| spec.stop_ids.clone()),
+            ends: request.sampling.sampler.rule().map_or(Ends::default(), |rule| rule.ends),
             tokenizer: self.tokenizer.clone(),
+            request,
         };
-        Run::new(self.network.clone(), capacity, task)
+        let capacity = Capacity { geometry, ..capacity };
+        match kept.filter(|kept| kept.fits(&self.network, &capacity)) {
+            Some(kept) => Ok(Run::on(kept, capacity, task)),
+            None => Run::new(self.network.clone(), capacity, task),
+        }
     }
 
     /// Fails for a token that the tokenizer has and the network has not.
@@ -146,11 +192,15 @@ impl Engine {
         self.network.spec().eos_token_id.or(tokenizer).or(self.network.spec().bos_token_id)
     }
 
-    /// What every sequence begins with, and the prompt's tokens.
-    fn prompt_ids(&self, prompt: &Prompt) -> Result<Vec<u32>> {
+    /// What every sequence begins with and the prompt's tokens; and how many come before those.
+    fn prompt_ids(&self, prompt: &Prompt) -> Result<(Vec<u32>, usize)> {
+        if let Prompt::Exact(ids) = prompt {
+            return Ok((ids.clone(), 0));
+        }
         let mut ids = self.opening()?;
+        let mut n_opening = ids.len();
         match (prompt, &self.tokenizer) {
-            (Prompt::Ids(tokens), _) => ids.extend(tokens),
+            (Prompt::Ids(tokens) | Prompt::Exact(tokens), _) => ids.extend(tokens),
             (Prompt::Text(text), Some(tokenizer)) => ids.extend(tokenizer.ids_from_text(text)?),
             (Prompt::Text(text), None) if text.is_empty() => {}
             (Prompt::Text(_), None) => {
@@ -162,8 +212,9 @@ impl Engine {
         // A text of nothing has no row that predicts its first token.
         if ids.is_empty() {
             ids.push(self.bos()?);
+            n_opening = 1;
         }
-        Ok(ids)
+        Ok((ids, n_opening))
     }
 
     /// BOS, or what the tokenizer puts before a text, for models that do not always begin with BOS.

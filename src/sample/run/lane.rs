@@ -3,11 +3,12 @@
 
 use crate::clock::Stopwatch;
 use crate::event::{Block, Done, Retract, Start, StopReason};
-use crate::model::{Ring, Row};
+use crate::model::{Grid, Ring, Row};
 use crate::sample::run::cells::NOT_FINITE;
+use crate::sample::run::request::CachePolicy;
 use crate::sample::run::task::Task;
 use crate::sample::run::transcript::Transcript;
-use crate::sample::steps::{ENTROPY_WINDOW, SampleKey, Sight, end_of_text, tail_entropy};
+use crate::sample::steps::{ENTROPY_WINDOW, Ends, SampleKey, Sight, end_of_text, tail_entropy};
 use crate::{Error, Result};
 
 /// Times that a sample is redrawn before it is given as it is.
@@ -29,6 +30,10 @@ pub struct Lane {
     pub nfe: usize,
     /// Blocks whose keys and values are stored.
     pub stored: usize,
+    /// Blocks that the published loops store, each by a pass of its own.
+    pub commits: usize,
+    /// Tokens that were in a [`Block`] event, or are the prompt's.
+    reported: usize,
     redraws: usize,
     stopwatch: Stopwatch,
     transcript: Option<Transcript>,
@@ -41,7 +46,8 @@ impl Lane {
     /// [`Error::Tokenizer`].
     pub fn new(task: &Task, sample: usize, ring: Ring) -> Result<Lane> {
         let transcript =
-            task.tokenizer.as_ref().map(|t| Transcript::new(t, &task.prompt, &[])).transpose()?;
+            task.tokenizer.as_ref().map(|t| Transcript::new(t, task.prompt_text(), &[]));
+        let transcript = transcript.transpose()?;
         Ok(Lane {
             sample,
             ring,
@@ -50,6 +56,8 @@ impl Lane {
             passes: 0,
             nfe: 0,
             stored: 0,
+            commits: 0,
+            reported: task.prompt.len(),
             redraws: 0,
             stopwatch: Stopwatch::start(),
             transcript,
@@ -84,15 +92,43 @@ impl Lane {
         task.geometry.start(self.block_idx(task))
     }
 
-    /// Cells of the current block that are given: the prompt's, or the block's before.
+    /// Cells of the current block that are given: the prompt's, the block's before, or the one that
+    /// the block before led to.
     pub fn n_given(&self, task: &Task) -> usize {
         self.ids.len() - self.block_start(task)
     }
 
     /// Positions of the current block's masked cells.
     pub fn masked_positions(&self, task: &Task) -> Vec<usize> {
-        let end = self.block_start(task) + task.geometry.block_size;
-        (self.ids.len()..end).collect()
+        (self.ids.len()..task.geometry.block_end(self.block_idx(task))).collect()
+    }
+
+    /// True if the first token of the current block is that of the row before the block.
+    pub fn needs_lead(&self, task: &Task) -> bool {
+        task.geometry.shift > 0 && self.n_given(task) == 0
+    }
+
+    /// Rows of the block before the current one: the last of them speaks of its first token.
+    pub fn leading_rows(&self, task: &Task) -> impl Iterator<Item = Row> {
+        self.rows_of(task, self.block_idx(task).saturating_sub(1))
+    }
+
+    /// Takes the first token of the current block, which a pass over the block before led to.
+    pub fn take_lead(&mut self, task: &Task, token: u32) {
+        let block_idx = self.block_idx(task);
+        let is_answer = self.ids.len() > task.prompt.len();
+        self.commits += usize::from(is_answer);
+        self.passes += 1;
+        if task.request.cache != CachePolicy::Recompute {
+            self.stored = block_idx;
+        }
+        self.ids.push(token);
+    }
+
+    /// True if the last token is one that ends an answer.
+    pub fn has_stopped(&self, task: &Task) -> bool {
+        let answer = self.ids.get(task.prompt.len()..).unwrap_or_default();
+        answer.last().is_some_and(|id| task.stop_ids.contains(id))
     }
 
     /// Rows that predict the current block.
@@ -121,13 +157,14 @@ impl Lane {
     }
 
     fn rows_of(&self, task: &Task, block: usize) -> impl Iterator<Item = Row> {
-        let first = task.geometry.start(block);
         let (spans, masked_id) = (task.geometry.spans(self.ring, block), task.spec.masked_id());
-        (first..first + task.geometry.block_size).map(move |position| Row {
-            id: self.ids.get(position).copied().unwrap_or(masked_id),
-            position,
-            slot: self.ring.slot(position),
-            spans,
+        task.geometry.places(block).map(move |place| {
+            let slot = self.ring.slot(place.index);
+            let Some(position) = place.position else {
+                return Row { id: u32::from(masked_id == 0), ..Row::idle(slot) };
+            };
+            let id = self.ids.get(position).copied().unwrap_or(masked_id);
+            Row { id, position, slot, spans }
         })
     }
 
@@ -141,7 +178,9 @@ impl Lane {
         task: &Task,
         opened: &[u32],
     ) -> Result<(Block, Option<StopReason>)> {
-        let (block_idx, before) = (self.block_idx(task), self.ids.len());
+        // A block that only a lead began is the one after the last.
+        let at = self.ids.len().saturating_sub(usize::from(opened.is_empty()));
+        let (block_idx, before) = (task.geometry.block_idx(at), self.reported);
         self.ids.extend(opened);
         self.ids.truncate(task.request.length);
         let mut stop = (self.ids.len() == task.request.length).then_some(StopReason::Length);
@@ -151,9 +190,17 @@ impl Lane {
             self.ids.truncate(end);
             stop = Some(StopReason::EndOfText);
         }
+        let mut end_of_words = self.ids.len();
+        if let Some(at) = self.ids[before..].iter().position(|id| task.stop_ids.contains(id)) {
+            end_of_words = before + at;
+            if task.ends == Ends::AtOnce {
+                self.ids.truncate(end_of_words + 1);
+            }
+            stop = Some(StopReason::StopToken);
+        }
         let text = match &mut self.transcript {
             Some(t) => {
-                if let Some(taken) = t.push(&self.ids[before..], &task.request.stop)? {
+                if let Some(taken) = t.push(&self.ids[before..end_of_words], &task.request.stop)? {
                     self.ids.truncate(before + taken);
                     stop = Some(StopReason::StopString);
                 }
@@ -166,6 +213,7 @@ impl Lane {
             }
             None => None,
         };
+        self.reported = self.ids.len();
         let ids = self.ids[task.geometry.own_start(block_idx)..].to_vec();
         let (sample, passes, secs) = (self.sample, self.passes, self.secs());
         Ok((Block { sample, block_idx, ids, text, passes, secs }, stop))
@@ -207,9 +255,10 @@ impl Lane {
 
     fn retract(&mut self, task: &Task, keep: usize) -> Result<()> {
         self.ids.truncate(keep);
+        self.reported = keep;
         if let Some(tokenizer) = &task.tokenizer {
             let ids = &self.ids[task.prompt.len()..];
-            self.transcript = Some(Transcript::new(tokenizer, &task.prompt, ids)?);
+            self.transcript = Some(Transcript::new(tokenizer, task.prompt_text(), ids)?);
         }
         Ok(())
     }
@@ -229,7 +278,7 @@ impl Lane {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn done(self, task: &Task, stop: StopReason) -> Result<Done> {
-        let secs = self.secs();
+        let (secs, [prefill, commit]) = (self.secs(), self.published_passes(task));
         let text = self.transcript.map(|t| match stop {
             StopReason::StopString => t.text().to_string(),
             _ => t.finished(),
@@ -242,10 +291,26 @@ impl Lane {
             text,
             nfe: self.nfe,
             passes: self.passes,
+            prefill,
+            denoise: self.nfe,
+            commit,
             secs,
             stop,
             redraws: self.redraws,
         })
+    }
+
+    /// Passes of the published loops, which store each block by a pass of its own: over the prompt, and
+    /// over finished blocks. Loops on the prompt's grid leave out the last block.
+    fn published_passes(&self, task: &Task) -> [usize; 2] {
+        let (size, n_prompt) = (task.geometry.block_size, task.prompt.len());
+        match (task.geometry.sight, task.spec.grid) {
+            (Sight::Own, _) => [0, 0],
+            (Sight::Before, Grid::Prompt) => {
+                [usize::from(n_prompt > 0), self.commits.saturating_sub(1)]
+            }
+            (Sight::Before, _) => [usize::from(n_prompt >= size), self.commits],
+        }
     }
 
     /// True if there is nothing left to generate.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::gpu::{KernelTime, Profiler};
 use crate::model::{Network, Row};
 use crate::sample::run::capacity::Capacity;
-use crate::sample::run::denoiser::{Denoiser, PassShape};
+use crate::sample::run::denoiser::Denoiser;
+use crate::sample::run::pass_shape::PassShape;
 use crate::sample::run::request::Request;
-use crate::sample::steps::{SampleKey, StepUniform};
+use crate::sample::steps::{BlockSize, SampleKey, StepUniform};
 use crate::{Error, Result};
 
 /// A block after a context. No cell opens: every step does the work of a fully masked block, the
@@ -55,7 +56,8 @@ impl MaskedBlock {
         let keys: Vec<_> = rows_of(block).map(|row| key.row(row.position)).collect();
         let mut denoiser = Denoiser::new(network.clone(), capacity)?;
         let step = |i| {
-            let uniform = request.sampling.uniform(i);
+            let uniform =
+                request.sampling.uniform(i, BlockSize { cells: block_size, masked: block_size });
             (StepUniform { open_count: 0, ..uniform }, 0.0)
         };
         let steps: Vec<_> = (0..steps).map(step).collect();
@@ -85,7 +87,7 @@ impl MaskedBlock {
 
     async fn run(&mut self, step: usize, rows: usize) -> Result<()> {
         let cells = self.cells;
-        let shape = |_| PassShape::new(rows, cells, cells);
+        let shape = |_| PassShape::new(rows, (cells, cells), cells);
         self.denoiser.run((step, step + 1), cells, &shape).await.map(drop)
     }
 

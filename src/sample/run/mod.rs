@@ -1,22 +1,28 @@
 //! A run: from a request to a stream of events.
 
+mod begin;
 mod buffers;
 mod capacity;
 mod cells;
 mod denoiser;
 mod engine;
+mod kept;
 mod lane;
 mod masked_block;
 mod memory;
 mod noise;
+mod pass_shape;
 mod request;
+mod resume;
 mod steer;
 mod step_event;
 mod stream;
 mod task;
 mod transcript;
+mod windows;
 
 pub use engine::{Engine, LoadOptions};
+pub use kept::Kept;
 pub(crate) use masked_block::MaskedBlock;
 pub use memory::MemoryPlan;
 pub use request::{CachePolicy, Prompt, Request, Watch};

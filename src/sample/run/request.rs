@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Spec;
-use crate::sample::steps::{Geometry, Sampling};
+use crate::model::{Grid, Spec};
+use crate::sample::steps::{Ends, Geometry, Rule, Sampler, Sampling};
 use crate::{Advice, Error, Fault, Result};
 
 /// What comes before the text to generate, after BOS.
@@ -12,8 +12,10 @@ use crate::{Advice, Error, Fault, Result};
 pub enum Prompt {
     /// Text, for checkpoints with a tokenizer.
     Text(String),
-    /// Tokens.
+    /// Tokens, after what every sequence of the model begins with.
     Ids(Vec<u32>),
+    /// All tokens: nothing is put before them.
+    Exact(Vec<u32>),
 }
 
 /// What happens to the keys and values of finished blocks.
@@ -52,6 +54,13 @@ pub struct Request {
     pub prompt: Prompt,
     /// Tokens of a finished sequence, BOS and prompt included.
     pub length: usize,
+    /// Tokens to generate, instead of the length: as the loop counts them that the sampler is published
+    /// with. SDAR's goes on to the end of the block, Fast-dLLM v2's counts whole blocks from the one in
+    /// which the prompt ends, and one token more.
+    pub new_tokens: Option<usize>,
+    /// Tokens that there is room for: more than the length, where other runs are to go on with what this
+    /// one stored, see [`crate::sample::Run::keep`].
+    pub room: usize,
     /// Tokens of a block; the checkpoint's if absent.
     pub block_size: Option<usize>,
     /// Index of the first sample; with the seed it makes the sample's random numbers.
@@ -71,6 +80,11 @@ pub struct Request {
     pub min_entropy: f32,
     /// Texts that end a sample; they are cut off.
     pub stop: Vec<String>,
+    /// Tokens that end an answer, instead of the model's.
+    pub stop_ids: Option<Vec<u32>>,
+    /// Passes over a window of a block alone, where the sampler has windows: beside keys and values of
+    /// the rest of the block as the last pass over all of it left them. Faster, an approximation.
+    pub window_cache: bool,
     /// Keys and values of finished blocks.
     pub cache: CachePolicy,
     /// Which events the run has.
@@ -82,6 +96,8 @@ impl Default for Request {
         Request {
             prompt: Prompt::Text(String::new()),
             length: 256,
+            new_tokens: None,
+            room: 0,
             block_size: None,
             first_sample: 0,
             samples: 1,
@@ -91,6 +107,8 @@ impl Default for Request {
             variable_length: false,
             min_entropy: 4.0,
             stop: Vec::new(),
+            stop_ids: None,
+            window_cache: false,
             cache: CachePolicy::Fused,
             watch: Watch::Blocks,
         }
@@ -109,6 +127,33 @@ impl Request {
     /// sequence if it is shorter, for models without blocks; one for autoregressive models.
     pub fn n_cells(&self, spec: &Spec) -> usize {
         Geometry::new(spec, self.length, self.block_size).block_size
+    }
+
+    /// The request with a length, after a prompt of so many tokens, and with the model's own sampling.
+    #[must_use]
+    pub(super) fn resolve(self, spec: &Spec, n_prompt: usize) -> Request {
+        let rule = match self.sampling.sampler {
+            Sampler::Rule(rule) => Some(rule),
+            _ => None,
+        };
+        let size = Geometry::new(spec, self.length, self.block_size).block_size;
+        // Longer texts are refused below.
+        let length = match (self.new_tokens.map(|count| count.min(MAX_LENGTH + 1)), rule) {
+            (None, _) => self.length,
+            (Some(count), Some(Rule { ends: Ends::AtOnce, .. })) => {
+                let (whole, blocks) = (n_prompt / size * size, count / size);
+                let has_lead = blocks > 0 || whole == n_prompt;
+                (whole + blocks * size).max(n_prompt) + usize::from(has_lead)
+            }
+            (Some(count), Some(_)) if spec.grid == Grid::Sequence => {
+                (n_prompt.saturating_add(count)).div_ceil(size) * size
+            }
+            (Some(count), _) => n_prompt.saturating_add(count),
+        };
+        let size = Geometry::new(spec, length, self.block_size).block_size;
+        let sampling = self.sampling.for_model(spec, size);
+        let n_blocks = length.saturating_sub(n_prompt).div_ceil(size);
+        Request { length, sampling: sampling.of_answer(n_blocks), ..self }
     }
 
     /// Behind the index of the last sample.
@@ -147,6 +192,21 @@ impl Request {
         Ok(())
     }
 
+    fn check_window_cache(&self) -> Result<()> {
+        let has_windows = self.sampling.sampler.rule().is_some_and(|rule| rule.window.is_some());
+        let refuse = |words: &str| Err(Error::request(words));
+        match (self.window_cache, has_windows) {
+            (true, false) => refuse("a cache of sub-blocks is for samplers with sub-blocks"),
+            (true, true) if self.batch > 1 => {
+                refuse("a cache of sub-blocks is for one sample at a time")
+            }
+            (true, true) if self.cache == CachePolicy::Recompute => {
+                refuse("a cache of sub-blocks cannot be recomputed")
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Fails if the request cannot be met by this model, given the prompt's tokens (BOS first).
     ///
     /// # Errors
@@ -179,6 +239,13 @@ impl Request {
         if let Some(mask) = spec.mask_id.filter(|mask| prompt.contains(mask)) {
             return refuse(format!("the prompt holds the mask token, {mask}"));
         }
+        if spec.logit_shift > 0 && prompt.is_empty() {
+            return refuse(
+                "the prompt is empty: this model needs a token to predict the next".into(),
+            );
+        }
+        spec.check_ids(self.stop_ids.as_deref().unwrap_or_default())?;
+        self.check_window_cache()?;
         if self.stop.iter().any(String::is_empty) {
             return refuse("a stop string is empty".into());
         }

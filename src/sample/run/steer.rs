@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::event::{Event, Step};
 use crate::sample::run::cells::{CellWords, PINNED};
 use crate::sample::run::request::CachePolicy;
-use crate::sample::run::stream::{Run, opened_at};
+use crate::sample::run::stream::{Current, Run, opened_at};
 use crate::{Error, Result};
 
 /// What to do with a cell of the current block.
@@ -34,7 +34,7 @@ impl Run {
         let steered = self.steer_cell(&mut current.cells, &current.lanes, (sample, cell, steer));
         let outcome = steered.and_then(|lane| {
             let from = current.next_step;
-            current.steps = self.steps_left(&current.cells, &current.lanes, from);
+            current.steps = self.steps_left(&current, from);
             current.masked = self.masked(&current.cells, &current.lanes);
             // The first pass also stores the blocks before; once it has run, only cells are left.
             let is_kept = self.task.request.cache != CachePolicy::Recompute;
@@ -43,7 +43,8 @@ impl Run {
             }
             current.taken = 0;
             let sampling = self.task.request.sampling;
-            let uniform = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
+            let size = current.size;
+            let uniform = |&step: &usize| (sampling.uniform(step, size), sampling.noise(step));
             let uniforms: Vec<_> = current.steps.iter().map(uniform).collect();
             let ids = self.ids_of(&current.cells, &current.lanes);
             self.denoiser.steer(&ids, &current.cells, &uniforms)?;
@@ -69,11 +70,12 @@ impl Run {
             return refuse("this model draws token by token: there is no masked cell".into());
         }
         let Some(lane) = self.lanes[lanes[n]].as_mut() else { return Ok(n) };
-        if cell < lane.n_given(&self.task) || cell >= block_size {
+        let given = lane.n_given(&self.task);
+        let end = given + lane.masked_positions(&self.task).len();
+        if !(given..end).contains(&cell) {
             return refuse(format!(
-                "cell {cell} is not one of the cells {} to {} that are denoised",
-                lane.n_given(&self.task),
-                block_size - 1
+                "cell {cell} is not one of the cells {given} to {} that are denoised",
+                end - 1
             ));
         }
         let own = &mut cells[n * block_size..(n + 1) * block_size];
@@ -97,28 +99,31 @@ impl Run {
     /// Masked cells of each lane.
     fn masked(&self, cells: &[CellWords], lanes: &[usize]) -> Vec<usize> {
         let of_lane = |(&i, cells): (&usize, &[CellWords])| {
-            let given = self.lanes[i].as_ref().map_or(0, |lane| lane.n_given(&self.task));
-            cells[given..].iter().filter(|cell| cell.state == 0).count()
+            let Some(lane) = &self.lanes[i] else { return 0 };
+            let given = lane.n_given(&self.task);
+            let own = &cells[given..given + lane.masked_positions(&self.task).len()];
+            own.iter().filter(|cell| cell.state == 0).count()
         };
         lanes.iter().zip(cells.chunks(self.task.geometry.block_size)).map(of_lane).collect()
     }
 
     /// The steps from number `from` on that open what is masked.
-    fn steps_left(&self, cells: &[CellWords], lanes: &[usize], from: usize) -> Vec<usize> {
-        let block_size = self.task.geometry.block_size;
+    fn steps_left(&self, current: &Current, from: usize) -> Vec<usize> {
+        let sampling = self.task.request.sampling;
         let mut steps = BTreeSet::new();
-        for (&i, cells) in lanes.iter().zip(cells.chunks(block_size)) {
+        for (&i, cells) in current.lanes.iter().zip(current.cells.chunks(current.size.cells)) {
             let Some(lane) = &self.lanes[i] else { continue };
             let (start, given) = (lane.block_start(&self.task), lane.n_given(&self.task));
-            let masked = (given..block_size).filter(|&cell| cells[cell].state == 0);
+            let end = given + lane.masked_positions(&self.task).len();
+            let masked = (given..end).filter(|&cell| cells[cell].state == 0);
             let positions: Vec<usize> = masked.map(|cell| start + cell).collect();
-            steps.extend(self.task.request.sampling.opening_steps(lane.key, &positions, from));
+            steps.extend(sampling.opening_steps(lane.key, &positions, current.size, from));
         }
         steps.into_iter().collect()
     }
 
     /// What the network reads in the cells.
-    fn ids_of(&self, cells: &[CellWords], lanes: &[usize]) -> Vec<u32> {
+    pub(super) fn ids_of(&self, cells: &[CellWords], lanes: &[usize]) -> Vec<u32> {
         let block_size = self.task.geometry.block_size;
         let mut ids = Vec::with_capacity(cells.len());
         for (&i, cells) in lanes.iter().zip(cells.chunks(block_size)) {
@@ -126,7 +131,10 @@ impl Run {
             for (at, cell) in cells.iter().enumerate() {
                 let given = self.lanes[i].as_ref().and_then(|lane| lane.ids.get(start + at));
                 let drawn = if cell.state == 0 { self.task.spec.masked_id() } else { cell.token };
-                ids.push(given.copied().unwrap_or(drawn));
+                // Cells behind the sequence's end hold some other token.
+                let is_behind = start + at >= self.task.geometry.end;
+                let none = u32::from(self.task.spec.masked_id() == 0);
+                ids.push(given.copied().unwrap_or(if is_behind { none } else { drawn }));
             }
         }
         ids
@@ -136,7 +144,8 @@ impl Run {
         let block_size = self.task.geometry.block_size;
         let Some(lane) = self.lanes.iter().flatten().nth(n) else { return Ok(()) };
         let first = lane.block_start(&self.task);
-        let own = &cells[n * block_size..(n + 1) * block_size];
+        let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
+        let own = &cells[n * block_size..n * block_size + count];
         let cells = own
             .iter()
             .enumerate()

@@ -18,7 +18,8 @@ impl Run {
         let block_size = self.task.geometry.block_size;
         for (n, &lane) in current.lanes.iter().enumerate() {
             let Some(lane) = &self.lanes[lane] else { continue };
-            let cells = &cells[n * block_size..(n + 1) * block_size];
+            let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
+            let cells = &cells[n * block_size..n * block_size + count];
             if !cells.iter().any(|cell| cell.state == step as u32 + 1) {
                 continue;
             }

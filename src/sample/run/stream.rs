@@ -3,22 +3,23 @@
 //! next one.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
-
-use bytemuck::Zeroable;
 
 use crate::event::{Event, StopReason};
 use crate::gpu::Profiler;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::{KernelTime, block_on};
-use crate::model::{Network, Row};
+use crate::model::Network;
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::cells::{CellWords, PINNED};
-use crate::sample::run::denoiser::{Denoiser, PassShape};
+use crate::sample::run::denoiser::Denoiser;
+use crate::sample::run::kept::Stored;
 use crate::sample::run::lane::{Lane, check_finite};
+use crate::sample::run::pass_shape::PassShape;
 use crate::sample::run::request::{CachePolicy, Watch};
 use crate::sample::run::task::Task;
-use crate::sample::steps::Sampler;
+use crate::sample::steps::{BlockSize, Ends, Sampler};
 use crate::{Error, Result};
 
 /// A stream of events. Drop it to cancel; do not call it to pause; call it once for a single step.
@@ -26,12 +27,16 @@ pub struct Run {
     pub(super) task: Task,
     pub(super) denoiser: Denoiser,
     pub(super) lanes: Vec<Option<Lane>>,
-    next_sample: usize,
-    capacity: Capacity,
+    pub(super) next_sample: usize,
+    pub(super) capacity: Capacity,
     pub(super) current: Option<Current>,
     pub(super) events: VecDeque<Event>,
+    /// What the last sample that is done had stored.
+    pub(super) stored: Option<Stored>,
+    /// Blocks of the samples' beginning that are stored already.
+    pub(super) stored_blocks: usize,
     /// After an error, and while work is being done.
-    failed: bool,
+    pub(super) failed: bool,
 }
 
 /// The blocks that are being denoised.
@@ -49,6 +54,11 @@ pub(super) struct Current {
     pub(super) first_rows: usize,
     /// The cells as they are.
     pub(super) cells: Vec<CellWords>,
+    /// How many cells a block has, and had masked at first.
+    pub(super) size: BlockSize,
+    /// The cells of the last pass, where passes over windows alone take turns with others: their keys
+    /// and values beside it are kept.
+    pub(super) passed: Option<Range<usize>>,
 }
 
 /// The steps, plus one, at which cells opened.
@@ -71,6 +81,8 @@ impl Run {
             capacity,
             current: None,
             events: VecDeque::new(),
+            stored: None,
+            stored_blocks: 0,
             failed: false,
         })
     }
@@ -150,6 +162,10 @@ impl Run {
                 return Ok(false);
             }
             self.store_prompts()?;
+            self.lead_blocks().await?;
+            if !self.events.is_empty() {
+                return Ok(true);
+            }
             self.begin_blocks()?;
         }
         match self.task.request.watch {
@@ -164,6 +180,7 @@ impl Run {
             while self.lanes[i].is_none() && self.next_sample < self.task.request.end_sample() {
                 let ring = self.capacity.lane_ring(i);
                 let mut lane = Lane::new(&self.task, self.next_sample, ring)?;
+                lane.stored = self.stored_blocks;
                 self.next_sample += 1;
                 if lane.is_full(&self.task) {
                     lane.last_text();
@@ -179,64 +196,6 @@ impl Run {
         Ok(())
     }
 
-    /// Stores blocks until those that are left fit into the next blocks' first pass.
-    fn store_prompts(&mut self) -> Result<()> {
-        let most = match self.task.request.cache {
-            CachePolicy::Fused => self.capacity.storable,
-            CachePolicy::Separate => 0,
-            CachePolicy::Recompute => return Ok(()),
-        };
-        loop {
-            let mut rows: Vec<Row> = Vec::new();
-            for lane in self.lanes.iter_mut().flatten() {
-                if lane.pending(&self.task) > most {
-                    let before = rows.len();
-                    rows.extend(lane.pending_rows(&self.task, self.capacity.storable));
-                    lane.stored += (rows.len() - before) / self.task.geometry.block_size;
-                    lane.passes += 1;
-                }
-            }
-            if rows.is_empty() {
-                return Ok(());
-            }
-            self.denoiser.store(&rows)?;
-        }
-    }
-
-    fn begin_blocks(&mut self) -> Result<()> {
-        let Run { task, lanes, .. } = self;
-        let recompute = task.request.cache == CachePolicy::Recompute;
-        let active = || lanes.iter().flatten();
-        let mut rows: Vec<Row> = active().flat_map(|lane| lane.current_rows(task)).collect();
-        let keys: Vec<[u32; 4]> = active().flat_map(|lane| lane.current_keys(task)).collect();
-        let most = if recompute { usize::MAX >> 1 } else { self.capacity.storable };
-        rows.extend(active().flat_map(|lane| lane.pending_rows(task, most)));
-        let sampling = task.request.sampling;
-        let mut steps = BTreeSet::new();
-        for lane in lanes.iter_mut().flatten() {
-            steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(task), 0));
-            if !recompute {
-                lane.stored = lane.block_idx(task);
-            }
-        }
-        let steps: Vec<usize> = steps.into_iter().collect();
-        let uniform = |&step: &usize| (sampling.uniform(step), sampling.noise(step));
-        let uniforms: Vec<_> = steps.iter().map(uniform).collect();
-        self.denoiser.begin(&rows, &keys, &uniforms)?;
-        let masked = lanes.iter().flatten().map(|lane| lane.masked_positions(task).len()).collect();
-        let active = (0..lanes.len()).filter(|&i| lanes[i].is_some()).collect();
-        self.current = Some(Current {
-            lanes: active,
-            steps,
-            taken: 0,
-            next_step: 0,
-            masked,
-            first_rows: rows.len(),
-            cells: vec![CellWords::zeroed(); keys.len()],
-        });
-        Ok(())
-    }
-
     /// All steps of the current blocks at once, or one by one until all cells are open where the
     /// network decides how many they are.
     async fn run_block(&mut self) -> Result<()> {
@@ -245,19 +204,39 @@ impl Run {
         let at_once = if self.task.request.sampling.sampler.is_adaptive() { 1 } else { all };
         loop {
             let end = (current.taken + at_once).min(all);
-            let cells = self.run_steps(&current, current.taken, end).await?;
-            current.taken = end;
-            if end == all || self.all_open(&current, &cells) {
-                return self.finish_blocks(&current, &cells);
+            current.cells = self.run_steps(&mut current, end).await?;
+            if end == all || self.all_done(&current, &current.cells) {
+                return self.finish_blocks(&current, &current.cells);
             }
         }
     }
 
-    /// True if no cell of the current blocks is masked.
-    fn all_open(&self, current: &Current, cells: &[CellWords]) -> bool {
+    /// True if no block goes on: all its cells are open, or it ended at a stop token.
+    fn all_done(&self, current: &Current, cells: &[CellWords]) -> bool {
         let blocks = current.lanes.iter().zip(cells.chunks(self.task.geometry.block_size));
         let mut lanes = blocks.filter_map(|(&i, cells)| Some((self.lanes[i].as_ref()?, cells)));
-        lanes.all(|(lane, cells)| cells[lane.n_given(&self.task)..].iter().all(|c| c.state != 0))
+        lanes.all(|(lane, cells)| {
+            let opened = self.opened(lane, cells);
+            opened.len() == lane.masked_positions(&self.task).len() || self.stops(opened)
+        })
+    }
+
+    /// The cells of a lane's block that are open with nothing masked before them, behind those that
+    /// are given. Where a stop token ends a sample at once, up to that.
+    fn opened<'a>(&self, lane: &Lane, cells: &'a [CellWords]) -> &'a [CellWords] {
+        let (given, count) = (lane.n_given(&self.task), lane.masked_positions(&self.task).len());
+        let own = cells.get(given..given + count).unwrap_or_default();
+        let open = own.iter().take_while(|cell| cell.state != 0).count();
+        let is_stop = |cell: &CellWords| self.task.stop_ids.contains(&cell.token);
+        match own[..open].iter().position(is_stop) {
+            Some(at) if self.task.ends == Ends::AtOnce => &own[..=at],
+            _ => &own[..open],
+        }
+    }
+
+    fn stops(&self, opened: &[CellWords]) -> bool {
+        let last = opened.last().map(|cell| cell.token);
+        self.task.ends == Ends::AtOnce && last.is_some_and(|id| self.task.stop_ids.contains(&id))
     }
 
     /// The next step of the current blocks.
@@ -266,12 +245,12 @@ impl Run {
         if current.taken == current.steps.len() {
             return self.finish_blocks(&current, &current.cells);
         }
-        let cells = self.run_steps(&current, current.taken, current.taken + 1).await?;
-        let top = self.denoiser.read_candidates(cells.len()).await?;
         let step = current.steps.get(current.taken).copied().unwrap_or(0);
+        let end = current.taken + 1;
+        let cells = self.run_steps(&mut current, end).await?;
+        let top = self.read_candidates(&current, cells.len()).await?;
         self.push_step_events(&current, step, &cells, (&top, candidates))?;
-        current.taken += 1;
-        if current.taken == current.steps.len() || self.all_open(&current, &cells) {
+        if end == current.steps.len() || self.all_done(&current, &cells) {
             return self.finish_blocks(&current, &cells);
         }
         (current.cells, current.next_step) = (cells, step + 1);
@@ -279,63 +258,89 @@ impl Run {
         Ok(())
     }
 
-    async fn run_steps(
-        &mut self,
-        current: &Current,
-        from: usize,
-        to: usize,
-    ) -> Result<Vec<CellWords>> {
-        let cells = current.lanes.len() * self.task.geometry.block_size;
-        let recompute = self.task.request.cache == CachePolicy::Recompute;
-        let opened = self.task.request.sampling.sampler.least_opened(current.lanes.len());
-        let shape = |step: usize| {
-            let rows = if step == 0 || recompute { current.first_rows } else { cells };
-            let left = |masked: &usize| masked.saturating_sub(step.saturating_mul(opened));
-            PassShape::new(rows, cells, current.masked.iter().map(left).sum())
-        };
+    /// The steps up to number `end`; returns the cells then.
+    async fn run_steps(&mut self, current: &mut Current, end: usize) -> Result<Vec<CellWords>> {
+        let from = std::mem::replace(&mut current.taken, end);
         for &lane in &current.lanes {
             if let Some(lane) = &mut self.lanes[lane] {
-                lane.passes += to - from;
+                lane.passes += end - from;
             }
         }
-        self.denoiser.run((from, to), cells, &shape).await
+        if self.task.request.window_cache {
+            return self.run_window(current, from).await;
+        }
+        let size = self.task.geometry.block_size;
+        let cells = current.lanes.len() * size;
+        let recompute = self.task.request.cache == CachePolicy::Recompute;
+        let opened = self.task.request.sampling.sampler.least_opened(current.lanes.len());
+        let window = self.capacity.window;
+        let shape = |step: usize| {
+            let rows = if step == 0 || recompute { current.first_rows } else { cells };
+            let left =
+                |masked: &usize| masked.saturating_sub(step.saturating_mul(opened)).min(window);
+            PassShape::new(rows, (cells, size), current.masked.iter().map(left).sum())
+        };
+        self.denoiser.run((from, end), cells, &shape).await
     }
 
     fn finish_blocks(&mut self, current: &Current, cells: &[CellWords]) -> Result<()> {
-        let Run { task, lanes, events, .. } = self;
+        let block_size = self.task.geometry.block_size;
         for (n, &i) in current.lanes.iter().enumerate() {
-            let Some(mut lane) = lanes[i].take() else { continue };
-            let (first, given) = (lane.block_start(task), lane.n_given(task));
-            let block_size = task.geometry.block_size;
-            let cells = &cells[n * block_size + given..(n + 1) * block_size];
-            for (at, cell) in cells.iter().enumerate() {
-                check_finite(lane.sample, first + given + at, cell.state)?;
-                if cell.state == 0 {
-                    return Err(Error::internal("a masked cell did not open"));
-                }
+            let Some(lane) = &self.lanes[i] else { continue };
+            let first = lane.ids.len();
+            let opened = self.opened(lane, &cells[n * block_size..(n + 1) * block_size]);
+            let given = lane.n_given(&self.task);
+            let own = &cells[n * block_size + given..(n + 1) * block_size];
+            for (at, cell) in own.iter().enumerate() {
+                check_finite(lane.sample, first + at, cell.state)?;
             }
-            let steps = opened_at(cells);
-            // A network that takes the noise level is evaluated at each step until all cells are open.
-            lane.nfe += match task.request.sampling.sampler {
-                Sampler::Analytic { .. } => steps.last().copied().unwrap_or(0) as usize,
-                _ => steps.len(),
-            };
-            let opened: Vec<u32> = cells.iter().map(|cell| cell.token).collect();
-            let (mut block, mut stop) = lane.finish_block(task, &opened)?;
-            let repeats = lane.check_entropy(task)?;
-            if matches!(repeats, Some((None, Some(_)))) {
-                let last = lane.last_text();
-                block.text = block.text.map(|text| text + &last.unwrap_or_default());
+            if opened.len() < lane.masked_positions(&self.task).len() && !self.stops(opened) {
+                return Err(Error::internal("a masked cell did not open"));
             }
-            events.push_back(Event::Block(block));
-            if let Some((retract, end)) = repeats {
-                events.extend(retract.map(Event::Retract));
-                stop = end;
+            let ids: Vec<u32> = opened.iter().map(|cell| cell.token).collect();
+            // What came after a stop token was open is no part of the sample.
+            let last = opened.iter().map(|cell| cell.state).filter(|&state| state != PINNED).max();
+            let mut steps = opened_at(own);
+            if self.stops(opened) {
+                steps.retain(|&step| Some(step) <= last);
             }
-            match stop {
-                Some(stop) => events.push_back(Event::Done(lane.done(task, stop)?)),
-                None => lanes[i] = Some(lane),
+            self.finish_lane(i, &ids, &steps)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the current block of a lane with the tokens that opened, at these steps.
+    pub(super) fn finish_lane(
+        &mut self,
+        i: usize,
+        opened: &[u32],
+        steps: &BTreeSet<u32>,
+    ) -> Result<()> {
+        let Run { task, lanes, events, stored, .. } = self;
+        let Some(mut lane) = lanes[i].take() else { return Ok(()) };
+        // A network that takes the noise level is evaluated at each step until all cells are open.
+        lane.nfe += match task.request.sampling.sampler {
+            Sampler::Analytic { .. } => steps.last().copied().unwrap_or(0) as usize,
+            _ => steps.len(),
+        };
+        lane.commits += usize::from(task.geometry.shift == 0);
+        let (mut block, mut stop) = lane.finish_block(task, opened)?;
+        let repeats = lane.check_entropy(task)?;
+        if matches!(repeats, Some((None, Some(_)))) {
+            let last = lane.last_text();
+            block.text = block.text.map(|text| text + &last.unwrap_or_default());
+        }
+        events.push_back(Event::Block(block));
+        if let Some((retract, end)) = repeats {
+            events.extend(retract.map(Event::Retract));
+            stop = end;
+        }
+        match stop {
+            Some(stop) => {
+                *stored = Some(Stored::of(&lane, task.geometry.offset));
+                events.push_back(Event::Done(lane.done(task, stop)?));
             }
+            None => lanes[i] = Some(lane),
         }
         Ok(())
     }

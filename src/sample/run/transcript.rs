@@ -15,13 +15,12 @@ pub struct Transcript {
 }
 
 impl Transcript {
-    /// The text of a prompt without its BOS, reported, and of tokens behind it, reported too.
+    /// The text of a prompt, reported, and of tokens behind it, reported too.
     ///
     /// # Errors
     /// [`crate::Error::Tokenizer`].
     pub fn new(tokenizer: &Arc<Tokenizer>, prompt: &[u32], ids: &[u32]) -> Result<Transcript> {
         let mut stream = TextStream::new(tokenizer.clone());
-        let prompt = prompt.get(1..).unwrap_or_default();
         // Of a prompt's tokens each has a text.
         tokenizer.text_from_ids(prompt)?;
         let mut text = stream.push(prompt)?;

@@ -1,10 +1,38 @@
 //! Which samplers a model takes: the one place where samplers meet objectives.
 
-use crate::model::{Objective, Spec};
-use crate::sample::steps::sampler::{Sampler, Sampling};
+use crate::model::{Grid, Objective, Spec};
+use crate::sample::steps::kind::{SamplerKind, SamplerNumbers};
+use crate::sample::steps::rule::Rule;
+use crate::sample::steps::sampler::{Nucleus, Sampler, Sampling};
 use crate::{Error, Result};
 
+impl SamplerKind {
+    /// The sampler that a model is published with.
+    pub fn of_model(spec: &Spec) -> SamplerKind {
+        match (spec.objective, spec.grid, spec.logit_shift) {
+            _ if !spec.mask_counts() => SamplerKind::FirstHitting,
+            (Objective::Block { .. }, _, 1..) => SamplerKind::FastDllmV2,
+            (Objective::Block { .. }, Grid::Prompt, 0) => SamplerKind::Bd3lmSteps,
+            (Objective::Block { .. }, _, 0) => SamplerKind::SdarDynamic,
+            _ => SamplerKind::FirstHitting,
+        }
+    }
+}
+
 impl Sampling {
+    /// How a model is published to be sampled.
+    pub fn of_model(spec: &Spec) -> Sampling {
+        let kind = SamplerKind::of_model(spec);
+        let (temperature, top_p) = match kind {
+            SamplerKind::FastDllmV2 => (0.0, 0.95),
+            SamplerKind::Bd3lmSteps => (0.0, 1.0),
+            _ => (1.0, 1.0),
+        };
+        let nucleus = if spec.mask_counts() { Nucleus::Crossing } else { Nucleus::Below };
+        let sampler = kind.sampler(SamplerNumbers::default(), spec.block_size().unwrap_or(1));
+        Sampling { sampler, temperature, top_p, nucleus, ..Sampling::default() }
+    }
+
     /// The sampling that a model does: score entropy models are sampled analytically, in as many
     /// steps as there are cells unless their number is given.
     #[must_use]
@@ -15,6 +43,18 @@ impl Sampling {
             }
             _ => self,
         }
+    }
+
+    /// The sampling of an answer of so many blocks, where steps are counted for all of it.
+    #[must_use]
+    pub fn of_answer(self, n_blocks: usize) -> Sampling {
+        let sampler = match self.sampler {
+            Sampler::Rule(rule) => {
+                Sampler::Rule(Rule { quota: rule.quota.of_answer(n_blocks), ..rule })
+            }
+            other => other,
+        };
+        Sampling { sampler, ..self }
     }
 
     /// Fails for a sampler that the model does not take.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sample::steps::rule::{Ends, Fallback, Measure, Quota, Rule, Score, Steps, Test};
 use crate::sample::steps::sampler::Sampler;
 
 /// A sampler without its numbers.
@@ -29,6 +30,20 @@ pub enum SamplerKind {
     Analytic,
     /// [`Sampler::EntropyBounded`].
     EntropyBounded,
+    /// SDAR's `low_confidence_static`.
+    SdarStatic,
+    /// SDAR's `low_confidence_dynamic`.
+    SdarDynamic,
+    /// SDAR's `sequential`.
+    SdarSequential,
+    /// JetEngine's `entropy_bounded`.
+    SdarEntropy,
+    /// Fast-dLLM v2's.
+    FastDllmV2,
+    /// dLLM's, for BD3-LMs.
+    Bd3lmSteps,
+    /// LLaDA's `low_confidence`.
+    LladaLowConfidence,
 }
 
 /// The number that a sampler takes.
@@ -44,19 +59,28 @@ pub enum SamplerNumber {
     Threshold,
     /// Nats.
     EntropyBound,
+    /// Cells of a window.
+    SubBlock,
+    /// [`Fallback`].
+    Fallback,
 }
 
 /// Numbers of samplers, where they are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SamplerNumbers {
-    /// Steps of a block; if absent, one per cell, and 1024 for the analytic sampler.
+    /// Steps of a block, or of the answer for dLLM's and LLaDA's; if absent, one per cell, and 1024 for
+    /// the analytic sampler.
     pub steps: Option<usize>,
     /// Cells that open in a pass; 1 if absent.
     pub per_pass: Option<usize>,
-    /// Probability, 0 to 1; 0.9 if absent.
+    /// Probability, 0 to 1; 0.9 if absent, 0.85 for SDAR's.
     pub threshold: Option<f32>,
-    /// Nats; 0.1 if absent.
+    /// Nats; 0.1 if absent, 0.35 for SDAR's.
     pub entropy_bound: Option<f32>,
+    /// Cells of a window; 8 if absent.
+    pub sub_block: Option<usize>,
+    /// What opens where too few pass the threshold; the best if absent.
+    pub fallback: Option<Fallback>,
 }
 
 /// Steps of the analytic sampler, unless their number is given.
@@ -64,7 +88,7 @@ const ANALYTIC_STEPS: usize = 1024;
 
 impl SamplerKind {
     /// All of them, the exact ones first.
-    pub const ALL: [SamplerKind; 10] = [
+    pub const ALL: [SamplerKind; 17] = [
         SamplerKind::FirstHitting,
         SamplerKind::Ancestral,
         SamplerKind::Random,
@@ -75,7 +99,28 @@ impl SamplerKind {
         SamplerKind::Threshold,
         SamplerKind::Analytic,
         SamplerKind::EntropyBounded,
+        SamplerKind::SdarStatic,
+        SamplerKind::SdarDynamic,
+        SamplerKind::SdarSequential,
+        SamplerKind::SdarEntropy,
+        SamplerKind::FastDllmV2,
+        SamplerKind::Bd3lmSteps,
+        SamplerKind::LladaLowConfidence,
     ];
+
+    /// True for those that are published with chat models.
+    pub fn is_of_chat_models(self) -> bool {
+        matches!(
+            self,
+            SamplerKind::SdarStatic
+                | SamplerKind::SdarDynamic
+                | SamplerKind::SdarSequential
+                | SamplerKind::SdarEntropy
+                | SamplerKind::FastDllmV2
+                | SamplerKind::Bd3lmSteps
+                | SamplerKind::LladaLowConfidence
+        )
+    }
 
     /// Its name, such as `first-hitting`.
     pub fn name(self) -> &'static str {
@@ -90,6 +135,13 @@ impl SamplerKind {
             SamplerKind::Threshold => "threshold",
             SamplerKind::Analytic => "analytic",
             SamplerKind::EntropyBounded => "entropy-bounded",
+            SamplerKind::SdarStatic => "sdar-static",
+            SamplerKind::SdarDynamic => "sdar-dynamic",
+            SamplerKind::SdarSequential => "sdar-sequential",
+            SamplerKind::SdarEntropy => "sdar-entropy",
+            SamplerKind::FastDllmV2 => "fast-dllm-v2",
+            SamplerKind::Bd3lmSteps => "bd3lm-steps",
+            SamplerKind::LladaLowConfidence => "llada-low-confidence",
         }
     }
 
@@ -124,16 +176,58 @@ impl SamplerKind {
                 "Cells that hardly depend on each other; faster, changes the distribution by a \
                  bound"
             }
+            SamplerKind::SdarStatic => {
+                "SDAR's: a block's cells split evenly over the steps, the likeliest first"
+            }
+            SamplerKind::SdarDynamic => {
+                "SDAR's: all cells likelier than the threshold, at least those of sdar-static"
+            }
+            SamplerKind::SdarSequential => {
+                "SDAR's: a block's cells split evenly over the steps, from left to right"
+            }
+            SamplerKind::SdarEntropy => {
+                "JetEngine's for SDAR: cells whose entropies, their own included, sum to less than a \
+                 bound"
+            }
+            SamplerKind::FastDllmV2 => {
+                "Fast-dLLM v2's: sub-blocks left to right, in each all cells likelier than the \
+                 threshold, at least the best"
+            }
+            SamplerKind::Bd3lmSteps => {
+                "dLLM's: the likeliest cells, as many as a linear schedule opens in steps of the \
+                 whole answer"
+            }
+            SamplerKind::LladaLowConfidence => {
+                "LLaDA's: a block's masked cells split evenly over the steps of the whole answer, \
+                 the likeliest first"
+            }
         }
     }
 
-    /// The number that it takes.
+    /// Whether it takes such a number.
+    pub fn takes(self, number: SamplerNumber) -> bool {
+        let also: &[SamplerNumber] = match self {
+            SamplerKind::SdarDynamic => &[SamplerNumber::Steps, SamplerNumber::Fallback],
+            SamplerKind::FastDllmV2 => &[SamplerNumber::SubBlock],
+            _ => &[],
+        };
+        number == self.number() || also.contains(&number)
+    }
+
+    /// The number that matters most.
     pub fn number(self) -> SamplerNumber {
         match self {
             SamplerKind::FirstHitting => SamplerNumber::Nothing,
-            SamplerKind::Ancestral | SamplerKind::Analytic => SamplerNumber::Steps,
-            SamplerKind::Threshold => SamplerNumber::Threshold,
-            SamplerKind::EntropyBounded => SamplerNumber::EntropyBound,
+            SamplerKind::Ancestral
+            | SamplerKind::Analytic
+            | SamplerKind::SdarStatic
+            | SamplerKind::SdarSequential
+            | SamplerKind::Bd3lmSteps
+            | SamplerKind::LladaLowConfidence => SamplerNumber::Steps,
+            SamplerKind::Threshold | SamplerKind::SdarDynamic | SamplerKind::FastDllmV2 => {
+                SamplerNumber::Threshold
+            }
+            SamplerKind::EntropyBounded | SamplerKind::SdarEntropy => SamplerNumber::EntropyBound,
             SamplerKind::Random
             | SamplerKind::LeftToRight
             | SamplerKind::Confidence
@@ -164,6 +258,55 @@ impl SamplerKind {
             SamplerKind::EntropyBounded => {
                 Sampler::EntropyBounded { bound: numbers.entropy_bound.unwrap_or(0.1) }
             }
+            SamplerKind::SdarStatic
+            | SamplerKind::SdarDynamic
+            | SamplerKind::SdarSequential
+            | SamplerKind::SdarEntropy
+            | SamplerKind::FastDllmV2
+            | SamplerKind::Bd3lmSteps
+            | SamplerKind::LladaLowConfidence => Sampler::Rule(self.preset(numbers)),
+        }
+    }
+
+    /// The knobs of a published sampler.
+    fn preset(self, numbers: SamplerNumbers) -> Rule {
+        let of_block = numbers.steps.map_or(Steps::Cells, Steps::Block);
+        let of_answer = numbers.steps.map_or(Steps::Cells, Steps::Answer);
+        let sdar = Rule {
+            score: Score::Confidence,
+            quota: Quota::Even(of_block),
+            measure: Measure::Drawn,
+            ..Rule::default()
+        };
+        match self {
+            SamplerKind::SdarDynamic => Rule {
+                test: Test::Above(numbers.threshold.unwrap_or(0.85)),
+                fallback: numbers.fallback.unwrap_or_default(),
+                ..sdar
+            },
+            SamplerKind::SdarSequential => Rule { score: Score::Position, ..sdar },
+            SamplerKind::SdarEntropy => Rule {
+                score: Score::Entropy,
+                quota: Quota::Constant(1),
+                test: Test::SumThrough(numbers.entropy_bound.unwrap_or(0.35)),
+                measure: Measure::Tempered,
+                ..sdar
+            },
+            SamplerKind::FastDllmV2 => Rule {
+                quota: Quota::Constant(1),
+                test: Test::Above(numbers.threshold.unwrap_or(0.9)),
+                window: Some(numbers.sub_block.unwrap_or(8)),
+                ends: Ends::AtOnce,
+                ..sdar
+            },
+            SamplerKind::Bd3lmSteps => {
+                Rule { quota: Quota::Linear(of_answer), measure: Measure::Model, ..sdar }
+            }
+            SamplerKind::LladaLowConfidence => {
+                Rule { quota: Quota::EvenMasked(of_answer), measure: Measure::Model, ..sdar }
+            }
+            // SDAR's static one; the others are no presets.
+            _ => sdar,
         }
     }
 }
@@ -179,8 +322,9 @@ mod tests {
             per_pass: Some(3),
             threshold: Some(0.5),
             entropy_bound: Some(0.25),
+            ..SamplerNumbers::default()
         };
-        for kind in SamplerKind::ALL {
+        for kind in SamplerKind::ALL.into_iter().filter(|kind| !kind.is_of_chat_models()) {
             let json = serde_json::to_value(kind.sampler(numbers, 4)).unwrap();
             let key = match json.as_object() {
                 Some(object) => object.keys().next().unwrap().clone(),
@@ -197,11 +341,24 @@ mod tests {
                 SamplerNumber::PerPass => Some(("per_pass".to_string(), 3.0)),
                 SamplerNumber::Threshold => Some(("confidence".to_string(), 0.5)),
                 SamplerNumber::EntropyBound => Some(("bound".to_string(), 0.25)),
+                other => panic!("{other:?} is no single number"),
             };
             assert_eq!(number, wanted, "{kind:?}");
         }
         let none = SamplerNumbers::default();
         assert_eq!(SamplerKind::Ancestral.sampler(none, 4), Sampler::Ancestral { steps: 4 });
         assert_eq!(SamplerKind::Margin.sampler(none, 4), Sampler::Margin { per_pass: 1 });
+    }
+
+    #[test]
+    fn published_samplers_differ_from_each_other_and_pass_their_own_check() {
+        let none = SamplerNumbers::default();
+        let chat = SamplerKind::ALL.into_iter().filter(|kind| kind.is_of_chat_models());
+        let rules: Vec<Rule> = chat.map(|kind| kind.preset(none)).collect();
+        assert_eq!(rules.len(), 7);
+        for (i, rule) in rules.iter().enumerate() {
+            assert!(rule.check().is_ok(), "{rule:?}");
+            assert!(!rules[..i].contains(rule), "{rule:?} is another's");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sample::steps::rule::{Quota, Rule, Score, Test};
 use crate::{Error, Result};
 
 /// How masked cells open.
@@ -77,6 +78,9 @@ pub enum Sampler {
         /// Nats.
         bound: f32,
     },
+    /// A row of knobs, such as the ones of published chat models, see
+    /// [`crate::sample::SamplerKind::sampler`]. Changes the distribution.
+    Rule(Rule),
 }
 
 /// How tokens are drawn from the network's distribution.
@@ -91,12 +95,27 @@ pub struct Sampling {
     pub top_k: usize,
     /// Draw from the likeliest tokens whose probabilities sum to at most this; 1 = from all.
     pub top_p: f32,
+    /// Whether the token whose probability makes the sum greater than `top_p` is drawn from too.
+    pub nucleus: Nucleus,
+}
+
+/// What becomes of the token at which the sum of probabilities crosses top-p. The likeliest token is
+/// always kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nucleus {
+    /// It is left out. Source: the samplers of BD3-LM.
+    #[default]
+    Below,
+    /// It is kept. Source: the samplers of SDAR, Fast-dLLM, Dream; Holtzman et al., 2020.
+    Crossing,
 }
 
 impl Default for Sampling {
     fn default() -> Sampling {
         let sampler = Sampler::FirstHitting;
-        Sampling { sampler, temperature: 1.0, top_k: 0, top_p: 1.0 }
+        let nucleus = Nucleus::default();
+        Sampling { sampler, temperature: 1.0, top_k: 0, top_p: 1.0, nucleus }
     }
 }
 
@@ -107,19 +126,35 @@ const TEMPERATURES: RangeInclusive<f32> = 1e-6..=1e3;
 const MAX_STEPS: usize = 1 << 16;
 
 impl Sampler {
+    /// Its knobs; none for those that have a clock of their own.
+    pub fn rule(self) -> Option<Rule> {
+        let row = |score, per_pass| {
+            let quota = Quota::Constant(per_pass);
+            Some(Rule { score, quota, ..Rule::default() })
+        };
+        let tested = |score, test| Some(Rule { score, test, ..Rule::default() });
+        match self {
+            Sampler::Ancestral { .. } | Sampler::Analytic { .. } => None,
+            Sampler::FirstHitting => row(Score::Random, 1),
+            Sampler::Random { per_pass } => row(Score::Random, per_pass),
+            Sampler::LeftToRight { per_pass } => row(Score::Position, per_pass),
+            Sampler::Confidence { per_pass } => row(Score::Confidence, per_pass),
+            Sampler::Entropy { per_pass } => row(Score::Entropy, per_pass),
+            Sampler::Margin { per_pass } => row(Score::Margin, per_pass),
+            Sampler::Threshold { confidence } => {
+                tested(Score::Confidence, Test::AtLeast(confidence))
+            }
+            Sampler::EntropyBounded { bound } => tested(Score::Entropy, Test::SumBefore(bound)),
+            Sampler::Rule(rule) => Some(rule),
+        }
+    }
+
     /// Cells that open in every pass, where their number does not depend on the text.
     pub fn per_pass(self) -> Option<usize> {
-        match self {
-            Sampler::FirstHitting => Some(1),
-            Sampler::Random { per_pass }
-            | Sampler::LeftToRight { per_pass }
-            | Sampler::Confidence { per_pass }
-            | Sampler::Entropy { per_pass }
-            | Sampler::Margin { per_pass } => Some(per_pass),
-            Sampler::Ancestral { .. }
-            | Sampler::Analytic { .. }
-            | Sampler::Threshold { .. }
-            | Sampler::EntropyBounded { .. } => None,
+        let rule = self.rule().filter(|rule| !rule.is_adaptive())?;
+        match rule.quota {
+            Quota::Constant(per_pass) => Some(per_pass),
+            _ => None,
         }
     }
 
@@ -127,36 +162,30 @@ impl Sampler {
     /// many.
     pub fn least_opened(self, batch: usize) -> usize {
         match self {
-            Sampler::Threshold { .. } | Sampler::EntropyBounded { .. } => 1,
             // Of several blocks one may open at a step of another.
-            Sampler::Ancestral { .. } if batch == 1 => 1,
-            _ => self.per_pass().unwrap_or(0),
+            Sampler::Ancestral { .. } => usize::from(batch == 1),
+            Sampler::Analytic { .. } => 0,
+            _ => self.per_pass().unwrap_or(1),
         }
     }
 
     /// True if the network's output decides how many steps a block takes.
     pub fn is_adaptive(self) -> bool {
-        matches!(
-            self,
-            Sampler::Analytic { .. } | Sampler::Threshold { .. } | Sampler::EntropyBounded { .. }
-        )
+        match self.rule() {
+            Some(rule) => rule.is_adaptive(),
+            None => matches!(self, Sampler::Analytic { .. }),
+        }
     }
 
     fn check(self) -> Result<()> {
-        let refuse = |words: String| Err(Error::request(words));
-        match self {
-            Sampler::Ancestral { steps } | Sampler::Analytic { steps }
+        match (self, self.rule()) {
+            (Sampler::Ancestral { steps } | Sampler::Analytic { steps }, _)
                 if steps == 0 || steps > MAX_STEPS =>
             {
-                refuse(format!("steps is {steps}, expected 1 to {MAX_STEPS}"))
+                let words = format!("steps is {steps}, expected 1 to {MAX_STEPS}");
+                Err(Error::request(words))
             }
-            Sampler::Threshold { confidence } if !(0.0..=1.0).contains(&confidence) => {
-                refuse(format!("threshold is {confidence}, expected 0 to 1"))
-            }
-            Sampler::EntropyBounded { bound } if !(0.0..=1e3).contains(&bound) => {
-                refuse(format!("entropy bound is {bound}, expected 0 to 1000 nats"))
-            }
-            _ if self.per_pass() == Some(0) => refuse("per-pass is 0, expected at least 1".into()),
+            (_, Some(rule)) => rule.check(),
             _ => Ok(()),
         }
     }

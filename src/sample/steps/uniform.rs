@@ -1,23 +1,43 @@
 //! The steps of a block: at which of them cells open, and what the sampler's kernels read.
 
 use crate::sample::steps::random::SampleKey;
-use crate::sample::steps::sampler::{Sampler, Sampling};
+use crate::sample::steps::rule::{Fallback, Measure, Rule, Score, Test};
+use crate::sample::steps::sampler::{Nucleus, Sampler, Sampling};
+
+/// How many cells a block has, and how many of them were masked at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockSize {
+    /// Cells.
+    pub cells: usize,
+    /// Masked at first.
+    pub masked: usize,
+}
 
 impl Sampling {
     /// The steps from number `from` on at which cells of a block may open, rising, for masked cells
     /// at `positions`. All of them do unless the sampler is adaptive: then a block may be open
     /// earlier.
-    pub fn opening_steps(&self, key: SampleKey, positions: &[usize], from: usize) -> Vec<usize> {
+    pub fn opening_steps(
+        &self,
+        key: SampleKey,
+        positions: &[usize],
+        block: BlockSize,
+        from: usize,
+    ) -> Vec<usize> {
         let steps = match self.sampler {
             Sampler::Ancestral { steps } => steps,
             Sampler::Analytic { .. } => return (from..self.max_steps(positions.len())).collect(),
-            _ => return (from..from + self.max_steps(positions.len())).collect(),
+            sampler => {
+                return sampler
+                    .rule()
+                    .map_or(Vec::new(), |rule| rule.opening_steps(positions.len(), block, from));
+            }
         };
         let mut masked = positions.to_vec();
         let mut opening = Vec::new();
         for step in from..steps {
             let before = masked.len();
-            let StepUniform { open_below, open_count, .. } = self.uniform(step);
+            let StepUniform { open_below, open_count, .. } = self.uniform(step, block);
             let stays = |&at: &usize| open_count == 0 && key.order_bits(at, step) >= open_below;
             masked.retain(stays);
             if masked.len() < before {
@@ -35,42 +55,98 @@ impl Sampling {
         }
     }
 
-    /// What the kernels read at a step.
-    pub fn uniform(&self, step: usize) -> StepUniform {
-        let per_pass = self.sampler.per_pass().map_or(1, |k| k.min(u32::MAX as usize) as u32);
-        // No probability reaches 2, no sum of entropies lies below -1.
-        let (order, open_count, open_below, bound) = match self.sampler {
-            Sampler::FirstHitting | Sampler::Random { .. } => (Order::Bits, per_pass, 0, 0.0),
+    /// What the kernels read at a step of a block.
+    pub fn uniform(&self, step: usize, block: BlockSize) -> StepUniform {
+        let greedy = self.temperature == 0.0;
+        let inverse_temperature = if greedy { 1.0 } else { 1.0 / self.temperature };
+        let rule = self.sampler.rule().unwrap_or_default();
+        let measured = if rule.measure == Measure::Model { 1.0 } else { inverse_temperature };
+        let uniform = StepUniform {
+            step: step as u32,
+            top_k: self.top_k.min(u32::MAX as usize) as u32,
+            top_p: self.top_p,
+            inverse_temperature,
+            noise: if greedy { 0.0 } else { 1.0 },
+            keeps_crossing: u32::from(self.nucleus == Nucleus::Crossing),
+            measured,
+            measures_kept: u32::from(rule.measure == Measure::Drawn && !greedy),
+            ..StepUniform::default()
+        };
+        match self.sampler {
             // At the last step all that is left opens.
-            Sampler::Ancestral { steps } if step + 1 >= steps => (Order::Bits, u32::MAX, 0, 0.0),
-            Sampler::Ancestral { steps } => {
-                (Order::Bits, 0, ((1u64 << 32) / (steps - step) as u64) as u32, 0.0)
+            Sampler::Ancestral { steps } if step + 1 >= steps => {
+                StepUniform { open_count: u32::MAX, ..uniform }
             }
-            Sampler::Analytic { steps } if step >= steps => (Order::Bits, u32::MAX, 0, 0.0),
+            Sampler::Ancestral { steps } => {
+                let open_below = ((1u64 << 32) / (steps - step) as u64) as u32;
+                StepUniform { open_below, ..uniform }
+            }
+            Sampler::Analytic { steps } if step >= steps => {
+                StepUniform { open_count: u32::MAX, ..uniform }
+            }
             Sampler::Analytic { steps } => {
                 let (now, next) = (sigma(time(step, steps)), sigma(time(step + 1, steps)));
                 let rate = (now - next).exp_m1().ln() - now.exp_m1().ln();
-                (Order::Score, 0, 0, rate as f32)
+                StepUniform { order: Order::Score as u32, bound: rate as f32, ..uniform }
             }
-            Sampler::LeftToRight { .. } => (Order::Position, per_pass, 0, 0.0),
-            Sampler::Confidence { .. } => (Order::Confidence, per_pass, 0, 2.0),
-            Sampler::Threshold { confidence } => (Order::Confidence, 1, 0, confidence),
-            Sampler::Entropy { .. } => (Order::Entropy, per_pass, 0, -1.0),
-            Sampler::EntropyBounded { bound } => (Order::Entropy, 1, 0, bound),
-            Sampler::Margin { .. } => (Order::Margin, per_pass, 0, 0.0),
+            _ => rule.fill(uniform, block),
+        }
+    }
+
+    /// What the kernels read to take the likeliest token of a row, whatever the sampler.
+    pub fn greedy_uniform() -> StepUniform {
+        let rule = Rule::default();
+        let uniform = StepUniform {
+            top_p: 1.0,
+            inverse_temperature: 1.0,
+            measured: 1.0,
+            ..StepUniform::default()
         };
-        let greedy = self.temperature == 0.0;
+        rule.fill(uniform, BlockSize { cells: 1, masked: 1 })
+    }
+}
+
+impl Rule {
+    /// The steps at which this many masked cells open: as many as they take at most.
+    fn opening_steps(&self, masked: usize, block: BlockSize, from: usize) -> Vec<usize> {
+        let mut left = masked;
+        let is_open = |step: &usize| {
+            let before = left;
+            // A window may have less masked cells than the quota.
+            let quota = self.quota.at(*step, block.cells, block.masked).max(1);
+            left = left.saturating_sub(if self.window.is_some() { 1 } else { quota });
+            before > 0
+        };
+        (from..).take_while(is_open).collect()
+    }
+
+    /// Adds the knobs to a step.
+    fn fill(&self, uniform: StepUniform, block: BlockSize) -> StepUniform {
+        // No probability reaches 2: rounded ones may be a little more than 1.
+        const NEVER: f32 = 2.0;
+        let quota = self.quota.at(uniform.step as usize, block.cells, block.masked);
+        let order = match self.score {
+            Score::Random => Order::Bits,
+            Score::Position => Order::Position,
+            Score::Confidence => Order::Confidence,
+            Score::Entropy => Order::Entropy,
+            Score::Margin => Order::Margin,
+        };
+        let (test, bound) = match self.test {
+            Test::None => (0, 0.0),
+            Test::AtLeast(p) => (1, p),
+            Test::Above(p) if p >= 1.0 => (2, NEVER),
+            Test::Above(p) => (2, p),
+            Test::SumBefore(nats) => (3, nats),
+            Test::SumThrough(nats) => (4, nats),
+        };
         StepUniform {
-            step: step as u32,
-            open_count,
-            open_below,
-            top_k: self.top_k.min(u32::MAX as usize) as u32,
-            top_p: self.top_p,
-            inverse_temperature: if greedy { 1.0 } else { 1.0 / self.temperature },
-            noise: if greedy { 0.0 } else { 1.0 },
+            open_count: quota.clamp(1, u32::MAX as usize) as u32,
             order: order as u32,
+            test,
             bound,
-            unused: [0; 7],
+            leftmost: u32::from(self.fallback == Fallback::Leftmost),
+            ..uniform
         }
     }
 }
@@ -117,9 +193,18 @@ pub struct StepUniform {
     pub noise: f32,
     /// What ranks masked cells.
     pub order: u32,
-    /// Cells at least this likely open too, or those before which the entropies sum to at most
-    /// this.
+    /// Of the test.
     pub bound: f32,
+    /// Which cells open beside the first.
+    pub test: u32,
+    /// 1 = the first are the leftmost, unless as many pass the test.
+    pub leftmost: u32,
+    /// What logits are multiplied with before they are measured.
+    pub measured: f32,
+    /// 1 = the filtered distribution is measured.
+    pub measures_kept: u32,
+    /// 1 = nucleus keeps the token that crosses it.
+    pub keeps_crossing: u32,
     /// Padding to whole vectors.
-    pub unused: [u32; 7],
+    pub unused: [u32; 2],
 }
