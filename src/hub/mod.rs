@@ -21,7 +21,7 @@ pub use native::DatasetFiles;
 #[cfg(not(target_arch = "wasm32"))]
 pub use native::{Output, gpt2_tokenizer};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{kept, open_file};
+pub(crate) use native::{kept, open_file, unnamed_file};
 pub use options::{DatasetSplit, Download, HubOptions};
 pub use sha256::Sha256;
 #[cfg(target_arch = "wasm32")]

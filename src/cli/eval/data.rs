@@ -7,26 +7,8 @@ use anyhow::{Result, bail};
 use bdlm::eval::Cut;
 use bdlm::eval::data::{CorpusOptions, Format, Preset, ReadOptions, Wrap};
 use clap::{Args, ValueEnum};
-use serde::{Deserialize, Serialize};
 
-use crate::cli::eval::source::{Place, Source};
-
-/// Which part of the sequences is evaluated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selection {
-    /// Number of the shard, and of all.
-    pub shard: [usize; 2],
-    /// The first so many of the corpus only.
-    pub limit: Option<usize>,
-}
-
-impl Selection {
-    /// True for sequences of this part.
-    pub fn holds(&self, index: usize) -> bool {
-        let [shard_idx, n_shards] = self.shard;
-        index % n_shards.max(1) == shard_idx
-    }
-}
+use crate::cli::eval::source::{Place, Selection, Source};
 
 /// How the documents of a file are separated.
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

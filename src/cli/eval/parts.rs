@@ -8,8 +8,8 @@ use bdlm::eval::data::Counts;
 use bdlm::eval::{SequenceResult, Settings};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::eval::data::Selection;
 use crate::cli::eval::journal::{Contents, difference};
+use crate::cli::eval::source::Selection;
 use crate::cli::files::shown;
 
 /// The command that evaluates one estimate.

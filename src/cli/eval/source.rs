@@ -8,11 +8,28 @@ use bdlm::eval::FirstToken;
 use bdlm::eval::data::{Corpus, CorpusOptions, Counts, DataFile, Documents, Preset, ReadOptions};
 use bdlm::hub::{Download, Sha256};
 use bdlm::sample::Engine;
+use serde::{Deserialize, Serialize};
 
-use crate::cli::eval::data::Selection;
 use crate::cli::files::{Input, read};
 use crate::cli::print::DownloadBar;
 use crate::cli::process::hub_options;
+
+/// Which part of the sequences is evaluated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Number of the shard, and of all.
+    pub shard: [usize; 2],
+    /// The first so many of the corpus only.
+    pub limit: Option<usize>,
+}
+
+impl Selection {
+    /// True for sequences of this part.
+    pub fn holds(&self, index: usize) -> bool {
+        let [shard_idx, n_shards] = self.shard;
+        index % n_shards.max(1) == shard_idx
+    }
+}
 
 /// What names the data.
 pub enum Place<'a> {

@@ -16,10 +16,10 @@ use bdlm::sample::Engine;
 use bdlm::text::Tokenizer;
 use indicatif::ProgressBar;
 
-use crate::cli::eval::data::{DataArgs, Selection};
+use crate::cli::eval::data::DataArgs;
 use crate::cli::eval::journal::Journal;
 use crate::cli::eval::parts::{End, Line, Sequence, of_evaluation};
-use crate::cli::eval::source::{Item, Items, Source};
+use crate::cli::eval::source::{Item, Items, Selection, Source};
 use crate::cli::print::progress_bar;
 use crate::cli::process::{Interrupted, go_on};
 

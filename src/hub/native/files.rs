@@ -16,6 +16,11 @@ pub(crate) fn open_file(path: &Path) -> Result<Option<(File, u64)>> {
     Ok((!metadata.is_dir()).then_some((file, metadata.len())))
 }
 
+/// A new file that has no name and is gone when it is closed.
+pub(crate) fn unnamed_file() -> std::io::Result<File> {
+    tempfile::tempfile()
+}
+
 impl FileBytes {
     /// Maps a file.
     ///

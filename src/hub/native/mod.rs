@@ -13,7 +13,7 @@ use std::path::Path;
 
 #[cfg(feature = "hub")]
 pub use dataset::DatasetFiles;
-pub(crate) use files::open_file;
+pub(crate) use files::{open_file, unnamed_file};
 pub use output::Output;
 
 use crate::hub::model::{INDEX, SINGLE, refuse_stale};

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
-use crate::hub::{Sha256, open_file};
+use crate::hub::{Sha256, open_file, unnamed_file};
 use crate::{Error, Result};
 
 /// A file of texts that was opened and holds something.
@@ -43,7 +43,7 @@ impl DataFile {
     /// # Errors
     /// [`Error::Io`], [`Error::Data`] if that is not a byte.
     pub fn copied(path: &Path, reader: &mut impl Read) -> Result<DataFile> {
-        let mut file = tempfile::tempfile().map_err(Error::io(path))?;
+        let mut file = unnamed_file().map_err(Error::io(path))?;
         let n_bytes = io::copy(reader, &mut file).map_err(Error::io(path))?;
         if n_bytes == 0 {
             return Err(Error::data(path, "is empty, expected texts"));
