@@ -6,7 +6,7 @@ use crate::Result;
 use crate::clock::Stopwatch;
 use crate::gpu::Gpu;
 use crate::measure::spread::Spread;
-use crate::model::{Checkpoint, Mask, Spec, Widths};
+use crate::model::{Axis, Checkpoint, Mask, Spec, Widths};
 use crate::train::{Backward, BackwardOptions, Parameters, TrainBatch, TrainShape};
 
 /// Most tokens of a timed sequence.
@@ -100,7 +100,7 @@ fn batch(spec: &Spec, shape: TrainShape, block_size: usize) -> TrainBatch {
 /// Of the pass forward.
 fn flops(spec: &Spec, shape: TrainShape, block_size: usize) -> f64 {
     let Widths { channels, queries, qkv, mlp, .. } = Widths::of(spec);
-    let [c, hd, f] = [channels, queries, mlp].map(|axis| axis.count());
+    let [c, hd, f] = [channels, queries, mlp].map(Axis::count);
     let weights = qkv.count() * c + hd * c + 2 * f * c;
     let n = shape.length;
     // Of a clean row: half of the others, and its block; of a noised one as many.

@@ -15,12 +15,14 @@ pub struct Arena {
     pub gradients: Tensor,
 }
 
-/// The arenas of some tensors, zeroed, and for each tensor the index of its arena, and of its first
-/// number there.
+/// The index of a tensor's arena, and of its first number there.
+pub type ArenaPlace = (usize, usize);
+
+/// The arenas of some tensors, zeroed, and the place of each tensor.
 ///
 /// # Errors
 /// [`Error::TooLarge`] for a tensor that the adapter cannot bind whole, [`Error::OutOfMemory`].
-pub fn make(gpu: &Gpu, entries: &[Entry]) -> Result<(Vec<Arena>, Vec<(usize, usize)>)> {
+pub fn make(gpu: &Gpu, entries: &[Entry]) -> Result<(Vec<Arena>, Vec<ArenaPlace>)> {
     let limit = gpu.max_bytes(Memory::Buffer);
     let bytes = |numbers: usize| (numbers * DType::F32.bytes()) as u64;
     let (mut places, mut counts) = (Vec::with_capacity(entries.len()), vec![0]);

@@ -54,7 +54,11 @@ impl Head {
             modulated: Modulated::new(gpu, held, &adaln, &vec![0.0; 2 * c], has_map)?,
             norm: NormWeight::new(held, spec, &name("norm_final.weight"))?,
             linear: held.linear(&name("linear.weight"), Some(&name("linear.bias")))?,
-            vocabulary: Vocabulary { size: spec.vocab_size, mask_id: spec.masked_id() },
+            vocabulary: Vocabulary {
+                size: spec.vocab_size,
+                mask_id: spec.masked_id(),
+                counted: None,
+            },
             chunk,
             x: plain("predicted x", c)?,
             y: Tensor::multiplied(gpu, "predicted y", &[n, c])?,

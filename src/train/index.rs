@@ -44,7 +44,7 @@ mod tests {
     fn every_row_is_listed_once_under_its_token() {
         let ids: Vec<u32> = (0..300).map(|i| if i % 2 == 0 { 7 } else { i % 5 }).collect();
         let index = Index::of(&ids, [12, 8]);
-        let mut rows = Vec::new();
+        let mut rows: Vec<u32> = Vec::new();
         for token in index.tokens.chunks(4).filter(|token| token[0] < token[1]) {
             for segment in &index.segments.as_chunks::<4>().0[token[0] as usize..token[1] as usize]
             {

@@ -50,10 +50,10 @@ pub fn model_bytes(
     numbers: &[Vec<f32>],
     interval: Interval,
 ) -> Result<Vec<u8>> {
-    let prefix = parameters.spec().prefix();
+    let spec = parameters.spec();
     let ends = [interval.low as f32, interval.high as f32];
     let tensors = parameters.list().iter().zip(numbers).map(|(parameter, numbers)| Named {
-        name: format!("{prefix}{}", parameter.name()),
+        name: spec.stored_name(parameter.name()),
         shape: parameter.shape(),
         numbers,
     });

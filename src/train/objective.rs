@@ -69,7 +69,7 @@ impl Objective {
             model::Objective::Autoregressive => next_tokens(sequences),
             model::Objective::Block { .. } => {
                 let clean = Some(sequences.concat());
-                let mask = Mask::Blocks(block_size);
+                let mask = Mask::blocks(block_size);
                 TrainBatch { clean, mask, ..self.masked(sequences, Some(block_size), key) }
             }
             model::Objective::Masked | model::Objective::Score => self.masked(sequences, None, key),

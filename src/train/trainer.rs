@@ -163,6 +163,10 @@ impl Trainer {
     ///
     /// # Errors
     /// As [`Trainer::next_async`].
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an Iterator cannot return a Result of an Option"
+    )]
     #[cfg(not(target_arch = "wasm32"))]
     pub fn next(&mut self) -> Result<Option<TrainEvent>> {
         block_on(self.next_async())

@@ -29,8 +29,7 @@ impl Fixture {
     pub fn open_with(name: &str, habits: Habits) -> Fixture {
         let folder = folder(name);
         let spec = Spec::of_files(&ModelFiles::open(&folder).unwrap(), habits).unwrap();
-        let cases = read(&folder, "cases.safetensors");
-        Fixture { spec, folder, cases }
+        Fixture { spec, folder, cases: Cases::open(name) }
     }
 
     pub fn load(&self, gpu: &Gpu, weights: DType) -> Network {

@@ -470,7 +470,7 @@ fn backward_cross_entropy() {
                 };
                 run(&gpu, |r| {
                     let rows = [words(&gpu, &[t], &targets), upload(&gpu, &[t], &weights)];
-                    let vocabulary = Vocabulary { size: v, mask_id };
+                    let vocabulary = Vocabulary { size: v, mask_id, counted: None };
                     let (logits, to) = (rows_of(&gpu, t, &held), [&losses, &dlogits]);
                     r.backward_cross_entropy(&logits, [&rows[0], &rows[1]], vocabulary, to)
                         .unwrap();

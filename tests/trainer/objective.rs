@@ -48,7 +48,7 @@ fn only_masked_tokens_count_and_the_first_is_never_masked() {
             let b = batch(&objective(loss), (8, 16), size, key);
             let clean = sequences(8, 16).concat();
             assert_eq!((&b.targets, b.clean.as_ref()), (&clean, Some(&clean)));
-            assert_eq!(b.mask, Mask::Blocks(size));
+            assert_eq!(b.mask, Mask::blocks(size));
             for (i, weight) in b.weights.iter().enumerate() {
                 assert_eq!(*weight > 0.0, b.inputs[i] == MASK);
                 assert!(b.inputs[i] == MASK || b.inputs[i] == clean[i]);

@@ -17,7 +17,7 @@ fn batch(f: &Fixture) -> (TrainBatch, TrainShape) {
     let masked = inputs.iter().zip(&clean).zip(&t);
     let weights = masked.map(|((x, c), t)| if x == c { 0.0 } else { 1.0 / t / count }).collect();
     let targets = clean.clone();
-    let mask = Mask::Blocks(4);
+    let mask = Mask::blocks(4);
     let batch = TrainBatch { inputs, clean: Some(clean), targets, weights, mask };
     (batch, TrainShape { sequences, length, has_clean: true })
 }

@@ -215,8 +215,8 @@ fn parameters(gpu: &Gpu, spec: &Spec, from: Option<&ModelFiles>, seed: u64) -> R
 /// What the run does; what is not set has the library's default, or one of those above.
 fn options(settings: &Settings) -> TrainOptions {
     let s = settings;
-    let mut options = TrainOptions::default();
-    options.length = Length { steps: s.steps, epochs: s.epochs, minutes: s.minutes };
+    let length = Length { steps: s.steps, epochs: s.epochs, minutes: s.minutes };
+    let mut options = TrainOptions { length, ..TrainOptions::default() };
     set(&mut options.batch, s.batch);
     set(&mut options.accumulate, s.accumulate);
     if let Some(sizes) = &s.block_size {

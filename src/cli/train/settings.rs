@@ -194,13 +194,13 @@ impl Settings {
         let below: Settings = toml::from_str(&text)
             .map_err(|e| anyhow!("{}: {}", shown(file), e.to_string().trim()))?;
         // Paths of a file are meant from its folder.
-        let below = below.from_folder(file.parent().unwrap_or(Path::new("")));
+        let below = below.in_folder(file.parent().unwrap_or(Path::new("")));
         let mut merged = given(&below)?;
         merged.extend(given(&self)?);
         serde_json::from_value(Value::Object(merged)).context("settings")
     }
 
-    fn from_folder(mut self, folder: &Path) -> Settings {
+    fn in_folder(mut self, folder: &Path) -> Settings {
         let paths = self.data.iter_mut().chain(&mut self.valid).chain(&mut self.tokenizer);
         paths.chain(&mut self.out).for_each(|path| *path = folder.join(&*path));
         self
@@ -217,11 +217,13 @@ fn given(settings: &Settings) -> Result<Map<String, Value>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
-        std::fs::write(file.path(), text).unwrap();
+        let mut file = tempfile::NamedTempFile::with_suffix(".toml").unwrap();
+        file.write_all(text.as_bytes()).unwrap();
         file
     }
 

@@ -76,6 +76,10 @@ impl TrainRun {
     ///
     /// # Errors
     /// As [`Trainer::next`], and [`Error::Io`].
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "an Iterator cannot return a Result of an Option"
+    )]
     pub fn next(&mut self) -> Result<Option<TrainEvent>> {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
