@@ -3,6 +3,7 @@
 
 pub mod fixtures;
 pub mod hub;
+pub mod optimiser_twins;
 pub mod tolerances;
 pub mod twins;
 
