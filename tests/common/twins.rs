@@ -1,5 +1,6 @@
 //! The kernels on the CPU, in f64, by the names of their ops. Plain loops: they are read, not timed.
 
+#[allow(unused_imports, reason = "each test file uses a part of it")]
 pub use crate::common::optimiser_twins::*;
 
 use bdlm::gpu::BlockCells;
