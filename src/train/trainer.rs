@@ -82,8 +82,7 @@ struct Pending {
 }
 
 impl Trainer {
-    /// Prepares a run that begins, or goes on with the parameters, and then with
-    /// [`Trainer::optimiser_buffers`], from a progress.
+    /// Prepares a run that begins, or goes on from a progress.
     ///
     /// # Errors
     /// [`Error::Request`] for options that do not fit, [`Error::TooLarge`], [`Error::OutOfMemory`].
