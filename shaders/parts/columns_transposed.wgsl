@@ -1,8 +1,8 @@
 // Joined to the outer products of a matrix that is stored the other way round, [K, N] in f32: weights
 // of the four columns that a lane owns. The lanes of a subgroup read one stretch of a row.
 //
-// Provides: K, GROUP, place(n), columns(place, k8), scales(n, group), group_end(group), groups()
-// Provides: Columns
+// Provides: K, GROUP, place(n), columns(place, k8, offset), scales(n, group), offsets(n, group)
+// Provides: group_end(group), groups(), Columns
 // Needs: words
 
 override K: u32;             // rows of the table, a multiple of 8
@@ -20,8 +20,8 @@ fn place(n: u32) -> u32 {
     return min(n, TABLE_STRIDE - 4u) / 4u;
 }
 
-// Inputs 8 * k8 .. 8 * k8 + 8 of four columns.
-fn columns(place: u32, k8: u32) -> Columns {
+// Inputs 8 * k8 .. 8 * k8 + 8 of four columns; f32 has no offsets.
+fn columns(place: u32, k8: u32, offset: vec4<f32>) -> Columns {
     return Columns(four_rows(place, 8u * k8), four_rows(place, 8u * k8 + 4u));
 }
 
@@ -38,6 +38,10 @@ fn four_rows(place: u32, k: u32) -> mat4x4<f32> {
 
 fn scales(n: u32, group: u32) -> vec4<f32> {
     return vec4(1.0);
+}
+
+fn offsets(n: u32, group: u32) -> vec4<f32> {
+    return vec4(0.0);
 }
 
 fn group_end(group: u32) -> u32 {

@@ -30,7 +30,9 @@ impl House {
         House {
             kernels: KERNEL_FOLDERS.into_iter().flat_map(text::files).collect(),
             ops: joined("src/gpu/ops"),
-            twins: text::read("tests/common/twins.rs"),
+            twins: ["twins", "optimiser_twins"]
+                .map(|file| text::read(&format!("tests/common/{file}.rs")))
+                .concat(),
             tests: joined("tests/ops"),
         }
     }
