@@ -126,7 +126,7 @@ impl ChatCommand {
         let spec = engine.network().spec();
         let room = self.context.unwrap_or(CONTEXT).min(spec.window);
         let watch = if self.watch { Watch::Steps { candidates: 0 } } else { Watch::Blocks };
-        let request = self.request.of_answer(self.request.request(1, spec)?);
+        let request = self.request.of_answer(self.request.request(1, spec, &["chat"])?);
         Ok(Request { room, watch, ..request })
     }
 

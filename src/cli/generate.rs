@@ -158,7 +158,7 @@ impl Generate {
             stop: self.stop.clone(),
             cache: if self.no_cache { CachePolicy::Recompute } else { CachePolicy::Fused },
             watch,
-            ..self.request.request(self.samples, spec)?
+            ..self.request.request(self.samples, spec, &["generate"])?
         })
     }
 

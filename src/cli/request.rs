@@ -1,6 +1,6 @@
 //! What to generate and how to sample, as arguments of every command that generates.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use bdlm::model::Spec;
 use bdlm::sample::{
     Fallback, Nucleus, Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling,
@@ -150,9 +150,12 @@ impl RequestArgs {
     /// Refuses options that the sampler does not use.
     pub fn check(&self, subcommand: &'static [&'static str]) -> Result<()> {
         // A model's own is known when the model is.
-        let Some(sampler) = self.sampling.sampler else { return Ok(()) };
-        if let Some(option) = ignored(sampler, self.sampling.numbers()).first() {
-            let name = sampler.name();
+        self.sampling.sampler.map_or(Ok(()), |kind| self.check_for(kind, subcommand))
+    }
+
+    fn check_for(&self, kind: SamplerKind, subcommand: &'static [&'static str]) -> Result<()> {
+        if let Some(option) = ignored(kind, self.sampling.numbers()).first() {
+            let name = kind.name();
             let words = format!("{option} is for other samplers than {name}; see --help");
             return Err(WrongUsage { subcommand, words }.into());
         }
@@ -169,7 +172,14 @@ impl RequestArgs {
     ///
     /// # Errors
     /// For options that the model's own sampler does not use.
-    pub fn request(&self, samples: usize, spec: &Spec) -> Result<Request> {
+    pub fn request(
+        &self,
+        samples: usize,
+        spec: &Spec,
+        subcommand: &'static [&'static str],
+    ) -> Result<Request> {
+        let kind = self.sampling.sampler.unwrap_or(SamplerKind::of_model(spec));
+        self.check_for(kind, subcommand)?;
         let stop_ids = self.stop_id.iter().filter_map(|id| id.0).collect();
         let min_entropy =
             if spec.stop_ids.is_empty() { Request::default().min_entropy } else { 0.0 };
@@ -186,7 +196,7 @@ impl RequestArgs {
             min_entropy: self.sampling.min_entropy.unwrap_or(min_entropy),
             ..Request::default()
         };
-        let sampling = self.sampling.sampling(spec, request.n_cells(spec))?;
+        let sampling = self.sampling.sampling(kind, spec, request.n_cells(spec));
         Ok(Request { sampling, ..request })
     }
 }
@@ -201,16 +211,9 @@ impl SamplingArgs {
         SamplerNumbers { steps, per_pass, threshold, entropy_bound, sub_block, fallback }
     }
 
-    fn sampling(&self, spec: &Spec, n_cells: usize) -> Result<Sampling> {
-        let kind = self.sampler.unwrap_or(SamplerKind::of_model(spec));
-        if let Some(option) = ignored(kind, self.numbers()).first() {
-            bail!(
-                "{option} is for other samplers than {}, the model's own; see --help",
-                kind.name()
-            );
-        }
+    fn sampling(&self, kind: SamplerKind, spec: &Spec, n_cells: usize) -> Sampling {
         let own = Sampling::of_model(spec);
-        Ok(Sampling {
+        Sampling {
             sampler: kind.sampler(self.numbers(), n_cells),
             temperature: self.temperature.unwrap_or(own.temperature),
             top_k: self.top_k,
@@ -219,6 +222,6 @@ impl SamplingArgs {
                 TopPRule::Below => Nucleus::Below,
                 TopPRule::Crossing => Nucleus::Crossing,
             }),
-        })
+        }
     }
 }

@@ -42,7 +42,8 @@ fn a_json_line_has_the_documented_keys_and_counts() {
     for (i, line) in lines.iter().enumerate() {
         let keys: Vec<&str> = line.as_object().unwrap().keys().map(String::as_str).collect();
         let wanted = [
-            "sample", "seed", "ids", "text", "n_tokens", "nfe", "passes", "secs", "stop", "redraws",
+            "sample", "seed", "ids", "text", "n_tokens", "nfe", "passes", "prefill", "denoise",
+            "commit", "secs", "stop", "redraws",
         ];
         assert_eq!(keys, wanted);
         assert_eq!((line["sample"].as_u64(), line["seed"].as_u64()), (Some(i as u64), Some(1)));

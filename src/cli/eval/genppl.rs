@@ -99,7 +99,8 @@ impl Genppl {
                 let (weights, block_size) = (self.device.weights, self.request.block_size);
                 let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
                 let count = self.generate.unwrap_or_default();
-                let request = self.request.request(count, engine.network().spec())?;
+                let request =
+                    self.request.request(count, engine.network().spec(), &["eval", "genppl"])?;
                 Source::Model(Box::new(engine), digests, Box::new(request))
             }
         };
