@@ -210,7 +210,7 @@ fn flags_of_other_samplers_and_prompts_are_refused() {
     let model = fixture("qwen3-block4");
     let output =
         command.args(["generate", "--model", &model, "--sub-block", "4"]).output().unwrap();
-    check_failure(&output, 1, &["--sub-block is for other samplers than sdar-dynamic"]).unwrap();
+    check_failure(&output, 2, &["--sub-block is for other samplers than sdar-dynamic"]).unwrap();
     let mut command = bdlm().unwrap();
     command.args(["generate", "--model", &model, "--prompt-ids", "1,2", "--new-tokens", "4096"]);
     let output = command.output().unwrap();

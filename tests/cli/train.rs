@@ -122,7 +122,7 @@ fn data_and_folders_that_do_not_fit_are_refused() {
     fails(&["--heads", "3"], &["hidden_dim"]);
     fails(&["--batch", "0"], &["batch"]);
     fails(&["--out", &path("stories.txt")], &["is a file"]);
-    fails(&["--out", &path("")], &["stories.txt", "--out"]);
+    fails(&["--out", &path("")], &["which is of no run", "--out"]);
     let no_end = "data = [\"stories.txt\"]\nout = \"run\"\n";
     std::fs::write(folder.path().join("train.toml"), no_end).unwrap();
     fails(&[], &["no end"]);
