@@ -144,7 +144,7 @@ impl Trainer {
     /// [`Error::DeviceLost`], [`Error::Diverged`], and those of validations and samples.
     pub async fn next_async(&mut self) -> Result<Option<TrainEvent>> {
         loop {
-            if let Some(event) = self.events.pop_front() {
+            if let Some(event) = self.pop() {
                 return Ok(Some(event));
             }
             match self.state {
@@ -171,7 +171,12 @@ impl Trainer {
         block_on(self.next_async())
     }
 
-    /// Where the run is: after all steps whose events were given.
+    /// The next event of what was done already.
+    pub fn pop(&mut self) -> Option<TrainEvent> {
+        self.events.pop_front()
+    }
+
+    /// Where the run is: after all steps that were sent. The event of the last one comes a step later.
     pub fn progress(&self) -> Progress {
         self.progress
     }

@@ -58,7 +58,10 @@ impl Train {
             show.show(&event)?;
             log.push(&event)?;
             if matches!(event, TrainEvent::Step(_)) && check_interrupt().is_err() {
-                run.save()?;
+                for event in run.stop()? {
+                    show.show(&event)?;
+                    log.push(&event)?;
+                }
                 drop(show);
                 note("interrupted: the run is saved; --resume goes on with it");
                 return Err(Interrupted.into());

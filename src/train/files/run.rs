@@ -31,8 +31,10 @@ pub struct TrainRun {
     files: RunFiles,
     settings: Value,
     saved: Option<usize>,
-    /// Whether there was a step or a validation since.
+    /// Whether there was a validation since.
     is_changed: bool,
+    /// Whether the next call saves.
+    is_due: bool,
     events: VecDeque<TrainEvent>,
 }
 
@@ -69,7 +71,7 @@ impl TrainRun {
         }
         let saved = state.map(|_| progress.step);
         let events = VecDeque::new();
-        Ok(TrainRun { trainer, files, settings, saved, is_changed: false, events })
+        Ok(TrainRun { trainer, files, settings, saved, is_changed: false, is_due: false, events })
     }
 
     /// Goes on until the next event; none at the end.
@@ -81,39 +83,57 @@ impl TrainRun {
         reason = "an Iterator cannot return a Result of an Option"
     )]
     pub fn next(&mut self) -> Result<Option<TrainEvent>> {
+        if self.is_due {
+            // First the events of all that it holds: a kill after a save loses none of them.
+            if let Some(event) = self.outstanding()? {
+                return Ok(Some(event));
+            }
+            self.save()?;
+        }
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(event));
         }
         let Some(event) = self.trainer.next()? else { return Ok(None) };
-        self.is_changed |= matches!(event, TrainEvent::Step(_) | TrainEvent::Validation(_));
         let step = self.trainer.progress().step;
         match &event {
             // The end is the last event.
             TrainEvent::Done { .. } => {
                 self.save()?;
                 self.events.push_back(event);
+                return Ok(self.events.pop_front());
             }
             // Validations may choose the interval of the next steps.
-            TrainEvent::Validation(_) => {
-                self.events.push_back(event);
-                self.save()?;
-            }
-            TrainEvent::Step(_) if step.is_multiple_of(self.files.save_every) => {
-                self.events.push_back(event);
-                self.save()?;
-            }
-            _ => self.events.push_back(event),
+            TrainEvent::Validation(_) => (self.is_changed, self.is_due) = (true, true),
+            TrainEvent::Step(_) => self.is_due |= step.is_multiple_of(self.files.save_every),
+            _ => {}
         }
-        Ok(self.events.pop_front())
+        Ok(Some(event))
     }
 
-    /// Saves the model and the state now, unless they are.
+    /// Ends the run before its end, and saves it: the events that were not given yet.
     ///
     /// # Errors
-    /// [`Error::DeviceLost`], [`Error::Io`].
-    pub fn save(&mut self) -> Result<()> {
+    /// [`Error::DeviceLost`], [`Error::Diverged`], [`Error::Io`].
+    pub fn stop(mut self) -> Result<Vec<TrainEvent>> {
+        let mut events = Vec::new();
+        while let Some(event) = self.outstanding()? {
+            events.push(event);
+        }
+        self.save()?;
+        events.extend(self.events);
+        Ok(events)
+    }
+
+    /// The next event of what was done already.
+    fn outstanding(&mut self) -> Result<Option<TrainEvent>> {
         block_on(self.trainer.settle())?;
+        Ok(self.trainer.pop())
+    }
+
+    /// Saves the model and the state, unless they are.
+    fn save(&mut self) -> Result<()> {
         let step = self.trainer.progress().step;
+        self.is_due = false;
         if !self.is_changed && self.saved == Some(step) {
             return Ok(());
         }
