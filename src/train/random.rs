@@ -23,11 +23,10 @@ pub enum Purpose {
 /// A generator for one purpose, keyed by the seed and by counters such as the step and the sequence.
 pub fn generator(seed: u64, purpose: Purpose, counters: &[u64]) -> Rng {
     let scrambled = |state: u64, word: u64| Rng::with_seed(state ^ word).u64(..);
-    let key = counters.iter().fold(scrambled(seed, purpose as u64 + 1), |key, &counter| {
-        // The position of a counter matters: (1, 2) is another key than (2, 1).
-        scrambled(key, counter)
-    });
-    Rng::with_seed(key)
+    // Each word meets a state that was scrambled before: neither the seed and the purpose nor two
+    // counters can be swapped, or make up for each other.
+    let words = [purpose as u64].into_iter().chain(counters.iter().copied());
+    Rng::with_seed(words.fold(scrambled(seed, 0), scrambled))
 }
 
 #[cfg(test)]
