@@ -129,6 +129,27 @@ impl<'a> Loader<'a> {
         self.upload(name, &[axis.held()], axis, &[])
     }
 
+    /// Loads every layer; `progress` is called with the number of layers done. Others have their turn
+    /// between two layers.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub async fn layers<L>(
+        &self,
+        progress: &mut dyn FnMut(usize),
+        load: impl Fn(usize) -> Result<L>,
+    ) -> Result<Vec<L>> {
+        let count = self.spec().n_layers;
+        let mut layers = Vec::with_capacity(count);
+        for i in 0..count {
+            progress(i);
+            breathe().await;
+            layers.push(load(i)?);
+        }
+        progress(count);
+        Ok(layers)
+    }
+
     fn upload(&self, name: &str, shape: &[usize], axis: Axis, numbers: &[f32]) -> Result<Tensor> {
         let mut held = vec![0.0; axis.held()];
         axis.spread(numbers, &mut held);
@@ -247,7 +268,7 @@ impl<'a> MatrixRows<'a> {
 }
 
 /// Lets others have their turn: loading in a browser must not freeze the page.
-pub async fn breathe() {
+async fn breathe() {
     let mut is_second = false;
     std::future::poll_fn(|context| {
         if std::mem::replace(&mut is_second, true) {

@@ -2,6 +2,7 @@
 
 mod cache;
 mod checkpoint;
+pub(crate) mod chunks;
 mod conditioning;
 mod formats;
 mod forward;

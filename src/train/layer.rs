@@ -5,19 +5,12 @@ use crate::gpu::{
     Activation, Attended, Attention, BackwardAttention, Dropout, Epilogue, Gate, Gpu, Modulation,
     Norm, NormGradients, Recorder, Sequences, Tensor,
 };
+use crate::model::chunks::{GATE1, GATE2, SCALE1, SCALE2, SHIFT1, SHIFT2};
 use crate::model::{NormSpec, Spec, Widths};
 use crate::train::activations::{Kept, Room};
 use crate::train::conditioning::{Modulated, SigmaMap};
 use crate::train::inputs::Inputs;
 use crate::train::linear::{Held, Linear};
-
-/// Indices of the chunks of a layer's modulation, C numbers each.
-const SHIFT1: usize = 0;
-const SCALE1: usize = 1;
-const GATE1: usize = 2;
-const SHIFT2: usize = 3;
-const SCALE2: usize = 4;
-const GATE2: usize = 5;
 
 /// The parameters of a layer.
 #[derive(Debug)]

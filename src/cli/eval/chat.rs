@@ -16,10 +16,9 @@ use clap::Args;
 use crate::cli::chat::TemplateArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::eval::ppl::EstimateArgs;
-use crate::cli::eval::present::{MadeBy, ReportFormat, formatted, print};
+use crate::cli::eval::present::ReportArgs;
 use crate::cli::files::{read_text, shown};
 use crate::cli::model::ModelArgs;
-use crate::cli::output::Output;
 use crate::cli::print::{note, progress_bar};
 use crate::cli::process::{Interrupted, go_on, utc_secs};
 
@@ -45,12 +44,8 @@ pub struct EvalChat {
     limit: Option<usize>,
     #[command(flatten)]
     estimate: EstimateArgs,
-    /// How to print the report
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
-    format: ReportFormat,
-    /// Write the report to a file instead of stdout
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -60,18 +55,14 @@ impl EvalChat {
     pub fn run(self) -> Result<()> {
         let text = read_text(&self.data)?;
         let chats = chats(&self.data, &text, self.limit.unwrap_or(usize::MAX))?;
-        let output = self.output.as_deref().map(Output::create).transpose()?;
+        let output = self.report.create()?;
         let gpu = self.device.request()?;
         let (weights, block_size) = (self.device.weights, self.estimate.block_size);
         let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
         let turns = self.turns(&engine, chats)?;
         let inputs = Inputs { model: digests, data_sha256: Sha256::of(text.as_bytes()) };
         let (report, is_whole) = self.evaluate(&engine, &turns, inputs)?;
-        let text = formatted(&report, Some(&MadeBy::new(&gpu)), self.format)?;
-        match output {
-            Some(output) => output.write(text.as_bytes())?,
-            None => print(&text)?,
-        }
+        self.report.write(output, &report, &gpu)?;
         if !is_whole {
             note(&format!("interrupted: the report covers {} turns", report.sequences));
             return Err(Interrupted.into());

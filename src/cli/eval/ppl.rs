@@ -1,7 +1,5 @@
 //! `bdlm eval ppl`.
 
-use std::path::PathBuf;
-
 use anyhow::Result;
 use bdlm::eval::Estimator;
 use clap::{Args, ValueEnum};
@@ -10,10 +8,9 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::eval::data::DataArgs;
 use crate::cli::eval::journal::JournalArgs;
 use crate::cli::eval::parts::{Head, PPL};
-use crate::cli::eval::present::{MadeBy, ReportFormat, formatted, print};
+use crate::cli::eval::present::ReportArgs;
 use crate::cli::eval::work::{Estimate, Subject};
 use crate::cli::model::ModelArgs;
-use crate::cli::output::Output;
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 
@@ -32,12 +29,8 @@ pub struct Ppl {
     estimate: EstimateArgs,
     #[command(flatten)]
     journal: JournalArgs,
-    /// How to print the report
-    #[arg(long, value_enum, default_value = "text", help_heading = "Output")]
-    format: ReportFormat,
-    /// Write the report to a file instead of stdout
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    report: ReportArgs,
     #[command(flatten)]
     device: DeviceArgs,
 }
@@ -76,7 +69,7 @@ enum EstimatorName {
 impl Ppl {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
-        let output = self.output.as_deref().map(Output::create).transpose()?;
+        let output = self.report.create()?;
         let source = self.data.open()?;
         let gpu = self.device.request()?;
         let (engine, digests) = self.model.load_known(
@@ -97,11 +90,7 @@ impl Ppl {
         let head = Head { selection: subject.selection, evaluations };
         let (mut journal, lines) = self.journal.open(PPL, &head)?;
         let outcome = subject.evaluate(0, estimate, &mut journal, &lines)?;
-        let report = formatted(&outcome.report, Some(&MadeBy::new(&gpu)), self.format)?;
-        match output {
-            Some(output) => output.write(report.as_bytes())?,
-            None => print(&report)?,
-        }
+        self.report.write(output, &outcome.report, &gpu)?;
         match outcome.is_whole {
             true => Ok(()),
             false => Err(self.interrupted(outcome.report.sequences)),

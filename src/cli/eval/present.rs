@@ -1,15 +1,17 @@
 //! Reports on stdout: for people, as JSON, as CSV.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::eval::data::Counts;
 use bdlm::eval::{Estimator, PplReport};
 use bdlm::gpu::Gpu;
-use clap::ValueEnum;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::output::Output;
 use crate::cli::print::driver;
 
 /// How to print a report.
@@ -21,6 +23,34 @@ pub enum ReportFormat {
     Json,
     /// A line of names and a line of values
     Csv,
+}
+
+/// In what form a report goes where.
+#[derive(Args)]
+#[command(next_help_heading = "Output")]
+pub struct ReportArgs {
+    /// How to print the report
+    #[arg(long, value_enum, default_value = "text")]
+    format: ReportFormat,
+    /// Write the report to a file instead of stdout
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl ReportArgs {
+    /// The file, if it is to be one. Fails before the work, not after it.
+    pub fn create(&self) -> Result<Option<Output>> {
+        self.output.as_deref().map(Output::create).transpose()
+    }
+
+    /// Writes a report that a device computed.
+    pub fn write(&self, output: Option<Output>, report: &PplReport, gpu: &Gpu) -> Result<()> {
+        let report = formatted(report, Some(&MadeBy::new(gpu)), self.format)?;
+        match output {
+            Some(output) => output.write(report.as_bytes()),
+            None => print(&report),
+        }
+    }
 }
 
 /// The program and the machine that computed a report.

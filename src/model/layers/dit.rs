@@ -5,19 +5,12 @@ use crate::gpu::{
     Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
 };
 use crate::model::checkpoint::NO_BIAS;
+use crate::model::chunks::{GATE1, GATE2, SCALE1, SCALE2, SHIFT1, SHIFT2};
 use crate::model::conditioning::{CpuLinear, SigmaMap};
-use crate::model::load::{self, Loader};
+use crate::model::load::Loader;
 use crate::model::pass::Pass;
 use crate::model::{AdaLn, AttentionBiases, NormSpec, Positions, Spec, Widths};
 use crate::{Error, Result};
-
-/// Indices of the chunks of a layer's modulation, C numbers each.
-const SHIFT1: usize = 0;
-const SCALE1: usize = 1;
-const GATE1: usize = 2;
-const SHIFT2: usize = 3;
-const SCALE2: usize = 4;
-const GATE2: usize = 5;
 
 /// The network on the device.
 #[derive(Debug)]
@@ -84,13 +77,7 @@ impl Dit {
         };
         let reader = Reader { loader, constant, no_bias: loader.zeros(NO_BIAS)? };
         let embedding = loader.matrix("vocab_embed.embedding", None)?;
-        let mut layers = Vec::with_capacity(spec.n_layers);
-        for i in 0..spec.n_layers {
-            progress(i);
-            load::breathe().await;
-            layers.push(reader.layer(i)?);
-        }
-        progress(spec.n_layers);
+        let layers = loader.layers(progress, |i| reader.layer(i)).await?;
         let last = reader.last_layer()?;
         let (widths, norm) = (loader.widths, spec.norm);
         Ok(Dit { widths, norm, embedding, layers, last, sigma_map })

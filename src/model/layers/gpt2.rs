@@ -4,7 +4,7 @@
 use crate::gpu::{
     Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
 };
-use crate::model::load::{self, Loader};
+use crate::model::load::Loader;
 use crate::model::pass::Pass;
 use crate::model::{AdaLn, AttentionBiases, NormSpec, Positions, Spec, Widths};
 use crate::{Error, Result};
@@ -59,13 +59,7 @@ impl Gpt2 {
         }
         let embedding = loader.matrix("wte.weight", None)?;
         let positions = loader.matrix("wpe.weight", None)?;
-        let mut layers = Vec::with_capacity(spec.n_layers);
-        for i in 0..spec.n_layers {
-            progress(i);
-            load::breathe().await;
-            layers.push(Layer::load(loader, i)?);
-        }
-        progress(spec.n_layers);
+        let layers = loader.layers(progress, |i| Layer::load(loader, i)).await?;
         let (widths, norm) = (loader.widths, spec.norm);
         let last = BiasedNorm::load(loader, "ln_f")?;
         let no_head_bias = loader.zeros("no head bias")?;

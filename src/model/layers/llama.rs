@@ -3,7 +3,7 @@
 
 use crate::gpu::{Attended, Epilogue, HeadNorm, Input, Onto, Recorder, RmsNorm, Tensor, Weight};
 use crate::model::checkpoint::NO_BIAS;
-use crate::model::load::{self, Loader};
+use crate::model::load::Loader;
 use crate::model::pass::Pass;
 use crate::model::{AdaLn, AttentionBiases, MlpKind, NormKind, NormSpec, Positions, Spec, Widths};
 use crate::{Error, Result};
@@ -50,13 +50,7 @@ impl Llama {
         }
         let no_bias = loader.zeros(NO_BIAS)?;
         let embedding = loader.matrix("embed_tokens.weight", None)?;
-        let mut layers = Vec::with_capacity(spec.n_layers);
-        for i in 0..spec.n_layers {
-            progress(i);
-            load::breathe().await;
-            layers.push(Layer::load(loader, i)?);
-        }
-        progress(spec.n_layers);
+        let layers = loader.layers(progress, |i| Layer::load(loader, i)).await?;
         let head = match spec.tied_head {
             true => None,
             false => Some(loader.matrix("lm_head.weight", None)?),

@@ -1,7 +1,5 @@
 //! Runs that go on with what an earlier one left.
 
-use std::collections::VecDeque;
-
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::kept::{Kept, Stored};
 use crate::sample::run::stream::Run;
@@ -11,18 +9,8 @@ impl Run {
     /// Goes on with the buffers of another run, whose capacity is the same but for the grid.
     pub(super) fn on(kept: Kept, capacity: Capacity, task: Task) -> Run {
         let stored_blocks = kept.stored.common_blocks(&task.prompt, &capacity);
-        Run {
-            denoiser: kept.denoiser.with_geometry(capacity.geometry),
-            lanes: vec![None],
-            next_sample: task.request.first_sample,
-            task,
-            capacity,
-            current: None,
-            events: VecDeque::new(),
-            stored: None,
-            stored_blocks,
-            failed: false,
-        }
+        let denoiser = kept.denoiser.with_geometry(capacity.geometry);
+        Run { stored_blocks, ..Run::with(denoiser, capacity, task) }
     }
 
     /// Ends a run of one sample, and keeps its buffers and what it stored for a run that begins with

@@ -73,8 +73,13 @@ impl Run {
     /// # Errors
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub(super) fn new(network: Arc<Network>, capacity: Capacity, task: Task) -> Result<Run> {
-        Ok(Run {
-            denoiser: Denoiser::new(network, capacity)?,
+        Ok(Run::with(Denoiser::new(network, capacity)?, capacity, task))
+    }
+
+    /// With buffers that are there.
+    pub(super) fn with(denoiser: Denoiser, capacity: Capacity, task: Task) -> Run {
+        Run {
+            denoiser,
             lanes: (0..capacity.lanes).map(|_| None).collect(),
             next_sample: task.request.first_sample,
             task,
@@ -84,7 +89,7 @@ impl Run {
             stored: None,
             stored_blocks: 0,
             failed: false,
-        })
+        }
     }
 
     /// The next event; none when all samples are done, or after an error.

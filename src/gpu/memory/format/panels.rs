@@ -65,6 +65,28 @@ pub(super) fn pack_panels<T: Pod>(
     bytes.extend_from_slice(bytemuck::cast_slice(&numbers));
 }
 
+/// Appends rows `[n, k]` in panels of `row_bytes` bytes a row. A panel begins with the integers of its
+/// rows, `integer_bytes` for each, and ends with what they are multiplied with; `pack_row` writes a row,
+/// given its index in the panel, to both.
+pub(super) fn pack_integers(
+    rows: &[f32],
+    (k, panel): (usize, usize),
+    [row_bytes, integer_bytes]: [usize; 2],
+    pack_row: impl Fn(&[f32], usize, &mut [u8], &mut [u8]),
+    bytes: &mut Vec<u8>,
+) {
+    let n = rows.len() / k.max(1);
+    let (panel_bytes, begin) = (panel * row_bytes, bytes.len());
+    bytes.resize(begin + n.div_ceil(panel) * panel_bytes, 0);
+    let panels = bytes[begin..].chunks_mut(panel_bytes.max(1));
+    for (panel_of_rows, there) in rows.chunks((panel * k).max(1)).zip(panels) {
+        let (integers, scales) = there.split_at_mut(panel * integer_bytes);
+        for (i, row) in panel_of_rows.chunks(k).enumerate() {
+            pack_row(row, i, integers, scales);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

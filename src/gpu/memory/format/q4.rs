@@ -7,7 +7,7 @@ use half::f16;
 
 use crate::gpu::device::KernelFamily;
 use crate::gpu::memory::dtype::DType;
-use crate::gpu::memory::format::panels::{COLUMN_PAD, EIGHT, Format, Override};
+use crate::gpu::memory::format::panels::{COLUMN_PAD, EIGHT, Format, Override, pack_integers};
 
 /// Inputs of a row that share a scale and an offset.
 pub const GROUP: usize = 32;
@@ -36,16 +36,11 @@ impl Format for Q4 {
     }
 
     fn pack(&self, rows: &[f32], k: usize, panel: usize, bytes: &mut Vec<u8>) {
-        let n = rows.len() / k.max(1);
-        let (panel_bytes, begin) = (panel * self.row_bytes(k), bytes.len());
-        bytes.resize(begin + n.div_ceil(panel) * panel_bytes, 0);
-        let panels = bytes[begin..].chunks_mut(panel_bytes.max(1));
-        for (panel_of_rows, there) in rows.chunks((panel * k).max(1)).zip(panels) {
-            let (integers, pairs) = there.split_at_mut(panel * k / 2);
-            for (i, row) in panel_of_rows.chunks(k).enumerate() {
-                pack_row(row, (i, panel), integers, pairs);
-            }
-        }
+        let sizes = [self.row_bytes(k), k / 2];
+        let pack_row = |row: &[f32], i, integers: &mut [u8], scales: &mut [u8]| {
+            pack_row(row, (i, panel), integers, scales);
+        };
+        pack_integers(rows, (k, panel), sizes, pack_row, bytes);
     }
 
     fn overrides(&self, k: usize) -> Vec<Override> {

@@ -4,7 +4,7 @@
 
 use crate::gpu::device::KernelFamily;
 use crate::gpu::memory::dtype::DType;
-use crate::gpu::memory::format::panels::{COLUMN_PAD, EIGHT, Format, Override};
+use crate::gpu::memory::format::panels::{COLUMN_PAD, EIGHT, Format, Override, pack_integers};
 
 /// Inputs of a row that share a scale.
 pub const GROUP: usize = 64;
@@ -29,16 +29,11 @@ impl Format for Q8 {
     }
 
     fn pack(&self, rows: &[f32], k: usize, panel: usize, bytes: &mut Vec<u8>) {
-        let n = rows.len() / k.max(1);
-        let (panel_bytes, begin) = (panel * self.row_bytes(k), bytes.len());
-        bytes.resize(begin + n.div_ceil(panel) * panel_bytes, 0);
-        let panels = bytes[begin..].chunks_mut(panel_bytes.max(1));
-        for (panel_of_rows, there) in rows.chunks((panel * k).max(1)).zip(panels) {
-            let (integers, scales) = there.split_at_mut(panel * k);
-            for (i, row) in panel_of_rows.chunks(k).enumerate() {
-                pack_row(row, (i, panel), integers, scales);
-            }
-        }
+        let sizes = [self.row_bytes(k), k];
+        let pack_row = |row: &[f32], i, integers: &mut [u8], scales: &mut [u8]| {
+            pack_row(row, (i, panel), integers, scales);
+        };
+        pack_integers(rows, (k, panel), sizes, pack_row, bytes);
     }
 
     fn overrides(&self, k: usize) -> Vec<Override> {
