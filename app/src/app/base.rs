@@ -9,6 +9,7 @@ use crate::engine::{Backend, EngineThread};
 use crate::export::Export;
 use crate::recording::Recording;
 use crate::state::{Banner, Pane, Preferences, State};
+use crate::store::Store;
 use crate::views::theme;
 
 /// The app.
@@ -23,6 +24,10 @@ pub struct App {
     /// How many runs and branches have begun.
     pub(super) runs: u64,
     pub(super) branches: u64,
+    /// Runs on disk; none before a folder is named.
+    pub(super) store: Option<Store>,
+    /// Runs that are being read: their numbers, panes and moments.
+    pub(super) reading: Vec<(u64, usize, usize)>,
 }
 
 impl App {
@@ -35,7 +40,9 @@ impl App {
         let wake = ctx.clone();
         let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;
         let state = State::new(prefs);
-        Ok(App { state, engine, export: None, opening: None, runs: 0, branches: 0 })
+        let (export, opening, store) = (None, None, None);
+        let (runs, branches, reading) = (0, 0, Vec::new());
+        Ok(App { state, engine, export, opening, runs, branches, store, reading })
     }
 
     /// Sends a pane's command, if there is one.
@@ -50,13 +57,17 @@ impl App {
         for command in self.state.panes.iter_mut().filter_map(Pane::end) {
             self.engine.send(command);
         }
+        self.record_all();
         self.state.playing = false;
     }
 
-    /// Shows a recorded run.
+    /// Shows a recorded run, in one pane, and keeps it.
     pub fn open(&mut self, recording: Recording) {
         self.stop();
-        self.state.open(recording);
+        self.state.panes = vec![Pane::of(recording)];
+        (self.state.active, self.state.playing) = (0, false);
+        self.add_run(0);
+        self.record(0);
     }
 
     /// The engine's thread takes no commands, or has ended.

@@ -2,7 +2,9 @@
 
 mod act;
 mod base;
+mod branch;
 mod files;
+mod history;
 mod models;
 mod play;
 mod reports;

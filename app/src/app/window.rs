@@ -20,6 +20,7 @@ impl App {
         self.take_notices(now);
         self.take_export();
         self.take_opened();
+        self.take_store();
         let dropped = |i: &egui::InputState| {
             i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
         };
@@ -87,6 +88,7 @@ impl App {
                 }
                 Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
                 Sheet::Model => views::model_ui(ui, &state.models, actions),
+                Sheet::History => views::history_ui(ui, &views::Runs::of(state), actions),
                 Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
             });
         });
@@ -107,6 +109,7 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.remember_session();
         eframe::set_value(storage, eframe::APP_KEY, &self.state.prefs);
     }
 }

@@ -122,6 +122,8 @@ pub struct Preferences {
     pub reduce_motion: bool,
     /// Light or dark.
     pub theme: ThemeChoice,
+    /// The runs that were shown when the app was closed, and their moments.
+    pub shown: Vec<(u64, usize)>,
 }
 
 impl Default for Preferences {
@@ -136,6 +138,7 @@ impl Default for Preferences {
             color_by: ColorBy::default(),
             reduce_motion: false,
             theme: ThemeChoice::default(),
+            shown: Vec::new(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod candidates;
 mod empty;
 mod files;
 mod flow;
+mod history;
 mod inspector;
 mod keys;
 mod legend;
@@ -28,6 +29,7 @@ pub use block::{BlockView, ViewResponse};
 
 pub(crate) use banner::banner_ui;
 pub(crate) use files::{FilesSheet, files_ui};
+pub(crate) use history::{Runs, history_ui};
 pub(crate) use inspector::{Inspector, inspector_ui};
 pub(crate) use keys::{Keys, keys};
 pub(crate) use model::model_ui;
