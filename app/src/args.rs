@@ -54,7 +54,7 @@ pub struct PictureArgs {
     #[arg(long, value_name = "CELL", requires = "screenshot")]
     pub inspect: Option<usize>,
     /// What is beside the text
-    #[arg(long, value_name = "settings|model|files|history", value_parser = sheet, requires = "screenshot")]
+    #[arg(long, value_name = "settings|model|files|history|help", value_parser = sheet, requires = "screenshot")]
     pub sheet: Option<Sheet>,
 }
 
@@ -82,7 +82,8 @@ fn sheet(text: &str) -> Result<Sheet, String> {
         "model" => Ok(Sheet::Model),
         "files" => Ok(Sheet::Files),
         "history" => Ok(Sheet::History),
-        _ => Err("expected settings, model, files or history".into()),
+        "help" => Ok(Sheet::Help),
+        _ => Err("expected settings, model, files, history or help".into()),
     }
 }
 

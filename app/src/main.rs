@@ -52,7 +52,9 @@ fn run(args: &Args) -> Result<()> {
     };
     match &args.picture.screenshot {
         Some(path) => {
-            let prefs = args.applied_to(Preferences::default());
+            let mut prefs = args.applied_to(Preferences::default());
+            // The same picture each time.
+            prefs.panes.iter_mut().for_each(|side| side.is_seed_locked = true);
             picture(args, prefs, recording, path)
         }
         None => window(args, recording),

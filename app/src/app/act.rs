@@ -41,6 +41,7 @@ impl App {
             Action::Undo(pane) => self.undo(pane, now),
             Action::GenerateSide(pane) => self.generate_side(pane, now),
             Action::Run(action) => self.do_with_run(action, now),
+            Action::Tour(step) => self.tour(step, now),
             Action::Compare(on) => self.compare(on),
             Action::InStep(on) => state.in_step = on,
             Action::Sheet(sheet) if state.sheet == sheet => state.sheet = Sheet::Inspector,
@@ -49,6 +50,7 @@ impl App {
             Action::LoadModel => self.load(),
             Action::CancelLoad => self.engine.cancel(),
             Action::Export(format, path) => self.export(ctx, format, path),
+            Action::Ask(dialog) => self.ask(ctx, dialog),
             Action::CancelExport => self.cancel_export(),
             Action::CopyText => {
                 let pane = state.pane();

@@ -1,5 +1,6 @@
 //! The app's own things: the state that is shown, and the threads behind it.
 
+use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
 
 use bdlm::sample::worker::Command;
@@ -8,7 +9,7 @@ use egui::Context;
 use crate::engine::{Backend, EngineThread};
 use crate::export::Export;
 use crate::recording::Recording;
-use crate::state::{Banner, Pane, Preferences, State};
+use crate::state::{Banner, Dialog, Origin, Pane, Preferences, State};
 use crate::store::Store;
 use crate::views::theme;
 
@@ -20,7 +21,9 @@ pub struct App {
     /// A file that is being written.
     pub(super) export: Option<Export>,
     /// A run that is being read.
-    pub(super) opening: Option<Receiver<Result<Recording, String>>>,
+    pub(super) opening: Option<Receiver<Result<(Recording, Origin), String>>>,
+    /// A dialog of the system that is open.
+    pub(super) asking: Option<(Dialog, Receiver<Option<PathBuf>>)>,
     /// How many runs and branches have begun.
     pub(super) runs: u64,
     pub(super) branches: u64,
@@ -40,9 +43,9 @@ impl App {
         let wake = ctx.clone();
         let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;
         let state = State::new(prefs);
-        let (export, opening, store) = (None, None, None);
+        let (export, opening, asking, store) = (None, None, None, None);
         let (runs, branches, reading) = (0, 0, Vec::new());
-        Ok(App { state, engine, export, opening, runs, branches, store, reading })
+        Ok(App { state, engine, export, opening, asking, runs, branches, store, reading })
     }
 
     /// Sends a pane's command, if there is one.
@@ -63,8 +66,18 @@ impl App {
 
     /// Shows a recorded run, in one pane, and keeps it.
     pub fn open(&mut self, recording: Recording) {
+        self.open_with(recording, Origin::default());
+    }
+
+    /// As [`App::open`], with what the run was begun from.
+    pub(super) fn open_with(&mut self, recording: Recording, origin: Origin) {
         self.stop();
-        self.state.panes = vec![Pane::of(recording)];
+        let mut shown = Pane::of(recording);
+        if !origin.model.is_empty() {
+            shown.made_with = origin.settings.summary();
+        }
+        shown.origin = origin;
+        self.state.panes = vec![shown];
         (self.state.active, self.state.playing) = (0, false);
         self.add_run(0);
         self.record(0);

@@ -60,7 +60,7 @@ impl App {
     }
 
     /// What the next start of the app shows.
-    pub(super) fn remember_session(&mut self) {
+    pub fn remember_session(&mut self) {
         self.record_all();
         let shown = |pane: &Pane| Some((pane.kept?, pane.position));
         self.state.prefs.shown = self.state.panes.iter().filter_map(shown).collect();

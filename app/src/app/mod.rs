@@ -9,6 +9,7 @@ mod models;
 mod play;
 mod reports;
 mod runs;
+mod tour;
 mod window;
 
 pub use base::App;

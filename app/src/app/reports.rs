@@ -6,7 +6,7 @@ use bdlm::sample::worker::Report;
 
 use crate::app::base::App;
 use crate::engine::{Attempt, Notice, SteerAt};
-use crate::state::{Banner, remedy_of_load, remedy_of_run};
+use crate::state::{Banner, TourStep, remedy_of_load, remedy_of_run};
 
 impl App {
     /// Takes a notice.
@@ -21,10 +21,19 @@ impl App {
             }
             Notice::Found(found) => (models.found, models.busy) = (Some(*found), None),
             Notice::Loaded { source, loaded } => {
+                let recent = &mut self.state.prefs.recent;
+                recent.retain(|name| *name != loaded.name);
+                recent.insert(0, loaded.name.clone());
+                recent.truncate(8);
                 self.state.prefs.model = loaded.name.clone();
                 self.state.prefs.adapter = models.source.adapter.clone();
                 (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
                 models.loaded_from = source;
+                // The first start of all begins with the tour.
+                let is_new = !self.state.prefs.has_toured && self.state.history.is_stored;
+                if is_new && self.state.pane().recording.events().is_empty() {
+                    self.tour(Some(TourStep::Masked), now);
+                }
             }
             Notice::Cancelled => models.busy = None,
             Notice::Failed { what, error } => self.fail_load(&what, &error),
@@ -78,6 +87,7 @@ impl App {
 
     fn pin(&mut self, at: SteerAt, token: u32) {
         let Some(pane) = self.pane_of(at.run) else { return };
+        self.state.pin.clear();
         self.send(pane, Some(at.command(Steer::Pin(token))));
     }
 

@@ -1,5 +1,7 @@
 //! Runs: how they begin, branch off, and are steered.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bdlm::sample::{Prompt, Request, Sampler, SamplerKind, Steer};
 
 use crate::app::base::App;
@@ -12,6 +14,7 @@ impl App {
             return;
         }
         self.state.banner = None;
+        self.new_seed();
         for pane in 0..self.state.panes.len() {
             self.begin_text(pane, self.state.prefs.panes[pane].clone(), String::new());
         }
@@ -22,6 +25,7 @@ impl App {
     pub(super) fn generate_side(&mut self, pane: usize, now: f64) {
         if self.state.models.is_ready() {
             self.state.banner = None;
+            self.new_seed();
             self.begin_text(pane, self.state.prefs.panes[pane].clone(), String::new());
             (self.state.playing, self.state.in_step) = (true, false);
             (self.state.active, self.state.due) = (pane, now);
@@ -42,6 +46,16 @@ impl App {
             }
         }
         (self.state.playing, self.state.due) = (true, now);
+    }
+
+    /// Another seed for the next run, unless it is locked; the same for both sides.
+    fn new_seed(&mut self) {
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+        // Few digits, to be read and typed.
+        let seed = u64::from(nanos / 1000) % 1_000_000;
+        for side in self.state.prefs.panes.iter_mut().filter(|side| !side.is_seed_locked) {
+            side.seed = if side.seed == seed { seed + 1 } else { seed };
+        }
     }
 
     /// Begins a run from the prompt, with the text of an earlier run behind it.
@@ -74,7 +88,6 @@ impl App {
     /// Steers a cell of a pane's current block.
     pub(super) fn steer(&mut self, pane: usize, cell: usize, by: SteerBy) {
         self.state.playing = false;
-        self.state.pin.clear();
         let Some(at) = self.state.panes[pane].steer(cell) else { return };
         let is_sent = match by {
             SteerBy::Token(token) => self.engine.send(at.command(Steer::Pin(token))),

@@ -21,17 +21,21 @@ impl App {
         self.take_export();
         self.take_opened();
         self.take_store();
+        self.take_asked(ctx);
         let dropped = |i: &egui::InputState| {
             i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
         };
         if let Some(file) = ctx.input(dropped) {
-            self.open_file(ctx, file);
+            self.take_dropped(ctx, file);
         }
         ctx.set_theme(match self.state.prefs.theme {
             ThemeChoice::System => ThemePreference::System,
             ThemeChoice::Light => ThemePreference::Light,
             ThemeChoice::Dark => ThemePreference::Dark,
         });
+        if self.awaits_tour() {
+            self.show_tour(now);
+        }
         if self.state.playing {
             self.play(ctx, now);
         }
@@ -71,12 +75,6 @@ impl App {
         Panel::top("prompt").frame(bar).show(ui, |ui| {
             views::prompt_ui(ui, &views::PromptBar::of(state), actions);
         });
-        if let Some(banner) = &state.banner {
-            let ground = bar.fill(theme::palette(ui).error);
-            Panel::top("banner").frame(ground).show(ui, |ui| {
-                views::banner_ui(ui, banner, actions);
-            });
-        }
         Panel::bottom("timeline").frame(bar).show(ui, |ui| {
             views::timeline_ui(ui, &views::Timeline::of(state), actions);
         });
@@ -87,14 +85,23 @@ impl App {
                     views::inspector_ui(ui, &views::Inspector::of(state), actions);
                 }
                 Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
-                Sheet::Model => views::model_ui(ui, &state.models, actions),
+                Sheet::Model => views::model_ui(ui, &state.models, &state.prefs.recent, actions),
+                Sheet::Help => views::help_ui(ui, actions),
                 Sheet::History => views::history_ui(ui, &views::Runs::of(state), actions),
                 Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
             });
         });
         let page = Frame::new().fill(theme::palette(ui).page);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            let place = ui.max_rect();
             views::page_ui(ui, &views::Page::of(state), actions);
+            // Over the text: nothing moves when it comes.
+            if let Some(banner) = &state.banner {
+                views::banner_ui(ui, place, banner, actions);
+            }
+            if let Some(step) = state.tour {
+                views::tour_ui(ui, place, step, !self.awaits_tour(), actions);
+            }
         });
     }
 }

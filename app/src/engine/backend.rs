@@ -40,6 +40,8 @@ pub struct Loaded {
     pub name: String,
     /// Its family and shape, in words.
     pub shape: String,
+    /// What it was trained for, and whether its texts follow that: in sentences.
+    pub about: String,
     /// Tokens of a block in training; none for models without blocks.
     pub block_size: Option<usize>,
     /// Positions that the network sees at once.

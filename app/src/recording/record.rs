@@ -83,6 +83,7 @@ impl Recording {
                     take,
                     n_blocks,
                     opened,
+                    opened_confidence: f32::NAN,
                     masked,
                     confidence,
                     entropy,
@@ -114,6 +115,9 @@ impl Recording {
             take: self.take,
             n_blocks: self.n_blocks,
             opened,
+            opened_confidence: mean(
+                step.cells.iter().filter(opened_now).map(|cell| cell.confidence),
+            ),
             masked,
             confidence: mean(open.map(|cell| cell.confidence)),
             entropy: mean(shut.filter(|cell| !cell.is_blank()).map(|cell| cell.entropy)),

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 
 use crate::recording::CellAt;
-use crate::state::files::Format;
-use crate::state::preferences::{ColorBy, Speed, ThemeChoice};
+use crate::state::files::{Dialog, Format};
+use crate::state::preferences::{ColorBy, Scale, Speed, ThemeChoice};
 use crate::state::settings::SampleSettings;
+use crate::state::tour::TourStep;
 
 /// What is shown beside the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Sheet {
     Files,
     /// The runs that were made.
     History,
+    /// The tour, the keys, the marks.
+    Help,
 }
 
 /// What to do with a cell.
@@ -92,6 +95,8 @@ pub enum Action {
     GenerateSide(usize),
     /// Do something with a run of the history.
     Run(RunAction),
+    /// Show a step of the tour, or end it.
+    Tour(Option<TourStep>),
     /// Two runs side by side, or one.
     Compare(bool),
     /// Whether both panes go step by step together.
@@ -106,6 +111,8 @@ pub enum Action {
     CancelLoad,
     /// Write a file.
     Export(Format, PathBuf),
+    /// Ask for a file or a folder with a dialog of the system.
+    Ask(Dialog),
     /// Cancel writing.
     CancelExport,
     /// Put the text into the clipboard.
@@ -133,6 +140,10 @@ pub enum Edit {
     Theme(ThemeChoice),
     /// What the colours of cells mean.
     ColorBy(ColorBy),
+    /// How numbers become colours.
+    Scale(Scale),
+    /// Whether finished blocks keep their colours.
+    KeepColors(bool),
     /// Nothing glows or slides.
     ReduceMotion(bool),
     /// The name of a model to load.
@@ -145,6 +156,8 @@ pub enum Edit {
     WritePath(String),
     /// The file to open.
     OpenPath(String),
+    /// Pixels per point of pictures.
+    Pixels(u8),
 }
 
 impl Action {

@@ -13,14 +13,16 @@ mod playback;
 mod preferences;
 mod settings;
 mod shown;
+mod tour;
 
 pub use action::{Action, Edit, RunAction, Sheet, SteerBy};
 pub use advice::{remedy_of_load, remedy_of_run};
 pub use banner::{Banner, Remedy};
-pub use files::{Files, Format};
+pub use files::{Dialog, Files, Format};
 pub use history::{History, Kept, MAX_RUNS};
 pub use models::Models;
 pub use pane::{Origin, Pane, Stage, Undo};
-pub use preferences::{ColorBy, Preferences, Speed, ThemeChoice};
+pub use preferences::{ColorBy, Preferences, Scale, Speed, ThemeChoice};
 pub use settings::SampleSettings;
 pub use shown::State;
+pub use tour::TourStep;

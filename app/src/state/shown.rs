@@ -9,6 +9,7 @@ use crate::state::history::History;
 use crate::state::models::Models;
 use crate::state::pane::{Pane, Stage};
 use crate::state::preferences::Preferences;
+use crate::state::tour::TourStep;
 
 /// What is shown.
 pub struct State {
@@ -34,6 +35,8 @@ pub struct State {
     pub files: Files,
     /// The runs that were made.
     pub history: History,
+    /// The step of the tour that is shown.
+    pub tour: Option<TourStep>,
     /// A token to pin, as it is typed.
     pub pin: String,
 }
@@ -54,6 +57,7 @@ impl State {
             sheet: Sheet::Inspector,
             files: Files::default(),
             history: History::default(),
+            tour: None,
             pin: String::new(),
         }
     }

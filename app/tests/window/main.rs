@@ -3,6 +3,8 @@
 mod engine;
 mod errors;
 mod files;
+mod history;
+mod learn;
 mod pictures;
 mod play;
 mod script;
@@ -150,7 +152,8 @@ pub fn moments(window: &mut Window) -> usize {
 fn every_control_has_a_label() {
     let mut window = replay();
     click(&mut window, "Compare");
-    for sheet in ["Settings", "Files: save, export, open", "Model"] {
+    let help = "Help: tour, keys, marks";
+    for sheet in ["Settings", "Files: save, export, open", "Model", "History of runs", help] {
         click(&mut window, sheet);
         let controls = |node: &Node<'_>| {
             use egui::Role::{Button, CheckBox, ComboBox, Slider, SpinButton, TextInput};

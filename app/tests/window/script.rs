@@ -91,6 +91,7 @@ impl Backend for Script {
         Ok(Loaded {
             name: source.name.clone(),
             shape: "a scripted model".into(),
+            about: "It plays what was recorded.".into(),
             block_size: has_blocks.then_some(4),
             window: 128,
             adapter: "none".into(),

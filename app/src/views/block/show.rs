@@ -21,7 +21,8 @@ pub struct ViewResponse {
 
 impl BlockView<'_> {
     /// Draws it as wide as there is room, at most about 75 characters, and as high as the text.
-    pub fn show(self, ui: &mut Ui) -> ViewResponse {
+    pub fn show(mut self, ui: &mut Ui) -> ViewResponse {
+        self.rank_cells();
         let palette = palette(ui);
         let width = BlockView::width(ui, ui.available_width());
         let (cells, step) = match self.recording.step(self.moment) {
