@@ -14,6 +14,9 @@ impl App {
         let Some(step) = step else { return };
         self.state.sheet = Sheet::Inspector;
         if step == TourStep::Masked && self.state.pane().recording.moments().is_empty() {
+            if self.state.prefs.prompt.trim().is_empty() {
+                self.state.prefs.prompt = "Once upon a time".into();
+            }
             self.generate(now);
         }
         self.state.playing = false;
@@ -65,7 +68,8 @@ impl App {
         match self.state.tour {
             None => false,
             Some(TourStep::Masked) => at != Some(0),
-            Some(TourStep::Candidates | TourStep::Reveal) => at.is_none() || at == Some(0),
+            Some(TourStep::Candidates) => pane.selected.is_none() || at.is_none() || at == Some(0),
+            Some(TourStep::Reveal) => at.is_none_or(|step| step < 2),
             Some(TourStep::Commit) => pane.recording.blocks(pane.position).next().is_none(),
         }
     }

@@ -20,6 +20,7 @@ impl Keys {
         let selected: Option<CellAt> = state.pane().selected;
         let escape = match () {
             () if state.banner.is_some() => Some(Action::Dismiss),
+            () if state.tour.is_some() => Some(Action::Tour(None)),
             () if state.sheet != Sheet::Inspector => Some(Action::Sheet(state.sheet)),
             () if selected.is_some() => Some(Action::Select(state.active, selected)),
             () => None,

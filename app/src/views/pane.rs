@@ -101,11 +101,17 @@ fn heading_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
         false => pane.made_with.clone(),
     };
     let made_with = RichText::new(made_with).small().color(palette(ui).quiet);
-    egui::Frame::new().inner_margin(egui::Margin::symmetric(MARGIN as i8, 6)).show(ui, |ui| {
+    let column = BlockView::width(ui, ui.available_width() - 2.0 * MARGIN);
+    let beside = ((ui.available_width() - column) / 2.0).max(MARGIN);
+    egui::Frame::new().inner_margin(egui::Margin::symmetric(0, 6)).show(ui, |ui| {
         if let Some(is_active) = side.is_active {
-            ui.horizontal(|ui| choice_ui(ui, side, is_active, actions));
+            ui.horizontal(|ui| {
+                ui.add_space(beside);
+                choice_ui(ui, side, is_active, actions);
+            });
         }
         ui.horizontal(|ui| {
+            ui.add_space(beside);
             if pane.recording.is_thinned() {
                 let words = RichText::new("old candidates dropped").small();
                 ui.label(words).on_hover_text("The run was too long to keep them all");

@@ -22,8 +22,8 @@ pub struct Slots {
 }
 
 impl Slots {
-    /// The slots of a recording; `goes_on` if more can come.
-    pub fn of(recording: &Recording, goes_on: bool) -> Slots {
+    /// The slots of a recording. What a run that was stopped has not written stays to come.
+    pub fn of(recording: &Recording) -> Slots {
         let mut slots: Vec<Slot> = Vec::new();
         let mut block = None;
         for (i, moment) in recording.moments().iter().enumerate() {
@@ -34,7 +34,7 @@ impl Slots {
             }
             block = here;
         }
-        let is_whole = recording.done().is_some() || !goes_on;
+        let is_whole = recording.done().is_some();
         if let (Some(slot), Some(last), false) =
             (slots.last_mut(), recording.moments().last(), is_whole)
         {
@@ -112,21 +112,21 @@ mod tests {
     #[test]
     fn what_was_drawn_stays_where_it_is() {
         // The first block begins inside: with two given cells and two masked ones.
-        let early = Slots::of(&recorded(9), true);
+        let early = Slots::of(&recorded(9));
         for n_events in 10..36 {
-            let later = Slots::of(&recorded(n_events), true);
+            let later = Slots::of(&recorded(n_events));
             assert_eq!(early.place(2), later.place(2), "{n_events} events");
             assert!((early.place(3).0 - later.place(3).0).abs() < 1e-6, "{n_events} events");
         }
-        let whole = Slots::of(&recorded(usize::MAX), false);
+        let whole = Slots::of(&recorded(usize::MAX));
         assert!(whole.dots().next().is_none() && early.dots().next().is_some());
     }
 
     #[test]
     fn every_moment_is_found_where_it_is() {
-        for (n_events, goes_on) in [(12, true), (usize::MAX, false), (2, true), (0, true)] {
+        for n_events in [12, usize::MAX, 2, 0] {
             let recording = recorded(n_events);
-            let slots = Slots::of(&recording, goes_on);
+            let slots = Slots::of(&recording);
             for moment in 0..recording.moments().len() {
                 let (left, width) = slots.place(moment);
                 assert_eq!(slots.moment(left + 0.5 * width), moment);

@@ -6,7 +6,7 @@ use egui::{Align2, EventFilter, FontId, Key, Modifiers, Rect, Response, Sense, U
 use egui::{pos2, vec2};
 
 use crate::recording::Moment;
-use crate::state::{Action, Pane, Stage};
+use crate::state::{Action, Pane};
 use crate::views::slots::Slots;
 use crate::views::theme::palette;
 
@@ -25,7 +25,7 @@ pub fn strip_ui(ui: &mut Ui, pane: &Pane, active: usize, actions: &mut Vec<Actio
         ui.painter().text(at, Align2::CENTER_CENTER, words, font, palette.quiet);
         return;
     }
-    let slots = Slots::of(&pane.recording, pane.stage == Stage::Live);
+    let slots = Slots::of(&pane.recording);
     paint_ticks(ui, pane, rect, &slots);
     if response.has_focus() {
         ui.painter().rect_stroke(rect, 4, (1.5, palette.accent), egui::StrokeKind::Inside);

@@ -9,7 +9,7 @@ use crate::views::theme::{palette, primary};
 pub fn tour_ui(ui: &Ui, place: Rect, step: TourStep, is_ready: bool, actions: &mut Vec<Action>) {
     let palette = palette(ui);
     let width = (place.width() - 40.0).clamp(220.0, 470.0);
-    let at = pos2(place.center().x - 0.5 * width, place.bottom() - 176.0);
+    let at = pos2(place.center().x - 0.5 * width, place.bottom() - 208.0);
     let (title, words) = step.words();
     Area::new(egui::Id::unique("tour")).order(Order::Foreground).fixed_pos(at).show(
         ui.ctx(),
@@ -23,7 +23,11 @@ pub fn tour_ui(ui: &Ui, place: Rect, step: TourStep, is_ready: bool, actions: &m
                     let number = format!("{} of {}", step as usize + 1, TourStep::ALL.len());
                     ui.label(RichText::new(number).small().color(palette.quiet));
                 });
-                ui.label(words);
+                // As high for each step: the button stays under the pointer.
+                ui.allocate_ui(egui::vec2(width - 28.0, 54.0), |ui| {
+                    ui.set_min_height(54.0);
+                    ui.label(words);
+                });
                 ui.horizontal(|ui| {
                     let next = step.next();
                     let label = if next.is_some() { "Next" } else { "Done" };
