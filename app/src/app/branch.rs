@@ -68,9 +68,9 @@ impl App {
         now: f64,
     ) {
         let shown = &self.state.panes[from];
-        if !self.state.can_branch(shown) || ids.is_empty() {
+        let Some((_, tokens)) = ids.split_first().filter(|_| self.state.can_branch(shown)) else {
             return;
-        }
+        };
         let was_paused = shown.stage == Stage::Live && !self.state.playing;
         let start = shown.recording.start();
         let mut settings = shown.origin.settings.clone();
@@ -80,7 +80,7 @@ impl App {
             self.branches += 1;
             settings.seed = settings.seed.wrapping_add(self.branches);
         }
-        let request = settings.request(Prompt::Exact(ids));
+        let request = settings.request(Prompt::Ids(tokens.to_vec()));
         let written = shown.recording.blocks(moment);
         let written = written.filter(|block| Some(block.block_idx) <= last_block);
         let written: String = written.map(|block| block.text.as_str()).collect();

@@ -18,7 +18,7 @@ use crate::engine::notice::{Attempt, Notice, SteerAt};
 /// Notices that can wait for the window, before the thread waits for it.
 const NOTICES: usize = 64;
 /// How long closing the window waits for the thread.
-const FAREWELL: Duration = Duration::from_secs(3);
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Any backend, as the library's worker drives it.
 struct AnyBackend(Box<dyn Backend>);

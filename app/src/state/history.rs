@@ -41,8 +41,9 @@ pub struct Kept {
 impl Kept {
     /// The name, or what stands for it.
     pub fn title(&self) -> &str {
-        let words = if self.words.trim().is_empty() { "(no prompt)" } else { self.words.trim() };
-        if self.name.is_empty() { words } else { &self.name }
+        let words = [&self.name, &self.words, &self.origin.prompt, &self.origin.carried];
+        let first = words.into_iter().map(|words| words.trim()).find(|words| !words.is_empty());
+        first.unwrap_or("(no prompt)")
     }
 }
 

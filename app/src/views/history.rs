@@ -119,7 +119,7 @@ fn buttons_ui(
     let age = age(runs.now_secs.saturating_sub(run.begun_secs));
     ui.label(RichText::new(age).small().color(palette(ui).quiet));
     ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        ui.spacing_mut().item_spacing.x = 2.0;
+        ui.spacing_mut().item_spacing.x = 9.0;
         let pin = if run.is_pinned { "Unpin" } else { "Pin" };
         let id = run.id;
         for (words, hint, action) in [

@@ -73,18 +73,26 @@ pub fn page_ui(ui: &mut Ui, page: &Page<'_>, actions: &mut Vec<Action>) {
 /// The tokens of two runs that differ; none of one run.
 fn differences(panes: &[Pane]) -> Option<[Vec<bool>; 2]> {
     let [left, right] = panes else { return None };
-    let tokens = |pane: &Pane| -> Vec<u32> {
-        let blocks = pane.recording.blocks(pane.position);
-        blocks.flat_map(|block| block.cells.iter().map(|cell| cell.token)).collect()
+    let tokens = |pane: &Pane| -> (Vec<u32>, usize) {
+        let (recording, moment) = (&pane.recording, pane.position);
+        let last = recording.blocks(moment).last().map(|block| block.block_idx);
+        let given = recording.start().map_or(0, |start| start.ids.len());
+        (last.map(|last| recording.ids_to(moment, last)).unwrap_or_default(), given)
     };
     let are_done = panes.iter().all(|pane| pane.recording.step(pane.position).is_none());
-    let (mut left, mut right) = (tokens(left), tokens(right));
+    let ((mut left, left_given), (mut right, right_given)) = (tokens(left), tokens(right));
     if !are_done {
         // What only one side has written yet is no difference.
         let both = left.len().min(right.len());
         (left.truncate(both), right.truncate(both));
     }
-    (!left.is_empty() && !right.is_empty()).then(|| differing(&left, &right))
+    if left.is_empty() || right.is_empty() {
+        return None;
+    }
+    // Prompts are compared too: a branch has a longer one.
+    let [left, right] = differing(&left, &right);
+    let drawn = |marks: Vec<bool>, given: usize| marks.into_iter().skip(given).collect();
+    Some([drawn(left, left_given), drawn(right, right_given)])
 }
 
 fn legend_frame() -> egui::Frame {

@@ -105,7 +105,7 @@ pub fn steer_ui(
     } else {
         quiet(ui, closed(steering, is_current));
     }
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         let (words, action) = match is_current {
             false => (
                 format!("Branch after block {}", at.block_idx + 1),

@@ -150,9 +150,9 @@ fn a_run_branches_inside_a_block_and_a_paused_one_stays_paused() {
     });
     assert!(!state(&mut window).playing, "the paused run does not go on");
     let requests = watched.requests.lock().unwrap();
-    let Prompt::Exact(ids) = &requests[1].prompt else { panic!("{:?}", requests[1].prompt) };
+    let Prompt::Ids(ids) = &requests[1].prompt else { panic!("{:?}", requests[1].prompt) };
     let given = step.cells.iter().filter(|cell| cell.state == CellState::Given).count();
-    assert_eq!(ids.len(), step.block_idx * 4 + given);
+    assert_eq!(ids.len() + 1, step.block_idx * 4 + given);
     assert_ne!(requests[0].seed, requests[1].seed);
 }
 

@@ -155,7 +155,7 @@ fn a_finished_block_says_so_and_branches() {
     click(&mut window, &format!("Branch after block {}", at + 1));
     wait(&mut window, |state| state.panes.len() == 2 && state.panes[1].recording.done().is_some());
     let requests = watched.requests.lock().unwrap();
-    assert_eq!(requests[1].prompt, Prompt::Exact(ids.clone()));
+    assert_eq!(requests[1].prompt, Prompt::Ids(ids[1..].to_vec()));
     assert_eq!(ids.len(), (at + 1) * 4);
     assert_eq!(requests[1].seed, requests[0].seed + 1);
     assert_eq!(
