@@ -54,6 +54,7 @@ impl App {
             Action::Open(path) => self.open_file(ctx, path),
             Action::Remedy => self.remedy(now),
             Action::Dismiss => state.banner = None,
+            Action::Chat(action) => self.chat(ctx, action, now),
             Action::Edit(edit) => state.edit(edit),
         }
     }

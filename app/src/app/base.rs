@@ -50,6 +50,7 @@ impl App {
         for command in self.state.panes.iter_mut().filter_map(Pane::end) {
             self.engine.send(command);
         }
+        self.stop_answer();
         self.state.playing = false;
     }
 
@@ -64,6 +65,7 @@ impl App {
         let state = &mut self.state;
         (state.models.busy, state.models.loaded, state.playing) = (None, None, false);
         state.panes.iter_mut().for_each(Pane::fail);
+        state.conversation.live().map(|answer| answer.stop());
         let cause = "Its thread has ended or hangs: close the window and open it again.";
         state.banner = Some(Banner::of("The engine does not answer.", cause));
     }

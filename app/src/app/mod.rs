@@ -2,6 +2,7 @@
 
 mod act;
 mod base;
+mod conversation;
 mod files;
 mod models;
 mod play;

@@ -25,6 +25,7 @@ impl App {
                 self.state.prefs.adapter = models.source.adapter.clone();
                 (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
                 models.loaded_from = source;
+                self.state.offer_view();
             }
             Notice::Cancelled => models.busy = None,
             Notice::Failed { what, error } => self.fail_load(&what, &error),
@@ -36,6 +37,7 @@ impl App {
 
     /// Takes a report of a run; none of one that is not shown any more.
     fn take_report(&mut self, report: Report, now: f64) {
+        let Some(report) = self.take_answer(report, now) else { return };
         match report {
             Report::Event { run, event } => {
                 if let Some(pane) = self.pane_of(run) {

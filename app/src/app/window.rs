@@ -5,7 +5,7 @@ use egui::{CentralPanel, Context, Frame, Panel, ThemePreference, Ui};
 use bdlm::sample::worker::Gone;
 
 use crate::app::base::App;
-use crate::state::{Action, Sheet, ThemeChoice};
+use crate::state::{Action, Sheet, ThemeChoice, View};
 use crate::views::{self, theme};
 
 /// Seconds of a frame that notices may take.
@@ -33,6 +33,9 @@ impl App {
         });
         if self.state.playing {
             self.play(ctx, now);
+        }
+        if let Some(secs) = self.go_on_answering(now) {
+            ctx.request_repaint_after_secs(secs as f32);
         }
     }
 
@@ -64,24 +67,65 @@ impl App {
     }
 
     fn draw(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        match self.state.view {
+            View::Text => self.draw_text(ui, actions),
+            View::Conversation => self.draw_conversation(ui, actions),
+        }
+    }
+
+    fn draw_conversation(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
+        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        Panel::top("conversation").frame(bar).show(ui, |ui| {
+            views::chat_bar_ui(ui, &views::ChatBar::of(state), actions);
+        });
+        self.draw_banner(ui, bar, actions);
+        self.draw_side(ui, actions);
+        Panel::bottom("message").frame(bar).show(ui, |ui| {
+            views::message_ui(ui, state, actions);
+        });
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            views::chat_page_ui(ui, &views::ChatPage::of(state), actions);
+        });
+    }
+
+    fn draw_text(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
         views::keys(ui, &views::Keys::of(state), actions);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("prompt").frame(bar).show(ui, |ui| {
             views::prompt_ui(ui, &views::PromptBar::of(state), actions);
         });
-        if let Some(banner) = &state.banner {
+        self.draw_banner(ui, bar, actions);
+        Panel::bottom("timeline").frame(bar).show(ui, |ui| {
+            views::timeline_ui(ui, &views::Timeline::of(state), actions);
+        });
+        self.draw_side(ui, actions);
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            views::page_ui(ui, &views::Page::of(state), actions);
+        });
+    }
+
+    fn draw_banner(&self, ui: &mut Ui, bar: Frame, actions: &mut Vec<Action>) {
+        if let Some(banner) = &self.state.banner {
             let ground = bar.fill(theme::palette(ui).error);
             Panel::top("banner").frame(ground).show(ui, |ui| {
                 views::banner_ui(ui, banner, actions);
             });
         }
-        Panel::bottom("timeline").frame(bar).show(ui, |ui| {
-            views::timeline_ui(ui, &views::Timeline::of(state), actions);
-        });
+    }
+
+    /// What is beside the text or the conversation.
+    fn draw_side(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
         let side = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(14, 10));
         Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
+                Sheet::Inspector if state.view == View::Conversation => {
+                    views::chat_sheet_ui(ui, &views::ChatSheet::of(state), actions);
+                }
                 Sheet::Inspector => {
                     views::inspector_ui(ui, &views::Inspector::of(state), actions);
                 }
@@ -89,10 +133,6 @@ impl App {
                 Sheet::Model => views::model_ui(ui, &state.models, actions),
                 Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
             });
-        });
-        let page = Frame::new().fill(theme::palette(ui).page);
-        CentralPanel::default_margins().frame(page).show(ui, |ui| {
-            views::page_ui(ui, &views::Page::of(state), actions);
         });
     }
 }

@@ -4,6 +4,8 @@ use bdlm::Result;
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request};
 
+use crate::engine::chat::{Ask, ChatModel};
+
 /// A model and where to run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
@@ -52,6 +54,8 @@ pub struct Loaded {
     pub is_steerable: bool,
     /// True if samplers can be chosen.
     pub has_samplers: bool,
+    /// What its chats begin with, if it has a template.
+    pub chat: Option<ChatModel>,
 }
 
 /// Something that loads models and begins runs.
@@ -78,6 +82,12 @@ pub trait Backend: Send + 'static {
     /// # Errors
     /// Those of the library.
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
+
+    /// Begins to answer a conversation.
+    ///
+    /// # Errors
+    /// Those of the library.
+    fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>>;
 
     /// Names of the adapters.
     fn adapters(&self) -> Vec<String>;

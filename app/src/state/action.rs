@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::recording::CellAt;
+use crate::state::conversation::ChatAction;
 use crate::state::files::Format;
 use crate::state::preferences::{ColorBy, Speed, ThemeChoice};
 use crate::state::settings::SampleSettings;
@@ -87,6 +88,8 @@ pub enum Action {
     Remedy,
     /// Take the banner away.
     Dismiss,
+    /// Do something with the conversation.
+    Chat(ChatAction),
     /// Change what was typed or chosen.
     Edit(Edit),
 }

@@ -4,6 +4,7 @@
 mod action;
 mod advice;
 mod banner;
+mod conversation;
 mod edit;
 mod files;
 mod models;
@@ -16,6 +17,10 @@ mod shown;
 pub use action::{Action, Edit, Sheet, SteerBy};
 pub use advice::{remedy_of_load, remedy_of_run};
 pub use banner::{Banner, Remedy};
+pub use conversation::{
+    Answer, AnswerStage, ChatAction, ChatEdit, ChatFormat, ChatSettings, ChatSpeed, Conversation,
+    Cost, Thought, Turn, View, template_name,
+};
 pub use files::{Files, Format};
 pub use models::Models;
 pub use pane::{Origin, Pane, Stage};

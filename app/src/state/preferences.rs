@@ -3,6 +3,7 @@
 use bdlm::sample::SamplerKind;
 use serde::{Deserialize, Serialize};
 
+use crate::state::conversation::ChatSettings;
 use crate::state::settings::SampleSettings;
 
 /// How fast steps follow each other.
@@ -122,6 +123,8 @@ pub struct Preferences {
     pub reduce_motion: bool,
     /// Light or dark.
     pub theme: ThemeChoice,
+    /// How answers are made.
+    pub chat: ChatSettings,
 }
 
 impl Default for Preferences {
@@ -136,6 +139,7 @@ impl Default for Preferences {
             color_by: ColorBy::default(),
             reduce_motion: false,
             theme: ThemeChoice::default(),
+            chat: ChatSettings::default(),
         }
     }
 }

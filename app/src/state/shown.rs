@@ -4,6 +4,7 @@ use crate::engine::{Loaded, Source};
 use crate::recording::{CellAt, Recording};
 use crate::state::action::Sheet;
 use crate::state::banner::Banner;
+use crate::state::conversation::{Conversation, View};
 use crate::state::files::Files;
 use crate::state::models::Models;
 use crate::state::pane::{Pane, Stage};
@@ -33,6 +34,10 @@ pub struct State {
     pub files: Files,
     /// A token to pin, as it is typed.
     pub pin: String,
+    /// The text, or the conversation.
+    pub view: View,
+    /// The conversation.
+    pub conversation: Conversation,
 }
 
 impl State {
@@ -51,6 +56,8 @@ impl State {
             sheet: Sheet::Inspector,
             files: Files::default(),
             pin: String::new(),
+            view: View::Text,
+            conversation: Conversation::default(),
         }
     }
 
@@ -58,6 +65,13 @@ impl State {
     pub fn open(&mut self, recording: Recording) {
         self.panes = vec![Pane::of(recording)];
         (self.active, self.playing) = (0, false);
+    }
+
+    /// Shows what the loaded model is for: a conversation if it has a template.
+    pub fn offer_view(&mut self) {
+        let chats = self.models.loaded.as_ref().is_some_and(|model| model.chat.is_some());
+        self.conversation.template = None;
+        self.view = if chats { View::Conversation } else { View::Text };
     }
 
     /// The pane that timeline and inspector are about.

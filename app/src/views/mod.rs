@@ -4,6 +4,7 @@
 mod banner;
 mod block;
 mod candidates;
+mod conversation;
 mod empty;
 mod files;
 mod flow;
@@ -27,6 +28,9 @@ mod timeline;
 pub use block::{BlockView, ViewResponse};
 
 pub(crate) use banner::banner_ui;
+pub(crate) use conversation::{
+    ChatBar, ChatPage, ChatSheet, chat_bar_ui, chat_page_ui, chat_sheet_ui, message_ui,
+};
 pub(crate) use files::{FilesSheet, files_ui};
 pub(crate) use inspector::{Inspector, inspector_ui};
 pub(crate) use keys::{Keys, keys};

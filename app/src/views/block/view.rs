@@ -18,6 +18,8 @@ pub struct BlockView<'a> {
     pub(super) color_by: ColorBy,
     pub(super) selected: Option<CellAt>,
     pub(super) glow: f32,
+    /// Bytes of the text's beginning that are not shown.
+    pub(super) hidden: usize,
     pub(super) salt: egui::Id,
 }
 
@@ -26,7 +28,7 @@ impl<'a> BlockView<'a> {
     pub fn new(recording: &'a Recording, moment: usize) -> BlockView<'a> {
         let salt = egui::Id::unique("blocks");
         let color_by = ColorBy::Confidence;
-        BlockView { recording, moment, color_by, selected: None, glow: 0.0, salt }
+        BlockView { recording, moment, color_by, selected: None, glow: 0.0, hidden: 0, salt }
     }
 
     /// What the colours of cells mean.
@@ -44,6 +46,12 @@ impl<'a> BlockView<'a> {
     /// How strongly cells that opened at this moment glow, 0 to 1.
     pub fn glow(mut self, glow: f32) -> Self {
         self.glow = glow;
+        self
+    }
+
+    /// Leaves out the beginning of the text: so many bytes, of the prompt and of finished blocks.
+    pub fn without(mut self, bytes: usize) -> Self {
+        self.hidden = bytes;
         self
     }
 
