@@ -1,11 +1,12 @@
 //! The app's own things: the state that is shown, and the threads behind it.
 
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use bdlm::sample::worker::Command;
 use egui::Context;
 
-use crate::engine::{Backend, EngineThread};
+use crate::engine::{Backend, Begin, EngineThread, TrainThread};
 use crate::export::Export;
 use crate::recording::Recording;
 use crate::state::{Banner, Pane, Preferences, State};
@@ -20,6 +21,9 @@ pub struct App {
     pub(super) export: Option<Export>,
     /// A run that is being read.
     pub(super) opening: Option<Receiver<Result<Recording, String>>>,
+    /// What begins runs of training, and the run that goes on.
+    pub(super) trainer: Arc<Begin>,
+    pub(super) training: Option<TrainThread>,
     /// How many runs and branches have begun.
     pub(super) runs: u64,
     pub(super) branches: u64,
@@ -30,12 +34,26 @@ impl App {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn new(ctx: &Context, prefs: Preferences, backend: impl Backend) -> std::io::Result<App> {
+    pub fn new(
+        ctx: &Context,
+        prefs: Preferences,
+        mut backend: impl Backend,
+    ) -> std::io::Result<App> {
         theme::install(ctx);
         let wake = ctx.clone();
+        let trainer = Arc::new(backend.trainer());
         let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;
         let state = State::new(prefs);
-        Ok(App { state, engine, export: None, opening: None, runs: 0, branches: 0 })
+        Ok(App {
+            state,
+            engine,
+            export: None,
+            opening: None,
+            trainer,
+            training: None,
+            runs: 0,
+            branches: 0,
+        })
     }
 
     /// Sends a pane's command, if there is one.

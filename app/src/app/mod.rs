@@ -8,6 +8,7 @@ mod models;
 mod play;
 mod reports;
 mod runs;
+mod training;
 mod window;
 
 pub use base::App;

@@ -1,6 +1,7 @@
 //! Models: finding, loading, and the banner's button.
 
 use bdlm::sample::Prompt;
+use egui::Context;
 
 use crate::app::base::App;
 use crate::engine::{Attempt, Source};
@@ -39,7 +40,7 @@ impl App {
     }
 
     /// Does what the banner's button says.
-    pub(super) fn remedy(&mut self, now: f64) {
+    pub(super) fn remedy(&mut self, ctx: &Context, now: f64) {
         let banner = self.state.banner.take();
         let Some(Banner { remedy: Some((_, remedy)), .. }) = banner else { return };
         match remedy {
@@ -51,6 +52,7 @@ impl App {
             Remedy::ShowModel => self.show_sheet(Sheet::Model),
             Remedy::ShowSettings => self.show_sheet(Sheet::Settings),
             Remedy::Generate => self.generate(now),
+            Remedy::ResumeTraining => self.begin_training(ctx, true),
         }
     }
 }

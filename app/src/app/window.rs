@@ -20,11 +20,15 @@ impl App {
         self.take_notices(now);
         self.take_export();
         self.take_opened();
+        self.take_training();
         let dropped = |i: &egui::InputState| {
             i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
         };
         if let Some(file) = ctx.input(dropped) {
-            self.open_file(ctx, file);
+            match self.state.view {
+                View::Training => self.drop_on_training(&file),
+                View::Text | View::Conversation => self.open_file(ctx, file),
+            }
         }
         ctx.set_theme(match self.state.prefs.theme {
             ThemeChoice::System => ThemePreference::System,
@@ -70,6 +74,7 @@ impl App {
         match self.state.view {
             View::Text => self.draw_text(ui, actions),
             View::Conversation => self.draw_conversation(ui, actions),
+            View::Training => self.draw_training(ui, actions),
         }
     }
 
@@ -87,6 +92,20 @@ impl App {
         let page = Frame::new().fill(theme::palette(ui).page);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
             views::chat_page_ui(ui, &views::ChatPage::of(state), actions);
+        });
+    }
+
+    fn draw_training(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
+        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        Panel::top("train").frame(bar).show(ui, |ui| {
+            views::train_bar_ui(ui, &views::TrainBar::of(state), actions);
+        });
+        self.draw_banner(ui, bar, actions);
+        self.draw_side(ui, actions);
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            views::train_page_ui(ui, &state.training);
         });
     }
 
@@ -123,6 +142,9 @@ impl App {
         let side = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(14, 10));
         Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
+                _ if state.view == View::Training => {
+                    views::train_form_ui(ui, &views::FormSheet::of(state), actions);
+                }
                 Sheet::Inspector if state.view == View::Conversation => {
                     views::chat_sheet_ui(ui, &views::ChatSheet::of(state), actions);
                 }

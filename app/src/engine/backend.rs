@@ -5,6 +5,7 @@ use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request};
 
 use crate::engine::chat::{Ask, ChatModel};
+use crate::engine::training::{Begin, TrainOrder};
 
 /// A model and where to run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +89,11 @@ pub trait Backend: Send + 'static {
     /// # Errors
     /// Those of the library.
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>>;
+
+    /// What begins runs of training, on a thread of their own.
+    fn trainer(&mut self) -> Begin {
+        Box::new(TrainOrder::begin)
+    }
 
     /// Names of the adapters.
     fn adapters(&self) -> Vec<String>;

@@ -11,6 +11,7 @@ use bdlm::{Error, Result};
 
 use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
 use crate::engine::chat::{Ask, ChatModel, Chats};
+use crate::engine::training::{Begin, TrainOrder};
 
 /// The library's engine on a device of its own.
 #[derive(Default)]
@@ -129,6 +130,13 @@ impl Backend for EngineBackend {
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         self.chats.answer(engine, &ask)
+    }
+
+    fn trainer(&mut self) -> Begin {
+        let cache = self.cache.clone();
+        Box::new(move |order, progress| {
+            TrainOrder { cache: cache.clone(), ..order }.begin(progress)
+        })
     }
 
     fn adapters(&self) -> Vec<String> {

@@ -7,6 +7,7 @@ use crate::state::conversation::ChatAction;
 use crate::state::files::Format;
 use crate::state::preferences::{ColorBy, Speed, ThemeChoice};
 use crate::state::settings::SampleSettings;
+use crate::state::training::TrainAction;
 
 /// What is shown beside the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +91,8 @@ pub enum Action {
     Dismiss,
     /// Do something with the conversation.
     Chat(ChatAction),
+    /// Do something about training.
+    Train(TrainAction),
     /// Change what was typed or chosen.
     Edit(Edit),
 }

@@ -13,6 +13,7 @@ mod playback;
 mod preferences;
 mod settings;
 mod shown;
+mod training;
 
 pub use action::{Action, Edit, Sheet, SteerBy};
 pub use advice::{remedy_of_load, remedy_of_run};
@@ -27,3 +28,4 @@ pub use pane::{Origin, Pane, Stage};
 pub use preferences::{ColorBy, Preferences, Speed, ThemeChoice};
 pub use settings::SampleSettings;
 pub use shown::State;
+pub use training::{TrainAction, TrainForm, TrainStage, Training};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::conversation::ChatSettings;
 use crate::state::settings::SampleSettings;
+use crate::state::training::TrainForm;
 
 /// How fast steps follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,6 +126,8 @@ pub struct Preferences {
     pub theme: ThemeChoice,
     /// How answers are made.
     pub chat: ChatSettings,
+    /// What is filled in for training.
+    pub train: TrainForm,
 }
 
 impl Default for Preferences {
@@ -140,6 +143,7 @@ impl Default for Preferences {
             reduce_motion: false,
             theme: ThemeChoice::default(),
             chat: ChatSettings::default(),
+            train: TrainForm::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::state::files::Files;
 use crate::state::models::Models;
 use crate::state::pane::{Pane, Stage};
 use crate::state::preferences::Preferences;
+use crate::state::training::Training;
 
 /// What is shown.
 pub struct State {
@@ -38,6 +39,8 @@ pub struct State {
     pub view: View,
     /// The conversation.
     pub conversation: Conversation,
+    /// The run of training.
+    pub training: Training,
 }
 
 impl State {
@@ -58,6 +61,7 @@ impl State {
             pin: String::new(),
             view: View::Text,
             conversation: Conversation::default(),
+            training: Training::default(),
         }
     }
 
@@ -71,7 +75,11 @@ impl State {
     pub fn offer_view(&mut self) {
         let chats = self.models.loaded.as_ref().is_some_and(|model| model.chat.is_some());
         self.conversation.template = None;
-        self.view = if chats { View::Conversation } else { View::Text };
+        self.view = match self.view {
+            View::Training => View::Training,
+            _ if chats => View::Conversation,
+            _ => View::Text,
+        };
     }
 
     /// The pane that timeline and inspector are about.

@@ -24,6 +24,7 @@ mod steer;
 mod strip;
 pub mod theme;
 mod timeline;
+mod training;
 
 pub use block::{BlockView, ViewResponse};
 
@@ -39,3 +40,4 @@ pub(crate) use page::{Page, page_ui};
 pub(crate) use prompt::{PromptBar, prompt_ui};
 pub(crate) use settings::{Settings, settings_ui};
 pub(crate) use timeline::{Timeline, timeline_ui};
+pub(crate) use training::{FormSheet, TrainBar, train_bar_ui, train_form_ui, train_page_ui};

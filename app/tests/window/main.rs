@@ -11,6 +11,8 @@ mod pictures;
 mod play;
 mod script;
 mod steer;
+mod train_pictures;
+mod training;
 
 use bdlm_app::Recording;
 use bdlm_app::app::App;

@@ -8,7 +8,9 @@ use bdlm::event::{CellState, Event, Step};
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
-use bdlm_app::engine::{Ask, Backend, ChatModel, Found, Loaded, Progress, Source};
+use bdlm_app::engine::{
+    Ask, Backend, Begin, ChatModel, Found, Loaded, Progress, Source, TrainOrder,
+};
 use bdlm_app::recording::read_events;
 
 /// The run in `tests/run.jsonl`.
@@ -56,6 +58,8 @@ pub struct Script {
     chats: bool,
     /// The answers that it gives, one after the other.
     answers: VecDeque<Vec<Event>>,
+    /// What begins runs of training.
+    trainer: Option<Begin>,
 }
 
 /// A template that reads a choice of thinking.
@@ -66,7 +70,10 @@ impl Script {
     pub fn new(trouble: Trouble) -> (Script, Watched) {
         let watched = Watched::default();
         let (chats, answers) = (false, VecDeque::new());
-        (Script { trouble, watched: watched.clone(), gate: None, chats, answers }, watched)
+        (
+            Script { trouble, watched: watched.clone(), gate: None, chats, answers, trainer: None },
+            watched,
+        )
     }
 
     /// An engine of a model that chats, with its answers.
@@ -87,6 +94,14 @@ impl Script {
         let (mut script, watched) = Script::new(Trouble::None);
         script.gate = Some(gate);
         (script, watched, open)
+    }
+}
+
+impl Script {
+    /// The engine, with another trainer than the library's.
+    pub fn with_trainer(mut self, begin: Begin) -> Script {
+        self.trainer = Some(begin);
+        self
     }
 }
 
@@ -157,6 +172,10 @@ impl Backend for Script {
         events.reverse();
         let (trouble, gate) = (self.trouble, self.gate.take());
         Ok(Box::new(Playing { events, last: None, trouble, count: 0, gate }))
+    }
+
+    fn trainer(&mut self) -> Begin {
+        self.trainer.take().unwrap_or_else(|| Box::new(TrainOrder::begin))
     }
 
     fn adapters(&self) -> Vec<String> {

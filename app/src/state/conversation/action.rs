@@ -15,6 +15,8 @@ pub enum View {
     Text,
     /// A conversation with the model.
     Conversation,
+    /// A run of training.
+    Training,
 }
 
 /// Something to do with the conversation.

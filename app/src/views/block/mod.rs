@@ -11,4 +11,4 @@ mod words;
 
 pub use show::ViewResponse;
 pub use view::BlockView;
-pub(crate) use words::quoted;
+pub(crate) use words::{quoted, whole};

@@ -3,7 +3,7 @@
 use egui::{Button, Label, RichText, Ui};
 
 use crate::state::{Action, Answer, AnswerStage, ChatAction, Preferences, Thought, Turn};
-use crate::views::block::BlockView;
+use crate::views::block::{BlockView, whole};
 use crate::views::theme::{LINE_HEIGHT, TEXT_SIZE, palette};
 
 /// Seconds that an opened cell glows.
@@ -49,7 +49,7 @@ pub fn answer_ui(ui: &mut Ui, view: &AnswerView<'_>, actions: &mut Vec<Action>) 
 
 /// Text that is finished, in the lines of the block view.
 fn text_ui(ui: &mut Ui, text: &str) {
-    let words = RichText::new(text).size(TEXT_SIZE).line_height(Some(LINE_HEIGHT));
+    let words = RichText::new(whole(text)).size(TEXT_SIZE).line_height(Some(LINE_HEIGHT));
     ui.add(Label::new(words.color(palette(ui).text)).wrap());
     // As much as the block view leaves below: nothing jumps when an answer ends.
     ui.add_space(4.0);
@@ -105,7 +105,7 @@ fn thought_ui(
     }
     if is_unfolded && !thought.is_empty() {
         ui.indent(("thought", view.index), |ui| {
-            ui.add(Label::new(RichText::new(thought).color(palette.quiet)).wrap());
+            ui.add(Label::new(RichText::new(whole(thought)).color(palette.quiet)).wrap());
         });
         ui.add_space(4.0);
     }

@@ -2,7 +2,9 @@
 
 use egui::{Align, Button, Label, Layout, RichText, Role, Ui, WidgetInfo};
 
-use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, View, template_name};
+use crate::state::{
+    Action, ChatAction, Edit, Sheet, State, ThemeChoice, TrainAction, View, template_name,
+};
 use crate::views::theme::palette;
 
 /// What the bar shows.
@@ -54,7 +56,7 @@ pub fn chat_bar_ui(ui: &mut Ui, bar: &ChatBar, actions: &mut Vec<Action>) {
             actions.push(Action::Chat(ChatAction::New));
         }
         ui.add_space(6.0);
-        let room = (ui.available_width() - 330.0).max(60.0);
+        let room = (ui.available_width() - 200.0).max(60.0);
         let layout = Layout::left_to_right(Align::Center);
         ui.allocate_ui_with_layout(egui::vec2(room, ui.available_height()), layout, |ui| {
             let name = RichText::new(&bar.model).strong().size(15.0);
@@ -65,12 +67,15 @@ pub fn chat_bar_ui(ui: &mut Ui, bar: &ChatBar, actions: &mut Vec<Action>) {
             }
         });
         // Wide enough for all of them: they end at the right edge, in the order of reading.
-        ui.add_space((ui.available_width() - 264.0).max(0.0));
+        ui.add_space((ui.available_width() - 178.0).max(0.0));
         menu_ui(ui, bar, actions);
     });
 }
 
 fn menu_ui(ui: &mut Ui, bar: &ChatBar, actions: &mut Vec<Action>) {
+    if ui.add(Button::new("Train")).on_hover_text("Train a model of your own").clicked() {
+        actions.push(Action::Train(TrainAction::Show));
+    }
     let sheets = [("Model", "Model", Sheet::Model), ("⚙", "Settings", Sheet::Settings)];
     for (words, label, sheet) in sheets {
         let selected = bar.sheet == sheet;
