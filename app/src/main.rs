@@ -72,9 +72,15 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
         let kept = cc.storage.and_then(|storage| eframe::get_value(storage, eframe::APP_KEY));
         let prefs = args.applied_to(kept.unwrap_or_default());
         let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::with_user_cache())?;
+        if let Some(folder) = eframe::storage_dir("bdlm") {
+            app.keep_runs_in(&cc.egui_ctx, folder.join("runs"))?;
+        }
         match recording.clone() {
             Some(recording) => app.open(recording),
-            None => app.load(),
+            None => {
+                app.restore();
+                app.load();
+            }
         }
         Ok(Box::new(app) as Box<dyn eframe::App>)
     };
@@ -124,13 +130,13 @@ fn picture(
             headless.advance(&mut app, steps)?;
         }
     }
-    if let Some(cell) = *inspect {
+    if let Some(number) = *inspect {
         let step = app.state.pane().recording.step(app.state.pane().position);
         let (block_idx, count) = step.map_or((0, 0), |step| (step.block_idx, step.cells.len()));
+        let cell = number.wrapping_sub(1);
         if cell >= count {
             bail!(
-                "--inspect is {cell}, expected a cell of the block that is shown, which has \
-                 {count}; with --steps N a step is shown at which a block is not finished"
+                "--inspect is {number}, expected 1 to {count}, a cell of the block that is shown; with --steps N a step is shown at which a block is not finished"
             );
         }
         app.act(&ctx, Action::Select(0, Some(CellAt { block_idx, cell })), 0.0);

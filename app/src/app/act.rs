@@ -36,7 +36,11 @@ impl App {
             }
             Action::Select(pane, cell) => state.select(pane, cell),
             Action::Steer(pane, cell, by) => self.steer(pane, cell, by),
-            Action::Branch(pane, block_idx) => self.branch(pane, block_idx),
+            Action::Branch(pane, block_idx) => self.branch(pane, block_idx, now),
+            Action::BranchAt(pane, moment, change) => self.branch_at(pane, moment, change, now),
+            Action::Undo(pane) => self.undo(pane, now),
+            Action::GenerateSide(pane) => self.generate_side(pane, now),
+            Action::Run(action) => self.do_with_run(action, now),
             Action::Compare(on) => self.compare(on),
             Action::InStep(on) => state.in_step = on,
             Action::Sheet(sheet) if state.sheet == sheet => state.sheet = Sheet::Inspector,

@@ -10,6 +10,7 @@ use crate::engine::{Backend, Begin, EngineThread, TrainThread};
 use crate::export::Export;
 use crate::recording::Recording;
 use crate::state::{Banner, Pane, Preferences, State};
+use crate::store::Store;
 use crate::views::theme;
 
 /// The app.
@@ -27,6 +28,10 @@ pub struct App {
     /// How many runs and branches have begun.
     pub(super) runs: u64,
     pub(super) branches: u64,
+    /// Runs on disk; none before a folder is named.
+    pub(super) store: Option<Store>,
+    /// Runs that are being read: their numbers, panes and moments.
+    pub(super) reading: Vec<(u64, usize, usize)>,
 }
 
 impl App {
@@ -53,6 +58,8 @@ impl App {
             training: None,
             runs: 0,
             branches: 0,
+            store: None,
+            reading: Vec::new(),
         })
     }
 
@@ -69,13 +76,17 @@ impl App {
             self.engine.send(command);
         }
         self.stop_answer();
+        self.record_all();
         self.state.playing = false;
     }
 
-    /// Shows a recorded run.
+    /// Shows a recorded run, in one pane, and keeps it.
     pub fn open(&mut self, recording: Recording) {
         self.stop();
-        self.state.open(recording);
+        self.state.panes = vec![Pane::of(recording)];
+        (self.state.active, self.state.playing) = (0, false);
+        self.add_run(0);
+        self.record(0);
     }
 
     /// The engine's thread takes no commands, or has ended.

@@ -2,8 +2,10 @@
 
 mod act;
 mod base;
+mod branch;
 mod conversation;
 mod files;
+mod history;
 mod models;
 mod play;
 mod reports;

@@ -41,17 +41,36 @@ impl App {
         match report {
             Report::Event { run, event } => {
                 if let Some(pane) = self.pane_of(run) {
+                    let begins = self.state.panes[pane].is_awaited();
+                    if begins {
+                        self.record(pane);
+                    }
                     self.state.panes[pane].push(*event, now);
+                    if begins {
+                        self.add_run(pane);
+                    }
                 }
             }
             Report::Pulled { run, is_over } => {
                 if let Some(pane) = self.pane_of(run) {
-                    let more = self.state.panes[pane].pulled(is_over);
-                    self.send(pane, more);
+                    self.pulled(pane, is_over);
                 }
             }
             Report::Refused { run, error } => self.refuse(run, &error),
             Report::Failed { run, error } => self.fail_run(run, &error),
+        }
+    }
+
+    /// What was pulled is done: what is pinned comes next, then more if it is wanted.
+    fn pulled(&mut self, pane: usize, is_over: bool) {
+        let more = self.state.panes[pane].pulled(is_over);
+        let pins = self.state.panes[pane].due_pins();
+        match pins.is_empty() {
+            true => self.send(pane, more),
+            false => pins.into_iter().for_each(|pin| self.send(pane, Some(pin))),
+        }
+        if is_over {
+            self.record(pane);
         }
     }
 
@@ -66,8 +85,8 @@ impl App {
 
     fn refuse(&mut self, run: u64, error: &Error) {
         let Some(pane) = self.pane_of(run) else { return };
-        let more = self.state.panes[pane].pulled(false);
-        self.send(pane, more);
+        self.state.panes[pane].refused();
+        self.pulled(pane, false);
         self.state.banner = Some(Banner::of("The cell stays as it is.", error.to_string()));
     }
 
@@ -89,6 +108,7 @@ impl App {
             _ => "The run has failed; the text so far is kept.",
         };
         pane.fail();
+        self.record_all();
         self.state.playing = false;
         if matches!(error, Error::DeviceLost(_)) {
             // All runs were on it.

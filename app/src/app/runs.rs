@@ -3,7 +3,7 @@
 use bdlm::sample::{Prompt, Request, Sampler, SamplerKind, Steer};
 
 use crate::app::base::App;
-use crate::state::{Banner, Origin, Pane, SampleSettings, SteerBy};
+use crate::state::{Origin, SampleSettings, SteerBy};
 
 impl App {
     /// Begins with the prompt, in every pane.
@@ -16,6 +16,16 @@ impl App {
             self.begin_text(pane, self.state.prefs.panes[pane].clone(), String::new());
         }
         (self.state.playing, self.state.due) = (true, now);
+    }
+
+    /// Begins with the prompt in one pane; the other keeps what it shows.
+    pub(super) fn generate_side(&mut self, pane: usize, now: f64) {
+        if self.state.models.is_ready() {
+            self.state.banner = None;
+            self.begin_text(pane, self.state.prefs.panes[pane].clone(), String::new());
+            (self.state.playing, self.state.in_step) = (true, false);
+            (self.state.active, self.state.due) = (pane, now);
+        }
     }
 
     /// Begins anew with the prompt as it is now, and the finished blocks behind it.
@@ -41,7 +51,7 @@ impl App {
         self.begin(pane, request, Origin { settings, prompt, carried, ..Origin::default() });
     }
 
-    fn begin(&mut self, pane: usize, mut request: Request, mut origin: Origin) {
+    pub(super) fn begin(&mut self, pane: usize, mut request: Request, mut origin: Origin) {
         let Some(model) = &self.state.models.loaded else { return };
         origin.model = model.name.clone();
         // What was chosen for another kind of model does not count.
@@ -58,50 +68,6 @@ impl App {
         let begin = self.state.panes[pane].begin(self.runs, request, origin);
         if !self.engine.send(begin) {
             self.fail_engine();
-        }
-    }
-
-    /// Begins a run in the other pane, from the end of a block.
-    pub(super) fn branch(&mut self, pane: usize, block_idx: usize) {
-        let shown = &self.state.panes[pane];
-        let ids = shown.recording.ids_to(shown.position, block_idx);
-        let length = shown.recording.start().map_or(0, |start| start.length);
-        let Some((_, tokens)) = ids.split_first().filter(|_| self.state.can_branch(shown)) else {
-            return;
-        };
-        if ids.len() >= length {
-            let cause =
-                format!("This block is the last of {length} tokens: branch from another one.");
-            self.state.banner = Some(Banner::of("No text can follow this block.", cause));
-            return;
-        }
-        self.branches += 1;
-        let mut settings = shown.origin.settings.clone();
-        settings.seed = settings.seed.wrapping_add(self.branches);
-        settings.block_size = shown.recording.start().map(|start| start.block_size);
-        settings.length = length;
-        let request = settings.request(Prompt::Ids(tokens.to_vec()));
-        let written = shown.recording.blocks(shown.position);
-        let written = written.filter(|block| block.block_idx <= block_idx).map(|b| b.text.as_str());
-        let Origin { prompt, carried, .. } = shown.origin.clone();
-        let carried = carried + &written.collect::<String>();
-        self.compare(true);
-        let other = 1 - pane;
-        self.begin(other, request, Origin { settings, prompt, carried, ..Origin::default() });
-        let state = &mut self.state;
-        (state.in_step, state.active, state.playing) = (false, other, true);
-    }
-
-    /// Two panes, or one.
-    pub(super) fn compare(&mut self, on: bool) {
-        if on && self.state.panes.len() == 1 {
-            self.state.panes.push(Pane::default());
-            self.state.in_step = true;
-        } else if !on {
-            for mut closed in self.state.panes.drain(1..) {
-                closed.end().map(|end| self.engine.send(end));
-            }
-            self.state.active = 0;
         }
     }
 

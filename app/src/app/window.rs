@@ -21,6 +21,7 @@ impl App {
         self.take_export();
         self.take_opened();
         self.take_training();
+        self.take_store();
         let dropped = |i: &egui::InputState| {
             i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
         };
@@ -153,6 +154,7 @@ impl App {
                 }
                 Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
                 Sheet::Model => views::model_ui(ui, &state.models, actions),
+                Sheet::History => views::history_ui(ui, &views::Runs::of(state), actions),
                 Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
             });
         });
@@ -169,6 +171,7 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.remember_session();
         eframe::set_value(storage, eframe::APP_KEY, &self.state.prefs);
     }
 }

@@ -1,6 +1,7 @@
 //! A run as it was seen: its events, and the moments between which a viewer can go back and forth.
 //! Knows no window.
 
+mod earlier;
 mod file;
 mod look;
 mod moment;

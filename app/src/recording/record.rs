@@ -116,7 +116,7 @@ impl Recording {
             opened,
             masked,
             confidence: mean(open.map(|cell| cell.confidence)),
-            entropy: mean(shut.map(|cell| cell.entropy)),
+            entropy: mean(shut.filter(|cell| !cell.is_blank()).map(|cell| cell.entropy)),
             ms: ((step.secs - last_secs) * 1e3).max(0.0) as f32,
             nfe: before.map_or(0, |m| m.nfe) + usize::from(opened > 0),
             is_steered,
@@ -185,6 +185,12 @@ impl Recording {
                 self.thinned[at] += 1;
             }
         }
+    }
+
+    /// Drops details of the oldest steps until it has at most so many bytes, now and later.
+    pub fn thin_to(&mut self, bytes: usize) {
+        self.limit = Some(bytes);
+        self.thin();
     }
 
     /// The events, as they came.

@@ -21,6 +21,8 @@ pub enum Sheet {
     Model,
     /// Files to write and to open.
     Files,
+    /// The runs that were made.
+    History,
 }
 
 /// What to do with a cell.
@@ -32,6 +34,25 @@ pub enum SteerBy {
     Text(String),
     /// Mask it again.
     Mask,
+}
+
+/// Something to do with a run of the history.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunAction {
+    /// Show it in the active pane.
+    Show(u64),
+    /// Show it beside the active pane.
+    Compare(u64),
+    /// Begin to rename it, or type its name.
+    Type(u64, String),
+    /// Rename it.
+    Rename(u64, String),
+    /// Pin it, or let go of it.
+    Pin(u64, bool),
+    /// Delete it.
+    Delete(u64),
+    /// Bring back the one that was deleted last.
+    Undelete,
 }
 
 /// Something to do.
@@ -65,6 +86,14 @@ pub enum Action {
     Steer(usize, usize, SteerBy),
     /// Go on from the end of a block with another seed, in the other pane.
     Branch(usize, usize),
+    /// Go on from a moment of a pane, in the other pane; perhaps with another token in a cell.
+    BranchAt(usize, usize, Option<(usize, u32)>),
+    /// Take back what was steered last in a pane.
+    Undo(usize),
+    /// Begin with the prompt in this pane alone.
+    GenerateSide(usize),
+    /// Do something with a run of the history.
+    Run(RunAction),
     /// Two runs side by side, or one.
     Compare(bool),
     /// Whether both panes go step by step together.
@@ -133,7 +162,10 @@ impl Action {
             | Action::Hover(pane, _)
             | Action::Select(pane, _)
             | Action::Steer(pane, ..)
-            | Action::Branch(pane, _) => Some(*pane),
+            | Action::Branch(pane, _)
+            | Action::BranchAt(pane, ..)
+            | Action::Undo(pane)
+            | Action::GenerateSide(pane) => Some(*pane),
             _ => None,
         }
     }

@@ -7,6 +7,7 @@ mod banner;
 mod conversation;
 mod edit;
 mod files;
+mod history;
 mod models;
 mod pane;
 mod playback;
@@ -15,7 +16,7 @@ mod settings;
 mod shown;
 mod training;
 
-pub use action::{Action, Edit, Sheet, SteerBy};
+pub use action::{Action, Edit, RunAction, Sheet, SteerBy};
 pub use advice::{remedy_of_load, remedy_of_run};
 pub use banner::{Banner, Remedy};
 pub use conversation::{
@@ -23,8 +24,9 @@ pub use conversation::{
     Cost, Thought, Turn, View, template_name,
 };
 pub use files::{Files, Format};
+pub use history::{History, Kept, MAX_RUNS};
 pub use models::Models;
-pub use pane::{Origin, Pane, Stage};
+pub use pane::{Origin, Pane, Stage, Undo};
 pub use preferences::{ColorBy, Preferences, Speed, ThemeChoice};
 pub use settings::SampleSettings;
 pub use shown::State;

@@ -128,6 +128,8 @@ pub struct Preferences {
     pub chat: ChatSettings,
     /// What is filled in for training.
     pub train: TrainForm,
+    /// The runs that were shown when the app was closed, and their moments.
+    pub shown: Vec<(u64, usize)>,
 }
 
 impl Default for Preferences {
@@ -144,6 +146,7 @@ impl Default for Preferences {
             theme: ThemeChoice::default(),
             chat: ChatSettings::default(),
             train: TrainForm::default(),
+            shown: Vec::new(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! All that the window shows.
 
 use crate::engine::{Loaded, Source};
-use crate::recording::{CellAt, Recording};
+use crate::recording::CellAt;
 use crate::state::action::Sheet;
 use crate::state::banner::Banner;
 use crate::state::conversation::{Conversation, View};
 use crate::state::files::Files;
+use crate::state::history::History;
 use crate::state::models::Models;
 use crate::state::pane::{Pane, Stage};
 use crate::state::preferences::Preferences;
@@ -33,6 +34,8 @@ pub struct State {
     pub sheet: Sheet,
     /// Files.
     pub files: Files,
+    /// The runs that were made.
+    pub history: History,
     /// A token to pin, as it is typed.
     pub pin: String,
     /// The text, or the conversation.
@@ -58,17 +61,12 @@ impl State {
             banner: None,
             sheet: Sheet::Inspector,
             files: Files::default(),
+            history: History::default(),
             pin: String::new(),
             view: View::Text,
             conversation: Conversation::default(),
             training: Training::default(),
         }
-    }
-
-    /// Shows a recorded run, in one pane.
-    pub fn open(&mut self, recording: Recording) {
-        self.panes = vec![Pane::of(recording)];
-        (self.active, self.playing) = (0, false);
     }
 
     /// Shows what the loaded model is for: a conversation if it has a template.

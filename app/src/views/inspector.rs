@@ -84,7 +84,7 @@ fn cell_ui(
         candidate_ui(ui, candidate, candidate.token == cell.token);
     }
     if let Some(step) = step.filter(|_| !matches!(cell.state, CellState::Masked)) {
-        quiet(ui, &format!("as the network saw it at step {}", step + 1));
+        quiet(ui, &format!("as the network saw it at step {step}"));
     }
     let history = pane.recording.history(at, cell.token, moments);
     if history.len() > 1 {
@@ -99,8 +99,8 @@ fn state_words(pane: &Pane, cell: &Cell, moments: [usize; 2]) -> String {
         CellState::Pinned => "pinned by you".into(),
         CellState::Given => "given by the prompt".into(),
         CellState::Open { step } => match pane.recording.pass_of(step, moments) {
-            Some(pass) => format!("opened at step {}, pass {pass}", step + 1),
-            None => format!("opened at step {}", step + 1),
+            Some(pass) => format!("opened at step {step}, pass {pass}"),
+            None => format!("opened at step {step}"),
         },
     };
     format!("{state} · entropy {:.2} nats", cell.entropy.max(0.0))

@@ -8,6 +8,7 @@ mod conversation;
 mod empty;
 mod files;
 mod flow;
+mod history;
 mod inspector;
 mod keys;
 mod legend;
@@ -33,6 +34,7 @@ pub(crate) use conversation::{
     ChatBar, ChatPage, ChatSheet, chat_bar_ui, chat_page_ui, chat_sheet_ui, message_ui,
 };
 pub(crate) use files::{FilesSheet, files_ui};
+pub(crate) use history::{Runs, history_ui};
 pub(crate) use inspector::{Inspector, inspector_ui};
 pub(crate) use keys::{Keys, keys};
 pub(crate) use model::model_ui;

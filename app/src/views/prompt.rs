@@ -118,6 +118,7 @@ fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
     let sheets = [
         ("⚙", "Settings", Sheet::Settings),
         ("🗁", "Files: save, export, open", Sheet::Files),
+        ("🕘", "History of runs", Sheet::History),
         (bar.model.as_str(), "Model", Sheet::Model),
     ];
     for (words, label, sheet) in sheets {

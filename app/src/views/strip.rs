@@ -100,7 +100,7 @@ fn tooltip(pane: &Pane, response: &Response, at: impl Fn(f32) -> usize) {
         Some(step) => format!(
             "block {}, step {}: {} opened, {} masked",
             step.block_idx + 1,
-            step.step + 1,
+            step.step,
             pointed.opened,
             pointed.masked
         ),

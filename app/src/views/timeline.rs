@@ -122,7 +122,7 @@ fn place_ui(ui: &mut Ui, pane: &Pane) {
                 true => format!("/{}", start.length.div_ceil(size)),
                 false => String::new(),
             };
-            format!("block {number}{of}  step {}", step.step + 1)
+            format!("block {number}{of}  step {}", step.step)
         }
         _ if recording.done().is_some() => "finished".into(),
         _ => String::new(),

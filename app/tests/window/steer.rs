@@ -27,7 +27,7 @@ fn half_open() -> (Window, Watched) {
 
 fn steps_of_block(window: &mut Window) -> usize {
     let pane = state(window).pane();
-    pane.recording.step(pane.position).map_or(0, |step| step.step + 1)
+    pane.recording.step(pane.position).map_or(0, |step| step.step)
 }
 
 fn states(window: &mut Window) -> Vec<CellState> {
@@ -38,7 +38,7 @@ fn states(window: &mut Window) -> Vec<CellState> {
 /// Chooses a cell of the current block by its label's beginning; returns its index.
 fn choose(window: &mut Window, wanted: impl Fn(&CellState) -> bool) -> usize {
     let cell = states(window).iter().position(wanted).unwrap();
-    let start = format!("Cell {cell}:");
+    let start = format!("Cell {}:", cell + 1);
     window.get_by(|node| node.label().is_some_and(|label| label.starts_with(&start))).click();
     window.run_steps(3);
     cell
@@ -154,7 +154,7 @@ fn a_finished_block_says_so_and_branches() {
     click(&mut window, &format!("Branch after block {}", at + 1));
     wait(&mut window, |state| state.panes.len() == 2 && state.panes[1].recording.done().is_some());
     let requests = watched.requests.lock().unwrap();
-    assert_eq!(requests[1].prompt, Prompt::Ids(ids[1..].to_vec()));
+    assert_eq!(requests[1].prompt, Prompt::Exact(ids.clone()));
     assert_eq!(ids.len(), (at + 1) * 4);
     assert_eq!(requests[1].seed, requests[0].seed + 1);
     assert_eq!(
