@@ -152,8 +152,14 @@ impl App {
                 Sheet::Inspector => {
                     views::inspector_ui(ui, &views::Inspector::of(state), actions);
                 }
+                Sheet::Settings if state.view == View::Conversation => {
+                    views::window_ui(ui, &state.prefs, actions);
+                }
                 Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
-                Sheet::Model => views::model_ui(ui, &state.models, actions),
+                Sheet::Model => {
+                    views::model_ui(ui, &state.models, actions);
+                    views::train_link_ui(ui, actions);
+                }
                 Sheet::History => views::history_ui(ui, &views::Runs::of(state), actions),
                 Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
             });

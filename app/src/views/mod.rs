@@ -40,6 +40,8 @@ pub(crate) use keys::{Keys, keys};
 pub(crate) use model::model_ui;
 pub(crate) use page::{Page, page_ui};
 pub(crate) use prompt::{PromptBar, prompt_ui};
-pub(crate) use settings::{Settings, settings_ui};
+pub(crate) use settings::{Settings, settings_ui, window_ui};
 pub(crate) use timeline::{Timeline, timeline_ui};
-pub(crate) use training::{FormSheet, TrainBar, train_bar_ui, train_form_ui, train_page_ui};
+pub(crate) use training::{
+    FormSheet, TrainBar, train_bar_ui, train_form_ui, train_link_ui, train_page_ui,
+};

@@ -2,7 +2,7 @@
 
 use egui::{Align, Button, Layout, RichText, TextEdit, Ui, vec2};
 
-use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, TrainAction, View};
+use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, View};
 use crate::views::theme::primary;
 
 /// What the bar shows.
@@ -129,9 +129,6 @@ fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
         if response.on_hover_text(label).clicked() {
             actions.push(Action::Sheet(sheet));
         }
-    }
-    if ui.add(Button::new("Train")).on_hover_text("Train a model of your own").clicked() {
-        actions.push(Action::Train(TrainAction::Show));
     }
     if bar.can_chat {
         let response = ui.add(Button::new("Conversation"));

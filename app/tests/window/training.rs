@@ -98,8 +98,14 @@ fn training(begin: Begin, form: TrainForm) -> Window {
     let size = vec2(1280.0, 1000.0);
     let mut window = window_of(size, prefs, script.with_trainer(begin), Painter(None));
     wait(&mut window, |state| state.models.loaded.is_some());
-    click(&mut window, "Train");
+    show(&mut window);
     window
+}
+
+/// Shows training.
+fn show(window: &mut Window) {
+    click(window, "Model");
+    click(window, "Train a model");
 }
 
 fn open(gate: &Sender<()>, count: usize) {
@@ -221,7 +227,7 @@ fn a_real_run_trains_is_refused_twice_and_is_opened_as_a_model() {
     wait(&mut window, |state| state.models.loaded.is_some());
     // After six steps it writes any bytes.
     window.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
-    click(&mut window, "Train");
+    show(&mut window);
     click(&mut window, "▶ Train");
     patiently(&mut window, |stage| *stage == TrainStage::Finished);
     let run = state(&mut window).training.clone();

@@ -44,7 +44,8 @@ pub fn message_ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         if chat.is_live() {
             let stop = Button::new(RichText::new("⏹ Stop").strong()).corner_radius(6);
             let response = ui.add(stop.min_size(size));
-            if response.on_hover_text("End the answer; what is finished stays").clicked() {
+            let response = response.on_hover_text("End the answer; what is finished stays (Esc)");
+            if response.clicked() || ui.input(|i| i.key_pressed(Key::Escape)) {
                 actions.push(Action::Chat(ChatAction::Stop));
             }
         } else {

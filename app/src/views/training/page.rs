@@ -9,7 +9,7 @@ use crate::views::training::curves::curves_ui;
 
 /// Around the page.
 const MARGIN: f32 = 26.0;
-/// Samples that are shown; older ones are in the log.
+/// Samples that are shown, the newest ones.
 const SAMPLES: usize = 12;
 
 /// The page.
