@@ -82,7 +82,7 @@ fn damage_is_done_where_it_should_be() {
     let done = |place, damage| damaged(b"some bytes".to_vec(), &[(place, damage)], usize::MAX);
     assert_eq!(done(0.5, Damage::Set(b'_')), b"some _ytes");
     assert_eq!(done(0.4, Damage::Cut), b"some");
-    assert_eq!(done(0.8, Damage::Remove(9)), b"some byt");
+    assert_eq!(done(0.4, Damage::Remove(9)), b"some");
     assert_eq!(done(0.0, Damage::Repeat(2)), b"sosome bytes");
     assert_eq!(done(0.99, Damage::Insert("{")), b"some byte{s");
     assert_eq!(damaged(b"some bytes".to_vec(), &[(0.5, Damage::Cut)], 4), b"so");

@@ -234,6 +234,6 @@ fn a_model_is_known_by_the_digests_of_its_files() {
     assert_eq!(one.tokenizer_sha256, None);
     let index: &[u8] = br#"{"weight_map": {"x": "1", "y": "2"}}"#;
     let two = files(&[("model.safetensors.index.json", index), ("1", b"abc"), ("2", b"abc")]);
-    let other = files(&[("model.safetensors.index.json", index), ("1", b"abc"), ("2", b"abd")]);
+    let other = files(&[("model.safetensors.index.json", index), ("1", b"abc"), ("2", b"xyz")]);
     assert_ne!(two.weights_sha256, other.weights_sha256);
 }

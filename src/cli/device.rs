@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
+use bdlm::measure::{Trusted, Verdict, trusted};
 use bdlm::model::Formats;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
 
-use crate::cli::print::note;
+use crate::cli::print::{driver, note};
 use crate::cli::process::user_cache;
 
 /// How matrices are held on the device.
@@ -113,7 +114,15 @@ impl AdapterArgs {
 
     /// Requests the device; says so if it is the CPU.
     pub fn request(&self) -> Result<Gpu> {
-        let gpu = Gpu::request(&self.options())?;
+        let Trusted { gpu, mistrusted } = pollster::block_on(trusted(&self.options()))?;
+        if let Some(Verdict { kernels, wrong, .. }) = mistrusted {
+            let (name, driver) = (&gpu.info().name, driver(gpu.info()));
+            note(&format!(
+                "on {name} ({driver}) the {kernels} kernels compute wrong results ({}): using the \
+                 plain ones, which are slower; see `bdlm info --self-test`",
+                wrong.join(", ")
+            ));
+        }
         if gpu.is_software() && self.adapter.is_none() {
             let name = &gpu.info().name;
             note(&format!("no GPU found: computing on the CPU with {name}"));

@@ -16,12 +16,14 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::model::ModelArgs;
 use crate::cli::print::{TextOrJson, bytes, driver, print_json};
 use crate::cli::process::user_cache;
+use crate::cli::self_test;
 
 /// Show the adapters of this machine, a model's shape, and the memory it needs.
 #[derive(Args)]
 #[command(after_help = "Examples:
   bdlm info
-  bdlm info --model my-checkpoint --weights f32 --batch 8 --format json")]
+  bdlm info --model my-checkpoint --weights f32 --batch 8 --format json
+  bdlm info --self-test --kernels workgroup")]
 pub struct Info {
     #[command(flatten)]
     model: ModelArgs,
@@ -31,6 +33,9 @@ pub struct Info {
     /// Tokens in a block, for checkpoints that do not say
     #[arg(long, value_name = "K")]
     block_size: Option<usize>,
+    /// Check each kernel on the chosen adapter against the CPU, and show nothing else
+    #[arg(long)]
+    self_test: bool,
     /// How to print the report
     #[arg(long, value_enum, default_value = "text")]
     format: TextOrJson,
@@ -78,6 +83,9 @@ struct Model {
 impl Info {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
+        if self.self_test {
+            return self_test::run(&self.device.options(), self.format);
+        }
         let files = self.model.find()?;
         let spec = Spec::of_files(&files, self.model.habits(self.block_size))?;
         let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();

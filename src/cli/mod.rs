@@ -18,6 +18,7 @@ mod print;
 mod process;
 mod quantize;
 mod request;
+mod self_test;
 mod train;
 mod tune;
 mod usage;

@@ -9,6 +9,7 @@ mod plan;
 mod request;
 mod wait;
 
+pub(crate) use device::PerAdapter;
 pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tuning, has_512_bits};
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};

@@ -1,5 +1,5 @@
 //! How fast a machine is: passes, texts, likelihoods and single kernels, and which kernels are the
-//! fastest on an adapter.
+//! fastest on an adapter. And whether they compute what they should there.
 
 mod attention_cases;
 mod cases;
@@ -9,11 +9,13 @@ mod kernels;
 mod likelihood;
 mod passes;
 mod report;
+mod self_test;
 mod spread;
 mod text;
 mod timer;
 mod training;
 mod tune;
+pub mod twins;
 
 pub use cases::{Case, Product, Sizes};
 pub use ceilings::{Ceilings, Chain};
@@ -22,6 +24,7 @@ pub use kernels::{KernelSpeed, Kernels};
 pub use likelihood::LikelihoodTime;
 pub use passes::{Bench, Passes};
 pub use report::BenchReport;
+pub use self_test::{KernelCheck, Trusted, Verdict, check_kernels, checked, trusted};
 pub use spread::Spread;
 pub use text::TextTime;
 pub use training::TrainTime;

@@ -30,9 +30,13 @@ impl House {
         House {
             kernels: KERNEL_FOLDERS.into_iter().flat_map(text::files).collect(),
             ops: joined("src/gpu/ops"),
-            twins: ["twins", "optimiser_twins"]
-                .map(|file| text::read(&format!("tests/common/{file}.rs")))
-                .concat(),
+            twins: [
+                "src/measure/twins.rs",
+                "tests/common/twins.rs",
+                "tests/common/optimiser_twins.rs",
+            ]
+            .map(text::read)
+            .concat(),
             tests: joined("tests/ops"),
         }
     }

@@ -1,13 +1,12 @@
 //! Which kernels a device uses: a choice that can be measured on its adapter and kept in a file.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 use serde::{Deserialize, Serialize};
 
 use crate::gpu::device::family::KernelFamily;
-use crate::hub::kept;
+use crate::gpu::device::per_adapter::PerAdapter;
 use crate::{Error, Result};
 
 /// The kernels chosen for an adapter, and their parameters.
@@ -84,8 +83,7 @@ impl Tuning {
     /// The tuning that a folder keeps for an adapter; None if it is out of range, or the file cannot be
     /// read.
     pub fn kept(folder: &Path, info: &wgpu::AdapterInfo) -> Option<Tuning> {
-        let entry = read(&file(folder)).ok()?.remove(&key(info))?;
-        let kept: Tuning = serde_json::from_value(entry).ok()?;
+        let kept: Tuning = serde_json::from_value(file(folder).get(info)?).ok()?;
         kept.faults().is_none().then_some(kept)
     }
 
@@ -94,7 +92,8 @@ impl Tuning {
     /// # Errors
     /// [`Error::Io`].
     pub fn keep(self, folder: &Path, info: &wgpu::AdapterInfo) -> Result<PathBuf> {
-        write(folder, info, Some(self))
+        let entry = serde_json::to_value(self).map_err(|e| Error::internal(e.to_string()))?;
+        file(folder).set(info, Some(entry))
     }
 
     /// Removes the tuning kept for an adapter; the path of the file.
@@ -102,7 +101,7 @@ impl Tuning {
     /// # Errors
     /// [`Error::Io`].
     pub fn forget(folder: &Path, info: &wgpu::AdapterInfo) -> Result<PathBuf> {
-        write(folder, info, None)
+        file(folder).set(info, None)
     }
 
     /// The first number that is out of range, if any.
@@ -132,35 +131,6 @@ impl fmt::Display for Tuning {
     }
 }
 
-/// Entries by adapter and driver: another driver may be fastest with other kernels. Those of other
-/// adapters stay as they are, whichever version wrote them.
-type Entries = BTreeMap<String, serde_json::Value>;
-
-fn file(folder: &Path) -> PathBuf {
-    folder.join("tuning.json")
-}
-
-fn key(info: &wgpu::AdapterInfo) -> String {
-    let wgpu::AdapterInfo { name, backend, driver, driver_info, .. } = info;
-    [name, backend.to_str(), driver, driver_info].join(", ")
-}
-
-/// No entries if there is no file, or if it is damaged: nobody can use it.
-fn read(path: &Path) -> io::Result<Entries> {
-    let bytes = kept::read(path)?;
-    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
-}
-
-fn write(folder: &Path, info: &wgpu::AdapterInfo, tuning: Option<Tuning>) -> Result<PathBuf> {
-    let path = file(folder);
-    let replaced = || -> io::Result<()> {
-        let mut entries = read(&path)?;
-        match tuning {
-            Some(tuning) => entries.insert(key(info), serde_json::to_value(tuning)?),
-            None => entries.remove(&key(info)),
-        };
-        kept::replace(&path, &serde_json::to_vec_pretty(&entries)?)
-    };
-    replaced().map_err(Error::io(&path))?;
-    Ok(path)
+fn file(folder: &Path) -> PerAdapter {
+    PerAdapter::new(folder, "tuning.json")
 }

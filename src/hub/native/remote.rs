@@ -10,7 +10,8 @@ use crate::hub::{Download, FileBytes, HubOptions};
 use crate::{Advice, Error, Fault, Result};
 
 /// Files that a model may lack.
-const OPTIONAL: [&str; 3] = ["tokenizer.json", "tokenizer_config.json", "generation_config.json"];
+const OPTIONAL: [&str; 4] =
+    ["chat_template.jinja", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
 /// Times that a cut download is taken up again at once.
 const RETRIES: usize = 2;
 
