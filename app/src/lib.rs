@@ -1,6 +1,7 @@
 //! A desktop app that shows block diffusion language models write, step by step.
 //!
 //! # The map
+//! The window has three views: a text, a conversation, and a run of training.
 //! [`Recording`] takes the events of a run and knows its moments; [`BlockView`] is the widget that
 //! draws one of them, for any egui program. The window goes round in one direction: `state` is what is
 //! shown, as plain data; `views` draw it and push what the user wants as [`state::Action`]s; `app` does

@@ -58,8 +58,10 @@ impl App {
                 state.files.outcome = "The text is in the clipboard.".into();
             }
             Action::Open(path) => self.open_file(ctx, path),
-            Action::Remedy => self.remedy(now),
+            Action::Remedy => self.remedy(ctx, now),
             Action::Dismiss => state.banner = None,
+            Action::Chat(action) => self.chat(ctx, action, now),
+            Action::Train(action) => self.train(ctx, action),
             Action::Edit(edit) => state.edit(edit),
         }
     }

@@ -1,12 +1,13 @@
 //! The app's own things: the state that is shown, and the threads behind it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use bdlm::sample::worker::Command;
 use egui::Context;
 
-use crate::engine::{Backend, EngineThread};
+use crate::engine::{Backend, Begin, EngineThread, TrainThread};
 use crate::export::Export;
 use crate::recording::Recording;
 use crate::state::{Banner, Dialog, Origin, Pane, Preferences, State};
@@ -24,6 +25,9 @@ pub struct App {
     pub(super) opening: Option<Receiver<Result<(Recording, Origin), String>>>,
     /// A dialog of the system that is open.
     pub(super) asking: Option<(Dialog, Receiver<Option<PathBuf>>)>,
+    /// What begins runs of training, and the run that goes on.
+    pub(super) trainer: Arc<Begin>,
+    pub(super) training: Option<TrainThread>,
     /// How many runs and branches have begun.
     pub(super) runs: u64,
     pub(super) branches: u64,
@@ -38,14 +42,29 @@ impl App {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn new(ctx: &Context, prefs: Preferences, backend: impl Backend) -> std::io::Result<App> {
+    pub fn new(
+        ctx: &Context,
+        prefs: Preferences,
+        mut backend: impl Backend,
+    ) -> std::io::Result<App> {
         theme::install(ctx);
         let wake = ctx.clone();
+        let trainer = Arc::new(backend.trainer());
         let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;
         let state = State::new(prefs);
-        let (export, opening, asking, store) = (None, None, None, None);
-        let (runs, branches, reading) = (0, 0, Vec::new());
-        Ok(App { state, engine, export, opening, asking, runs, branches, store, reading })
+        Ok(App {
+            state,
+            engine,
+            export: None,
+            opening: None,
+            asking: None,
+            trainer,
+            training: None,
+            runs: 0,
+            branches: 0,
+            store: None,
+            reading: Vec::new(),
+        })
     }
 
     /// Sends a pane's command, if there is one.
@@ -60,6 +79,7 @@ impl App {
         for command in self.state.panes.iter_mut().filter_map(Pane::end) {
             self.engine.send(command);
         }
+        self.stop_answer();
         self.record_all();
         self.state.playing = false;
     }
@@ -88,6 +108,7 @@ impl App {
         let state = &mut self.state;
         (state.models.busy, state.models.loaded, state.playing) = (None, None, false);
         state.panes.iter_mut().for_each(Pane::fail);
+        state.conversation.live().map(|answer| answer.stop());
         let cause = "Its thread has ended or hangs: close the window and open it again.";
         state.banner = Some(Banner::of("The engine does not answer.", cause));
     }

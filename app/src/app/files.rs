@@ -163,7 +163,7 @@ impl App {
 }
 
 /// The path, or the first with a number that is not taken: no file is overwritten.
-fn free(path: PathBuf) -> PathBuf {
+pub(super) fn free(path: PathBuf) -> PathBuf {
     if !path.exists() {
         return path;
     }

@@ -3,6 +3,7 @@
 mod act;
 mod base;
 mod branch;
+mod conversation;
 mod files;
 mod history;
 mod models;
@@ -10,6 +11,7 @@ mod play;
 mod reports;
 mod runs;
 mod tour;
+mod training;
 mod window;
 
 pub use base::App;

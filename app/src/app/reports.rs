@@ -6,7 +6,7 @@ use bdlm::sample::worker::Report;
 
 use crate::app::base::App;
 use crate::engine::{Attempt, Notice, SteerAt};
-use crate::state::{Banner, TourStep, remedy_of_load, remedy_of_run};
+use crate::state::{Banner, TourStep, View, remedy_of_load, remedy_of_run};
 
 impl App {
     /// Takes a notice.
@@ -29,9 +29,11 @@ impl App {
                 self.state.prefs.adapter = models.source.adapter.clone();
                 (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
                 models.loaded_from = source;
+                self.state.offer_view();
                 // The first start of all begins with the tour.
                 let is_new = !self.state.prefs.has_toured && self.state.history.is_stored;
-                if is_new && self.state.pane().recording.events().is_empty() {
+                let is_text = self.state.view == View::Text;
+                if is_new && is_text && self.state.pane().recording.events().is_empty() {
                     self.tour(Some(TourStep::Masked), now);
                 }
             }
@@ -45,6 +47,7 @@ impl App {
 
     /// Takes a report of a run; none of one that is not shown any more.
     fn take_report(&mut self, report: Report, now: f64) {
+        let Some(report) = self.take_answer(report, now) else { return };
         match report {
             Report::Event { run, event } => {
                 if let Some(pane) = self.pane_of(run) {

@@ -10,11 +10,14 @@ use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
 
 use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
+use crate::engine::chat::{Ask, ChatModel, Chats};
+use crate::engine::training::{Begin, TrainOrder};
 
 /// The library's engine on a device of its own.
 #[derive(Default)]
 pub struct EngineBackend {
     engine: Option<Engine>,
+    chats: Chats,
     device: Option<(Option<String>, Gpu)>,
     cache: Option<PathBuf>,
 }
@@ -147,14 +150,27 @@ impl Backend for EngineBackend {
             is_software: gpu.is_software(),
             is_steerable: is_diffusion,
             has_samplers,
+            chat: ChatModel::of(&engine),
         };
-        self.engine = Some(engine);
+        (self.engine, self.chats) = (Some(engine), Chats::default());
         Ok(loaded)
     }
 
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         Ok(Box::new(engine.run(request)?))
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        self.chats.answer(engine, &ask)
+    }
+
+    fn trainer(&mut self) -> Begin {
+        let cache = self.cache.clone();
+        Box::new(move |order, progress| {
+            TrainOrder { cache: cache.clone(), ..order }.begin(progress)
+        })
     }
 
     fn adapters(&self) -> Vec<String> {

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use crate::recording::CellAt;
+use crate::state::conversation::ChatAction;
 use crate::state::files::{Dialog, Format};
 use crate::state::preferences::{ColorBy, Scale, Speed, ThemeChoice};
 use crate::state::settings::SampleSettings;
 use crate::state::tour::TourStep;
+use crate::state::training::TrainAction;
 
 /// What is shown beside the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,6 +125,10 @@ pub enum Action {
     Remedy,
     /// Take the banner away.
     Dismiss,
+    /// Do something with the conversation.
+    Chat(ChatAction),
+    /// Do something about training.
+    Train(TrainAction),
     /// Change what was typed or chosen.
     Edit(Edit),
 }

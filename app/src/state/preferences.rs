@@ -3,7 +3,9 @@
 use bdlm::sample::SamplerKind;
 use serde::{Deserialize, Serialize};
 
+use crate::state::conversation::ChatSettings;
 use crate::state::settings::SampleSettings;
+use crate::state::training::TrainForm;
 
 /// How fast steps follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,6 +191,10 @@ pub struct Preferences {
     pub reduce_motion: bool,
     /// Light or dark.
     pub theme: ThemeChoice,
+    /// How answers are made.
+    pub chat: ChatSettings,
+    /// What is filled in for training.
+    pub train: TrainForm,
     /// The runs that were shown when the app was closed, and their moments.
     pub shown: Vec<(u64, usize)>,
 }
@@ -209,6 +215,8 @@ impl Default for Preferences {
             has_toured: false,
             reduce_motion: false,
             theme: ThemeChoice::default(),
+            chat: ChatSettings::default(),
+            train: TrainForm::default(),
             shown: Vec::new(),
         }
     }

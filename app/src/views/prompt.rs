@@ -2,7 +2,7 @@
 
 use egui::{Button, RichText, TextEdit, Ui, vec2};
 
-use crate::state::{Action, Edit, Sheet, State, ThemeChoice};
+use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, View};
 use crate::views::theme::primary;
 
 /// What the bar shows.
@@ -13,6 +13,8 @@ pub struct PromptBar<'a> {
     sheet: Sheet,
     theme: ThemeChoice,
     is_comparing: bool,
+    /// The loaded model has a chat template.
+    can_chat: bool,
     run: RunButton,
 }
 
@@ -41,6 +43,7 @@ impl PromptBar<'_> {
             sheet: state.sheet,
             theme: state.prefs.theme,
             is_comparing: state.panes.len() == 2,
+            can_chat: state.models.loaded.as_ref().is_some_and(|model| model.chat.is_some()),
             run,
         }
     }
@@ -133,6 +136,12 @@ fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
             .widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, true, selected, label));
         if response.on_hover_text(label).clicked() {
             actions.push(Action::Sheet(sheet));
+        }
+    }
+    if bar.can_chat {
+        let response = ui.add(Button::new("Conversation"));
+        if response.on_hover_text("Talk with this model, by its chat template").clicked() {
+            actions.push(Action::Chat(ChatAction::View(View::Conversation)));
         }
     }
     let theme = bar.theme;

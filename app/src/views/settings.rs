@@ -101,7 +101,7 @@ fn block_ui(ui: &mut Ui, settings: &mut SampleSettings, own: Option<usize>) {
     ui.add_space(4.0);
 }
 
-fn window_ui(ui: &mut Ui, prefs: &Preferences, actions: &mut Vec<Action>) {
+pub fn window_ui(ui: &mut Ui, prefs: &Preferences, actions: &mut Vec<Action>) {
     let Preferences { mut theme, mut reduce_motion, .. } = *prefs;
     ui.horizontal(|ui| {
         ui.label("Theme");

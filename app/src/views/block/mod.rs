@@ -12,4 +12,4 @@ mod words;
 pub(crate) use cell::{hatch, pin};
 pub use show::ViewResponse;
 pub use view::BlockView;
-pub(crate) use words::quoted;
+pub(crate) use words::{quoted, whole};

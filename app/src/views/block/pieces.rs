@@ -47,6 +47,7 @@ impl BlockView<'_> {
                 if text.is_empty() { quoted(cell.text.as_deref(), cell.token) } else { text };
             push(whole(&text), Kind::Live(i), CELL_WIDTH);
         }
+        self.hide(&mut pieces);
         pieces
     }
 
@@ -60,6 +61,20 @@ impl BlockView<'_> {
         match seen_from {
             0 => ("", prefix),
             _ => prefix.split_at(prefix.char_indices().find(is_word).map_or(prefix.len(), |w| w.0)),
+        }
+    }
+
+    /// Takes away the beginning that is not shown.
+    fn hide(&self, pieces: &mut Vec<Piece<Kind>>) {
+        let mut hidden = self.hidden;
+        let is_text = |piece: &&mut Piece<Kind>| !matches!(piece.kind, Kind::Live(_));
+        for piece in pieces.iter_mut().filter(is_text) {
+            let cut = piece.text.floor_char_boundary(hidden.min(piece.text.len()));
+            piece.text.drain(..cut);
+            hidden -= cut;
+        }
+        if self.hidden > 0 {
+            pieces.retain(|piece| matches!(piece.kind, Kind::Live(_)) || !piece.text.is_empty());
         }
     }
 }

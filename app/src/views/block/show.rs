@@ -73,6 +73,8 @@ impl BlockView<'_> {
     fn spoken(&self) -> String {
         let prefix = self.recording.prefix(self.moment);
         let blocks = self.recording.blocks(self.moment).map(|block| block.text.as_str());
-        format!("Text: {prefix}{}", blocks.collect::<String>())
+        let text = format!("{prefix}{}", blocks.collect::<String>());
+        let shown = text.get(text.floor_char_boundary(self.hidden)..).unwrap_or_default();
+        format!("Text: {shown}")
     }
 }

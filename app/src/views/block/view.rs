@@ -26,6 +26,8 @@ pub struct BlockView<'a> {
     pub(super) marked: Option<&'a [bool]>,
     pub(super) selected: Option<CellAt>,
     pub(super) glow: f32,
+    /// Bytes of the text's beginning that are not shown.
+    pub(super) hidden: usize,
     pub(super) salt: egui::Id,
 }
 
@@ -43,6 +45,7 @@ impl<'a> BlockView<'a> {
             marked: None,
             selected: None,
             glow: 0.0,
+            hidden: 0,
             salt,
         }
     }
@@ -80,6 +83,12 @@ impl<'a> BlockView<'a> {
     /// How strongly cells that opened at this moment glow, 0 to 1.
     pub fn glow(mut self, glow: f32) -> Self {
         self.glow = glow;
+        self
+    }
+
+    /// Leaves out the beginning of the text: so many bytes, of the prompt and of finished blocks.
+    pub fn without(mut self, bytes: usize) -> Self {
+        self.hidden = bytes;
         self
     }
 

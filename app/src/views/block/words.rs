@@ -10,7 +10,7 @@ pub(super) fn shown(cell: &Cell) -> String {
 }
 
 /// The text with an ellipsis for each part of a character, which has no glyph.
-pub(super) fn whole(text: &str) -> String {
+pub fn whole(text: &str) -> String {
     text.replace(char::REPLACEMENT_CHARACTER, "…")
 }
 
