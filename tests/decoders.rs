@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use bdlm::gpu::DType;
 use bdlm::hub::{FileBytes, ModelFiles};
 use bdlm::model::{Checkpoint, Grid, Habits, Objective, Spec};
-use bdlm::sample::{Engine, Prompt, Request};
+use bdlm::sample::{Engine, Prompt, Request, Sampling};
 use common::fixtures::folder;
 use common::gpu;
 use serde_json::{Value, json};
@@ -163,6 +163,31 @@ fn habits_are_found_where_models_leave_them() {
     let name = "dllm-hub/Qwen3-0.6B-diffusion-mdlm-v0.1";
     let whole = spec(name, files("qwen3-block8"), asked).unwrap();
     assert_eq!((whole.objective, whole.mask_id), (Objective::Masked, Some(5)));
+}
+
+#[test]
+fn a_model_s_files_say_how_tokens_are_drawn_and_published_samplers_have_ways_of_their_own() {
+    let sampling = |name: &str, generation: Value| {
+        let mut files = files(name);
+        files.insert("generation_config.json".into(), generation.to_string().into_bytes());
+        let sampling = Sampling::of_model(&spec(name, files, Habits::default()).unwrap());
+        (sampling.temperature, sampling.top_k, sampling.top_p)
+    };
+    let asked = json!({"do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.95});
+    assert_eq!(sampling("llama-tiny", asked.clone()), (0.6, 20, 0.95));
+    assert_eq!(sampling("bd3lm-block4", asked.clone()), (0.6, 20, 0.95));
+    assert_eq!(sampling("bd3lm-block4", json!({"do_sample": true, "top_p": 0.8})), (1.0, 0, 0.8));
+    // Without `do_sample` other programs draw nothing, and ignore the numbers.
+    assert_eq!(sampling("bd3lm-block4", json!({"top_p": 0.8})), (1.0, 0, 1.0));
+    // SDAR's sampler draws from the whole distribution, dLLM's and Fast-dLLM's take the likeliest.
+    assert_eq!(sampling("qwen3-block4", asked.clone()), (1.0, 0, 1.0));
+    assert_eq!(sampling("qwen3-block8", asked.clone()), (0.0, 0, 1.0));
+    assert_eq!(sampling("qwen2-block8", asked), (0.0, 0, 0.95));
+    let mut files = files("llama-tiny");
+    let wrong = json!({"do_sample": true, "top_p": "most"}).to_string();
+    files.insert("generation_config.json".into(), wrong.into_bytes());
+    let (error, _) = spec("llama-tiny", files, Habits::default()).unwrap_err();
+    assert!(error.contains("top_p: invalid type: string"), "{error}");
 }
 
 #[test]

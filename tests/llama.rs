@@ -273,13 +273,15 @@ fn adapters_of_other_kinds_are_refused_by_name() {
     let read = |key: &str, value: serde_json::Value| {
         let mut config = whole.clone();
         config[key] = value;
-        let files = AdapterFiles {
-            name: "mine".into(),
-            config: FileBytes::new("adapter_config.json", config.to_string().into_bytes()),
-            weights: FileBytes::open(&weights).unwrap(),
-        };
-        Lora::read(&files, 1.0)
+        let config = FileBytes::new("adapter_config.json", config.to_string().into_bytes());
+        let files = [
+            ("adapter_config.json".to_string(), config),
+            ("adapter_model.safetensors".to_string(), FileBytes::open(&weights).unwrap()),
+        ];
+        Lora::read(&AdapterFiles::from_files("mine", files.into()).unwrap(), 1.0)
     };
+    let alone = AdapterFiles::from_files("mine", Default::default()).unwrap_err().to_string();
+    assert_eq!(alone, "there is no adapter_config.json among the files of mine");
     for (key, value, words) in [
         ("peft_type", "IA3".into(), "peft_type is `IA3`, expected `LORA`"),
         ("use_dora", true.into(), "use_dora is set"),

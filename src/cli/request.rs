@@ -44,13 +44,14 @@ pub struct RequestArgs {
 #[derive(Args)]
 #[command(next_help_heading = "Sampling")]
 struct SamplingArgs {
-    /// Divides the logits; 0 takes the likeliest token [default: 1, or as the model was published]
+    /// Divides the logits; 0 takes the likeliest token [default: 1, or as the model asks]
     #[arg(long, value_name = "T", allow_negative_numbers = true)]
     temperature: Option<f32>,
-    /// Draw from the K likeliest tokens [default: all]
-    #[arg(long, value_name = "K", default_value_t = 0, hide_default_value = true)]
-    top_k: usize,
-    /// Draw from the likeliest tokens whose probabilities sum to at most P [default: all]
+    /// Draw from the K likeliest tokens; 0 for all [default: all, or as the model asks]
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+    /// Draw from the likeliest tokens whose probabilities sum to at most P; 1 for all [default: 1, or
+    /// as the model asks]
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f32>,
     /// What becomes of the token at which the sum crosses --top-p [default: below, or as the model was
@@ -216,7 +217,7 @@ impl SamplingArgs {
         Sampling {
             sampler: kind.sampler(self.numbers(), n_cells),
             temperature: self.temperature.unwrap_or(own.temperature),
-            top_k: self.top_k,
+            top_k: self.top_k.unwrap_or(own.top_k),
             top_p: self.top_p.unwrap_or(own.top_p),
             nucleus: self.top_p_rule.map_or(own.nucleus, |rule| match rule {
                 TopPRule::Below => Nucleus::Below,

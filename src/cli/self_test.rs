@@ -8,7 +8,7 @@ use bdlm::measure::{KernelCheck, Verdict, check_kernels};
 use serde::Serialize;
 
 use crate::cli::print::{TextOrJson, driver, print_json, progress_bar};
-use crate::cli::process::{check_interrupt, go_on, handle_interrupts};
+use crate::cli::process::{check_interrupt, go_on};
 
 #[derive(Serialize)]
 struct Report {
@@ -30,7 +30,6 @@ struct Check {
 /// # Errors
 /// If a kernel computes what it should not.
 pub fn run(options: &GpuOptions, format: TextOrJson) -> Result<()> {
-    handle_interrupts()?;
     let gpu = Gpu::request(options)?;
     let bar = progress_bar("{spinner} {msg}");
     let mut progress = |done: usize, all: usize| {

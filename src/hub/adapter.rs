@@ -1,5 +1,7 @@
 //! The files of an adapter: what was trained on top of a model.
 
+use std::collections::BTreeMap;
+
 use crate::Error;
 use crate::Result;
 use crate::hub::bytes::FileBytes;
@@ -16,6 +18,17 @@ pub struct AdapterFiles {
 }
 
 impl AdapterFiles {
+    /// An adapter whose files a host program read itself, by their names.
+    ///
+    /// # Errors
+    /// [`Error::UnknownModel`] naming the file that is missing.
+    pub fn from_files(name: &str, mut files: BTreeMap<String, FileBytes>) -> Result<AdapterFiles> {
+        let missing = |file: &str| {
+            Error::unknown_model(format!("there is no {file} among the files of {name}"))
+        };
+        AdapterFiles::assemble(name, &missing, &mut |file| Ok(files.remove(file)))
+    }
+
     /// An adapter from a source that gives a file by its name, or none.
     pub(in crate::hub) fn assemble(
         name: &str,

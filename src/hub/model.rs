@@ -90,7 +90,10 @@ impl ModelFiles {
                 include_bytes!("../../assets/tales/tokenizer.json"),
             )),
             tokenizer_config: None,
-            generation_config: None,
+            generation_config: Some(file(
+                "generation_config.json",
+                include_bytes!("../../assets/tales/generation_config.json"),
+            )),
             chat_template: None,
         }
     }

@@ -24,8 +24,8 @@ pub use network::Network;
 pub use pass::{Conditioning, Pass, Row, Workspace, angles};
 pub use rotary::{Rotary, RotaryScaling};
 pub use spec::{
-    AdaLn, AttentionBiases, Backbone, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec, Objective,
-    Positions, Spec,
+    AdaLn, AttentionBiases, Backbone, Draw, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec,
+    Objective, Positions, Spec,
 };
 pub use table::{Entry, Kind};
 pub use widths::{Axis, Widths};

@@ -58,6 +58,26 @@ pub struct Spec {
     pub always_bos: bool,
     /// Tokens that end an answer, for models that answer.
     pub stop_ids: Vec<u32>,
+    /// How its files ask that tokens are drawn.
+    pub draw: Draw,
+}
+
+/// How a model's files ask that tokens are drawn, where nobody says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Draw {
+    /// Divides the logits; 0 takes the likeliest token.
+    pub temperature: f32,
+    /// Draw from the k likeliest tokens; 0 = from all.
+    pub top_k: usize,
+    /// Draw from the likeliest tokens whose probabilities sum to this; 1 = from all.
+    pub top_p: f32,
+}
+
+impl Default for Draw {
+    /// The network's own distribution.
+    fn default() -> Draw {
+        Draw { temperature: 1.0, top_k: 0, top_p: 1.0 }
+    }
 }
 
 /// A list of layers.

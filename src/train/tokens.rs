@@ -31,6 +31,7 @@ pub struct Tokens {
 enum Source {
     Memory(Vec<u32>),
     /// Words of 32 bits, lowest byte first, from a byte on.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser has no files"))]
     Mapped(FileBytes, usize),
 }
 
@@ -47,6 +48,7 @@ impl Tokens {
     }
 
     /// Tokens of a file, four bytes each, lowest first, from byte `at` on.
+    #[cfg_attr(target_arch = "wasm32", allow(dead_code, reason = "a browser has no files"))]
     pub(in crate::train) fn mapped(file: FileBytes, at: usize) -> Tokens {
         Tokens { source: Arc::new(Source::Mapped(file, at)) }
     }

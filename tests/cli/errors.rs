@@ -33,7 +33,7 @@ fn wrong_usage_ends_with_two() {
 
 #[test]
 fn requests_that_cannot_be_met_end_with_one() {
-    let sizes = "does not divide the model's window of 128 tokens";
+    let sizes = "does not divide the model's window of 256 tokens";
     refuses(&["generate", "--block-size", "0"], 1, &["block size 0", sizes]);
     refuses(&["generate", "--block-size", "7"], 1, &["block size 7", sizes]);
     refuses(&["generate", "--temperature", "-1"], 1, &["temperature is -1, expected 0"]);
@@ -50,12 +50,12 @@ fn requests_that_cannot_be_met_end_with_one() {
     refuses(&["generate", "--samples", "0"], 1, &["at least 1"]);
     refuses(&["generate", "--watch"], 1, &["--events"]);
     refuses(&["generate", "--no-cache", "--length", "2000000"], 1, &["bytes", "limit", "try"]);
-    refuses(&["bench", "--context", "4000"], 1, &["context of 4000", "120 tokens"]);
+    refuses(&["bench", "--context", "4000"], 1, &["context of 4000", "252 tokens"]);
     refuses(&["bench", "--passes", "0"], 1, &["at least 1"]);
     for part in ["passes", "text", "likelihood"] {
-        for size in ["0", "8,256"] {
+        for size in ["0", "8,512"] {
             let args = ["bench", "--measure", part, "--block-size", size];
-            refuses(&args, 1, &["does not divide the model's window of 128 tokens"]);
+            refuses(&args, 1, &["does not divide the model's window of 256 tokens"]);
         }
     }
     refuses(&["bench", "--compare", "nowhere.json"], 1, &["nowhere.json cannot be read"]);

@@ -200,7 +200,7 @@ fn text_is_evaluated_as_its_data_set_is_cut() {
     assert!((3.0..5.5).contains(&bytes_per_token), "{bytes_per_token}");
     let apart = report(&eval(&["--no-wrap", "--preset", "ptb", "--format", "json"]));
     assert_eq!(apart["sequences"], 40, "a line is a document of its own");
-    check_failure(&eval_at("5000", &[]), 1, &["context is 5000, expected 2 to 128"]).unwrap();
+    check_failure(&eval_at("5000", &[]), 1, &["context is 5000, expected 2 to 256"]).unwrap();
     std::fs::write(&path, "Too short.").unwrap();
     check_failure(&eval(&[]), 1, &["tokens, a sequence needs 64", "--context"]).unwrap();
     std::fs::write(&path, "").unwrap();

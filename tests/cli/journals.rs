@@ -47,7 +47,7 @@ fn what_has_changed_since_is_named() {
     refuses(&data, &["--no-wrap"], "its wrap is \"wrapped\", expected \"one_per_document\"");
     refuses(&data, &["--insert-eos", "false"], "its insert_eos is true, expected false");
     refuses(&data, &["--data-format", "lines"], "its data_format is none, expected \"lines\"");
-    refuses(&data, &["--weights", "f32"], "its weights is \"f16\", expected \"f32\"");
+    refuses(&data, &["--weights", "f32"], "its weights is \"q8\", expected \"f32\"");
     refuses(&data, &["--shard", "0/2"], "its shard is [0,1], expected [0,2]");
     // Another name of the same bytes is no change.
     let renamed = at("b.txt");

@@ -8,7 +8,8 @@ use crate::model::checkpoint::checks::{
 };
 use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, AttentionBiases, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
+    AdaLn, AttentionBiases, Backbone, Draw, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective,
+    Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Rotary, Spec, Widths};
@@ -97,6 +98,7 @@ pub fn spec(json: Value) -> Result<Spec> {
         eos_token_id: keys.eos_token_id,
         always_bos: true,
         stop_ids: Vec::new(),
+        draw: Draw::default(),
     };
     if let Some(size) = spec.block_size() {
         spec.check_block_size(size).map_err(|e| Error::config(e.to_string()))?;

@@ -36,6 +36,12 @@ impl Spec {
     }
 
     fn read(sources: Sources<'_>, asked: Habits) -> Result<Spec> {
+        let draw = sources.draw()?;
+        let spec = Spec::of_kind(sources, asked)?;
+        Ok(Spec { draw, ..spec })
+    }
+
+    fn of_kind(sources: Sources<'_>, asked: Habits) -> Result<Spec> {
         check_plain(&sources.config)?;
         let kind = sources.config.get("model_type").and_then(Value::as_str).unwrap_or("bd3lm");
         if let Some(spec) = llama::spec(kind, &sources, asked) {

@@ -8,7 +8,8 @@ use crate::model::checkpoint::checks::{
 };
 use crate::model::checkpoint::json;
 use crate::model::spec::{
-    AdaLn, AttentionBiases, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
+    AdaLn, AttentionBiases, Backbone, Draw, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective,
+    Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
@@ -89,6 +90,7 @@ pub fn spec(json: Value) -> Result<Spec> {
         eos_token_id: keys.eos_token_id,
         always_bos: true,
         stop_ids: Vec::new(),
+        draw: Draw::default(),
     };
     check_tokens(&spec)?;
     Ok(spec)

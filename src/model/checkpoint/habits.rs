@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::hub::ModelFiles;
 use crate::model::checkpoint::json;
+use crate::model::spec::Draw;
 use crate::model::{Grid, Spec};
 use crate::{Advice, Error, Fault, Result};
 
@@ -108,6 +109,29 @@ impl<'a> Sources<'a> {
     pub fn stops(&self) -> Option<Ids> {
         let ids = self.generation.get("eos_token_id").filter(|ids| !ids.is_null())?;
         Ids::deserialize(ids).ok()
+    }
+
+    /// How the generation config asks that tokens are drawn, if it asks that they are drawn at all.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key.
+    pub fn draw(&self) -> Result<Draw> {
+        #[derive(Deserialize)]
+        struct Keys {
+            temperature: Option<f32>,
+            top_k: Option<usize>,
+            top_p: Option<f32>,
+        }
+        if self.generation.get("do_sample").and_then(Value::as_bool) != Some(true) {
+            return Ok(Draw::default());
+        }
+        let keys: Keys = json::keys(self.generation.clone(), "a published generation_config.json")?;
+        let whole = Draw::default();
+        Ok(Draw {
+            temperature: keys.temperature.unwrap_or(whole.temperature),
+            top_k: keys.top_k.unwrap_or(whole.top_k),
+            top_p: keys.top_p.unwrap_or(whole.top_p),
+        })
     }
 
     /// True if the last part of the name has this word in it.

@@ -8,7 +8,8 @@ use crate::model::checkpoint::habits::{Diffusion, Habits, Ids, Sources, unsaid};
 use crate::model::checkpoint::json;
 use crate::model::checkpoint::rope::RopeKeys;
 use crate::model::spec::{
-    AdaLn, AttentionBiases, Backbone, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective, Positions,
+    AdaLn, AttentionBiases, Backbone, Draw, Grid, Mlp, MlpKind, NormKind, NormSpec, Objective,
+    Positions,
 };
 use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
@@ -151,6 +152,7 @@ impl Row {
             eos_token_id: keys.eos_token_id.as_ref().and_then(Ids::first),
             always_bos: false,
             stop_ids: sources.stops().or(keys.eos_token_id).map_or(Vec::new(), |ids| ids.all()),
+            draw: Draw::default(),
         };
         check_mask(&spec)?;
         if let Some(size) = spec.block_size() {

@@ -1,6 +1,6 @@
 //! Which samplers a model takes: the one place where samplers meet objectives.
 
-use crate::model::{Grid, Objective, Spec};
+use crate::model::{Draw, Grid, Objective, Spec};
 use crate::sample::steps::kind::{SamplerKind, SamplerNumbers};
 use crate::sample::steps::rule::Rule;
 use crate::sample::steps::sampler::{Nucleus, Sampler, Sampling};
@@ -23,14 +23,17 @@ impl Sampling {
     /// How a model is published to be sampled.
     pub fn of_model(spec: &Spec) -> Sampling {
         let kind = SamplerKind::of_model(spec);
-        let (temperature, top_p) = match kind {
-            SamplerKind::FastDllmV2 => (0.0, 0.95),
-            SamplerKind::Bd3lmSteps => (0.0, 1.0),
-            _ => (1.0, 1.0),
+        let whole = Draw::default();
+        // Published samplers have defaults of their own, whatever the model's files say.
+        let Draw { temperature, top_k, top_p } = match kind {
+            SamplerKind::FastDllmV2 => Draw { temperature: 0.0, top_p: 0.95, ..whole },
+            SamplerKind::Bd3lmSteps => Draw { temperature: 0.0, ..whole },
+            SamplerKind::SdarDynamic => whole,
+            _ => spec.draw,
         };
         let nucleus = if spec.mask_counts() { Nucleus::Crossing } else { Nucleus::Below };
         let sampler = kind.sampler(SamplerNumbers::default(), spec.block_size().unwrap_or(1));
-        Sampling { sampler, temperature, top_p, nucleus, ..Sampling::default() }
+        Sampling { sampler, temperature, top_k, top_p, nucleus }
     }
 
     /// The sampling that a model does: score entropy models are sampled analytically, in as many
