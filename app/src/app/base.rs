@@ -10,7 +10,7 @@ use egui::Context;
 use crate::engine::{Backend, Begin, EngineThread, TrainThread};
 use crate::export::Export;
 use crate::recording::Recording;
-use crate::state::{Banner, Dialog, Origin, Pane, Preferences, State};
+use crate::state::{Answer, Banner, Dialog, Origin, Pane, Preferences, State};
 use crate::store::Store;
 use crate::views::theme;
 
@@ -108,7 +108,7 @@ impl App {
         let state = &mut self.state;
         (state.models.busy, state.models.loaded, state.playing) = (None, None, false);
         state.panes.iter_mut().for_each(Pane::fail);
-        state.conversation.live().map(|answer| answer.stop());
+        state.conversation.live().map(Answer::stop);
         let cause = "Its thread has ended or hangs: close the window and open it again.";
         state.banner = Some(Banner::of("The engine does not answer.", cause));
     }

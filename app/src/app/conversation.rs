@@ -11,7 +11,8 @@ use crate::app::base::App;
 use crate::app::files::free;
 use crate::export::write_beside;
 use crate::state::{
-    Banner, ChatAction, ChatEdit, ChatFormat, Remedy, Sheet, State, Turn, View, remedy_of_run,
+    Answer, Banner, ChatAction, ChatEdit, ChatFormat, Remedy, Sheet, State, Turn, View,
+    remedy_of_run,
 };
 
 impl App {
@@ -78,7 +79,7 @@ impl App {
 
     /// Ends the answer that is being written; what is finished stays.
     pub(super) fn stop_answer(&mut self) {
-        let end = self.state.conversation.live().and_then(|answer| answer.stop());
+        let end = self.state.conversation.live().and_then(Answer::stop);
         if let Some(end) = end {
             self.engine.send(end);
             let chat = &mut self.state.conversation;
@@ -121,7 +122,7 @@ impl App {
 
     fn fail_answer(&mut self, error: &Error) {
         let chat = &mut self.state.conversation;
-        chat.live().map(|answer| answer.stop());
+        chat.live().map(Answer::stop);
         let is_begun = chat.turns.last().is_some_and(|turn| !turn.answer.text().is_empty());
         let sentence = match (error, is_begun) {
             (_, true) => "The answer has failed; what was finished is kept.",

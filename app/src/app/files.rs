@@ -11,6 +11,9 @@ use crate::export::{Export, ExportReport, Scene, made_with};
 use crate::recording::{Recording, read_events};
 use crate::state::{Banner, Dialog, Edit, Format, Sheet};
 
+/// What the user will choose in a dialog.
+type Asked = Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
+
 impl App {
     /// Writes a file of the active pane, beside those that are there.
     pub(super) fn export(&mut self, ctx: &Context, format: Format, path: PathBuf) {
@@ -103,8 +106,7 @@ impl App {
         if let Some(folder) = path.parent() {
             asked = asked.set_directory(folder);
         }
-        type Answer = Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
-        let answer: Answer = match dialog {
+        let answer: Asked = match dialog {
             Dialog::Save(format) => {
                 let stem = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let name = format!("{stem}.{}", format.ending());

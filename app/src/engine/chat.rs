@@ -92,11 +92,13 @@ impl Ask {
     }
 }
 
+/// The template and the choice of thinking that a chat was made with, and the chat.
+type OpenChat = (Option<String>, Option<bool>, Arc<Mutex<Chat>>);
+
 /// A chat with the loaded model; its turns are the window's, what it stored is kept.
 #[derive(Default)]
 pub(super) struct Chats {
-    /// With the template and the choice of thinking that it was made with.
-    open: Option<(Option<String>, Option<bool>, Arc<Mutex<Chat>>)>,
+    open: Option<OpenChat>,
 }
 
 impl Chats {

@@ -84,7 +84,8 @@ fn differences(panes: &[Pane]) -> Option<[Vec<bool>; 2]> {
     if !are_done {
         // What only one side has written yet is no difference.
         let both = left.len().min(right.len());
-        (left.truncate(both), right.truncate(both));
+        left.truncate(both);
+        right.truncate(both);
     }
     if left.is_empty() || right.is_empty() {
         return None;
