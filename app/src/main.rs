@@ -28,9 +28,23 @@ fn quiet_driver_loader() {
     }
 }
 
+/// Ends the process after its window without the destructors of libraries: a thread may still be inside a
+/// step of training, and a driver that is taken apart under it crashes. Everything is written by now.
+#[allow(unsafe_code, reason = "the standard library cannot end a process at once")]
+fn leave() -> ! {
+    unsafe extern "C" {
+        fn _exit(code: std::ffi::c_int) -> !;
+    }
+    // SAFETY: of the C library, which every program of the standard library is linked with; it takes any
+    // code, and does not return.
+    unsafe { _exit(0) }
+}
+
 fn main() -> ExitCode {
     quiet_driver_loader();
-    match run(&Args::parse()) {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) if args.picture.screenshot.is_none() => leave(),
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -114,7 +114,8 @@ impl App {
                 Box::pin(asked.set_file_name(name).save_file())
             }
             Dialog::OpenRun => Box::pin(asked.add_filter("Runs", &["jsonl"]).pick_file()),
-            Dialog::ModelFolder => Box::pin(asked.pick_folder()),
+            Dialog::ModelFolder | Dialog::TrainFolder => Box::pin(asked.pick_folder()),
+            Dialog::TrainTexts | Dialog::ValidTexts => Box::pin(asked.pick_file()),
         };
         let ((outbox, asking), wake) = (sync_channel(1), ctx.clone());
         let wait = move || {
@@ -148,6 +149,9 @@ impl App {
             }
             Dialog::OpenRun => self.open_file(ctx, path),
             Dialog::ModelFolder => self.take_dropped(ctx, path),
+            Dialog::TrainTexts => self.state.prefs.train.data = path.display().to_string(),
+            Dialog::ValidTexts => self.state.prefs.train.valid = path.display().to_string(),
+            Dialog::TrainFolder => self.state.prefs.train.out = path.display().to_string(),
         }
     }
 

@@ -79,6 +79,12 @@ pub enum Dialog {
     OpenRun,
     /// A folder with a model.
     ModelFolder,
+    /// Texts to train on.
+    TrainTexts,
+    /// Texts to evaluate training on.
+    ValidTexts,
+    /// The folder in which a run of training is made.
+    TrainFolder,
 }
 
 impl Default for Files {

@@ -105,7 +105,9 @@ fn training(begin: Begin, form: TrainForm) -> Window {
 /// Shows training.
 fn show(window: &mut Window) {
     click(window, "Model");
-    click(window, "Train a model");
+    // It may have to be scrolled to.
+    window.get_by_label("Train a model").click_accesskit();
+    window.run_steps(3);
 }
 
 fn open(gate: &Sender<()>, count: usize) {

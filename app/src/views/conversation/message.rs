@@ -24,7 +24,7 @@ pub fn message_ui(ui: &mut Ui, state: &State, actions: &mut Vec<Action>) {
         let area = ScrollArea::vertical()
             .id_salt("message")
             .max_height(MAX_HEIGHT)
-            .min_scrolled_height(0.0);
+            .min_scrolled_height(32.0);
         let response = area.max_width(width).show(ui, |ui| {
             let edit = TextEdit::multiline(&mut message)
                 .hint_text("Message: Enter sends it, Shift+Enter begins a new line")

@@ -95,7 +95,7 @@ fn answers_ui(ui: &mut Ui, sheet: &ChatSheet<'_>, model: &ChatModel, actions: &m
     let mut tokens = settings.tokens;
     let most = loaded.map_or(2048, |loaded| loaded.window.clamp(16, 2048));
     let default = ChatSettings::default();
-    let sentence = "An answer ends here, or where the model ends it.";
+    let sentence = "It ends here, or where the model ends it.";
     number_ui(ui, ("Longest answer", "tokens"), &mut tokens, (8..=most, default.tokens), sentence);
     if tokens != settings.tokens {
         edit(actions, ChatEdit::Tokens(tokens));

@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 
 use egui::emath::Numeric;
-use egui::{DragValue, Role, TextEdit, Ui, WidgetInfo};
+use egui::{Button, DragValue, Role, TextEdit, Ui, WidgetInfo};
 
+use crate::state::Dialog;
 use crate::views::theme::note;
 
 /// Width of the names, so that the fields stand in a column.
@@ -54,14 +55,37 @@ pub fn text_field(ui: &mut Ui, name: &str, value: &mut String, hint: &str) {
     });
 }
 
-/// A path, under its name.
-pub fn path_field(ui: &mut Ui, name: &str, value: &mut String, example: &str, sentence: &str) {
-    ui.label(name);
-    let edit = TextEdit::singleline(value).hint_text(example).desired_width(f32::INFINITY);
+/// A path that can be typed, or chosen in a dialog of the system.
+pub struct PathField<'a> {
+    /// What it is.
+    pub name: &'a str,
+    /// Shown where nothing is typed.
+    pub example: &'a str,
+    /// What it is for.
+    pub sentence: &'a str,
+    /// What the button is called.
+    pub choose: &'a str,
+    /// What the button asks for; none while another dialog is open.
+    pub dialog: Option<Dialog>,
+}
+
+/// The path, under its name; the dialog that is asked for.
+pub fn path_field(ui: &mut Ui, field: &PathField<'_>, value: &mut String) -> Option<Dialog> {
+    let mut asked = None;
+    ui.horizontal(|ui| {
+        ui.label(field.name);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let response = ui.add_enabled(field.dialog.is_some(), Button::new("Choose …").small());
+            response.widget_info(|| WidgetInfo::labeled(Role::Button, true, field.choose));
+            if response.clicked() {
+                asked = field.dialog;
+            }
+        });
+    });
+    let edit = TextEdit::singleline(value).hint_text(field.example).desired_width(f32::INFINITY);
     let response = ui.add(edit);
-    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, name));
-    if !sentence.is_empty() {
-        note(ui, sentence);
-    }
+    response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, field.name));
+    note(ui, field.sentence);
     ui.add_space(3.0);
+    asked
 }

@@ -2,9 +2,9 @@
 
 use egui::{RichText, Ui};
 
-use crate::state::{Action, State, TrainAction, TrainForm};
+use crate::state::{Action, Dialog, State, TrainAction, TrainForm};
 use crate::views::theme::note;
-use crate::views::training::fields::{number_field, path_field, text_field};
+use crate::views::training::fields::{PathField, number_field, path_field, text_field};
 
 /// What the form shows.
 pub struct FormSheet<'a> {
@@ -13,13 +13,16 @@ pub struct FormSheet<'a> {
     model: Option<&'a str>,
     /// A run is going on.
     is_live: bool,
+    /// A dialog of the system is open.
+    asks: bool,
 }
 
 impl FormSheet<'_> {
     /// What is shown of the state.
     pub fn of(state: &State) -> FormSheet<'_> {
         let model = state.models.loaded.as_ref().map(|model| model.name.as_str());
-        FormSheet { form: &state.prefs.train, model, is_live: state.training.is_live() }
+        let (is_live, asks) = (state.training.is_live(), state.files.asks);
+        FormSheet { form: &state.prefs.train, model, is_live, asks }
     }
 }
 
@@ -30,15 +33,21 @@ pub fn train_form_ui(ui: &mut Ui, sheet: &FormSheet<'_>, actions: &mut Vec<Actio
     ui.visuals_mut().disabled_alpha = 0.8;
     ui.add_enabled_ui(!sheet.is_live, |ui| {
         heading(ui, "Texts");
-        texts_ui(ui, &mut form);
+        let asked = texts_ui(ui, &mut form, sheet.asks);
+        actions.extend(asked.map(Action::Ask));
         heading(ui, "Network");
         network_ui(ui, &mut form, sheet.model);
         heading(ui, "Run");
         run_ui(ui, &mut form);
         heading(ui, "Result");
-        let sentence =
-            "The model and its state are saved here, so that a stopped run can be resumed.";
-        path_field(ui, "Folder", &mut form.out, "my-model", sentence);
+        let field = PathField {
+            name: "Folder",
+            example: "my-model",
+            sentence: "The model is saved here, and what a stopped run is resumed from.",
+            choose: "Choose the folder",
+            dialog: (!sheet.asks).then_some(Dialog::TrainFolder),
+        };
+        actions.extend(path_field(ui, &field, &mut form.out).map(Action::Ask));
     });
     if form != *sheet.form {
         actions.push(Action::Train(TrainAction::Edit(Box::new(form))));
@@ -51,11 +60,23 @@ fn heading(ui: &mut Ui, words: &str) {
     ui.separator();
 }
 
-fn texts_ui(ui: &mut Ui, form: &mut TrainForm) {
-    let sentence = "Plain text, JSON lines or parquet; a folder of them too.";
-    path_field(ui, "Train on", &mut form.data, "stories.txt", sentence);
-    let sentence = "Held out: how well it writes is measured on these.";
-    path_field(ui, "Validate on", &mut form.valid, "none", sentence);
+fn texts_ui(ui: &mut Ui, form: &mut TrainForm, asks: bool) -> Option<Dialog> {
+    let train = PathField {
+        name: "Train on",
+        example: "stories.txt",
+        sentence: "Plain text, JSON lines or parquet; a folder of them too.",
+        choose: "Choose the texts to train on",
+        dialog: (!asks).then_some(Dialog::TrainTexts),
+    };
+    let valid = PathField {
+        name: "Validate on",
+        example: "none",
+        sentence: "Held out: they measure how well it writes.",
+        choose: "Choose the texts to validate on",
+        dialog: (!asks).then_some(Dialog::ValidTexts),
+    };
+    let asked = path_field(ui, &train, &mut form.data);
+    path_field(ui, &valid, &mut form.valid).or(asked)
 }
 
 fn network_ui(ui: &mut Ui, form: &mut TrainForm, model: Option<&str>) {
