@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Event {
     /// A sample begins.
     Start(Start),
-    /// Cells of the current block were drawn, some opened. Only in watched runs.
+    /// A block begins, all masked: step 0. Or cells of it were drawn, some opened. Only in watched runs.
     Step(Step),
     /// The host program opened or masked cells of the current block, see [`crate::sample::Run::steer`].
     Steer(Step),
@@ -41,14 +41,16 @@ pub struct Start {
     pub text: Option<String>,
 }
 
-/// One reveal decision in the current block of a sample.
+/// One reveal decision in the current block of a sample. Step 0 is before the first decision: all
+/// cells are masked, see [`Cell::is_blank`]; models that write token by token begin with step 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     /// Index of the sample.
     pub sample: usize,
     /// Index of the block in the sequence.
     pub block_idx: usize,
-    /// Index of the step in the block.
+    /// Number of the step in the block, from 1; 0 before the first decision. Numbers at which no cell
+    /// opens are left out.
     pub step: usize,
     /// Runs of the network for this sample so far.
     pub passes: usize,
@@ -62,14 +64,15 @@ pub struct Step {
 /// A cell of the current block.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// The token of an open cell; the candidate of a masked one, which was drawn and not kept.
+    /// The token of an open cell; the candidate of a masked one, which was drawn and not kept; the mask
+    /// token at step 0.
     pub token: u32,
-    /// The token's text by itself; none without a tokenizer.
+    /// The token's text by itself, empty at step 0; none without a tokenizer.
     pub text: Option<String>,
     /// Masked or open, and since when.
     pub state: CellState,
     /// Probability of the token under the model when it was drawn, 0 to 1. Given and pinned cells
-    /// have 1.
+    /// have 1, those at step 0 have 0.
     pub confidence: f32,
     /// Entropy of the model's distribution when the token was drawn, in nats.
     pub entropy: f32,
@@ -90,7 +93,7 @@ pub enum CellState {
     Pinned,
     /// Opened at this step of the block.
     Open {
-        /// Index of the step.
+        /// Number of the step.
         step: usize,
     },
 }
@@ -189,6 +192,13 @@ pub enum StopReason {
     StopToken,
     /// The entropy of its last tokens is too low: it repeats itself.
     LowEntropy,
+}
+
+impl Cell {
+    /// True if no token was drawn for it yet: a masked cell at step 0.
+    pub fn is_blank(&self) -> bool {
+        self.state == CellState::Masked && self.confidence == 0.0 && self.candidates.is_empty()
+    }
 }
 
 impl Event {

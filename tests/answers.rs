@@ -107,7 +107,7 @@ impl Case {
     /// The open block after every denoising pass.
     fn check_states(&self, events: &[Event], mask_id: u32) -> Result<(), String> {
         let steps = events.iter().filter_map(|event| match event {
-            Event::Step(step) => Some(step),
+            Event::Step(step) if step.step > 0 => Some(step),
             _ => None,
         });
         let states: Vec<Vec<i64>> = steps

@@ -213,8 +213,8 @@ fn scores_say_which_cells_open_and_which_tokens_come() {
     let mut counts = vec![0; v];
     for event in events(&engine, request) {
         if let Event::Step(step) = event
-            && step.step == 0
-            && step.cells[3].state == (CellState::Open { step: 0 })
+            && step.step == 1
+            && step.cells[3].state == (CellState::Open { step: 1 })
         {
             counts[step.cells[3].token as usize] += 1;
         }

@@ -209,9 +209,12 @@ fn opened_cells_never_change_and_the_stream_keeps_its_grammar() {
     last.cells[0].token += 1;
     assert!(check_sample(&broken).is_err(), "a changed cell is noticed");
     assert!(check_sample(&by_sample[&0][1..]).is_err(), "a missing start is noticed");
+    let mut unmasked = by_sample[&0].clone();
+    unmasked.remove(1);
+    assert!(check_sample(&unmasked).is_err(), "a missing step 0 is noticed");
 }
 
-/// `Start (Step+ Block)* Done`; open cells stay; the parts make up the whole.
+/// `Start (Blank Step+ Block)* Done`; open cells stay; the parts make up the whole.
 fn check_sample(events: &[Event]) -> Result<(), String> {
     let (Some(Event::Start(start)), Some(Event::Done(done))) = (events.first(), events.last())
     else {
@@ -219,10 +222,26 @@ fn check_sample(events: &[Event]) -> Result<(), String> {
     };
     let (mut ids, mut text) = (start.ids.clone(), start.text.clone().unwrap());
     let mut open: Vec<Option<u32>> = vec![None; start.block_size];
-    let mut steps = 0;
+    let (mut steps, mut has_begun, mut passes_before) = (0, false, 0);
     for event in &events[1..events.len() - 1] {
         match event {
+            Event::Step(step) if step.step == 0 => {
+                let (masked, passes) = (step.cells.iter().filter(|c| c.is_blank()), step.passes);
+                let given = step.cells.iter().filter(|cell| cell.state == CellState::Given);
+                let (n_masked, n_given) = (masked.count(), given.count());
+                if steps > 0 || n_masked == 0 || n_masked + n_given != start.block_size {
+                    return Err(format!(
+                        "{n_masked} masked and {n_given} given cells begin a block"
+                    ));
+                }
+                if passes != passes_before {
+                    return Err("the first step takes no pass".into());
+                }
+                has_begun = true;
+            }
+            Event::Step(_) if !has_begun => return Err("a block begins masked".into()),
             Event::Step(step) => {
+                passes_before = step.passes;
                 let mut opened = 0;
                 for (cell, open) in step.cells.iter().zip(&mut open) {
                     match (cell.state, *open) {
@@ -262,7 +281,7 @@ fn check_sample(events: &[Event]) -> Result<(), String> {
                 let new = ids.len() % start.block_size;
                 ids.extend(&block.ids[new..]);
                 text += block.text.as_deref().unwrap();
-                (steps, open) = (0, vec![None; start.block_size]);
+                (steps, has_begun, open) = (0, false, vec![None; start.block_size]);
             }
             other => return Err(format!("unexpected {other:?}")),
         }

@@ -9,6 +9,13 @@ fn cell(state: CellState, candidates: Vec<Candidate>) -> Cell {
     Cell { token: 7, text, state, confidence: 0.5, entropy: 1.25, candidates }
 }
 
+/// What a block's first step shows: the mask token, and nothing drawn.
+fn blank() -> Cell {
+    let (text, candidates) = (Some(String::new()), Vec::new());
+    let state = CellState::Masked;
+    Cell { token: 4096, text, state, confidence: 0.0, entropy: 0.0, candidates }
+}
+
 fn step(cells: Vec<Cell>) -> Step {
     Step { sample: 1, block_idx: 3, step: 2, passes: 11, cells, secs: 0.5 }
 }
@@ -27,6 +34,7 @@ fn events() -> Vec<Event> {
             ids: vec![0, 5],
             text: text("The"),
         }),
+        Event::Step(Step { step: 0, ..step(vec![blank()]) }),
         Event::Step(step(vec![
             cell(CellState::Given, Vec::new()),
             cell(CellState::Open { step: 1 }, Vec::new()),
@@ -94,6 +102,15 @@ fn another_json_form_is_rejected() {
     };
     assert!(is_kept(json_lines()));
     assert!(!is_kept(json_lines().replacen("\"seed\"", "\"seeds\"", 1)), "a key has changed");
+}
+
+#[test]
+fn only_what_was_never_drawn_is_blank() {
+    let candidate = Candidate { token: 9, text: None, probability: 0.25 };
+    assert!(blank().is_blank());
+    assert!(!Cell { candidates: vec![candidate], ..blank() }.is_blank());
+    assert!(!cell(CellState::Masked, Vec::new()).is_blank());
+    assert!(!Cell { state: CellState::Given, ..blank() }.is_blank());
 }
 
 #[test]

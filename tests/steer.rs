@@ -147,6 +147,28 @@ fn a_pin_can_be_masked_again() {
     assert_eq!(finish(&mut run).nfe, 5 + 3 * 8);
 }
 
+#[test]
+fn a_block_is_steered_before_its_first_pass() {
+    let Some(gpu) = gpu(None) else { return };
+    let engine = tales(&gpu);
+    for sampler in SAMPLERS {
+        let mut run = watched(&engine, sampler, CachePolicy::Fused);
+        let step = loop {
+            if let Some(Event::Step(step)) = run.next().unwrap()
+                && (step.block_idx, step.step) == (1, 0)
+            {
+                break step;
+            }
+        };
+        assert!(step.cells.iter().all(Cell::is_blank), "{sampler:?}");
+        assert!(step.cells.iter().all(|c| c.token == engine.network().spec().masked_id()));
+        let after = steered(&mut run, 3, Steer::Pin(777));
+        assert_eq!((after[3].token, after[3].state), (777, CellState::Pinned));
+        assert_eq!(after.iter().filter(|cell| cell.is_blank()).count(), 7, "{sampler:?}");
+        assert_eq!(finish(&mut run).ids[8 + 3], 777, "{sampler:?}");
+    }
+}
+
 /// An error that says this, and leaves the run as it was.
 fn refuses(run: &mut Run, (sample, cell, steer): (usize, usize, Steer), words: &str) {
     let error = run.steer(sample, cell, steer).unwrap_err().to_string();

@@ -54,7 +54,7 @@ pub struct PictureArgs {
     #[arg(long, value_name = "CELL", requires = "screenshot")]
     pub inspect: Option<usize>,
     /// What is beside the text
-    #[arg(long, value_name = "settings|model|files", value_parser = sheet, requires = "screenshot")]
+    #[arg(long, value_name = "settings|model|files|history|help", value_parser = sheet, requires = "screenshot")]
     pub sheet: Option<Sheet>,
 }
 
@@ -81,7 +81,9 @@ fn sheet(text: &str) -> Result<Sheet, String> {
         "settings" => Ok(Sheet::Settings),
         "model" => Ok(Sheet::Model),
         "files" => Ok(Sheet::Files),
-        _ => Err("expected settings, model or files".into()),
+        "history" => Ok(Sheet::History),
+        "help" => Ok(Sheet::Help),
+        _ => Err("expected settings, model, files, history or help".into()),
     }
 }
 

@@ -1,14 +1,16 @@
 //! A picture of the whole window without one: for documentation and tests.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bdlm::gpu::{Gpu, GpuOptions};
+use egui_system_font_provider::SystemFontProvider;
 
 use egui::{ColorImage, RawInput, Rect, Vec2};
 
 use crate::app::App;
-use crate::export::{Canvas, PictureError, picture, png, write_beside};
+use crate::export::{Canvas, FRAMES, PictureError, picture, png, write_beside};
 use crate::state::{Action, Pane, Stage};
 
 /// How long nothing may happen.
@@ -32,7 +34,9 @@ impl Headless {
     pub fn new(size: Vec2, adapter: Option<String>) -> Result<Headless, PictureError> {
         let options = GpuOptions { adapter, ..GpuOptions::default() };
         let canvas = Canvas::new(&Gpu::request(&options)?);
-        Ok(Headless { ctx: egui::Context::default(), canvas, size })
+        let ctx = egui::Context::default();
+        ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+        Ok(Headless { ctx, canvas, size })
     }
 
     /// Runs the app until `steps` moments are there, or the run has ended, and shows the last of
@@ -84,7 +88,7 @@ impl Headless {
     /// # Errors
     /// [`PictureError`].
     pub fn screenshot(&mut self, app: &mut App) -> Result<ColorImage, PictureError> {
-        picture(&mut self.canvas, &self.ctx, self.size, |ui| app.show(ui))
+        picture(&mut self.canvas, &self.ctx, (self.size, FRAMES), |ui| app.show(ui))
     }
 
     /// Writes a picture of the window.

@@ -1,12 +1,13 @@
 //! A desktop app that shows block diffusion language models write, step by step.
 //!
 //! # The map
+//! The window has three views: a text, a conversation, and a run of training.
 //! [`Recording`] takes the events of a run and knows its moments; [`BlockView`] is the widget that
 //! draws one of them, for any egui program. The window goes round in one direction: `state` is what is
 //! shown, as plain data; `views` draw it and push what the user wants as [`state::Action`]s; `app` does
-//! the actions, takes the notices of the engine's thread (`engine`), and changes the state. `export`
+//! the actions, takes the notices of the engine's thread (`engine`), and changes the state. `store` keeps the runs on disk, `export`
 //! writes files and pictures, `headless` a picture of the whole window. Each folder knows only those
-//! before it: recording → engine → state → views → export → app → headless.
+//! before it: recording → engine → state → store → views → export → app → headless.
 
 // Errors belong in the window.
 #![warn(
@@ -23,6 +24,7 @@ pub mod export;
 pub mod headless;
 pub mod recording;
 pub mod state;
+pub mod store;
 mod views;
 
 pub use recording::Recording;

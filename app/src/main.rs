@@ -28,9 +28,23 @@ fn quiet_driver_loader() {
     }
 }
 
+/// Ends the process after its window without the destructors of libraries: a thread may still be inside a
+/// step of training, and a driver that is taken apart under it crashes. Everything is written by now.
+#[allow(unsafe_code, reason = "the standard library cannot end a process at once")]
+fn leave() -> ! {
+    unsafe extern "C" {
+        fn _exit(code: std::ffi::c_int) -> !;
+    }
+    // SAFETY: of the C library, which every program of the standard library is linked with; it takes any
+    // code, and does not return.
+    unsafe { _exit(0) }
+}
+
 fn main() -> ExitCode {
     quiet_driver_loader();
-    match run(&Args::parse()) {
+    let args = Args::parse();
+    match run(&args) {
+        Ok(()) if args.picture.screenshot.is_none() => leave(),
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -52,7 +66,9 @@ fn run(args: &Args) -> Result<()> {
     };
     match &args.picture.screenshot {
         Some(path) => {
-            let prefs = args.applied_to(Preferences::default());
+            let mut prefs = args.applied_to(Preferences::default());
+            // The same picture each time.
+            prefs.panes.iter_mut().for_each(|side| side.is_seed_locked = true);
             picture(args, prefs, recording, path)
         }
         None => window(args, recording),
@@ -65,16 +81,22 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
             .with_title("bdlm")
             .with_app_id("bdlm")
             .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([760.0, 520.0]),
+            .with_min_inner_size([640.0, 480.0]),
         ..Default::default()
     };
     let begin = |cc: &eframe::CreationContext<'_>| {
         let kept = cc.storage.and_then(|storage| eframe::get_value(storage, eframe::APP_KEY));
         let prefs = args.applied_to(kept.unwrap_or_default());
         let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::with_user_cache())?;
+        if let Some(folder) = eframe::storage_dir("bdlm") {
+            app.keep_runs_in(&cc.egui_ctx, folder.join("runs"))?;
+        }
         match recording.clone() {
             Some(recording) => app.open(recording),
-            None => app.load(),
+            None => {
+                app.restore();
+                app.load();
+            }
         }
         Ok(Box::new(app) as Box<dyn eframe::App>)
     };
@@ -124,13 +146,13 @@ fn picture(
             headless.advance(&mut app, steps)?;
         }
     }
-    if let Some(cell) = *inspect {
+    if let Some(number) = *inspect {
         let step = app.state.pane().recording.step(app.state.pane().position);
         let (block_idx, count) = step.map_or((0, 0), |step| (step.block_idx, step.cells.len()));
+        let cell = number.wrapping_sub(1);
         if cell >= count {
             bail!(
-                "--inspect is {cell}, expected a cell of the block that is shown, which has \
-                 {count}; with --steps N a step is shown at which a block is not finished"
+                "--inspect is {number}, expected 1 to {count}, a cell of the block that is shown; with --steps N a step is shown at which a block is not finished"
             );
         }
         app.act(&ctx, Action::Select(0, Some(CellAt { block_idx, cell })), 0.0);

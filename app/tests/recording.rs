@@ -71,7 +71,11 @@ fn every_step_is_a_moment_and_the_end_is_one() {
     for (i, moment) in recording.moments().iter().enumerate().take(steps) {
         let (step, place) = (recording.step(i).unwrap(), recording.place(i).unwrap());
         assert_eq!((place.start, place.end), (4 * step.block_idx, 4 * step.block_idx + 4));
-        assert_eq!(moment.opened, 1, "first-hitting opens one cell in a step");
+        let is_first = step.step == 0;
+        assert_eq!(step.cells.iter().any(Cell::is_blank), is_first);
+        let opened = usize::from(!is_first);
+        assert_eq!(moment.opened, opened, "first-hitting opens one cell in a step");
+        assert_eq!(moment.confidence.is_nan(), is_first);
     }
     let ids = &recording.done().unwrap().ids;
     let middle = recording.finished_blocks().nth(2).unwrap();

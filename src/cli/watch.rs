@@ -12,6 +12,7 @@ use console::{Style, Term, measure_text_width};
 pub struct Screen {
     samples: usize,
     shows_prompt: bool,
+    n_done: usize,
     /// What is finished of the line under the pen.
     tail: Vec<Piece>,
     /// Cells of the current block at its last step.
@@ -36,6 +37,7 @@ impl Screen {
         Screen {
             samples,
             shows_prompt: true,
+            n_done: 0,
             tail: Vec::new(),
             cells: Vec::new(),
             redrawn: 0,
@@ -86,8 +88,9 @@ impl Screen {
         let shown = step.cells.len();
         let rate = (self.generated + open) as f64 / self.began.elapsed().as_secs_f64().max(1e-3);
         self.footer = format!(
-            "block {} · {open}/{shown} open · pass {} · {rate:.0} tokens/s",
+            "block {} · step {} · {open}/{shown} open · pass {} · {rate:.0} tokens/s",
             step.block_idx + 1,
+            step.step,
             step.passes
         );
     }
@@ -113,6 +116,10 @@ impl Screen {
             done.n_tokens, done.passes, done.secs
         );
         self.tail.push(Piece::new(&words, Style::new().dim()));
+        self.n_done += 1;
+        if self.shows_prompt && self.n_done == self.samples {
+            self.tail.extend(legend());
+        }
         self.draw(out)?;
         self.redrawn = 0;
         Ok(())
@@ -164,6 +171,19 @@ impl Piece {
         let safe = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         Piece { text: text.chars().map(safe).collect(), style }
     }
+}
+
+/// What the colours stand for.
+fn legend() -> Vec<Piece> {
+    let named = [(0.0, "p < 0.1"), (0.1, "< 0.3"), (0.3, "< 0.6"), (0.6, "higher")];
+    let mut pieces =
+        vec![Piece::new("probability of each token when it opened: ", Style::new().dim())];
+    for (confidence, words) in named {
+        pieces.push(Piece::new(words, confidence_style(confidence)));
+        pieces.push(Piece::new("  ", Style::new()));
+    }
+    pieces.push(Piece::new("\n", Style::new()));
+    pieces
 }
 
 /// Red for a guess, yellow, green for a certain token.

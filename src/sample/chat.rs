@@ -122,7 +122,12 @@ impl Chat {
 
     /// Takes what the assistant said, and what the run stored.
     pub fn answered(&mut self, run: Run, text: &str) {
-        self.kept = run.keep();
+        self.keep(run);
         self.push(Message::new("assistant", text));
+    }
+
+    /// Takes what a run of [`Chat::answer`] stored, for host programs that hold the turns themselves.
+    pub fn keep(&mut self, run: Run) {
+        self.kept = run.keep();
     }
 }

@@ -39,7 +39,10 @@ pub use batch::{TrainBatch, TrainShape};
 pub use block_sizes::BlockSizes;
 pub use event::{BlockNelbo, IntervalVariance, TrainEvent, TrainStart, TrainStep, Validation};
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::{CachedTokens, Earlier, Header, RunFiles, RunFolder, SavedState, TrainRun, tokens};
+pub use files::{
+    Beginning, CachedTokens, Earlier, Header, Preparing, RunFiles, RunFolder, RunSetup, SavedState,
+    TrainRun, tokens,
+};
 pub use initial::initial;
 pub use interval::{Interval, antithetic, lowest, total_variance};
 pub use muon::MuonOptions;

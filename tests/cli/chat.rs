@@ -5,6 +5,7 @@ use std::path::Path;
 use predicates::prelude::*;
 use serde_json::{Value, json};
 
+use crate::common::chat_model::QWEN2;
 use crate::common::fixtures::Fixture;
 use crate::common::fixtures::folder;
 use crate::{bdlm, check_failure, fixture, stderr, stdout};
@@ -63,46 +64,10 @@ fn flags_ask_for_what_the_published_loops_do() {
     check_answer("qwen3-block8", "last_block_short", &with(&steps, &short));
 }
 
-/// A model that chats: a fixture with a tokenizer of single characters and a template.
+/// A model that chats.
 fn chat_model(template: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for file in ["model.safetensors", "config.json", "generation_config.json"] {
-        let from = Path::new(&fixture("qwen3-block4")).join(file);
-        std::fs::copy(from, folder.path().join(file)).unwrap();
-    }
-    std::fs::write(folder.path().join("tokenizer.json"), tokenizer().to_string()).unwrap();
-    std::fs::write(folder.path().join("chat_template.jinja"), template).unwrap();
-    folder
+    crate::common::chat_model::chat_model(Path::new(&fixture("qwen3-block4")), template)
 }
-
-fn tokenizer() -> Value {
-    let mut vocab = serde_json::Map::new();
-    let special = [(121, "<|im_start|>"), (123, "<|end|>"), (124, "<|im_end|>"), (125, "<|MASK|>")];
-    for id in 0..131u32 {
-        let known = special.iter().find(|(special, _)| *special == id).map(|(_, token)| *token);
-        let token = match (known, id) {
-            (Some(token), _) => token.to_string(),
-            (None, 0..=94) => char::from(32 + id as u8).to_string(),
-            (None, 95) => "\n".to_string(),
-            (None, _) => format!("<{id}>"),
-        };
-        vocab.insert(token, id.into());
-    }
-    let added = special.map(|(id, content)| {
-        json!({ "id": id, "content": content, "single_word": false, "lstrip": false,
-                "rstrip": false, "normalized": false, "special": true })
-    });
-    json!({
-        "version": "1.0", "truncation": null, "padding": null, "added_tokens": added,
-        "normalizer": null,
-        "pre_tokenizer": { "type": "Split", "pattern": { "Regex": "[\\s\\S]" },
-                           "behavior": "Isolated", "invert": false },
-        "post_processor": null, "decoder": { "type": "Fuse" },
-        "model": { "type": "WordLevel", "vocab": vocab, "unk_token": "?" }
-    })
-}
-
-const QWEN2: &str = include_str!("../fixtures/chat/qwen2.jinja");
 
 #[test]
 fn a_piped_conversation_answers_line_by_line_and_is_saved() {

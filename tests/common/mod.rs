@@ -1,6 +1,7 @@
 //! What the tests share: devices, fixtures, tolerances, a hub.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod chat_model;
 pub mod fixtures;
 pub mod hub;
 pub mod optimiser_twins;

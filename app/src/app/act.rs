@@ -36,7 +36,12 @@ impl App {
             }
             Action::Select(pane, cell) => state.select(pane, cell),
             Action::Steer(pane, cell, by) => self.steer(pane, cell, by),
-            Action::Branch(pane, block_idx) => self.branch(pane, block_idx),
+            Action::Branch(pane, block_idx) => self.branch(pane, block_idx, now),
+            Action::BranchAt(pane, moment, change) => self.branch_at(pane, moment, change, now),
+            Action::Undo(pane) => self.undo(pane, now),
+            Action::GenerateSide(pane) => self.generate_side(pane, now),
+            Action::Run(action) => self.do_with_run(action, now),
+            Action::Tour(step) => self.tour(step, now),
             Action::Compare(on) => self.compare(on),
             Action::InStep(on) => state.in_step = on,
             Action::Sheet(sheet) if state.sheet == sheet => state.sheet = Sheet::Inspector,
@@ -45,6 +50,7 @@ impl App {
             Action::LoadModel => self.load(),
             Action::CancelLoad => self.engine.cancel(),
             Action::Export(format, path) => self.export(ctx, format, path),
+            Action::Ask(dialog) => self.ask(ctx, dialog),
             Action::CancelExport => self.cancel_export(),
             Action::CopyText => {
                 let pane = state.pane();
@@ -52,8 +58,10 @@ impl App {
                 state.files.outcome = "The text is in the clipboard.".into();
             }
             Action::Open(path) => self.open_file(ctx, path),
-            Action::Remedy => self.remedy(now),
+            Action::Remedy => self.remedy(ctx, now),
             Action::Dismiss => state.banner = None,
+            Action::Chat(action) => self.chat(ctx, action, now),
+            Action::Train(action) => self.train(ctx, action),
             Action::Edit(edit) => state.edit(edit),
         }
     }

@@ -1,14 +1,17 @@
 //! The app's own things: the state that is shown, and the threads behind it.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use bdlm::sample::worker::Command;
 use egui::Context;
 
-use crate::engine::{Backend, EngineThread};
+use crate::engine::{Backend, Begin, EngineThread, TrainThread};
 use crate::export::Export;
 use crate::recording::Recording;
-use crate::state::{Banner, Pane, Preferences, State};
+use crate::state::{Answer, Banner, Dialog, Origin, Pane, Preferences, State};
+use crate::store::Store;
 use crate::views::theme;
 
 /// The app.
@@ -19,10 +22,19 @@ pub struct App {
     /// A file that is being written.
     pub(super) export: Option<Export>,
     /// A run that is being read.
-    pub(super) opening: Option<Receiver<Result<Recording, String>>>,
+    pub(super) opening: Option<Receiver<Result<(Recording, Origin), String>>>,
+    /// A dialog of the system that is open.
+    pub(super) asking: Option<(Dialog, Receiver<Option<PathBuf>>)>,
+    /// What begins runs of training, and the run that goes on.
+    pub(super) trainer: Arc<Begin>,
+    pub(super) training: Option<TrainThread>,
     /// How many runs and branches have begun.
     pub(super) runs: u64,
     pub(super) branches: u64,
+    /// Runs on disk; none before a folder is named.
+    pub(super) store: Option<Store>,
+    /// Runs that are being read: their numbers, panes and moments.
+    pub(super) reading: Vec<(u64, usize, usize)>,
 }
 
 impl App {
@@ -30,12 +42,29 @@ impl App {
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn new(ctx: &Context, prefs: Preferences, backend: impl Backend) -> std::io::Result<App> {
+    pub fn new(
+        ctx: &Context,
+        prefs: Preferences,
+        mut backend: impl Backend,
+    ) -> std::io::Result<App> {
         theme::install(ctx);
         let wake = ctx.clone();
+        let trainer = Arc::new(backend.trainer());
         let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;
         let state = State::new(prefs);
-        Ok(App { state, engine, export: None, opening: None, runs: 0, branches: 0 })
+        Ok(App {
+            state,
+            engine,
+            export: None,
+            opening: None,
+            asking: None,
+            trainer,
+            training: None,
+            runs: 0,
+            branches: 0,
+            store: None,
+            reading: Vec::new(),
+        })
     }
 
     /// Sends a pane's command, if there is one.
@@ -50,13 +79,28 @@ impl App {
         for command in self.state.panes.iter_mut().filter_map(Pane::end) {
             self.engine.send(command);
         }
+        self.stop_answer();
+        self.record_all();
         self.state.playing = false;
     }
 
-    /// Shows a recorded run.
+    /// Shows a recorded run, in one pane, and keeps it.
     pub fn open(&mut self, recording: Recording) {
+        self.open_with(recording, Origin::default());
+    }
+
+    /// As [`App::open`], with what the run was begun from.
+    pub(super) fn open_with(&mut self, recording: Recording, origin: Origin) {
         self.stop();
-        self.state.open(recording);
+        let mut shown = Pane::of(recording);
+        if !origin.model.is_empty() {
+            shown.made_with = origin.settings.summary();
+        }
+        shown.origin = origin;
+        self.state.panes = vec![shown];
+        (self.state.active, self.state.playing) = (0, false);
+        self.add_run(0);
+        self.record(0);
     }
 
     /// The engine's thread takes no commands, or has ended.
@@ -64,6 +108,7 @@ impl App {
         let state = &mut self.state;
         (state.models.busy, state.models.loaded, state.playing) = (None, None, false);
         state.panes.iter_mut().for_each(Pane::fail);
+        state.conversation.live().map(Answer::stop);
         let cause = "Its thread has ended or hangs: close the window and open it again.";
         state.banner = Some(Banner::of("The engine does not answer.", cause));
     }

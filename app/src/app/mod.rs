@@ -2,11 +2,16 @@
 
 mod act;
 mod base;
+mod branch;
+mod conversation;
 mod files;
+mod history;
 mod models;
 mod play;
 mod reports;
 mod runs;
+mod tour;
+mod training;
 mod window;
 
 pub use base::App;

@@ -1,10 +1,11 @@
 //! Models: finding, loading, and the banner's button.
 
 use bdlm::sample::Prompt;
+use egui::Context;
 
 use crate::app::base::App;
 use crate::engine::{Attempt, Source};
-use crate::state::{Banner, Remedy, Sheet};
+use crate::state::{Banner, Remedy, Sheet, View};
 
 impl App {
     /// Loads the model that the sheet names; at the start of the app, that of the preferences.
@@ -38,8 +39,16 @@ impl App {
         self.state.sheet = sheet;
     }
 
+    /// Shows a sheet, where there is room for one: what training needs is beside training.
+    fn show_beside(&mut self, sheet: Sheet) {
+        if self.state.view == View::Training {
+            self.state.view = View::Text;
+        }
+        self.show_sheet(sheet);
+    }
+
     /// Does what the banner's button says.
-    pub(super) fn remedy(&mut self, now: f64) {
+    pub(super) fn remedy(&mut self, ctx: &Context, now: f64) {
         let banner = self.state.banner.take();
         let Some(Banner { remedy: Some((_, remedy)), .. }) = banner else { return };
         match remedy {
@@ -48,9 +57,10 @@ impl App {
                 self.state.models.source = source.clone();
                 self.load_from(source);
             }
-            Remedy::ShowModel => self.show_sheet(Sheet::Model),
-            Remedy::ShowSettings => self.show_sheet(Sheet::Settings),
+            Remedy::ShowModel => self.show_beside(Sheet::Model),
+            Remedy::ShowSettings => self.show_beside(Sheet::Settings),
             Remedy::Generate => self.generate(now),
+            Remedy::ResumeTraining => self.begin_training(ctx, true),
         }
     }
 }

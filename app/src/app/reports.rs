@@ -6,7 +6,7 @@ use bdlm::sample::worker::Report;
 
 use crate::app::base::App;
 use crate::engine::{Attempt, Notice, SteerAt};
-use crate::state::{Banner, remedy_of_load, remedy_of_run};
+use crate::state::{Banner, TourStep, View, remedy_of_load, remedy_of_run};
 
 impl App {
     /// Takes a notice.
@@ -21,10 +21,21 @@ impl App {
             }
             Notice::Found(found) => (models.found, models.busy) = (Some(*found), None),
             Notice::Loaded { source, loaded } => {
+                let recent = &mut self.state.prefs.recent;
+                recent.retain(|name| *name != loaded.name);
+                recent.insert(0, loaded.name.clone());
+                recent.truncate(8);
                 self.state.prefs.model = loaded.name.clone();
                 self.state.prefs.adapter = models.source.adapter.clone();
                 (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
                 models.loaded_from = source;
+                self.state.offer_view();
+                // The first start of all begins with the tour.
+                let is_new = !self.state.prefs.has_toured && self.state.history.is_stored;
+                let is_text = self.state.view == View::Text;
+                if is_new && is_text && self.state.pane().recording.events().is_empty() {
+                    self.tour(Some(TourStep::Masked), now);
+                }
             }
             Notice::Cancelled => models.busy = None,
             Notice::Failed { what, error } => self.fail_load(&what, &error),
@@ -36,20 +47,40 @@ impl App {
 
     /// Takes a report of a run; none of one that is not shown any more.
     fn take_report(&mut self, report: Report, now: f64) {
+        let Some(report) = self.take_answer(report, now) else { return };
         match report {
             Report::Event { run, event } => {
                 if let Some(pane) = self.pane_of(run) {
+                    let begins = self.state.panes[pane].is_awaited();
+                    if begins {
+                        self.record(pane);
+                    }
                     self.state.panes[pane].push(*event, now);
+                    if begins {
+                        self.add_run(pane);
+                    }
                 }
             }
             Report::Pulled { run, is_over } => {
                 if let Some(pane) = self.pane_of(run) {
-                    let more = self.state.panes[pane].pulled(is_over);
-                    self.send(pane, more);
+                    self.pulled(pane, is_over);
                 }
             }
             Report::Refused { run, error } => self.refuse(run, &error),
             Report::Failed { run, error } => self.fail_run(run, &error),
+        }
+    }
+
+    /// What was pulled is done: what is pinned comes next, then more if it is wanted.
+    fn pulled(&mut self, pane: usize, is_over: bool) {
+        let more = self.state.panes[pane].pulled(is_over);
+        let pins = self.state.panes[pane].due_pins();
+        match pins.is_empty() {
+            true => self.send(pane, more),
+            false => pins.into_iter().for_each(|pin| self.send(pane, Some(pin))),
+        }
+        if is_over {
+            self.record(pane);
         }
     }
 
@@ -59,13 +90,14 @@ impl App {
 
     fn pin(&mut self, at: SteerAt, token: u32) {
         let Some(pane) = self.pane_of(at.run) else { return };
+        self.state.pin.clear();
         self.send(pane, Some(at.command(Steer::Pin(token))));
     }
 
     fn refuse(&mut self, run: u64, error: &Error) {
         let Some(pane) = self.pane_of(run) else { return };
-        let more = self.state.panes[pane].pulled(false);
-        self.send(pane, more);
+        self.state.panes[pane].refused();
+        self.pulled(pane, false);
         self.state.banner = Some(Banner::of("The cell stays as it is.", error.to_string()));
     }
 
@@ -87,6 +119,7 @@ impl App {
             _ => "The run has failed; the text so far is kept.",
         };
         pane.fail();
+        self.record_all();
         self.state.playing = false;
         if matches!(error, Error::DeviceLost(_)) {
             // All runs were on it.

@@ -1,9 +1,11 @@
 //! Runs: how they begin, branch off, and are steered.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bdlm::sample::{Prompt, Request, Sampler, SamplerKind, Steer};
 
 use crate::app::base::App;
-use crate::state::{Banner, Origin, Pane, SampleSettings, SteerBy};
+use crate::state::{Origin, SampleSettings, SteerBy};
 
 impl App {
     /// Begins with the prompt, in every pane.
@@ -12,10 +14,22 @@ impl App {
             return;
         }
         self.state.banner = None;
+        self.new_seed();
         for pane in 0..self.state.panes.len() {
             self.begin_text(pane, self.state.prefs.panes[pane].clone(), String::new());
         }
         (self.state.playing, self.state.due) = (true, now);
+    }
+
+    /// Begins with the prompt in one pane; the other keeps what it shows.
+    pub(super) fn generate_side(&mut self, pane: usize, now: f64) {
+        if self.state.models.is_ready() {
+            self.state.banner = None;
+            self.new_seed();
+            self.begin_text(pane, self.state.prefs.panes[pane].clone(), String::new());
+            (self.state.playing, self.state.in_step) = (true, false);
+            (self.state.active, self.state.due) = (pane, now);
+        }
     }
 
     /// Begins anew with the prompt as it is now, and the finished blocks behind it.
@@ -34,6 +48,16 @@ impl App {
         (self.state.playing, self.state.due) = (true, now);
     }
 
+    /// Another seed for the next run, unless it is locked; the same for both sides.
+    fn new_seed(&mut self) {
+        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+        // Few digits, to be read and typed.
+        let seed = u64::from(nanos / 1000) % 1_000_000;
+        for side in self.state.prefs.panes.iter_mut().filter(|side| !side.is_seed_locked) {
+            side.seed = if side.seed == seed { seed + 1 } else { seed };
+        }
+    }
+
     /// Begins a run from the prompt, with the text of an earlier run behind it.
     fn begin_text(&mut self, pane: usize, settings: SampleSettings, carried: String) {
         let prompt = self.state.prefs.prompt.clone();
@@ -41,7 +65,7 @@ impl App {
         self.begin(pane, request, Origin { settings, prompt, carried, ..Origin::default() });
     }
 
-    fn begin(&mut self, pane: usize, mut request: Request, mut origin: Origin) {
+    pub(super) fn begin(&mut self, pane: usize, mut request: Request, mut origin: Origin) {
         let Some(model) = &self.state.models.loaded else { return };
         origin.model = model.name.clone();
         // What was chosen for another kind of model does not count.
@@ -61,54 +85,9 @@ impl App {
         }
     }
 
-    /// Begins a run in the other pane, from the end of a block.
-    pub(super) fn branch(&mut self, pane: usize, block_idx: usize) {
-        let shown = &self.state.panes[pane];
-        let ids = shown.recording.ids_to(shown.position, block_idx);
-        let length = shown.recording.start().map_or(0, |start| start.length);
-        let Some((_, tokens)) = ids.split_first().filter(|_| self.state.can_branch(shown)) else {
-            return;
-        };
-        if ids.len() >= length {
-            let cause =
-                format!("This block is the last of {length} tokens: branch from another one.");
-            self.state.banner = Some(Banner::of("No text can follow this block.", cause));
-            return;
-        }
-        self.branches += 1;
-        let mut settings = shown.origin.settings.clone();
-        settings.seed = settings.seed.wrapping_add(self.branches);
-        settings.block_size = shown.recording.start().map(|start| start.block_size);
-        settings.length = length;
-        let request = settings.request(Prompt::Ids(tokens.to_vec()));
-        let written = shown.recording.blocks(shown.position);
-        let written = written.filter(|block| block.block_idx <= block_idx).map(|b| b.text.as_str());
-        let Origin { prompt, carried, .. } = shown.origin.clone();
-        let carried = carried + &written.collect::<String>();
-        self.compare(true);
-        let other = 1 - pane;
-        self.begin(other, request, Origin { settings, prompt, carried, ..Origin::default() });
-        let state = &mut self.state;
-        (state.in_step, state.active, state.playing) = (false, other, true);
-    }
-
-    /// Two panes, or one.
-    pub(super) fn compare(&mut self, on: bool) {
-        if on && self.state.panes.len() == 1 {
-            self.state.panes.push(Pane::default());
-            self.state.in_step = true;
-        } else if !on {
-            for mut closed in self.state.panes.drain(1..) {
-                closed.end().map(|end| self.engine.send(end));
-            }
-            self.state.active = 0;
-        }
-    }
-
     /// Steers a cell of a pane's current block.
     pub(super) fn steer(&mut self, pane: usize, cell: usize, by: SteerBy) {
         self.state.playing = false;
-        self.state.pin.clear();
         let Some(at) = self.state.panes[pane].steer(cell) else { return };
         let is_sent = match by {
             SteerBy::Token(token) => self.engine.send(at.command(Steer::Pin(token))),

@@ -1,11 +1,11 @@
 //! A frame of the window: notices in, views drawn, actions done.
 
-use egui::{CentralPanel, Context, Frame, Panel, ThemePreference, Ui};
+use egui::{CentralPanel, Context, Frame, Panel, Rect, ThemePreference, Ui};
 
 use bdlm::sample::worker::Gone;
 
 use crate::app::base::App;
-use crate::state::{Action, Sheet, ThemeChoice};
+use crate::state::{Action, Sheet, ThemeChoice, View};
 use crate::views::{self, theme};
 
 /// Seconds of a frame that notices may take.
@@ -20,19 +20,31 @@ impl App {
         self.take_notices(now);
         self.take_export();
         self.take_opened();
+        self.take_training();
+        self.take_store();
+        self.take_asked(ctx);
         let dropped = |i: &egui::InputState| {
             i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
         };
         if let Some(file) = ctx.input(dropped) {
-            self.open_file(ctx, file);
+            match self.state.view {
+                View::Training => self.drop_on_training(&file),
+                View::Text | View::Conversation => self.take_dropped(ctx, file),
+            }
         }
         ctx.set_theme(match self.state.prefs.theme {
             ThemeChoice::System => ThemePreference::System,
             ThemeChoice::Light => ThemePreference::Light,
             ThemeChoice::Dark => ThemePreference::Dark,
         });
+        if self.awaits_tour() {
+            self.show_tour(now);
+        }
         if self.state.playing {
             self.play(ctx, now);
+        }
+        if let Some(secs) = self.go_on_answering(now) {
+            ctx.request_repaint_after_secs(secs as f32);
         }
     }
 
@@ -64,35 +76,103 @@ impl App {
     }
 
     fn draw(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        match self.state.view {
+            View::Text => self.draw_text(ui, actions),
+            View::Conversation => self.draw_conversation(ui, actions),
+            View::Training => self.draw_training(ui, actions),
+        }
+    }
+
+    fn draw_conversation(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
+        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        Panel::top("conversation").frame(bar).show(ui, |ui| {
+            views::chat_bar_ui(ui, &views::ChatBar::of(state), actions);
+        });
+        self.draw_side(ui, actions);
+        Panel::bottom("message").frame(bar).show(ui, |ui| {
+            views::message_ui(ui, state, actions);
+        });
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            let place = ui.max_rect();
+            views::chat_page_ui(ui, &views::ChatPage::of(state), actions);
+            self.draw_banner(ui, place, actions);
+        });
+    }
+
+    fn draw_training(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
+        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        Panel::top("train").frame(bar).show(ui, |ui| {
+            views::train_bar_ui(ui, &views::TrainBar::of(state), actions);
+        });
+        self.draw_side(ui, actions);
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            let place = ui.max_rect();
+            views::train_page_ui(ui, &state.training);
+            self.draw_banner(ui, place, actions);
+        });
+    }
+
+    fn draw_text(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
         views::keys(ui, &views::Keys::of(state), actions);
         let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("prompt").frame(bar).show(ui, |ui| {
             views::prompt_ui(ui, &views::PromptBar::of(state), actions);
         });
-        if let Some(banner) = &state.banner {
-            let ground = bar.fill(theme::palette(ui).error);
-            Panel::top("banner").frame(ground).show(ui, |ui| {
-                views::banner_ui(ui, banner, actions);
-            });
-        }
         Panel::bottom("timeline").frame(bar).show(ui, |ui| {
             views::timeline_ui(ui, &views::Timeline::of(state), actions);
         });
+        self.draw_side(ui, actions);
+        let page = Frame::new().fill(theme::palette(ui).page);
+        CentralPanel::default_margins().frame(page).show(ui, |ui| {
+            let place = ui.max_rect();
+            views::page_ui(ui, &views::Page::of(state), actions);
+            if let Some(step) = state.tour {
+                views::tour_ui(ui, place, step, !self.awaits_tour(), actions);
+            }
+            self.draw_banner(ui, place, actions);
+        });
+    }
+
+    /// Over the text: nothing moves when it comes.
+    fn draw_banner(&self, ui: &Ui, place: Rect, actions: &mut Vec<Action>) {
+        if let Some(banner) = &self.state.banner {
+            views::banner_ui(ui, place, banner, actions);
+        }
+    }
+
+    /// What is beside the text or the conversation.
+    fn draw_side(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
+        let state = &self.state;
         let side = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(14, 10));
         Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
+                _ if state.view == View::Training => {
+                    views::train_form_ui(ui, &views::FormSheet::of(state), actions);
+                }
+                Sheet::Inspector if state.view == View::Conversation => {
+                    views::chat_sheet_ui(ui, &views::ChatSheet::of(state), actions);
+                }
                 Sheet::Inspector => {
                     views::inspector_ui(ui, &views::Inspector::of(state), actions);
                 }
+                Sheet::Settings if state.view == View::Conversation => {
+                    views::window_ui(ui, &state.prefs, actions);
+                }
                 Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
-                Sheet::Model => views::model_ui(ui, &state.models, actions),
+                Sheet::Model => {
+                    views::model_ui(ui, &state.models, &state.prefs.recent, actions);
+                    views::train_link_ui(ui, actions);
+                    views::about_ui(ui, &state.models);
+                }
+                Sheet::Help => views::help_ui(ui, actions),
+                Sheet::History => views::history_ui(ui, &views::Runs::of(state), actions),
                 Sheet::Files => views::files_ui(ui, &views::FilesSheet::of(state), actions),
             });
-        });
-        let page = Frame::new().fill(theme::palette(ui).page);
-        CentralPanel::default_margins().frame(page).show(ui, |ui| {
-            views::page_ui(ui, &views::Page::of(state), actions);
         });
     }
 }
@@ -107,6 +187,7 @@ impl eframe::App for App {
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
+        self.remember_session();
         eframe::set_value(storage, eframe::APP_KEY, &self.state.prefs);
     }
 }

@@ -4,6 +4,9 @@ use bdlm::Result;
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request};
 
+use crate::engine::chat::{Ask, ChatModel};
+use crate::engine::training::{Begin, TrainOrder};
+
 /// A model and where to run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
@@ -40,6 +43,8 @@ pub struct Loaded {
     pub name: String,
     /// Its family and shape, in words.
     pub shape: String,
+    /// What it was trained for, and whether its texts follow that: in sentences.
+    pub about: String,
     /// Tokens of a block in training; none for models without blocks.
     pub block_size: Option<usize>,
     /// Positions that the network sees at once.
@@ -52,6 +57,8 @@ pub struct Loaded {
     pub is_steerable: bool,
     /// True if samplers can be chosen.
     pub has_samplers: bool,
+    /// What its chats begin with, if it has a template.
+    pub chat: Option<ChatModel>,
 }
 
 /// Something that loads models and begins runs.
@@ -78,6 +85,17 @@ pub trait Backend: Send + 'static {
     /// # Errors
     /// Those of the library.
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
+
+    /// Begins to answer a conversation.
+    ///
+    /// # Errors
+    /// Those of the library.
+    fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>>;
+
+    /// What begins runs of training, on a thread of their own.
+    fn trainer(&mut self) -> Begin {
+        Box::new(TrainOrder::begin)
+    }
 
     /// Names of the adapters.
     fn adapters(&self) -> Vec<String>;

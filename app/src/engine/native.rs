@@ -10,11 +10,14 @@ use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
 
 use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
+use crate::engine::chat::{Ask, ChatModel, Chats};
+use crate::engine::training::{Begin, TrainOrder};
 
 /// The library's engine on a device of its own.
 #[derive(Default)]
 pub struct EngineBackend {
     engine: Option<Engine>,
+    chats: Chats,
     device: Option<(Option<String>, Gpu)>,
     cache: Option<PathBuf>,
 }
@@ -70,6 +73,39 @@ fn shape(spec: &Spec) -> String {
     format!("{}, {layers} layers of {width}, {millions:.1} M parameters", spec.family())
 }
 
+/// The family, the objective, and what is exact.
+fn about(spec: &Spec) -> String {
+    let objective = match (spec.is_diffusion(), spec.block_size(), spec.gives_scores()) {
+        (false, ..) => {
+            "An autoregressive model: trained to predict the next token. It writes token by token; \
+             nothing is masked."
+                .to_string()
+        }
+        (true, _, true) => {
+            "A diffusion model trained by score entropy: it tells how much likelier each token is \
+             than the mask. Its analytic sampler takes many small steps."
+                .to_string()
+        }
+        (true, Some(size), _) => format!(
+            "A block diffusion model: trained to guess the masked tokens of a block of {size}, given \
+             all blocks before it."
+        ),
+        (true, None, _) => {
+            "A masked diffusion model: trained to guess masked tokens anywhere in its window; it has \
+             no blocks."
+                .to_string()
+        }
+    };
+    let exact = match spec.is_diffusion() && !spec.gives_scores() {
+        true => {
+            " Samplers that open one cell at a step, at random, draw exactly from its distribution; \
+             the others are faster and change it."
+        }
+        false => " Its own sampler is the only one.",
+    };
+    objective + exact
+}
+
 impl Backend for EngineBackend {
     fn find(
         &mut self,
@@ -107,20 +143,34 @@ impl Backend for EngineBackend {
         let loaded = Loaded {
             name: source.name.clone(),
             shape: shape(spec),
+            about: about(spec),
             block_size: spec.block_size(),
             window: spec.window,
             adapter: gpu.info().name.clone(),
             is_software: gpu.is_software(),
             is_steerable: is_diffusion,
             has_samplers,
+            chat: ChatModel::of(&engine),
         };
-        self.engine = Some(engine);
+        (self.engine, self.chats) = (Some(engine), Chats::default());
         Ok(loaded)
     }
 
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         Ok(Box::new(engine.run(request)?))
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        self.chats.answer(engine, &ask)
+    }
+
+    fn trainer(&mut self) -> Begin {
+        let cache = self.cache.clone();
+        Box::new(move |order, progress| {
+            TrainOrder { cache: cache.clone(), ..order }.begin(progress)
+        })
     }
 
     fn adapters(&self) -> Vec<String> {

@@ -12,22 +12,30 @@ use bdlm::sample::Request;
 use bdlm::sample::worker::{self, Command, Gone, Stream, Worker};
 
 use crate::engine::backend::{Backend, Progress, Source};
+use crate::engine::chat::Ask;
 use crate::engine::job::Outbox;
 use crate::engine::notice::{Attempt, Notice, SteerAt};
 
 /// Notices that can wait for the window, before the thread waits for it.
 const NOTICES: usize = 64;
 /// How long closing the window waits for the thread.
-const FAREWELL: Duration = Duration::from_secs(3);
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// Any backend, as the library's worker drives it.
-struct AnyBackend(Box<dyn Backend>);
+struct AnyBackend {
+    backend: Box<dyn Backend>,
+    /// What the next run answers, if it is of a chat.
+    ask: Option<Ask>,
+}
 
 impl worker::Backend for AnyBackend {
     type Run = Box<dyn Stream>;
 
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
-        self.0.begin(request)
+        match self.ask.take() {
+            Some(ask) => self.backend.answer(ask),
+            None => self.backend.begin(request),
+        }
     }
 }
 
@@ -51,13 +59,22 @@ impl EngineThread {
         let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
         let cancel = Arc::new(AtomicBool::new(false));
         let outbox = Outbox { notices: sender, cancel, wake: wake.clone() };
-        let worker = Worker::spawn(AnyBackend(Box::new(backend)), move || wake())?;
+        let worker =
+            Worker::spawn(AnyBackend { backend: Box::new(backend), ask: None }, move || wake())?;
         Ok(EngineThread { worker: Some(worker), outbox, notices: Some(notices) })
     }
 
     /// Sends a command to a run; false if the thread has ended or hangs.
     pub fn send(&self, command: Command) -> bool {
         self.worker.as_ref().is_some_and(|worker| worker.send(command))
+    }
+
+    /// Begins to answer a conversation, as a run of this number; false as for [`EngineThread::send`].
+    pub fn answer(&self, run: u64, ask: Ask) -> bool {
+        let put = move |backend: &mut AnyBackend| backend.ask = Some(ask);
+        // The thread takes both in this order, and nothing between them.
+        self.worker.as_ref().is_some_and(|worker| worker.call(put))
+            && self.send(Command::Begin { run, request: Box::default() })
     }
 
     /// Finds a model's files and says how much memory the model needs; false as for
@@ -128,7 +145,7 @@ impl EngineThread {
 
     fn call(&self, job: impl FnOnce(&mut dyn Backend, &Outbox) + Send + 'static) -> bool {
         let outbox = self.outbox.clone();
-        let job = move |backend: &mut AnyBackend| job(&mut *backend.0, &outbox);
+        let job = move |backend: &mut AnyBackend| job(&mut *backend.backend, &outbox);
         self.worker.as_ref().is_some_and(|worker| worker.call(job))
     }
 }

@@ -17,6 +17,11 @@ pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
         output.finish()
     });
     written.map_err(|e| {
+        let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(folder) = parent.filter(|folder| !folder.is_dir()) {
+            let cause = format!("there is no folder {}", folder.display());
+            return PictureError::Write { path: path.display().to_string(), cause };
+        }
         // The temporary file's name says nothing to the user.
         let cause = e.to_string().split(" at path").next().unwrap_or_default().to_string();
         let path = path.display().to_string();

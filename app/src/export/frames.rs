@@ -6,20 +6,20 @@ use crate::export::canvas::Canvas;
 use crate::export::error::PictureError;
 
 /// Frames until sizes have settled.
-const FRAMES: u32 = 3;
+pub const FRAMES: u32 = 3;
 
-/// Runs some frames of a user interface without a window, and draws the last.
+/// Runs so many frames of a user interface without a window, and draws the last.
 ///
 /// # Errors
 /// [`PictureError::Draw`].
 pub fn picture(
     canvas: &mut Canvas,
     ctx: &egui::Context,
-    size: egui::Vec2,
+    (size, frames): (egui::Vec2, u32),
     mut ui: impl FnMut(&mut egui::Ui),
 ) -> Result<ColorImage, PictureError> {
     let mut last = None;
-    for i in 0..FRAMES {
+    for i in 0..frames {
         let input = egui::RawInput {
             screen_rect: Some(egui::Rect::from_min_size(egui::Pos2::ZERO, size)),
             time: Some(f64::from(i)),
@@ -27,7 +27,7 @@ pub fn picture(
         };
         let mut output = ctx.run_ui(input, &mut ui);
         canvas.update(&mut output.textures_delta);
-        if i + 1 == FRAMES {
+        if i + 1 == frames {
             last = Some(canvas.paint(ctx, &output)?);
         }
     }

@@ -3,7 +3,8 @@
 use egui::ColorImage;
 
 use crate::export::error::PictureError;
-use crate::export::scene::{Painter, Scene, WIDTH};
+use crate::export::palette::Palette;
+use crate::export::scene::{Painter, Scene};
 
 /// A picture as a PNG file.
 ///
@@ -39,19 +40,41 @@ pub(super) fn animation(
     // A run without moments has one picture: its prompt.
     let count = scene.recording.moments().len().max(1);
     let mut painter = Painter::new(scene, 0..count)?;
-    let (width, height) = (WIDTH as u16, painter.height.ceil().min(f32::from(u16::MAX)) as u16);
+    let samples = [0, count / 2, count - 1].map(|moment| painter.paint(moment));
+    let mut palette = Palette::of(&samples.into_iter().collect::<Result<Vec<_>, _>>()?);
+    let size = painter.paint(0)?.size.map(|side| side.min(usize::from(u16::MAX)) as u16);
     let mut bytes = Vec::new();
-    let mut encoder = gif::Encoder::new(&mut bytes, width, height, &[]).map_err(failed)?;
+    let [width, height] = size;
+    let mut encoder =
+        gif::Encoder::new(&mut bytes, width, height, &palette.colors).map_err(failed)?;
     encoder.set_repeat(gif::Repeat::Infinite).map_err(failed)?;
+    let mut before: Vec<u8> = Vec::new();
     for moment in 0..count {
         if !go_on(moment as f32 / count as f32) {
             return Ok(None);
         }
-        let pixels = rgb(&painter.paint(moment)?);
-        let mut frame = gif::Frame::from_rgb_speed(width, height, &pixels, 10);
+        let indices = palette.indices(&painter.paint(moment)?);
+        let mut frame = changed(&before, &indices, size);
         frame.delay = if moment + 1 == count { LAST } else { MOMENT };
         encoder.write_frame(&frame).map_err(failed)?;
+        before = indices;
     }
     drop(encoder);
     Ok(Some(bytes))
+}
+
+/// The rows that differ from the picture before; at least one.
+fn changed(before: &[u8], now: &[u8], [width, height]: [u16; 2]) -> gif::Frame<'static> {
+    let row = usize::from(width);
+    let differs = |y: &usize| before.get(y * row..(y + 1) * row) != now.get(y * row..(y + 1) * row);
+    let mut rows = 0..usize::from(height);
+    let first = rows.find(differs).unwrap_or(0);
+    let last = (first..usize::from(height)).rev().find(differs).unwrap_or(first);
+    gif::Frame {
+        top: first as u16,
+        width,
+        height: (last + 1 - first) as u16,
+        buffer: now[first * row..(last + 1) * row].to_vec().into(),
+        ..gif::Frame::default()
+    }
 }

@@ -10,7 +10,8 @@ use crate::export::error::PictureError;
 use crate::export::file::write_beside;
 use crate::export::image::{animation, png};
 use crate::export::scene::{Painter, Scene};
-use crate::recording::{json_lines, text};
+use crate::export::words::{events, markdown};
+use crate::recording::text;
 use crate::state::Format;
 
 /// What an export reports.
@@ -80,7 +81,12 @@ fn write(
 ) -> Result<bool, PictureError> {
     let bytes = match format {
         Format::Text => text(&scene.recording, scene.moment).into_bytes(),
-        Format::Events => json_lines(scene.recording.events()).into_bytes(),
+        Format::Markdown => markdown(scene).into_bytes(),
+        Format::Events => events(scene).into_bytes(),
+        Format::Vector => {
+            let one = std::iter::once(scene.moment);
+            Painter::new(scene, one)?.draw(scene.moment).into_bytes()
+        }
         Format::Picture => {
             let one = std::iter::once(scene.moment);
             png(&Painter::new(scene, one)?.paint(scene.moment)?)?

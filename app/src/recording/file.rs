@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bdlm::event::Event;
 use bdlm::text::decode;
 
+use crate::recording::earlier::with_masked_steps;
 use crate::recording::record::Recording;
 
 /// Prompt and text as they are at a moment.
@@ -40,5 +41,5 @@ pub fn read_events(path: &Path) -> Result<Vec<Event>, String> {
     if !events.iter().any(|event| matches!(event, Event::Start(_))) {
         return Err(format!("{shown} holds no run, expected events that begin with a start"));
     }
-    Ok(events)
+    Ok(with_masked_steps(events))
 }

@@ -83,7 +83,8 @@ impl Recording {
             let Some(step) = self.step(moment) else { continue };
             let Some(cell) = step.cells.get(at.cell) else { continue };
             let listed = cell.candidates.iter().find(|c| c.token == token).map(|c| c.probability);
-            let own = (cell.token == token).then_some(cell.confidence);
+            let is_drawn = !matches!(cell.state, CellState::Pinned) && !cell.is_blank();
+            let own = (cell.token == token && is_drawn).then_some(cell.confidence);
             found.extend(listed.or(own).map(|p| (step.step, p)));
         }
         found

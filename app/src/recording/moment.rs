@@ -12,6 +12,8 @@ pub struct Moment {
     pub n_blocks: usize,
     /// Cells that opened.
     pub opened: usize,
+    /// Mean probability of the tokens that opened here; NaN where none did.
+    pub opened_confidence: f32,
     /// Cells that are still masked.
     pub masked: usize,
     /// Mean probability of the open cells' tokens; NaN where none is open.

@@ -83,6 +83,7 @@ impl Recording {
                     take,
                     n_blocks,
                     opened,
+                    opened_confidence: f32::NAN,
                     masked,
                     confidence,
                     entropy,
@@ -114,9 +115,12 @@ impl Recording {
             take: self.take,
             n_blocks: self.n_blocks,
             opened,
+            opened_confidence: mean(
+                step.cells.iter().filter(opened_now).map(|cell| cell.confidence),
+            ),
             masked,
             confidence: mean(open.map(|cell| cell.confidence)),
-            entropy: mean(shut.map(|cell| cell.entropy)),
+            entropy: mean(shut.filter(|cell| !cell.is_blank()).map(|cell| cell.entropy)),
             ms: ((step.secs - last_secs) * 1e3).max(0.0) as f32,
             nfe: before.map_or(0, |m| m.nfe) + usize::from(opened > 0),
             is_steered,
@@ -185,6 +189,12 @@ impl Recording {
                 self.thinned[at] += 1;
             }
         }
+    }
+
+    /// Drops details of the oldest steps until it has at most so many bytes, now and later.
+    pub fn thin_to(&mut self, bytes: usize) {
+        self.limit = Some(bytes);
+        self.thin();
     }
 
     /// The events, as they came.

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use crate::recording::CellAt;
-use crate::state::files::Format;
-use crate::state::preferences::{ColorBy, Speed, ThemeChoice};
+use crate::state::conversation::ChatAction;
+use crate::state::files::{Dialog, Format};
+use crate::state::preferences::{ColorBy, Scale, Speed, ThemeChoice};
 use crate::state::settings::SampleSettings;
+use crate::state::tour::TourStep;
+use crate::state::training::TrainAction;
 
 /// What is shown beside the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub enum Sheet {
     Model,
     /// Files to write and to open.
     Files,
+    /// The runs that were made.
+    History,
+    /// The tour, the keys, the marks.
+    Help,
 }
 
 /// What to do with a cell.
@@ -30,6 +37,25 @@ pub enum SteerBy {
     Text(String),
     /// Mask it again.
     Mask,
+}
+
+/// Something to do with a run of the history.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RunAction {
+    /// Show it in the active pane.
+    Show(u64),
+    /// Show it beside the active pane.
+    Compare(u64),
+    /// Begin to rename it, or type its name.
+    Type(u64, String),
+    /// Rename it.
+    Rename(u64, String),
+    /// Pin it, or let go of it.
+    Pin(u64, bool),
+    /// Delete it.
+    Delete(u64),
+    /// Bring back the one that was deleted last.
+    Undelete,
 }
 
 /// Something to do.
@@ -63,6 +89,16 @@ pub enum Action {
     Steer(usize, usize, SteerBy),
     /// Go on from the end of a block with another seed, in the other pane.
     Branch(usize, usize),
+    /// Go on from a moment of a pane, in the other pane; perhaps with another token in a cell.
+    BranchAt(usize, usize, Option<(usize, u32)>),
+    /// Take back what was steered last in a pane.
+    Undo(usize),
+    /// Begin with the prompt in this pane alone.
+    GenerateSide(usize),
+    /// Do something with a run of the history.
+    Run(RunAction),
+    /// Show a step of the tour, or end it.
+    Tour(Option<TourStep>),
     /// Two runs side by side, or one.
     Compare(bool),
     /// Whether both panes go step by step together.
@@ -77,6 +113,8 @@ pub enum Action {
     CancelLoad,
     /// Write a file.
     Export(Format, PathBuf),
+    /// Ask for a file or a folder with a dialog of the system.
+    Ask(Dialog),
     /// Cancel writing.
     CancelExport,
     /// Put the text into the clipboard.
@@ -87,6 +125,10 @@ pub enum Action {
     Remedy,
     /// Take the banner away.
     Dismiss,
+    /// Do something with the conversation.
+    Chat(ChatAction),
+    /// Do something about training.
+    Train(TrainAction),
     /// Change what was typed or chosen.
     Edit(Edit),
 }
@@ -104,6 +146,10 @@ pub enum Edit {
     Theme(ThemeChoice),
     /// What the colours of cells mean.
     ColorBy(ColorBy),
+    /// How numbers become colours.
+    Scale(Scale),
+    /// Whether finished blocks keep their colours.
+    KeepColors(bool),
     /// Nothing glows or slides.
     ReduceMotion(bool),
     /// The name of a model to load.
@@ -116,6 +162,8 @@ pub enum Edit {
     WritePath(String),
     /// The file to open.
     OpenPath(String),
+    /// Pixels per point of pictures.
+    Pixels(u8),
 }
 
 impl Action {
@@ -127,7 +175,10 @@ impl Action {
             | Action::Hover(pane, _)
             | Action::Select(pane, _)
             | Action::Steer(pane, ..)
-            | Action::Branch(pane, _) => Some(*pane),
+            | Action::Branch(pane, _)
+            | Action::BranchAt(pane, ..)
+            | Action::Undo(pane)
+            | Action::GenerateSide(pane) => Some(*pane),
             _ => None,
         }
     }

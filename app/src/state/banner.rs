@@ -26,6 +26,8 @@ pub enum Remedy {
     ShowSettings,
     /// Begin again.
     Generate,
+    /// Go on with the run of training that is in the folder.
+    ResumeTraining,
 }
 
 impl Banner {

@@ -17,12 +17,15 @@ impl State {
             Edit::Speed(speed) => prefs.speed = speed,
             Edit::Theme(theme) => prefs.theme = theme,
             Edit::ColorBy(color_by) => prefs.color_by = color_by,
+            Edit::Scale(scale) => prefs.scale = scale,
+            Edit::KeepColors(keep) => prefs.keep_colors = keep,
             Edit::ReduceMotion(reduce) => prefs.reduce_motion = reduce,
             Edit::ModelName(name) => (models.source.name, models.found) = (name, None),
             Edit::Adapter(adapter) => models.source.adapter = adapter,
             Edit::Pin(pin) => self.pin = pin,
             Edit::WritePath(path) => files.path = path,
             Edit::OpenPath(path) => files.open = path,
+            Edit::Pixels(pixels) => files.pixels = pixels.clamp(1, 3),
         }
     }
 }

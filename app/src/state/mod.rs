@@ -4,21 +4,32 @@
 mod action;
 mod advice;
 mod banner;
+mod conversation;
 mod edit;
 mod files;
+mod history;
 mod models;
 mod pane;
 mod playback;
 mod preferences;
 mod settings;
 mod shown;
+mod tour;
+mod training;
 
-pub use action::{Action, Edit, Sheet, SteerBy};
+pub use action::{Action, Edit, RunAction, Sheet, SteerBy};
 pub use advice::{remedy_of_load, remedy_of_run};
 pub use banner::{Banner, Remedy};
-pub use files::{Files, Format};
+pub use conversation::{
+    Answer, AnswerStage, ChatAction, ChatEdit, ChatFormat, ChatSettings, ChatSpeed, Conversation,
+    Cost, Thought, Turn, View, template_name,
+};
+pub use files::{Dialog, Files, Format};
+pub use history::{History, Kept, MAX_RUNS};
 pub use models::Models;
-pub use pane::{Origin, Pane, Stage};
-pub use preferences::{ColorBy, Preferences, Speed, ThemeChoice};
+pub use pane::{Origin, Pane, Stage, Undo};
+pub use preferences::{ColorBy, Preferences, Scale, Speed, ThemeChoice};
 pub use settings::SampleSettings;
 pub use shown::State;
+pub use tour::TourStep;
+pub use training::{TrainAction, TrainForm, TrainStage, Training};

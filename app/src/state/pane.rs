@@ -1,9 +1,10 @@
 //! One run in the window: what was recorded, and which moment is shown. What is wanted of the
 //! engine's thread is returned as a command.
 
-use bdlm::event::Event;
-use bdlm::sample::Request;
+use bdlm::event::{CellState, Event};
 use bdlm::sample::worker::Command;
+use bdlm::sample::{Request, Steer};
+use serde::{Deserialize, Serialize};
 
 use crate::engine::SteerAt;
 use crate::recording::{CellAt, Recording};
@@ -22,7 +23,8 @@ pub enum Stage {
 }
 
 /// What a run was begun from.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Origin {
     /// The model's name; empty for recordings.
     pub model: String,
@@ -32,6 +34,21 @@ pub struct Origin {
     pub prompt: String,
     /// Text of an earlier run, behind the prompt.
     pub carried: String,
+    /// Number of the run that it branched off.
+    pub parent: Option<u64>,
+}
+
+/// How to take back what was steered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Undo {
+    /// The moment before it.
+    pub moment: usize,
+    /// Index of the block.
+    pub block_idx: usize,
+    /// Index of the cell in the block.
+    pub cell: usize,
+    /// The opposite of what was done.
+    pub steer: Steer,
 }
 
 /// Moments that are pulled together at full speed.
@@ -56,6 +73,15 @@ pub struct Pane {
     pub made_with: String,
     /// What the run that is shown was begun from.
     pub origin: Origin,
+    /// Number of the run in the history; none if it is not there.
+    pub kept: Option<u64>,
+    /// What would take back what was steered, the last one last: a moment, a cell of its block, and
+    /// what to do with it.
+    pub undo: Vec<Undo>,
+    /// Tokens that the next block begins with, a cell each: the run has branched off inside it.
+    pins: Vec<(usize, u32)>,
+    /// Events of those pins that are still to come, of which only the last is shown.
+    carrying: usize,
     /// What a run was begun from that has reported nothing yet; until then the old one is shown.
     awaited: Option<Origin>,
     run: u64,
@@ -76,6 +102,7 @@ impl Pane {
     pub fn begin(&mut self, run: u64, request: Request, origin: Origin) -> Command {
         (self.stage, self.run, self.awaited) = (Stage::Live, run, Some(origin));
         (self.is_pulling, self.wants_more) = (false, false);
+        (self.pins, self.carrying) = (Vec::new(), 0);
         Command::Begin { run, request: Box::new(request) }
     }
 
@@ -102,6 +129,11 @@ impl Pane {
             self.made_with = origin.settings.summary();
             (self.origin, self.recording) = (origin, Recording::default());
             (self.position, self.selected, self.hovered) = (0, None, None);
+            (self.kept, self.undo) = (None, Vec::new());
+        }
+        if self.carrying > 1 && matches!(event, Event::Steer(_)) {
+            self.carrying -= 1;
+            return;
         }
         let before = self.recording.moments().len();
         let was_newest = self.position + 1 >= before;
@@ -173,11 +205,38 @@ impl Pane {
         self.pull(AHEAD)
     }
 
+    /// Begins the first block of the run with these tokens in its cells.
+    pub fn pin_first(&mut self, pins: Vec<(usize, u32)>) {
+        self.pins = pins;
+    }
+
+    /// The pins of the first block, once it has begun.
+    pub fn due_pins(&mut self) -> Vec<Command> {
+        let step = self.recording.step(self.recording.moments().len().wrapping_sub(1));
+        let Some(step) = step.filter(|_| !self.is_awaited() && self.stage == Stage::Live) else {
+            return Vec::new();
+        };
+        let (run, sample) = (self.run, step.sample);
+        let pins = std::mem::take(&mut self.pins);
+        self.carrying = pins.len();
+        self.is_pulling |= !pins.is_empty();
+        let command = |(cell, token)| SteerAt { run, sample, cell }.command(Steer::Pin(token));
+        pins.into_iter().map(command).collect()
+    }
+
+    /// A cell could not be steered.
+    pub fn refused(&mut self) {
+        self.carrying = self.carrying.saturating_sub(1);
+        self.undo.pop();
+    }
+
     fn pull(&mut self, steps: usize) -> Option<Command> {
         if self.stage != Stage::Live || self.is_pulling {
             return None;
         }
         self.is_pulling = true;
+        // What is pinned comes before the first pass.
+        let steps = if self.pins.is_empty() { steps } else { 1 };
         Some(Command::Pull { run: self.run, steps })
     }
 
@@ -186,8 +245,27 @@ impl Pane {
     pub fn steer(&mut self, cell: usize) -> Option<SteerAt> {
         let step = self.recording.step(self.position).filter(|_| self.can_steer())?;
         let at = SteerAt { run: self.run, sample: step.sample, cell };
+        let own = step.cells.get(cell)?;
+        let steer = match own.state {
+            CellState::Masked => Steer::Mask,
+            _ => Steer::Pin(own.token),
+        };
+        let (moment, block_idx) = (self.position, step.block_idx);
+        self.undo.push(Undo { moment, block_idx, cell, steer });
         self.is_pulling = true;
         Some(at)
+    }
+
+    /// The run, if cells of its current block can be steered, and what would take back the last.
+    pub fn undone(&mut self) -> Option<Result<Command, Undo>> {
+        let undo = self.undo.pop()?;
+        let step = self.recording.step(self.position).filter(|_| self.can_steer());
+        let Some(step) = step.filter(|step| step.block_idx == undo.block_idx) else {
+            return Some(Err(undo));
+        };
+        let at = SteerAt { run: self.run, sample: step.sample, cell: undo.cell };
+        self.is_pulling = true;
+        Some(Ok(at.command(undo.steer)))
     }
 
     /// True if cells of the block that is shown can be steered.

@@ -3,7 +3,9 @@
 use bdlm::sample::SamplerKind;
 use serde::{Deserialize, Serialize};
 
+use crate::state::conversation::ChatSettings;
 use crate::state::settings::SampleSettings;
+use crate::state::training::TrainForm;
 
 /// How fast steps follow each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,65 @@ pub enum ColorBy {
     Confidence,
     /// Entropy of the distribution that the token was drawn from: bright is certain.
     Entropy,
+    /// Order of opening in the block: bright opened first.
+    Order,
+    /// Age: bright opened last.
+    Age,
+}
+
+impl ColorBy {
+    /// All of them.
+    pub const ALL: [ColorBy; 4] =
+        [ColorBy::Confidence, ColorBy::Entropy, ColorBy::Order, ColorBy::Age];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ColorBy::Confidence => "confidence",
+            ColorBy::Entropy => "entropy",
+            ColorBy::Order => "order of opening",
+            ColorBy::Age => "age",
+        }
+    }
+
+    /// What the two ends of the ramp stand for.
+    pub fn ends(self, scale: Scale) -> [&'static str; 2] {
+        match (self, scale) {
+            (ColorBy::Confidence, Scale::Linear) => ["0", "1"],
+            (ColorBy::Confidence, Scale::Log) => ["0.0001", "1"],
+            (ColorBy::Confidence, Scale::Rank) => ["least likely", "likeliest"],
+            (ColorBy::Entropy, Scale::Linear | Scale::Log) => ["6+ nats", "0"],
+            (ColorBy::Entropy, Scale::Rank) => ["least certain", "most certain"],
+            (ColorBy::Order, _) => ["last", "first"],
+            (ColorBy::Age, _) => ["old", "new"],
+        }
+    }
+}
+
+/// How numbers become colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scale {
+    /// In proportion.
+    Linear,
+    /// By the logarithm: small probabilities differ.
+    #[default]
+    Log,
+    /// By the rank among all cells that are open: the whole ramp is used.
+    Rank,
+}
+
+impl Scale {
+    /// All of them.
+    pub const ALL: [Scale; 3] = [Scale::Linear, Scale::Log, Scale::Rank];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Scale::Linear => "linear",
+            Scale::Log => "log",
+            Scale::Rank => "rank",
+        }
+    }
 }
 
 /// Light or dark.
@@ -118,10 +179,24 @@ pub struct Preferences {
     pub speed: Speed,
     /// What the colours of cells mean.
     pub color_by: ColorBy,
+    /// How numbers become colours.
+    pub scale: Scale,
+    /// Finished blocks keep their colours.
+    pub keep_colors: bool,
+    /// Models that were loaded, the last one first.
+    pub recent: Vec<String>,
+    /// The tour was seen, or was closed.
+    pub has_toured: bool,
     /// Nothing glows or slides.
     pub reduce_motion: bool,
     /// Light or dark.
     pub theme: ThemeChoice,
+    /// How answers are made.
+    pub chat: ChatSettings,
+    /// What is filled in for training.
+    pub train: TrainForm,
+    /// The runs that were shown when the app was closed, and their moments.
+    pub shown: Vec<(u64, usize)>,
 }
 
 impl Default for Preferences {
@@ -134,8 +209,15 @@ impl Default for Preferences {
             panes: [SampleSettings::default(), right],
             speed: Speed::default(),
             color_by: ColorBy::default(),
+            scale: Scale::default(),
+            keep_colors: false,
+            recent: Vec::new(),
+            has_toured: false,
             reduce_motion: false,
             theme: ThemeChoice::default(),
+            chat: ChatSettings::default(),
+            train: TrainForm::default(),
+            shown: Vec::new(),
         }
     }
 }

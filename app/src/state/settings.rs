@@ -31,6 +31,8 @@ pub struct SampleSettings {
     pub top_p: f32,
     /// Seed of the random numbers.
     pub seed: u64,
+    /// The seed stays; otherwise each run has a new one.
+    pub is_seed_locked: bool,
 }
 
 impl Default for SampleSettings {
@@ -45,8 +47,9 @@ impl Default for SampleSettings {
             entropy_bound: 0.1,
             temperature: 1.0,
             top_k: 0,
-            top_p: 0.9,
+            top_p: 1.0,
             seed: 1,
+            is_seed_locked: false,
         }
     }
 }

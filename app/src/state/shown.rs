@@ -1,13 +1,17 @@
 //! All that the window shows.
 
 use crate::engine::{Loaded, Source};
-use crate::recording::{CellAt, Recording};
+use crate::recording::CellAt;
 use crate::state::action::Sheet;
 use crate::state::banner::Banner;
+use crate::state::conversation::{Conversation, View};
 use crate::state::files::Files;
+use crate::state::history::History;
 use crate::state::models::Models;
 use crate::state::pane::{Pane, Stage};
 use crate::state::preferences::Preferences;
+use crate::state::tour::TourStep;
+use crate::state::training::Training;
 
 /// What is shown.
 pub struct State {
@@ -31,8 +35,18 @@ pub struct State {
     pub sheet: Sheet,
     /// Files.
     pub files: Files,
+    /// The runs that were made.
+    pub history: History,
+    /// The step of the tour that is shown.
+    pub tour: Option<TourStep>,
     /// A token to pin, as it is typed.
     pub pin: String,
+    /// The text, or the conversation.
+    pub view: View,
+    /// The conversation.
+    pub conversation: Conversation,
+    /// The run of training.
+    pub training: Training,
 }
 
 impl State {
@@ -50,14 +64,24 @@ impl State {
             banner: None,
             sheet: Sheet::Inspector,
             files: Files::default(),
+            history: History::default(),
+            tour: None,
             pin: String::new(),
+            view: View::Text,
+            conversation: Conversation::default(),
+            training: Training::default(),
         }
     }
 
-    /// Shows a recorded run, in one pane.
-    pub fn open(&mut self, recording: Recording) {
-        self.panes = vec![Pane::of(recording)];
-        (self.active, self.playing) = (0, false);
+    /// Shows what the loaded model is for: a conversation if it has a template.
+    pub fn offer_view(&mut self) {
+        let chats = self.models.loaded.as_ref().is_some_and(|model| model.chat.is_some());
+        self.conversation.template = None;
+        self.view = match self.view {
+            View::Training => View::Training,
+            _ if chats => View::Conversation,
+            _ => View::Text,
+        };
     }
 
     /// The pane that timeline and inspector are about.

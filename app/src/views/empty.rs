@@ -3,7 +3,7 @@
 use egui::{Button, RichText, Ui, vec2};
 
 use crate::engine::Progress;
-use crate::state::{Action, Edit, Models, Sheet};
+use crate::state::{Action, Edit, Models, Sheet, TourStep, TrainAction};
 use crate::views::theme::palette;
 
 /// Prompts to begin with.
@@ -68,6 +68,15 @@ pub fn empty_ui(ui: &mut Ui, beginning: &Beginning<'_>, actions: &mut Vec<Action
                         }
                     }
                 });
+                ui.add_space(14.0);
+                let tour = Button::new("Take the tour: four steps").frame(false);
+                if ui.add(tour).clicked() {
+                    actions.push(Action::Tour(Some(TourStep::Masked)));
+                }
+                let train = Button::new("Train a model of your own").frame(false);
+                if ui.add(train).clicked() {
+                    actions.push(Action::Train(TrainAction::Show));
+                }
             }
         }
     });

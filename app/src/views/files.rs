@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use egui::{Button, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 
-use crate::state::{Action, Edit, Files, Format, State};
+use crate::state::{Action, Dialog, Edit, Files, Format, State};
 use crate::views::theme::note;
 
 /// What the sheet shows.
 pub struct FilesSheet<'a> {
     has_run: bool,
+    /// Which run, if there are two.
+    side: Option<&'static str>,
     files: &'a Files,
 }
 
@@ -17,7 +19,9 @@ impl FilesSheet<'_> {
     /// What is shown of the state.
     pub fn of(state: &State) -> FilesSheet<'_> {
         let has_run = !state.pane().recording.events().is_empty();
-        FilesSheet { has_run, files: &state.files }
+        let side =
+            (state.panes.len() == 2).then_some(if state.active == 0 { "left" } else { "right" });
+        FilesSheet { has_run, side, files: &state.files }
     }
 }
 
@@ -25,28 +29,43 @@ impl FilesSheet<'_> {
 pub fn files_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
     write_ui(ui, sheet, actions);
     ui.add_space(12.0);
-    open_ui(ui, &sheet.files.open, actions);
+    open_ui(ui, sheet.files, actions);
 }
 
 fn write_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
-    let FilesSheet { has_run, files } = *sheet;
-    ui.label(RichText::new("Save this run").strong());
+    let FilesSheet { has_run, side, files } = *sheet;
+    let title = side.map_or("Save this run".into(), |side| format!("Save the {side} run"));
+    ui.label(RichText::new(title).strong());
     ui.separator();
     if ui.add_enabled(has_run, Button::new("Copy the text")).clicked() {
         actions.push(Action::CopyText);
     }
-    note(ui, "Files begin with this path; their ending says what they are.");
+    note(
+        ui,
+        "Files begin with this path; their ending says what they are. No file is overwritten.",
+    );
     let mut path = files.path.clone();
     let response = ui.add(TextEdit::singleline(&mut path).desired_width(f32::INFINITY));
     response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Path of files to write"));
     let can_write = has_run && files.writing.is_none() && !path.trim().is_empty();
     for format in Format::ALL {
         let path = PathBuf::from(format!("{}.{}", path.trim(), format.ending()));
-        let response = ui.add_enabled(can_write, Button::new(format.name()));
-        if response.on_hover_text(format!("Write {}", path.display())).clicked() {
-            actions.push(Action::Export(format, path));
-        }
+        ui.horizontal(|ui| {
+            let button = Button::new(format.name()).min_size(egui::vec2(150.0, 0.0));
+            let response = ui.add_enabled(can_write, button);
+            if response.on_hover_text(format!("Write {}", path.display())).clicked() {
+                actions.push(Action::Export(format, path));
+            }
+            let can_ask = can_write && !files.asks;
+            let response = ui.add_enabled(can_ask, Button::new("Save as …"));
+            let label = format!("Save as: {}", format.name());
+            response.widget_info(|| WidgetInfo::labeled(Role::Button, can_ask, &label));
+            if response.clicked() {
+                actions.push(Action::Ask(Dialog::Save(format)));
+            }
+        });
     }
+    pixels_ui(ui, files.pixels, actions);
     if response.changed() {
         actions.push(Action::Edit(Edit::WritePath(path)));
     }
@@ -60,7 +79,22 @@ fn write_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
     }
 }
 
-fn open_ui(ui: &mut Ui, path: &str, actions: &mut Vec<Action>) {
+fn pixels_ui(ui: &mut Ui, now: u8, actions: &mut Vec<Action>) {
+    ui.horizontal(|ui| {
+        ui.label("Size of pictures");
+        for pixels in 1..=3 {
+            let response = ui.add(Button::selectable(now == pixels, format!("{pixels}×")));
+            if response
+                .on_hover_text(format!("{} pixels wide", 760 * usize::from(pixels)))
+                .clicked()
+            {
+                actions.push(Action::Edit(Edit::Pixels(pixels)));
+            }
+        }
+    });
+}
+
+fn open_ui(ui: &mut Ui, files: &Files, actions: &mut Vec<Action>) {
     ui.label(RichText::new("Open a run").strong());
     ui.separator();
     note(
@@ -68,14 +102,21 @@ fn open_ui(ui: &mut Ui, path: &str, actions: &mut Vec<Action>) {
         "A run that this app or the command line has written. No model is needed. A file can also \
          be dropped on the window.",
     );
-    let mut path = path.to_string();
+    let mut path = files.open.clone();
     let edit = TextEdit::singleline(&mut path).hint_text("run.jsonl").desired_width(f32::INFINITY);
     let response = ui.add(edit);
     response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Run to open"));
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
     let is_named = !path.trim().is_empty();
-    if ui.add_enabled(is_named, Button::new("Open")).clicked() {
-        actions.push(Action::Open(PathBuf::from(path.trim())));
-    }
+    ui.horizontal(|ui| {
+        let is_clicked = ui.add_enabled(is_named, Button::new("Open")).clicked();
+        if is_clicked || (entered && is_named) {
+            actions.push(Action::Open(PathBuf::from(path.trim())));
+        }
+        if ui.add_enabled(!files.asks, Button::new("Choose a file …")).clicked() {
+            actions.push(Action::Ask(Dialog::OpenRun));
+        }
+    });
     if response.changed() {
         actions.push(Action::Edit(Edit::OpenPath(path)));
     }

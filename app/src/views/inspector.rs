@@ -6,10 +6,14 @@ use egui::{Align, Layout, RichText, Ui};
 use crate::recording::CellAt;
 use crate::state::{Action, Pane, State};
 use crate::views::block::quoted;
-use crate::views::candidates::{candidate_ui, candidates};
+use crate::views::candidates::{ROW, candidate_ui, candidates};
 use crate::views::plots::{curve_ui, plots_ui};
 use crate::views::steer::{Steering, steer_ui};
-use crate::views::theme::{palette, quiet};
+use crate::views::theme::{note, palette, quiet};
+use crate::views::why::{digits, own_probability, why};
+
+/// Candidates that there is room for.
+const ROWS: f32 = 9.0;
 
 /// What the inspector shows.
 pub struct Inspector<'a> {
@@ -24,7 +28,7 @@ impl Inspector<'_> {
     }
 }
 
-/// The cell, then the plots.
+/// The cell, then the plots. Each part has its own room, so that nothing moves under the pointer.
 pub fn inspector_ui(ui: &mut Ui, inspector: &Inspector<'_>, actions: &mut Vec<Action>) {
     let pane = inspector.pane;
     let looked_at = pane.hovered.or(pane.selected);
@@ -33,16 +37,7 @@ pub fn inspector_ui(ui: &mut Ui, inspector: &Inspector<'_>, actions: &mut Vec<Ac
         Some((at, cell, moments))
     });
     match (found, looked_at) {
-        (Some((at, cell, moments)), _) => {
-            let listed = candidates(&pane.recording, at, moments);
-            cell_ui(ui, pane, (at, cell, moments), &listed);
-            ui.add_space(6.0);
-            if pane.selected == Some(at) {
-                steer_ui(ui, &inspector.steering, (at, cell), &listed.0, actions);
-            } else {
-                quiet(ui, "Click to keep it selected.");
-            }
-        }
+        (Some((at, cell, moments)), _) => cell_ui(ui, inspector, (at, cell, moments), actions),
         (None, Some(_)) => quiet(ui, "This cell does not exist yet at the step that is shown."),
         (None, None) => quiet(
             ui,
@@ -54,54 +49,97 @@ pub fn inspector_ui(ui: &mut Ui, inspector: &Inspector<'_>, actions: &mut Vec<Ac
     plots_ui(ui, pane);
 }
 
-/// What the cell is, and what else it could have been.
-fn cell_ui(
-    ui: &mut Ui,
-    pane: &Pane,
-    (at, cell, moments): (CellAt, &Cell, [usize; 2]),
-    (listed, step): &(Vec<Candidate>, Option<usize>),
-) {
-    let palette = palette(ui);
-    let title = format!("Cell {} · block {}", at.cell + 1, at.block_idx + 1);
-    ui.label(RichText::new(title).color(palette.quiet));
-    let word = quoted(cell.text.as_deref(), cell.token);
-    ui.horizontal(|ui| {
-        ui.label(RichText::new(format!("“{word}”")).heading().strong());
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            let digits = if cell.confidence < 0.1 { 4 } else { 2 };
-            ui.label(format!("p {:.digits$}", cell.confidence));
-        });
+/// A part of the inspector that is at least so high.
+fn room_ui(ui: &mut Ui, height: f32, contents: impl FnOnce(&mut Ui)) {
+    let size = egui::vec2(ui.available_width(), height);
+    ui.allocate_ui_with_layout(size, Layout::top_down(Align::Min), |ui| {
+        ui.set_min_size(size);
+        contents(ui);
     });
-    quiet(ui, &state_words(pane, cell, moments));
-    if listed.is_empty() {
-        let words = match pane.recording.is_thinned() {
-            true => "Its candidates were dropped: the recording was too long.",
-            false => "No candidates were recorded.",
-        };
-        quiet(ui, words);
-    }
-    for candidate in listed {
-        candidate_ui(ui, candidate, candidate.token == cell.token);
-    }
-    if let Some(step) = step.filter(|_| !matches!(cell.state, CellState::Masked)) {
-        quiet(ui, &format!("as the network saw it at step {}", step + 1));
-    }
-    let history = pane.recording.history(at, cell.token, moments);
-    if history.len() > 1 {
-        ui.add_space(4.0);
-        curve_ui(ui, "p over steps", &history, 1.0);
-    }
 }
 
-fn state_words(pane: &Pane, cell: &Cell, moments: [usize; 2]) -> String {
-    let state = match cell.state {
-        CellState::Masked => "masked: this is its candidate".into(),
-        CellState::Pinned => "pinned by you".into(),
-        CellState::Given => "given by the prompt".into(),
-        CellState::Open { step } => match pane.recording.pass_of(step, moments) {
-            Some(pass) => format!("opened at step {}, pass {pass}", step + 1),
-            None => format!("opened at step {}", step + 1),
-        },
+/// What the cell is, what can be done with it, and what else it could have been.
+fn cell_ui(
+    ui: &mut Ui,
+    inspector: &Inspector<'_>,
+    (at, cell, moments): (CellAt, &Cell, [usize; 2]),
+    actions: &mut Vec<Action>,
+) {
+    let (pane, palette) = (inspector.pane, palette(ui));
+    let (listed, step) = candidates(&pane.recording, at, moments);
+    ui.horizontal(|ui| {
+        let title = format!("Cell {} · block {}", at.cell + 1, at.block_idx + 1);
+        ui.label(RichText::new(title).color(palette.quiet));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let token =
+                if cell.is_blank() { "mask token".into() } else { format!("token {}", cell.token) };
+            ui.label(RichText::new(token).small().color(palette.quiet));
+        });
+    });
+    ui.horizontal(|ui| {
+        let word = match cell.is_blank() {
+            true => "masked".to_string(),
+            false => format!("“{}”", quoted(cell.text.as_deref(), cell.token)),
+        };
+        ui.label(RichText::new(word).heading().strong());
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let p = match cell.state {
+                CellState::Pinned => own_probability(&pane.recording, at, cell.token, moments),
+                _ => (!cell.is_blank()).then_some(cell.confidence),
+            };
+            ui.label(p.map(|p| format!("p {}", digits(p))).unwrap_or_default());
+        });
+    });
+    room_ui(ui, 76.0, |ui| {
+        quiet(ui, &why(pane, (at, cell), moments, &listed));
+        let is_drawn = matches!(cell.state, CellState::Open { .. } | CellState::Masked);
+        if is_drawn && !cell.is_blank() {
+            note(
+                ui,
+                &format!("Its distribution had an entropy of {:.2} nats.", cell.entropy.max(0.0)),
+            );
+        }
+    });
+    room_ui(ui, 92.0, |ui| match pane.selected == Some(at) {
+        true => steer_ui(ui, &inspector.steering, (at, cell), actions),
+        false => quiet(ui, "Click to keep it selected."),
+    });
+    let rows = ROWS * (ROW + ui.spacing().item_spacing.y) + 22.0;
+    room_ui(ui, rows, |ui| bars_ui(ui, inspector, (at, cell, moments), (&listed, step), actions));
+    let history = pane.recording.history(at, cell.token, moments);
+    curve_ui(ui, "p over steps", &history, 1.0);
+}
+
+/// The likeliest tokens, and the one that was drawn if it is not among them.
+fn bars_ui(
+    ui: &mut Ui,
+    inspector: &Inspector<'_>,
+    (at, cell, moments): (CellAt, &Cell, [usize; 2]),
+    (listed, step): (&[Candidate], Option<usize>),
+    actions: &mut Vec<Action>,
+) {
+    let (pane, steering) = (inspector.pane, &inspector.steering);
+    let words = match step {
+        Some(step) => format!("What the model saw at step {step}"),
+        None if cell.is_blank() => "Candidates come with the first pass.".into(),
+        None if pane.recording.is_thinned() => {
+            "Its candidates were dropped: the recording was too long.".into()
+        }
+        None => "No candidates were recorded.".into(),
     };
-    format!("{state} · entropy {:.2} nats", cell.entropy.max(0.0))
+    note(ui, &words);
+    let click = steering.bar_click((at, cell), moments).filter(|_| pane.selected == Some(at));
+    let is_listed = listed.iter().any(|candidate| candidate.token == cell.token);
+    let is_drawn = matches!(cell.state, CellState::Open { .. } | CellState::Masked);
+    let drawn =
+        Candidate { token: cell.token, text: cell.text.clone(), probability: cell.confidence };
+    let appended = (!is_listed && is_drawn && !listed.is_empty()).then_some(&drawn);
+    for candidate in listed.iter().chain(appended) {
+        let hint = click.as_ref().map(|click| click.hint);
+        if candidate_ui(ui, candidate, candidate.token == cell.token, hint)
+            && let Some(click) = &click
+        {
+            actions.push(steering.act(click, at, candidate.token));
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::state::{Action, Edit, Sheet, Speed, State};
 /// What decides which keys do what.
 pub struct Keys {
     can_generate: bool,
+    active: usize,
     speed: Speed,
     /// What Escape does; if there is nothing, the focus is given up.
     escape: Option<Action>,
@@ -19,22 +20,42 @@ impl Keys {
         let selected: Option<CellAt> = state.pane().selected;
         let escape = match () {
             () if state.banner.is_some() => Some(Action::Dismiss),
+            () if state.tour.is_some() => Some(Action::Tour(None)),
             () if state.sheet != Sheet::Inspector => Some(Action::Sheet(state.sheet)),
             () if selected.is_some() => Some(Action::Select(state.active, selected)),
             () => None,
         };
-        Keys { can_generate: state.can_generate(), speed: state.prefs.speed, escape }
+        Keys {
+            can_generate: state.can_generate(),
+            active: state.active,
+            speed: state.prefs.speed,
+            escape,
+        }
     }
 }
 
 /// Turns keys into actions.
 pub fn keys(ui: &Ui, keys: &Keys, actions: &mut Vec<Action>) {
+    if ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Z)) && !ui.ctx().text_edit_focused()
+    {
+        actions.push(Action::Undo(keys.active));
+    }
+    if ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::F1)) {
+        actions.push(Action::Sheet(Sheet::Help));
+    }
     let ctrl_enter = ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Enter));
     if ctrl_enter && keys.can_generate {
         actions.push(Action::Generate);
     }
     if ui.ctx().text_edit_focused() {
         return;
+    }
+    let is_asked = |event: &egui::Event| matches!(event, egui::Event::Text(text) if text == "?");
+    if ui.input(|i| i.events.iter().any(is_asked)) {
+        actions.push(Action::Sheet(Sheet::Help));
+    }
+    if ui.input(|i| i.events.iter().any(|event| matches!(event, egui::Event::Copy))) {
+        actions.push(Action::CopyText);
     }
     let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
     // Space and arrows belong to the widget that has the focus, if there is one.

@@ -3,7 +3,7 @@
 use egui::{Button, ComboBox, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use crate::engine::{Found, Loaded, Source};
-use crate::state::{Action, Edit, Models};
+use crate::state::{Action, Dialog, Edit, Models};
 use crate::views::theme::{note, primary};
 
 /// Checkpoints of the paper.
@@ -14,7 +14,7 @@ const PUBLISHED: [&str; 3] = [
 ];
 
 /// The model that is loaded, and another one to load.
-pub fn model_ui(ui: &mut Ui, models: &Models, actions: &mut Vec<Action>) {
+pub fn model_ui(ui: &mut Ui, models: &Models, recent: &[String], actions: &mut Vec<Action>) {
     ui.label(RichText::new("Model").strong());
     ui.separator();
     if let Some(loaded) = &models.loaded {
@@ -23,9 +23,24 @@ pub fn model_ui(ui: &mut Ui, models: &Models, actions: &mut Vec<Action>) {
     ui.add_space(10.0);
     ui.label(RichText::new("Choose another").strong());
     ui.separator();
-    name_ui(ui, &models.source, actions);
+    name_ui(ui, &models.source, recent, actions);
     adapter_ui(ui, &models.source, models.adapters.as_deref(), actions);
     ui.add_space(6.0);
+    choice_ui(ui, models, actions);
+}
+
+/// What the loaded model was trained for.
+pub fn about_ui(ui: &mut Ui, models: &Models) {
+    if let Some(loaded) = &models.loaded {
+        ui.add_space(12.0);
+        ui.label(RichText::new("About the model").strong());
+        ui.separator();
+        note(ui, &loaded.about);
+    }
+}
+
+/// Loading, or what can be loaded.
+fn choice_ui(ui: &mut Ui, models: &Models, actions: &mut Vec<Action>) {
     if let Some(busy) = &models.busy {
         ui.add(ProgressBar::new(busy.part.unwrap_or(0.0)).text(busy.what.clone()));
         let hint = "What was downloaded is kept for the next try";
@@ -61,22 +76,30 @@ fn loaded_ui(ui: &mut Ui, loaded: &Loaded) {
     note(ui, &format!("{place} {}", loaded.adapter));
 }
 
-fn name_ui(ui: &mut Ui, source: &Source, actions: &mut Vec<Action>) {
+fn name_ui(ui: &mut Ui, source: &Source, recent: &[String], actions: &mut Vec<Action>) {
     let mut typed = source.name.clone();
     let edit = TextEdit::singleline(&mut typed)
         .hint_text("tales, a folder, or a hub id")
         .desired_width(f32::INFINITY);
     let response = ui.add(edit);
     response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Model name"));
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
     let mut chosen = response.changed().then_some(typed);
-    let names = std::iter::once(bdlm::hub::DEFAULT_MODEL).chain(PUBLISHED);
-    for name in names {
-        let short = name.rsplit('/').next().unwrap_or(name);
+    if ui.button("Choose a folder …").clicked() {
+        actions.push(Action::Ask(Dialog::ModelFolder));
+    }
+    let known: Vec<&str> = std::iter::once(bdlm::hub::DEFAULT_MODEL).chain(PUBLISHED).collect();
+    let recent = recent.iter().map(String::as_str).filter(|name| !known.contains(name));
+    for name in recent.chain(known.iter().copied()) {
+        let short = name.trim_end_matches('/').rsplit('/').next().unwrap_or(name);
         if ui.add(Button::selectable(source.name == name, short)).on_hover_text(name).clicked() {
             chosen = Some(name.into());
         }
     }
     actions.extend(chosen.map(|name| Action::Edit(Edit::ModelName(name))));
+    if entered && !source.name.trim().is_empty() {
+        actions.push(Action::LoadModel);
+    }
     note(ui, "A folder holds config.json and model.safetensors; hub models are downloaded once.");
 }
 

@@ -2,6 +2,7 @@
 
 use egui::{Align, Layout, Sense, Ui, vec2};
 
+use crate::recording::differing;
 use crate::state::{Action, Pane, Preferences, Stage, State};
 use crate::views::empty::{Beginning, empty_ui};
 use crate::views::legend::legend_ui;
@@ -41,9 +42,10 @@ pub fn page_ui(ui: &mut Ui, page: &Page<'_>, actions: &mut Vec<Action>) {
         return empty_ui(ui, &page.beginning, actions);
     }
     egui::Panel::bottom("legend").show_separator_line(false).frame(legend_frame()).show(ui, |ui| {
-        legend_ui(ui, page.prefs.color_by, actions);
+        legend_ui(ui, page.prefs, actions);
     });
     let count = page.panes.len();
+    let marks = differences(page.panes);
     let width = (ui.available_width() - 1.0) / count as f32;
     let height = ui.available_height();
     ui.horizontal_top(|ui| {
@@ -51,6 +53,7 @@ pub fn page_ui(ui: &mut Ui, page: &Page<'_>, actions: &mut Vec<Action>) {
         for (index, pane) in page.panes.iter().enumerate() {
             let side = Side {
                 pane,
+                marked: marks.as_ref().map(|marks| &marks[index][..]),
                 index,
                 is_active: (count == 2).then_some(page.active == index),
                 playing: page.playing,
@@ -65,6 +68,32 @@ pub fn page_ui(ui: &mut Ui, page: &Page<'_>, actions: &mut Vec<Action>) {
             }
         }
     });
+}
+
+/// The tokens of two runs that differ; none of one run.
+fn differences(panes: &[Pane]) -> Option<[Vec<bool>; 2]> {
+    let [left, right] = panes else { return None };
+    let tokens = |pane: &Pane| -> (Vec<u32>, usize) {
+        let (recording, moment) = (&pane.recording, pane.position);
+        let last = recording.blocks(moment).last().map(|block| block.block_idx);
+        let given = recording.start().map_or(0, |start| start.ids.len());
+        (last.map(|last| recording.ids_to(moment, last)).unwrap_or_default(), given)
+    };
+    let are_done = panes.iter().all(|pane| pane.recording.step(pane.position).is_none());
+    let ((mut left, left_given), (mut right, right_given)) = (tokens(left), tokens(right));
+    if !are_done {
+        // What only one side has written yet is no difference.
+        let both = left.len().min(right.len());
+        left.truncate(both);
+        right.truncate(both);
+    }
+    if left.is_empty() || right.is_empty() {
+        return None;
+    }
+    // Prompts are compared too: a branch has a longer one.
+    let [left, right] = differing(&left, &right);
+    let drawn = |marks: Vec<bool>, given: usize| marks.into_iter().skip(given).collect();
+    Some([drawn(left, left_given), drawn(right, right_given)])
 }
 
 fn legend_frame() -> egui::Frame {

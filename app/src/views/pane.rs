@@ -1,6 +1,6 @@
 //! One run on the page: its text, and its heading where there are two.
 
-use egui::{Button, Context, RichText, ScrollArea, Ui, pos2};
+use egui::{Button, Context, RichText, ScrollArea, Ui, pos2, vec2};
 
 use crate::state::{Action, Pane, Preferences, Stage};
 use crate::views::block::BlockView;
@@ -15,6 +15,8 @@ const GLOW_SECS: f64 = 0.25;
 pub struct Side<'a> {
     /// The run.
     pub pane: &'a Pane,
+    /// Its tokens that differ from the other side's.
+    pub marked: Option<&'a [bool]>,
     /// Index of the pane.
     pub index: usize,
     /// Whether timeline and inspector are about it, if there are two.
@@ -27,16 +29,14 @@ pub struct Side<'a> {
 
 /// The run, under a heading if there are two.
 pub fn side_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
-    if let Some(is_active) = side.is_active {
-        heading_ui(ui, side, is_active, actions);
-    }
+    heading_ui(ui, side, actions);
     ScrollArea::vertical().id_salt(("text", side.index)).auto_shrink(false).show(ui, |ui| {
+        // In the middle, however wide the window is.
         let column = BlockView::width(ui, ui.available_width() - 2.0 * MARGIN);
-        let beside = ((ui.available_width() - column) / 2.0).clamp(MARGIN, 127.0);
-        let margin = egui::Margin::symmetric(beside as i8, MARGIN as i8);
-        egui::Frame::new().inner_margin(margin).show(ui, |ui| {
-            text_ui(ui, side, actions);
-        });
+        let beside = ((ui.available_width() - column) / 2.0).max(MARGIN);
+        let top_left = ui.cursor().min + vec2(beside, 0.5 * MARGIN);
+        let rect = egui::Rect::from_min_size(top_left, vec2(column, ui.available_height()));
+        ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| text_ui(ui, side, actions));
     });
 }
 
@@ -46,7 +46,7 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
     if pane.recording.events().is_empty() {
         let words = match pane.stage {
             Stage::Live => "Compiling GPU kernels (first run) …",
-            _ => "Press Generate: this side samples with its own settings.",
+            _ => "Generate this side, or choose a run in the history.",
         };
         ui.label(RichText::new(words).color(palette(ui).quiet));
         return;
@@ -54,6 +54,9 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
     let top = ui.cursor().top();
     let response = BlockView::new(&pane.recording, pane.position)
         .color_by(prefs.color_by)
+        .scale(prefs.scale)
+        .keep_colors(prefs.keep_colors)
+        .marked(side.marked)
         .selected(pane.selected)
         .glow(glow(ui.ctx(), pane, prefs.reduce_motion))
         .id_salt(index)
@@ -90,31 +93,60 @@ fn glow(ctx: &Context, pane: &Pane, reduce_motion: bool) -> f32 {
     (1.0 - age / GLOW_SECS) as f32
 }
 
-/// How the run of this side was made, and what it has cost.
-fn heading_ui(ui: &mut Ui, side: &Side<'_>, is_active: bool, actions: &mut Vec<Action>) {
+/// How the run was made, and what it has cost; where there are two, which of them it is.
+fn heading_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
     let Side { pane, index, prefs, .. } = *side;
-    let name = if index == 0 { "Left" } else { "Right" };
-    let quiet = palette(ui).quiet;
-    egui::Frame::new().inner_margin(egui::Margin::symmetric(MARGIN as i8, 8)).show(ui, |ui| {
+    let made_with = match pane.made_with.is_empty() {
+        true => prefs.panes[index].summary(),
+        false => pane.made_with.clone(),
+    };
+    let made_with = RichText::new(made_with).small().color(palette(ui).quiet);
+    let column = BlockView::width(ui, ui.available_width() - 2.0 * MARGIN);
+    let beside = ((ui.available_width() - column) / 2.0).max(MARGIN);
+    egui::Frame::new().inner_margin(egui::Margin::symmetric(0, 6)).show(ui, |ui| {
+        if let Some(is_active) = side.is_active {
+            ui.horizontal(|ui| {
+                ui.add_space(beside);
+                choice_ui(ui, side, is_active, actions);
+            });
+        }
         ui.horizontal(|ui| {
-            let chip = Button::selectable(is_active, RichText::new(name).strong());
-            let response = ui.add(chip).on_hover_text("Timeline and inspector are about this side");
-            if response.clicked() {
-                actions.push(Action::Activate(index));
+            ui.add_space(beside);
+            if pane.recording.is_thinned() {
+                let words = RichText::new("old candidates dropped").small();
+                ui.label(words).on_hover_text("The run was too long to keep them all");
             }
-            if let Some(moment) = pane.recording.moments().get(pane.position) {
-                let secs = pane.recording.step(pane.position).map(|step| step.secs);
-                let secs = secs.or(pane.recording.done().map(|done| done.secs)).unwrap_or(0.0);
-                let words = format!("Model passes {} · {secs:.1} s", moment.nfe);
-                let hint = "Passes after which cells opened (network function evaluations, NFE), \
-                            and seconds of computing";
-                ui.label(words).on_hover_text(hint);
+            if side.is_active.is_some() {
+                cost_ui(ui, pane);
             }
+            ui.add(egui::Label::new(made_with).truncate());
         });
-        let made_with = match pane.made_with.is_empty() {
-            true => prefs.panes[index].summary(),
-            false => pane.made_with.clone(),
-        };
-        ui.add(egui::Label::new(RichText::new(made_with).color(quiet)).truncate());
     });
+}
+
+fn choice_ui(ui: &mut Ui, side: &Side<'_>, is_active: bool, actions: &mut Vec<Action>) {
+    let index = side.index;
+    let name = if index == 0 { "Left" } else { "Right" };
+    let chip = Button::selectable(is_active, RichText::new(name).strong());
+    let response = ui.add(chip).on_hover_text("Timeline and inspector are about this side");
+    if response.clicked() {
+        actions.push(Action::Activate(index));
+    }
+    let words = format!("Generate {}", name.to_lowercase());
+    let hint = "Begin with the prompt on this side alone; the other keeps its run";
+    if ui.button(words).on_hover_text(hint).clicked() {
+        actions.push(Action::GenerateSide(index));
+    }
+}
+
+/// What the run has cost so far.
+fn cost_ui(ui: &mut Ui, pane: &Pane) {
+    if let Some(moment) = pane.recording.moments().get(pane.position) {
+        let secs = pane.recording.step(pane.position).map(|step| step.secs);
+        let secs = secs.or(pane.recording.done().map(|done| done.secs)).unwrap_or(0.0);
+        let words = format!("{} passes · {secs:.1} s ·", moment.nfe);
+        let hint = "Passes after which cells opened (network function evaluations, NFE), and \
+                    seconds of computing";
+        ui.label(RichText::new(words).small()).on_hover_text(hint);
+    }
 }

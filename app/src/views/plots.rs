@@ -114,7 +114,7 @@ pub fn curve_ui(ui: &mut Ui, name: &str, points: &[(usize, f32)], most: f64) {
     title(ui, name);
     let color = palette(ui).accent;
     let points: Vec<[f64; 2]> =
-        points.iter().map(|&(step, p)| [step as f64 + 1.0, f64::from(p)]).collect();
+        points.iter().map(|&(step, p)| [step as f64, f64::from(p)]).collect();
     plot(name).include_y(most).show(ui, |plot| {
         plot.line(Line::new(name, PlotPoints::from(points)).color(color).width(1.5));
     });

@@ -1,8 +1,8 @@
 //! The bar with the prompt, and what begins from it.
 
-use egui::{Align, Button, Layout, RichText, TextEdit, Ui, vec2};
+use egui::{Button, RichText, TextEdit, Ui, vec2};
 
-use crate::state::{Action, Edit, Sheet, State, ThemeChoice};
+use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, View};
 use crate::views::theme::primary;
 
 /// What the bar shows.
@@ -13,6 +13,8 @@ pub struct PromptBar<'a> {
     sheet: Sheet,
     theme: ThemeChoice,
     is_comparing: bool,
+    /// The loaded model has a chat template.
+    can_chat: bool,
     run: RunButton,
 }
 
@@ -41,40 +43,50 @@ impl PromptBar<'_> {
             sheet: state.sheet,
             theme: state.prefs.theme,
             is_comparing: state.panes.len() == 2,
+            can_chat: state.models.loaded.as_ref().is_some_and(|model| model.chat.is_some()),
             run,
         }
     }
 }
 
-/// The bar.
+/// The bar, in the order in which Tab goes through it.
 pub fn prompt_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
     ui.horizontal(|ui| {
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            menu_ui(ui, bar, actions);
-            ui.add_space(4.0);
-            run_ui(ui, bar.run, actions);
-            let label = ui.label("").id;
-            let mut prompt = bar.prompt.to_string();
-            let edit = TextEdit::singleline(&mut prompt)
-                .hint_text("Begin a text, or leave it empty")
-                .margin(vec2(10.0, 6.0))
-                .desired_width(f32::INFINITY);
-            let response = ui.add(edit).labelled_by(label);
-            response
-                .widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Prompt"));
-            let entered = ui.input(|i| i.key_pressed(egui::Key::Enter));
-            if response.lost_focus() && entered {
-                actions.push(match bar.run {
-                    RunButton::Stop { can_restart: true } => Action::Restart,
-                    _ => Action::Generate,
-                });
-            }
-            if response.changed() {
-                // First of all, so that a run that begins in this frame has it.
-                actions.insert(0, Action::Edit(Edit::Prompt(prompt)));
-            }
-        });
+        let id = ui.scope_id();
+        let behind = ui.data(|data| data.get_temp::<f32>(id).unwrap_or(420.0));
+        let room = (ui.available_width() - behind).max(120.0);
+        text_ui(ui, bar, room, actions);
+        let before = ui.cursor().left();
+        run_ui(ui, bar.run, actions);
+        menu_ui(ui, bar, actions);
+        // What is behind the text is as wide in the next frame.
+        let width = ui.cursor().left() - before;
+        ui.data_mut(|data| data.insert_temp(id, width + 1.0));
+        if (width + 1.0 - behind).abs() > 0.5 {
+            ui.ctx().request_repaint();
+        }
     });
+}
+
+fn text_ui(ui: &mut Ui, bar: &PromptBar<'_>, width: f32, actions: &mut Vec<Action>) {
+    let mut prompt = bar.prompt.to_string();
+    let edit = TextEdit::singleline(&mut prompt)
+        .hint_text("Begin a text, or leave it empty")
+        .margin(vec2(10.0, 6.0))
+        .desired_width(width - 20.0);
+    let response = ui.add(edit);
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, "Prompt"));
+    let entered = ui.input(|i| i.key_pressed(egui::Key::Enter));
+    if response.lost_focus() && entered {
+        actions.push(match bar.run {
+            RunButton::Stop { can_restart: true } => Action::Restart,
+            _ => Action::Generate,
+        });
+    }
+    if response.changed() {
+        // First of all, so that a run that begins in this frame has it.
+        actions.insert(0, Action::Edit(Edit::Prompt(prompt)));
+    }
 }
 
 fn run_ui(ui: &mut Ui, run: RunButton, actions: &mut Vec<Action>) {
@@ -106,16 +118,16 @@ fn run_ui(ui: &mut Ui, run: RunButton, actions: &mut Vec<Action>) {
 }
 
 fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
-    let theme = bar.theme;
-    let response = ui.add(Button::new("◑").frame(false));
-    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, theme.name()));
-    if response.on_hover_text(theme.name()).clicked() {
-        actions.push(Action::Edit(Edit::Theme(theme.next())));
+    let response = ui.add(Button::selectable(bar.is_comparing, "Compare"));
+    if response.on_hover_text("Two runs side by side").clicked() {
+        actions.push(Action::Compare(!bar.is_comparing));
     }
     let sheets = [
-        ("⚙", "Settings", Sheet::Settings),
-        ("🗁", "Files: save, export, open", Sheet::Files),
         (bar.model.as_str(), "Model", Sheet::Model),
+        ("🕘", "History of runs", Sheet::History),
+        ("🗁", "Files: save, export, open", Sheet::Files),
+        ("⚙", "Settings", Sheet::Settings),
+        ("?", "Help: tour, keys, marks", Sheet::Help),
     ];
     for (words, label, sheet) in sheets {
         let selected = bar.sheet == sheet;
@@ -126,9 +138,17 @@ fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
             actions.push(Action::Sheet(sheet));
         }
     }
-    let response = ui.add(Button::selectable(bar.is_comparing, "Compare"));
-    if response.on_hover_text("Two runs from one prompt, side by side").clicked() {
-        actions.push(Action::Compare(!bar.is_comparing));
+    if bar.can_chat {
+        let response = ui.add(Button::new("Conversation"));
+        if response.on_hover_text("Talk with this model, by its chat template").clicked() {
+            actions.push(Action::Chat(ChatAction::View(View::Conversation)));
+        }
+    }
+    let theme = bar.theme;
+    let response = ui.add(Button::new("◑").frame(false));
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, theme.name()));
+    if response.on_hover_text(theme.name()).clicked() {
+        actions.push(Action::Edit(Edit::Theme(theme.next())));
     }
 }
 

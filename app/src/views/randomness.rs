@@ -6,7 +6,7 @@ use crate::state::SampleSettings;
 use crate::views::slider::number_ui;
 use crate::views::theme::note;
 
-/// Temperature, truncation and seed.
+/// Temperature and truncation.
 pub fn randomness_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     let defaults = SampleSettings::default();
     let sentence = "Below 1 likely tokens become likelier; 0 always takes the likeliest.";
@@ -16,12 +16,20 @@ pub fn randomness_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     number_ui(ui, ("Top-p", ""), &mut settings.top_p, (0.05..=1.0, defaults.top_p), sentence);
     let sentence = "Draw only from the K likeliest tokens; 0 draws from all.";
     number_ui(ui, ("Top-k", "tokens"), &mut settings.top_k, (0..=200, defaults.top_k), sentence);
+}
+
+/// The seed of the next run, and whether it stays.
+pub fn seed_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     ui.horizontal(|ui| {
         let label = ui.label("Seed").id;
-        ui.add(DragValue::new(&mut settings.seed)).labelled_by(label);
-        if ui.button("New").on_hover_text("The next seed: another text").clicked() {
-            settings.seed = settings.seed.wrapping_add(1);
-        }
+        let response = ui.add(DragValue::new(&mut settings.seed)).labelled_by(label);
+        settings.is_seed_locked |= response.changed();
+        ui.checkbox(&mut settings.is_seed_locked, "Lock")
+            .on_hover_text("Keep this seed: Generate gives the same text again");
     });
-    note(ui, "The same seed and settings give the same text.");
+    let words = match settings.is_seed_locked {
+        true => "Locked: the same seed and settings give the same text.",
+        false => "Each run gets a new seed. Lock it to get the same text again.",
+    };
+    note(ui, words);
 }

@@ -3,8 +3,8 @@
 use egui::{ComboBox, RichText, Role, Ui, WidgetInfo};
 
 use crate::engine::Loaded;
-use crate::state::{Action, ColorBy, Edit, Preferences, SampleSettings, State, ThemeChoice};
-use crate::views::randomness::randomness_ui;
+use crate::state::{Action, Edit, Preferences, SampleSettings, State, ThemeChoice};
+use crate::views::randomness::{randomness_ui, seed_ui};
 use crate::views::sampler::sampler_ui;
 use crate::views::slider::number_ui;
 use crate::views::theme::note;
@@ -53,6 +53,8 @@ pub fn settings_ui(ui: &mut Ui, sheet: &Settings<'_>, actions: &mut Vec<Action>)
 }
 
 fn sampling_ui(ui: &mut Ui, settings: &mut SampleSettings, loaded: Option<&Loaded>) {
+    heading(ui, "Seed");
+    seed_ui(ui, settings);
     heading(ui, "Length and blocks");
     length_ui(ui, settings);
     if loaded.is_none_or(|model| model.block_size.is_some()) {
@@ -99,8 +101,8 @@ fn block_ui(ui: &mut Ui, settings: &mut SampleSettings, own: Option<usize>) {
     ui.add_space(4.0);
 }
 
-fn window_ui(ui: &mut Ui, prefs: &Preferences, actions: &mut Vec<Action>) {
-    let Preferences { mut theme, mut color_by, mut reduce_motion, .. } = *prefs;
+pub fn window_ui(ui: &mut Ui, prefs: &Preferences, actions: &mut Vec<Action>) {
+    let Preferences { mut theme, mut reduce_motion, .. } = *prefs;
     ui.horizontal(|ui| {
         ui.label("Theme");
         for choice in [ThemeChoice::System, ThemeChoice::Light, ThemeChoice::Dark] {
@@ -108,15 +110,9 @@ fn window_ui(ui: &mut Ui, prefs: &Preferences, actions: &mut Vec<Action>) {
             ui.selectable_value(&mut theme, choice, name);
         }
     });
-    ui.horizontal(|ui| {
-        ui.label("Colour by");
-        ui.selectable_value(&mut color_by, ColorBy::Confidence, "confidence");
-        ui.selectable_value(&mut color_by, ColorBy::Entropy, "entropy");
-    });
     ui.checkbox(&mut reduce_motion, "Reduce motion");
     let edits = [
         (theme != prefs.theme).then_some(Edit::Theme(theme)),
-        (color_by != prefs.color_by).then_some(Edit::ColorBy(color_by)),
         (reduce_motion != prefs.reduce_motion).then_some(Edit::ReduceMotion(reduce_motion)),
     ];
     actions.extend(edits.into_iter().flatten().map(Action::Edit));

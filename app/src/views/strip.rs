@@ -1,9 +1,13 @@
-//! The strip of the timeline: a tick for each moment, higher where more cells opened.
+//! The strip of the timeline: a tick for each moment, higher where more cells opened or the one was
+//! more certain, and dots for what is to come.
 
+use bdlm::event::{Cell, CellState};
 use egui::{Align2, EventFilter, FontId, Key, Modifiers, Rect, Response, Sense, Ui, WidgetInfo};
 use egui::{pos2, vec2};
 
+use crate::recording::Moment;
 use crate::state::{Action, Pane};
+use crate::views::slots::Slots;
 use crate::views::theme::palette;
 
 /// The strip; block boundaries are lines.
@@ -21,14 +25,12 @@ pub fn strip_ui(ui: &mut Ui, pane: &Pane, active: usize, actions: &mut Vec<Actio
         ui.painter().text(at, Align2::CENTER_CENTER, words, font, palette.quiet);
         return;
     }
-    paint_ticks(ui, pane, rect);
+    let slots = Slots::of(&pane.recording);
+    paint_ticks(ui, pane, rect, &slots);
     if response.has_focus() {
         ui.painter().rect_stroke(rect, 4, (1.5, palette.accent), egui::StrokeKind::Inside);
     }
-    let at = |x: f32| {
-        let part = (x - rect.left()) / rect.width();
-        ((part * count as f32).max(0.0) as usize).min(count - 1)
-    };
+    let at = |x: f32| slots.moment((x - rect.left()) / rect.width());
     if let Some(pointer) = response.interact_pointer_pos()
         && (response.is_pointer_button_down_on() || response.clicked())
     {
@@ -53,58 +55,92 @@ fn keys(ui: &Ui, response: &Response, actions: &mut Vec<Action>) {
     actions.extend(asked(Decrement).then_some(Action::StepBack));
 }
 
-fn paint_ticks(ui: &Ui, pane: &Pane, rect: Rect) {
+fn paint_ticks(ui: &Ui, pane: &Pane, rect: Rect, slots: &Slots) {
     let palette = palette(ui);
     let moments = pane.recording.moments();
-    let width = rect.width() / moments.len() as f32;
-    let most = moments.iter().map(|m| m.opened).max().unwrap_or(1).max(2) as f32;
+    let most = moments.iter().map(|m| m.opened).max().unwrap_or(1).max(1) as f32;
     let painter = ui.painter_at(rect);
-    let mut block = None;
+    let x = |part: f32| rect.left() + part * rect.width();
+    for part in slots.boundaries() {
+        painter.vline(x(part), rect.y_range(), (1.0, palette.boundary));
+    }
+    for part in slots.dots() {
+        painter.circle_filled(pos2(x(part), rect.bottom() - 6.0), 1.0, palette.hatch);
+    }
     for (i, moment) in moments.iter().enumerate() {
-        let left = rect.left() + i as f32 * width;
-        let here = pane.recording.step(i).map(|step| step.block_idx);
-        if here != block && i > 0 && width > 0.4 {
-            painter.vline(left, rect.y_range(), (1.0, palette.boundary));
-        }
-        block = here;
-        let height = (rect.height() - 10.0) * (moment.opened as f32 / most).max(0.12);
+        let (left, width) = slots.place(i);
+        let (left, width) = (x(left), width * rect.width());
         let gap = if width > 3.0 { 0.5 } else { 0.0 };
+        let height = (rect.height() - 10.0) * height(moment, most);
         let tick = Rect::from_min_max(
             pos2(left + gap, rect.bottom() - 3.0 - height),
             pos2((left + width - gap).max(left + 0.6), rect.bottom() - 3.0),
         );
         let color = match () {
             () if i == pane.position => palette.accent,
-            () if moment.confidence.is_nan() => palette.boundary,
-            () => palette.ground(moment.confidence).gamma_multiply(if i > pane.position {
-                0.55
-            } else {
-                1.0
+            () if moment.opened_confidence.is_nan() => palette.boundary,
+            () => palette.tick(certainty(moment)).gamma_multiply(match i > pane.position {
+                true => 0.55,
+                false => 1.0,
             }),
         };
         painter.rect_filled(tick, 1, color);
         if moment.is_steered {
             painter.circle_filled(pos2(tick.center().x, rect.top() + 4.0), 2.5, palette.accent);
         }
+        if i == pane.position {
+            painter.vline(tick.center().x, rect.y_range(), (1.5, palette.accent));
+        }
     }
-    let x = rect.left() + (pane.position as f32 + 0.5) * width;
-    painter.vline(x, rect.y_range(), (1.5, palette.accent));
 }
 
+/// How certain the tokens were that opened, 0 to 1, by the logarithm.
+fn certainty(moment: &Moment) -> f32 {
+    (1.0 + moment.opened_confidence.max(1e-4).log10() / 4.0).clamp(0.0, 1.0)
+}
+
+/// Height of a tick, 0 to 1: how many cells opened, or how certain the one was where only one opens
+/// in a step.
+fn height(moment: &Moment, most: f32) -> f32 {
+    match moment.opened {
+        0 => 0.08,
+        _ if most > 1.0 => moment.opened as f32 / most,
+        _ => 0.15 + 0.85 * certainty(moment),
+    }
+}
+
+/// What is at the pointer: the step, and its block.
 fn tooltip(pane: &Pane, response: &Response, at: impl Fn(f32) -> usize) {
     let Some(pointer) = response.hover_pos() else { return };
     let moment = at(pointer.x);
     let Some(pointed) = pane.recording.moments().get(moment) else { return };
     let words = match pane.recording.step(moment) {
-        Some(step) if pointed.is_steered => format!("block {}, steered by you", step.block_idx + 1),
-        Some(step) => format!(
-            "block {}, step {}: {} opened, {} masked",
-            step.block_idx + 1,
-            step.step + 1,
-            pointed.opened,
-            pointed.masked
-        ),
+        Some(step) => {
+            let (block, number) = (step.block_idx + 1, step.step);
+            let cells: String = step.cells.iter().map(preview).collect();
+            let what = match (pointed.is_steered, number, pointed.opened) {
+                (true, ..) => "steered by you".into(),
+                (_, 0, _) => "all masked".into(),
+                (_, _, 1) => format!("1 opened, p {:.3}", pointed.opened_confidence),
+                (_, _, opened) => {
+                    format!("{opened} opened, p {:.3} on average", pointed.opened_confidence)
+                }
+            };
+            format!(
+                "block {block}, step {number}: {what}, {} masked\n{}",
+                pointed.masked,
+                cells.trim()
+            )
+        }
         None => "the finished text".into(),
     };
     response.clone().on_hover_text_at_pointer(words);
+}
+
+/// A cell in the preview of a step.
+fn preview(cell: &Cell) -> String {
+    match cell.state {
+        CellState::Masked => " ____".into(),
+        _ => cell.text.clone().unwrap_or_else(|| format!(" {}", cell.token)),
+    }
 }

@@ -29,8 +29,12 @@ pub struct Palette {
     pub masked: Color32,
     /// Boundaries of blocks.
     pub boundary: Color32,
+    /// The line where a finished block begins.
+    pub bar: Color32,
     /// Ground of the text.
     pub page: Color32,
+    /// Light of a cell that has just opened.
+    pub glow: Color32,
     /// Ground of an error.
     pub error: Color32,
     is_dark: bool,
@@ -51,7 +55,9 @@ pub const DARK: Palette = Palette {
     hatch: Color32::from_rgb(74, 82, 96),
     masked: Color32::from_rgb(36, 41, 50),
     boundary: Color32::from_rgb(64, 71, 84),
+    bar: Color32::from_rgb(98, 108, 126),
     page: Color32::from_rgb(22, 25, 31),
+    glow: Color32::from_rgb(120, 112, 84),
     error: Color32::from_rgb(74, 32, 36),
     is_dark: true,
 };
@@ -66,7 +72,9 @@ pub const LIGHT: Palette = Palette {
     hatch: Color32::from_rgb(188, 195, 206),
     masked: Color32::from_rgb(234, 237, 242),
     boundary: Color32::from_rgb(204, 210, 219),
+    bar: Color32::from_rgb(150, 160, 175),
     page: Color32::from_rgb(253, 253, 252),
+    glow: Color32::from_rgb(255, 224, 130),
     error: Color32::from_rgb(253, 228, 226),
     is_dark: false,
 };
@@ -97,6 +105,11 @@ impl Palette {
         Color32::from_rgb(mix(0) as u8, mix(1) as u8, mix(2) as u8)
     }
 
+    /// A mark of this confidence, on dark ground never too dark to be seen.
+    pub fn tick(&self, x: f32) -> Color32 {
+        if self.is_dark { self.ramp(0.2 + 0.8 * x) } else { self.ramp(0.85 * x) }
+    }
+
     /// Ground for text of this confidence: the ramp, thinned so that text stays readable.
     pub fn ground(&self, x: f32) -> Color32 {
         let strength = if self.is_dark { 0.39 } else { 0.38 };
@@ -122,6 +135,9 @@ pub fn install(ctx: &egui::Context) {
         style.spacing.interact_size.y = 26.0;
         style.spacing.slider_width = 130.0;
         style.animation_time = 0.12;
+        // Beside what is scrolled, never over it.
+        style.spacing.scroll = egui::style::ScrollStyle::solid();
+        style.spacing.scroll.bar_width = 7.0;
     });
     ctx.set_visuals_of(Theme::Dark, visuals(Visuals::dark(), &DARK));
     ctx.set_visuals_of(Theme::Light, visuals(Visuals::light(), &LIGHT));
@@ -141,6 +157,8 @@ fn visuals(mut visuals: Visuals, palette: &Palette) -> Visuals {
     visuals.selection.bg_fill = palette.accent.gamma_multiply(0.45);
     visuals.selection.stroke = Stroke::new(1.0, palette.text);
     visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.boundary);
+    // A blinking caret would draw the window anew twice a second.
+    visuals.text_cursor.blink = false;
     visuals.window_corner_radius = CornerRadius::same(8);
     visuals
 }

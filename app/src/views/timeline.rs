@@ -36,14 +36,28 @@ impl Timeline<'_> {
 /// The bar at the window's foot.
 pub fn timeline_ui(ui: &mut Ui, timeline: &Timeline<'_>, actions: &mut Vec<Action>) {
     let Timeline { pane, active, .. } = *timeline;
+    strip_ui(ui, pane, active, actions);
     ui.horizontal(|ui| {
         transport_ui(ui, timeline, actions);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            cost_ui(ui, pane);
-            place_ui(ui, pane);
-            let strip = |ui: &mut Ui| strip_ui(ui, pane, active, actions);
-            ui.with_layout(Layout::left_to_right(Align::Center), strip);
-        });
+        // Of a fixed width: nothing moves while a run goes on.
+        place_ui(ui, pane);
+        cost_ui(ui, pane);
+    });
+}
+
+/// A label of a fixed width.
+fn fixed_ui(ui: &mut Ui, width: f32, words: RichText, hint: &str) {
+    if ui.available_width() < width {
+        return;
+    }
+    let size = vec2(width, ui.spacing().interact_size.y);
+    let layout = Layout::left_to_right(Align::Center);
+    ui.allocate_ui_with_layout(size, layout, |ui| {
+        ui.set_min_width(width);
+        let response = ui.add(egui::Label::new(words).truncate());
+        if !hint.is_empty() {
+            response.on_hover_text(hint);
+        }
     });
 }
 
@@ -52,9 +66,9 @@ fn transport_ui(ui: &mut Ui, timeline: &Timeline<'_>, actions: &mut Vec<Action>)
     let play = if playing { ("⏸", "Pause", "Space") } else { ("▶", "Play", "Space") };
     let buttons = [
         ("⏮", "First step", "Home", Action::First),
-        ("◀", "Step back", "←", Action::StepBack),
+        ("◀", "Step back", "Left", Action::StepBack),
         (play.0, play.1, play.2, Action::TogglePlay),
-        ("⏵", "Step on", "→", Action::StepOn),
+        ("⏵", "Step on", "Right", Action::StepOn),
         ("⏭", "Newest step", "End", Action::Last),
     ];
     for (glyph, label, key, action) in buttons {
@@ -85,7 +99,8 @@ fn speed_ui(ui: &mut Ui, speed: Speed, actions: &mut Vec<Action>) {
         })
         .response;
     response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Speed"));
-    response.on_hover_text("Speed (↑ and ↓); ×1 is eight steps a second, max as fast as it goes");
+    response
+        .on_hover_text("Speed (Up and Down); ×1 is eight steps a second, max as fast as it goes");
     if chosen != speed {
         actions.push(Action::Edit(Edit::Speed(chosen)));
     }
@@ -104,10 +119,10 @@ fn cost_ui(ui: &mut Ui, pane: &Pane) {
     let secs: f32 = ms.iter().sum::<f32>() / 1e3;
     let rate = if secs > 0.0 { opened as f32 / secs } else { 0.0 };
     let median = if median < 10.0 { format!("{median:.1}") } else { format!("{median:.0}") };
-    ui.label(text(format!("{median} ms"))).on_hover_text("Milliseconds of a step, median");
-    ui.label(text(format!("{rate:.0} tok/s"))).on_hover_text("Tokens opened per second of compute");
     let hint = "Passes after which cells opened (network function evaluations, NFE)";
-    ui.label(text(format!("Model passes {}", moment.nfe))).on_hover_text(hint);
+    fixed_ui(ui, 116.0, text(format!("Model passes {}", moment.nfe)), hint);
+    fixed_ui(ui, 66.0, text(format!("{rate:.0} tok/s")), "Tokens opened per second of compute");
+    fixed_ui(ui, 58.0, text(format!("{median} ms")), "Milliseconds of a step, median");
 }
 
 /// Which block, which step.
@@ -122,12 +137,12 @@ fn place_ui(ui: &mut Ui, pane: &Pane) {
                 true => format!("/{}", start.length.div_ceil(size)),
                 false => String::new(),
             };
-            format!("block {number}{of}  step {}", step.step + 1)
+            format!("block {number}{of}  step {}", step.step)
         }
         _ if recording.done().is_some() => "finished".into(),
         _ => String::new(),
     };
-    ui.label(words);
+    fixed_ui(ui, 128.0, RichText::new(words), "Which block, and which step of it; 0: all masked");
     let redraws = recording.redraws(pane.position);
     if redraws > 0 {
         let hint = "The text had fallen into repetition: it was taken back and drawn anew";

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use bdlm_app::Recording;
 use bdlm_app::recording::read_events;
+use bdlm_app::state::Stage;
 use egui_kittest::kittest::Queryable;
 
-use crate::script::recorded;
-use crate::{Window, app, click, moments, replay, state, wait};
+use crate::script::{Trouble, recorded};
+use crate::{Window, app, click, moments, replay, state, wait, window};
 
 fn files(window: &mut Window, folder: &Path) {
     click(window, "Files: save, export, open");
@@ -46,6 +47,37 @@ fn a_run_is_written_and_replayed_without_a_model() {
 }
 
 #[test]
+fn files_say_what_the_run_was_made_with() {
+    let (mut window, _) = window(Trouble::None);
+    wait(&mut window, |state| state.models.loaded.is_some());
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |state| state.pane().stage == Stage::Over);
+    let folder = tempfile::tempdir().unwrap();
+    files(&mut window, folder.path());
+    export(&mut window, "Markdown");
+    export(&mut window, "Run (JSON lines)");
+    let origin = state(&mut window).pane().origin.clone();
+    let page = std::fs::read_to_string(folder.path().join("run.md")).unwrap();
+    let seed = format!("seed {}", origin.settings.seed);
+    for words in ["# The king said", "- model: tales", "first-hitting", &seed, "made with: bdlm"] {
+        assert!(page.contains(words), "no {words} in {page}");
+    }
+    let path = folder.path().join("run.jsonl");
+    let first = std::fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string();
+    assert!(first.contains("\"made_with\"") && first.contains("\"version\""), "{first}");
+    // The file is a run as any other, and brings its origin back.
+    let events = state(&mut window).pane().recording.events().to_vec();
+    let read = read_events(&path).unwrap();
+    assert!(read.iter().eq(events.iter().map(|event| &**event)), "another run is read");
+    state(&mut window).files.open = path.display().to_string();
+    let before = state(&mut window).pane().kept;
+    window.run_steps(2);
+    click(&mut window, "Open");
+    wait(&mut window, move |state| state.pane().kept != before);
+    assert_eq!(state(&mut window).pane().origin.settings, origin.settings);
+}
+
+#[test]
 fn files_that_hold_no_run_are_reported() {
     let mut window = replay();
     let folder = tempfile::tempdir().unwrap();
@@ -55,7 +87,7 @@ fn files_that_hold_no_run_are_reported() {
         ("none.jsonl", None, "cannot be read"),
         ("text.jsonl", Some(&b"once upon a time\n"[..]), "line 1 is not an event"),
         ("empty.jsonl", Some(&b""[..]), "holds no run"),
-        ("binary.jsonl", Some(&b"\xff\xfe"[..]), "not UTF-8"),
+        ("binary.jsonl", Some(&b"\xff\x01\xfa"[..]), "not UTF-8"),
     ] {
         let path = folder.path().join(name);
         if let Some(bytes) = bytes {
@@ -79,10 +111,20 @@ fn pictures_and_animations_are_whole_files() {
     let folder = tempfile::tempdir().unwrap();
     files(&mut window, folder.path());
     export(&mut window, "Picture (PNG)");
+    let began = std::time::Instant::now();
     export(&mut window, "Animation (GIF)");
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    export(&mut window, "Drawing (SVG)");
+    let drawing = std::fs::read_to_string(folder.path().join("run.svg")).unwrap();
+    assert!(drawing.starts_with("<svg ") && drawing.trim_end().ends_with("</svg>"));
+    for word in ["king", "great", "step 31 of"] {
+        let is_there = drawing.contains(word) || word.starts_with("step");
+        assert!(is_there, "no {word} in {drawing}");
+    }
+    assert_eq!(drawing.matches("<g ").count(), drawing.matches("</g>").count());
     let picture = image::open(folder.path().join("run.png")).unwrap().to_rgb8();
-    assert_eq!(picture.width(), 760);
-    assert!(picture.height() > 80 && picture.height() < 400, "{}", picture.height());
+    assert_eq!(picture.width(), 2 * 760);
+    assert!(picture.height() > 160 && picture.height() < 800, "{}", picture.height());
     let ground = picture.get_pixel(2, 2);
     assert!(picture.pixels().any(|pixel| pixel != ground), "the picture is empty");
     let file = std::fs::File::open(folder.path().join("run.gif")).unwrap();
@@ -92,7 +134,7 @@ fn pictures_and_animations_are_whole_files() {
         frames += 1;
     }
     assert_eq!(frames, moments(&mut window));
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left beside");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "nothing is left beside");
 }
 
 #[test]
@@ -101,7 +143,7 @@ fn a_folder_that_cannot_be_written_is_reported() {
     files(&mut window, Path::new("/nowhere/at/all"));
     click(&mut window, "Text");
     wait(&mut window, |state| state.banner.is_some());
-    window.get_by_label_contains("cannot be written");
+    window.get_by_label_contains("there is no folder /nowhere/at");
 }
 
 #[test]

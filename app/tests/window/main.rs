@@ -1,12 +1,20 @@
 //! The window, driven by the labels of its widgets.
 
+#[path = "../../../tests/common/chat_model.rs"]
+mod chat_model;
+mod chat_pictures;
+mod conversation;
 mod engine;
 mod errors;
 mod files;
+mod history;
+mod learn;
 mod pictures;
 mod play;
 mod script;
 mod steer;
+mod train_pictures;
+mod training;
 
 use bdlm_app::Recording;
 use bdlm_app::app::App;
@@ -150,21 +158,35 @@ pub fn moments(window: &mut Window) -> usize {
 fn every_control_has_a_label() {
     let mut window = replay();
     click(&mut window, "Compare");
-    for sheet in ["Settings", "Files: save, export, open", "Model"] {
+    let help = "Help: tour, keys, marks";
+    for sheet in ["Settings", "Files: save, export, open", "Model", "History of runs", help] {
         click(&mut window, sheet);
-        let controls = |node: &Node<'_>| {
-            use egui::Role::{Button, CheckBox, ComboBox, Slider, SpinButton, TextInput};
-            let role = node.accesskit_node().role();
-            [Button, CheckBox, ComboBox, Slider, SpinButton, TextInput].contains(&role)
-        };
-        let all: Vec<Node<'_>> = window.root().children_recursive().filter(controls).collect();
+        let all = controls(&window);
         assert!(all.len() > 15, "{} controls beside {sheet}", all.len());
-        for node in all {
-            let node = node.accesskit_node();
-            let name = node.label().or(node.value()).unwrap_or_default();
-            let is_named = !name.trim().is_empty() || node.labelled_by().next().is_some();
-            assert!(is_named, "{:?} beside {sheet} has no label", node.role());
-        }
+        check_labels(&all, sheet);
+    }
+}
+
+/// What can be clicked, typed into or set.
+fn controls(window: &Window) -> Vec<Node<'_>> {
+    let is_control = |node: &Node<'_>| {
+        use egui::Role::{
+            Button, CheckBox, ComboBox, MultilineTextInput, Slider, SpinButton, TextInput,
+        };
+        let role = node.accesskit_node().role();
+        [Button, CheckBox, ComboBox, MultilineTextInput, Slider, SpinButton, TextInput]
+            .contains(&role)
+    };
+    window.root().children_recursive().filter(is_control).collect()
+}
+
+/// Fails for a control without a label.
+fn check_labels(controls: &[Node<'_>], place: &str) {
+    for node in controls {
+        let node = node.accesskit_node();
+        let name = node.label().or(node.value()).unwrap_or_default();
+        let is_named = !name.trim().is_empty() || node.labelled_by().next().is_some();
+        assert!(is_named, "{:?} beside {place} has no label", node.role());
     }
 }
 

@@ -42,7 +42,7 @@ fn recording() -> Recording {
 }
 
 /// Fonts and lines are drawn by the CPU or by the same shaders everywhere; a few pixels may differ.
-fn compare(window: &mut Window, name: &str) {
+pub fn compare(window: &mut Window, name: &str) {
     window.run_steps(3);
     window.snapshot_options(name, &options());
 }

@@ -1,5 +1,6 @@
 //! An engine for tests: it plays a recorded run, steers as the library does, and waits at a gate.
 
+use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +8,9 @@ use bdlm::event::{CellState, Event, Step};
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
-use bdlm_app::engine::{Backend, Found, Loaded, Progress, Source};
+use bdlm_app::engine::{
+    Ask, Backend, Begin, ChatModel, Found, Loaded, Progress, Source, TrainOrder,
+};
 use bdlm_app::recording::read_events;
 
 /// The run in `tests/run.jsonl`.
@@ -31,6 +34,8 @@ pub enum Trouble {
     Panic,
     /// The model has no blocks and a sampler of its own.
     Autoregressive,
+    /// The chat template raises.
+    Template,
 }
 
 /// What a test can look at and hold on to.
@@ -38,6 +43,8 @@ pub enum Trouble {
 pub struct Watched {
     /// Requests of the runs that were begun.
     pub requests: Arc<Mutex<Vec<Request>>>,
+    /// What was asked of chats.
+    pub asks: Arc<Mutex<Vec<Ask>>>,
     /// Set when the backend is dropped, with its thread.
     pub dropped: Arc<Mutex<bool>>,
 }
@@ -47,12 +54,38 @@ pub struct Script {
     trouble: Trouble,
     watched: Watched,
     gate: Option<Receiver<()>>,
+    /// Its model has a chat template.
+    chats: bool,
+    /// The answers that it gives, one after the other.
+    answers: VecDeque<Vec<Event>>,
+    /// What begins runs of training.
+    trainer: Option<Begin>,
 }
+
+/// A template that reads a choice of thinking.
+const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n\
+                        {% endfor %}{% if enable_thinking %}<think>{% endif %}";
 
 impl Script {
     pub fn new(trouble: Trouble) -> (Script, Watched) {
         let watched = Watched::default();
-        (Script { trouble, watched: watched.clone(), gate: None }, watched)
+        let (chats, answers) = (false, VecDeque::new());
+        (
+            Script { trouble, watched: watched.clone(), gate: None, chats, answers, trainer: None },
+            watched,
+        )
+    }
+
+    /// An engine of a model that chats, with its answers.
+    pub fn of_answers(trouble: Trouble, answers: Vec<Vec<Event>>) -> (Script, Watched) {
+        let (script, watched) = Script::new(trouble);
+        (script.with_answers(answers), watched)
+    }
+
+    /// The engine, of a model that gives these answers in a chat.
+    pub fn with_answers(mut self, answers: Vec<Vec<Event>>) -> Script {
+        (self.chats, self.answers) = (true, answers.into());
+        self
     }
 
     /// An engine of which every event waits for a message.
@@ -61,6 +94,14 @@ impl Script {
         let (mut script, watched) = Script::new(Trouble::None);
         script.gate = Some(gate);
         (script, watched, open)
+    }
+}
+
+impl Script {
+    /// The engine, with another trainer than the library's.
+    pub fn with_trainer(mut self, begin: Begin) -> Script {
+        self.trainer = Some(begin);
+        self
     }
 }
 
@@ -91,12 +132,18 @@ impl Backend for Script {
         Ok(Loaded {
             name: source.name.clone(),
             shape: "a scripted model".into(),
+            about: "It plays what was recorded.".into(),
             block_size: has_blocks.then_some(4),
             window: 128,
             adapter: "none".into(),
             is_software: true,
             is_steerable: has_blocks,
             has_samplers: has_blocks,
+            chat: self.chats.then(|| ChatModel {
+                template: TEMPLATE.into(),
+                temperature: 1.0,
+                ..ChatModel::default()
+            }),
         })
     }
 
@@ -115,6 +162,21 @@ impl Backend for Script {
             count: 0,
             gate: self.gate.take(),
         }))
+    }
+
+    fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {
+        if self.trouble == Trouble::Template {
+            return Err(Error::Chat("roles must alternate".into()));
+        }
+        let mut events = self.answers.pop_front().unwrap_or_default();
+        self.watched.asks.lock().unwrap().push(ask);
+        events.reverse();
+        let (trouble, gate) = (self.trouble, self.gate.take());
+        Ok(Box::new(Playing { events, last: None, trouble, count: 0, gate }))
+    }
+
+    fn trainer(&mut self) -> Begin {
+        self.trainer.take().unwrap_or_else(|| Box::new(TrainOrder::begin))
     }
 
     fn adapters(&self) -> Vec<String> {

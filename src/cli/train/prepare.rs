@@ -1,21 +1,16 @@
-//! From settings to a run: tokenizer, tokens, network, options.
+//! From settings to a run.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bdlm::eval::FirstToken;
-use bdlm::eval::data::Documents;
 use bdlm::gpu::Gpu;
 use bdlm::hub::ModelFiles;
-use bdlm::model::{Checkpoint, Objective, Spec};
-use bdlm::text::{Tokenizer, learn_vocabulary};
+use bdlm::model::Objective;
 use bdlm::train::{
-    BlockSizes, Earlier, Interval, Length, MuonOptions, NewNetwork, Parameters, Rate, RunFiles,
-    RunFolder, SampleOptions, Sequences, TrainData, TrainOptions, TrainRun, initial, tokens,
-    with_block_size,
+    Beginning, BlockSizes, Earlier, Interval, Length, MuonOptions, NewNetwork, Preparing, Rate,
+    RunSetup, SampleOptions, TrainOptions, TrainRun,
 };
-use serde_json::{Map, Value, json};
 
 use crate::cli::files::read;
 use crate::cli::print::{DownloadBar, note, progress_bar};
@@ -41,28 +36,62 @@ pub fn run(settings: &Settings, gpu: &Gpu) -> Result<TrainRun> {
     if settings.data.is_empty() {
         bail!("there is no data, expected --data");
     }
-    let mut options = options(settings);
+    let save_every = settings.save_every.unwrap_or(SAVE_EVERY);
+    if save_every == 0 {
+        bail!("--save-every is 0, expected at least 1");
+    }
+    let options = options(settings);
     options.length.check()?;
     let earlier = if settings.resume == Some(true) { Earlier::Resume } else { Earlier::Refuse };
-    let from = from(settings)?;
-    let folder = RunFolder::open(out, earlier)?;
-    let text = Texts::new(settings, from.as_ref(), &folder)?;
-    let config = config(settings, from.as_ref(), &text.tokenizer)?;
-    let spec = Spec::from_json(&serde_json::to_vec(&config)?)?;
-    check_tokenizer(&text.tokenizer, &spec)?;
-    if settings.block_size.is_none() {
-        options.block_sizes = BlockSizes::fixed(spec.block_size().unwrap_or(1));
-    }
-    let (data, files) = data(settings, &text, &spec, folder, &config)?;
-    options.check(&spec, data.train.length())?;
-    let parameters = parameters(gpu, &spec, from.as_ref(), options.seed)?;
-    Ok(TrainRun::new(parameters, data, options, files)?)
+    let setup = RunSetup {
+        folder: out.into(),
+        earlier,
+        train: settings.data.clone(),
+        valid: settings.valid.clone(),
+        cut: settings.cut.unwrap_or_default(),
+        window: settings.window,
+        tokenizer: settings.tokenizer.as_deref().map(read).transpose()?,
+        begin: begin(settings)?,
+        block_sizes: settings.block_size.clone(),
+        options,
+        save_every,
+    };
+    let spinner = progress_bar("{spinner} {msg} {elapsed}");
+    spinner.enable_steady_tick(Duration::from_millis(200));
+    let run = setup.begin(gpu, &mut |at| match words(at) {
+        Some(words) => spinner.set_message(words),
+        None => {
+            spinner.finish_and_clear();
+            say(at);
+        }
+    });
+    spinner.finish_and_clear();
+    Ok(run?)
 }
 
-/// The model that the run begins with, if it is not random.
-fn from(settings: &Settings) -> Result<Option<ModelFiles>> {
+/// What is being done, in words.
+fn words(at: Preparing) -> Option<String> {
+    Some(match at {
+        Preparing::Vocabulary(count) => format!("learning a vocabulary of {count} tokens"),
+        Preparing::Train(count) => format!("{count} tokens of --data"),
+        Preparing::Valid(count) => format!("{count} tokens of --valid"),
+        Preparing::Sequences { .. } => return None,
+    })
+}
+
+fn say(at: Preparing) {
+    let Preparing::Sequences { tokens, sequences, window, valid_is_train } = at else { return };
+    if valid_is_train {
+        note("note: --valid is the text of --data: its likelihood says nothing about other texts");
+    }
+    note(&format!("{tokens} tokens, {sequences} sequences of {window}"));
+}
+
+/// The network that the run begins with.
+fn begin(settings: &Settings) -> Result<Beginning> {
     let Some(name) = settings.from.as_deref().filter(|name| *name != "random") else {
-        return Ok(None);
+        let vocabulary = settings.vocabulary.unwrap_or(VOCABULARY);
+        return Ok(Beginning::New { network: network(settings), vocabulary });
     };
     let new = [
         ("--layers", settings.layers.is_some()),
@@ -75,141 +104,28 @@ fn from(settings: &Settings) -> Result<Option<ModelFiles>> {
         bail!("{flag} is for new networks, and --from {name} is one already");
     }
     let mut bar = DownloadBar::default();
-    Ok(Some(ModelFiles::find(name, &hub_options(), &mut |d| bar.update(d))?))
+    let files = ModelFiles::find(name, &hub_options(), &mut |d| bar.update(d))?;
+    Ok(Beginning::Model(Box::new(files)))
 }
 
-/// A tokenizer, and the files to read with it.
-struct Texts {
-    json: Arc<[u8]>,
-    tokenizer: Tokenizer,
-    train: Vec<PathBuf>,
-    valid: Vec<PathBuf>,
-}
-
-impl Texts {
-    fn new(settings: &Settings, from: Option<&ModelFiles>, folder: &RunFolder) -> Result<Texts> {
-        let train = Documents::files(&settings.data)?;
-        let valid = Documents::files(&settings.valid)?;
-        let of_model = || from.and_then(|files| files.tokenizer.as_ref()).map(|file| file.to_vec());
-        let json = match (&settings.tokenizer, of_model()) {
-            (Some(path), _) => read(path)?,
-            (None, Some(json)) => json,
-            (None, None) if from.is_some() => {
-                bail!("the model has no tokenizer.json; give one with --tokenizer FILE")
-            }
-            (None, None) => match folder.tokenizer()? {
-                Some(json) => json,
-                None => learnt(settings, &train, folder)?,
-            },
-        };
-        let tokenizer = Tokenizer::from_bytes(&json, Path::new("tokenizer.json"))?;
-        Ok(Texts { json: json.into(), tokenizer, train, valid })
-    }
-
-    fn end(&self) -> Result<u32> {
-        let (_, end) = self.tokenizer.boundaries().context(
-            "the tokenizer has no <|endoftext|>, which separates documents; try another --tokenizer",
-        )?;
-        Ok(end)
-    }
-}
-
-/// A new tokenizer, kept in the folder for the next start.
-fn learnt(settings: &Settings, train: &[PathBuf], folder: &RunFolder) -> Result<Vec<u8>> {
-    let count = settings.vocabulary.unwrap_or(VOCABULARY);
-    let spinner = progress_bar("{spinner} learning {msg} {elapsed}");
-    spinner.set_message(format!("a vocabulary of {count} tokens"));
-    spinner.enable_steady_tick(std::time::Duration::from_millis(200));
-    let json = learn_vocabulary(Documents::open_parts(train)?, count)?;
-    spinner.finish_and_clear();
-    folder.write_tokenizer(&json)?;
-    Ok(json)
-}
-
-fn config(settings: &Settings, from: Option<&ModelFiles>, tokenizer: &Tokenizer) -> Result<Value> {
-    if let Some(files) = from {
-        let config: Value = serde_json::from_slice(&files.config)
-            .with_context(|| format!("{}", files.config.path().display()))?;
-        let size = settings.block_size.as_ref().map(BlockSizes::main);
-        return Ok(size.map_or(config.clone(), |size| with_block_size(config, size)));
-    }
+/// A new network, without its tokens.
+fn network(settings: &Settings) -> NewNetwork {
     let size = settings.block_size.as_ref().map_or(BLOCK_SIZE, BlockSizes::main);
     let objective = match settings.kind.unwrap_or(Kind::Block) {
         Kind::Block => Objective::Block { size },
         Kind::Masked => Objective::Masked,
         Kind::Autoregressive => Objective::Autoregressive,
     };
-    let (_, end) = tokenizer.boundaries().context("the tokenizer has no <|endoftext|>")?;
-    let network = NewNetwork {
+    NewNetwork {
         objective,
         layers: settings.layers.unwrap_or(6),
         channels: settings.channels.unwrap_or(256),
         heads: settings.heads.unwrap_or(4),
         window: settings.window.unwrap_or(WINDOW),
-        n_ids: tokenizer.n_ids(),
-        end,
+        n_ids: 0,
+        end: 0,
         dropout: settings.dropout.unwrap_or(0.0),
-    };
-    Ok(network.config())
-}
-
-fn check_tokenizer(tokenizer: &Tokenizer, spec: &Spec) -> Result<()> {
-    let (got, most) = (tokenizer.n_ids(), spec.n_drawable());
-    if got > most {
-        bail!("the tokenizer has {got} tokens, more than the {most} of the network");
     }
-    Ok(())
-}
-
-fn data(
-    settings: &Settings,
-    text: &Texts,
-    spec: &Spec,
-    folder: RunFolder,
-    config: &Value,
-) -> Result<(TrainData, RunFiles)> {
-    let (window, end) = (settings.window.unwrap_or(spec.window), text.end()?);
-    let cut = settings.cut.unwrap_or_default();
-    let cached = |paths: &[PathBuf], what: &str| {
-        let spinner = progress_bar("{spinner} {msg} {elapsed}");
-        let mut progress = |count: usize| {
-            spinner.set_message(format!("{count} tokens of {what}"));
-            spinner.tick();
-        };
-        let cached = tokens(paths, &text.json, folder.path(), &mut progress);
-        spinner.finish_and_clear();
-        cached
-    };
-    let train = cached(&text.train, "--data")?;
-    let valid = match text.valid.is_empty() {
-        true => None,
-        false => Some(cached(&text.valid, "--valid")?),
-    };
-    if valid.as_ref().is_some_and(|valid| valid.digest == train.digest) {
-        note("note: --valid is the text of --data: its likelihood says nothing about other texts");
-    }
-    let mut decides = Map::new();
-    decides.insert("data".into(), json!(format!("{:016x}", train.digest)));
-    decides.insert("cut".into(), json!(cut));
-    decides.insert("window".into(), json!(window));
-    decides.insert("config".into(), config.clone());
-    let count = train.tokens.len();
-    let train = Sequences::new(train.tokens, window, cut, end)?;
-    note(&format!("{count} tokens, {} sequences of {window}", train.len()));
-    let valid = valid.map(|valid| Sequences::new(valid.tokens, window, cut, end)).transpose()?;
-    let data = TrainData { train, valid, tokenizer: Some(text.json.clone()) };
-    let config = serde_json::to_vec_pretty(config)?;
-    let save_every = settings.save_every.unwrap_or(SAVE_EVERY);
-    if save_every == 0 {
-        bail!("--save-every is 0, expected at least 1");
-    }
-    Ok((data, RunFiles { folder, save_every, config, settings: decides }))
-}
-
-fn parameters(gpu: &Gpu, spec: &Spec, from: Option<&ModelFiles>, seed: u64) -> Result<Parameters> {
-    let Some(files) = from else { return Ok(initial(gpu, spec, seed)?) };
-    let shards: Vec<_> = files.weights.iter().map(|file| (file.path(), &**file)).collect();
-    Ok(Parameters::new(gpu, &Checkpoint::new(spec, &shards)?)?)
 }
 
 /// What the run does; what is not set has the library's default, or one of those above.
@@ -219,9 +135,6 @@ fn options(settings: &Settings) -> TrainOptions {
     let mut options = TrainOptions { length, ..TrainOptions::default() };
     set(&mut options.batch, s.batch);
     set(&mut options.accumulate, s.accumulate);
-    if let Some(sizes) = &s.block_size {
-        options.block_sizes = sizes.clone();
-    }
     set(&mut options.loss, s.loss);
     if s.count_first == Some(true) {
         options.first = FirstToken::Counted;

@@ -146,14 +146,15 @@ impl Run {
         let first = lane.block_start(&self.task);
         let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
         let own = &cells[n * block_size..n * block_size + count];
-        let cells = own
-            .iter()
-            .enumerate()
-            .map(|(i, words)| self.cell(*words, lane.ids.get(first + i).copied(), from, &[]));
+        let cell = |(i, words): (usize, &CellWords)| match lane.ids.get(first + i) {
+            None if from == 0 && words.state == 0 => Ok(self.blank()),
+            given => self.cell(*words, given.copied(), from, &[]),
+        };
+        let cells = own.iter().enumerate().map(cell);
         let step = Step {
             sample: lane.sample,
             block_idx: lane.block_idx(&self.task),
-            step: from.saturating_sub(1),
+            step: from,
             passes: lane.passes,
             cells: cells.collect::<Result<_>>()?,
             secs: lane.secs(),

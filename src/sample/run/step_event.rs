@@ -1,5 +1,7 @@
 //! The events of a watched run: the cells of a step as plain data.
 
+use bytemuck::Zeroable;
+
 use crate::Result;
 use crate::event::{Candidate, Cell, CellState, Event, Step};
 use crate::sample::run::cells::{CandidateWords, CellWords, PINNED};
@@ -7,6 +9,44 @@ use crate::sample::run::lane::check_finite;
 use crate::sample::run::stream::{Current, Run};
 
 impl Run {
+    /// A `Step` event for each sample whose block begins: step 0, in which nothing is drawn yet. None
+    /// for models that write token by token.
+    pub(super) fn push_masked_events(&mut self) -> Result<()> {
+        let Some(current) = self.current.as_ref().filter(|_| self.task.geometry.lag == 0) else {
+            return Ok(());
+        };
+        for &lane in &current.lanes {
+            let Some(lane) = &self.lanes[lane] else { continue };
+            let first = lane.block_start(&self.task);
+            let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
+            let cell = |i: usize| match lane.ids.get(first + i) {
+                Some(&given) => self.cell(CellWords::zeroed(), Some(given), 0, &[]),
+                None => Ok(self.blank()),
+            };
+            self.events.push_back(Event::Step(Step {
+                sample: lane.sample,
+                block_idx: lane.block_idx(&self.task),
+                step: 0,
+                passes: lane.passes,
+                cells: (0..count).map(cell).collect::<Result<_>>()?,
+                secs: lane.secs(),
+            }));
+        }
+        Ok(())
+    }
+
+    /// A masked cell for which no token was drawn.
+    pub(super) fn blank(&self) -> Cell {
+        Cell {
+            token: self.task.spec.masked_id(),
+            text: self.task.tokenizer.as_ref().map(|_| String::new()),
+            state: CellState::Masked,
+            confidence: 0.0,
+            entropy: 0.0,
+            candidates: Vec::new(),
+        }
+    }
+
     /// A `Step` event for each sample in which a cell opened.
     pub(super) fn push_step_events(
         &mut self,
@@ -34,7 +74,7 @@ impl Run {
             self.events.push_back(Event::Step(Step {
                 sample: lane.sample,
                 block_idx: lane.block_idx(&self.task),
-                step,
+                step: step + 1,
                 passes: lane.passes,
                 cells: shown,
                 secs: lane.secs(),
@@ -59,7 +99,7 @@ impl Run {
         let state = match words.state {
             0 => CellState::Masked,
             PINNED => CellState::Pinned,
-            opened => CellState::Open { step: opened as usize - 1 },
+            opened => CellState::Open { step: opened as usize },
         };
         // The network ran before the cell opened: at that step too there were candidates.
         let undecided = words.state == 0 || words.state == step as u32 + 1;

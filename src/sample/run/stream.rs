@@ -172,6 +172,12 @@ impl Run {
                 return Ok(true);
             }
             self.begin_blocks()?;
+            if let Watch::Steps { .. } = self.task.request.watch {
+                self.push_masked_events()?;
+            }
+            if !self.events.is_empty() {
+                return Ok(true);
+            }
         }
         match self.task.request.watch {
             Watch::Blocks => self.run_block().await?,

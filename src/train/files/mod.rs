@@ -3,9 +3,11 @@
 mod cache;
 mod folder;
 mod run;
+mod setup;
 mod state;
 
 pub use cache::{CachedTokens, tokens};
 pub use folder::{Earlier, RunFolder};
 pub use run::{RunFiles, TrainRun};
+pub use setup::{Beginning, Preparing, RunSetup};
 pub use state::{Header, SavedState};

@@ -26,18 +26,18 @@ impl BlockView<'_> {
         let response = ui.interact(rect, self.salt.with(at), Sense::click());
         response.widget_info(|| WidgetInfo::labeled(Role::Button, true, spoken(at, cell)));
         let painter = ui.painter_at(rect.expand(6.0));
-        let color = self.paint_ground(&painter, palette, rect, cell);
-        ui.painter_at(rect).text(
-            rect.center(),
-            Align2::CENTER_CENTER,
-            &placed.text,
-            flow::font(),
-            color,
-        );
+        let moments = self.current_moments();
+        let color = self.paint_ground(&painter, palette, (rect, cell), moments);
+        let galley = painter.layout_no_wrap(placed.text.clone(), flow::font(), color);
+        if cell.state == CellState::Masked && !placed.text.is_empty() {
+            // The hatching stays around the candidate.
+            let behind = Rect::from_center_size(rect.center(), galley.size() + vec2(4.0, -6.0));
+            painter.rect_filled(behind.intersect(rect.shrink(1.0)), 2, palette.masked);
+        }
+        let corner = Align2::CENTER_CENTER.anchor_size(rect.center(), galley.size()).min;
+        ui.painter_at(rect).galley(corner, galley, color);
         if cell.state == CellState::Pinned {
-            let pin = pos2(rect.right() - 1.0, rect.top() + 1.0);
-            painter.circle_filled(pin, 3.5, palette.accent);
-            painter.circle_filled(pin, 1.3, palette.on_accent);
+            pin(&painter, palette, rect);
         }
         let outline = match () {
             () if self.selected == Some(at) || response.has_focus() => palette.accent,
@@ -53,8 +53,8 @@ impl BlockView<'_> {
         &self,
         painter: &Painter,
         palette: &Palette,
-        rect: Rect,
-        cell: &Cell,
+        (rect, cell): (Rect, &Cell),
+        moments: [usize; 2],
     ) -> Color32 {
         let mut color = palette.text;
         match cell.state {
@@ -66,26 +66,26 @@ impl BlockView<'_> {
             _ => {
                 let ground = match cell.state {
                     CellState::Pinned => palette.masked,
-                    _ => palette.ground(self.strength(cell)),
+                    _ => palette.ground(self.strength(cell, moments)),
                 };
-                painter.rect_filled(rect, ROUND, ground);
-                if self.opens_now(cell) && self.glow > 0.0 {
-                    let glow = palette.accent.gamma_multiply(self.glow);
-                    painter.rect_stroke(
-                        rect.expand(2.0 + 2.0 * self.glow),
-                        CornerRadius::same(6),
-                        Stroke::new(2.0, glow),
-                        StrokeKind::Outside,
-                    );
-                }
+                // A reveal is a short light, in the cell's own place.
+                let glow = if self.opens_now(cell) { 0.4 * self.glow } else { 0.0 };
+                painter.rect_filled(rect, ROUND, ground.lerp_to_gamma(palette.glow, glow));
             }
         }
         color
     }
 }
 
+/// The mark of a pinned token.
+pub fn pin(painter: &Painter, palette: &Palette, rect: Rect) {
+    let at = pos2(rect.right() - 1.0, rect.top() + 1.0);
+    painter.circle_filled(at, 3.5, palette.accent);
+    painter.circle_filled(at, 1.3, palette.on_accent);
+}
+
 /// Diagonal lines, seven points apart.
-fn hatch(painter: &Painter, rect: Rect, color: Color32) {
+pub fn hatch(painter: &Painter, rect: Rect, color: Color32) {
     let painter = painter.with_clip_rect(rect.shrink(1.0));
     let mut x = rect.left() - rect.height();
     while x < rect.right() {

@@ -1,8 +1,10 @@
 //! Words of finished blocks.
 
+use bdlm::event::CellState;
 use egui::{Align2, Rect, Role, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 use crate::recording::CellAt;
+use crate::views::block::cell::pin;
 use crate::views::block::kind::Kind;
 use crate::views::block::view::BlockView;
 use crate::views::flow::{self, Placed};
@@ -45,13 +47,22 @@ impl BlockView<'_> {
             return;
         }
         let color = match kind {
-            Kind::Prompt => palette.quiet,
+            Kind::Prompt { is_seen: true } => palette.quiet,
+            Kind::Prompt { is_seen: false } => palette.faded,
             Kind::Token { is_seen: false, .. } | Kind::Text { is_seen: false } => palette.faded,
             _ => palette.text,
         };
         let text_rect = Rect::from_min_max(pos2(rect.left() + placed.indent, rect.top()), rect.max)
             .shrink2(vec2(-1.0, 3.0));
-        if let Kind::Token { at, is_first, .. } = kind {
+        if let Kind::Token { at, is_first, index, .. } = kind {
+            if self.keep_colors {
+                self.paint_kept(ui, palette, text_rect, at);
+            }
+            if self.marked.is_some_and(|marked| marked.get(index).copied().unwrap_or(false)) {
+                let y = text_rect.bottom() - 1.5;
+                let line = Stroke::new(2.0, palette.accent);
+                ui.painter().hline(text_rect.x_range(), y, line);
+            }
             let in_block = hovered.is_some_and(|h| h.block_idx == at.block_idx);
             if in_block {
                 let tint = palette.accent.gamma_multiply(0.10);
@@ -62,13 +73,25 @@ impl BlockView<'_> {
                 let stroke = Stroke::new(1.2, palette.accent);
                 ui.painter().rect_stroke(text_rect, 3, stroke, StrokeKind::Outside);
             }
-            if is_first && placed.indent > 0.0 {
-                let x = rect.left() + 0.5 * placed.indent;
-                let line = Stroke::new(1.0, palette.boundary);
+            if is_first {
+                let x = rect.left() + (0.5 * placed.indent - 0.5);
+                let line = Stroke::new(1.0, palette.bar);
                 ui.painter().vline(x, rect.top() + 6.0..=rect.bottom() - 6.0, line);
             }
         }
+        if let Kind::Token { is_pinned: true, .. } = kind {
+            pin(ui.painter(), palette, text_rect.shrink2(vec2(0.0, 2.0)));
+        }
         let at = pos2(rect.left(), rect.center().y);
         ui.painter().text(at, Align2::LEFT_CENTER, &placed.text, flow::font(), color);
+    }
+
+    /// The colour that a finished word had when it opened.
+    fn paint_kept(&self, ui: &Ui, palette: &Palette, rect: Rect, at: CellAt) {
+        let Some((cell, moments)) = self.recording.cell(self.moment, at) else { return };
+        let is_drawn = matches!(cell.state, CellState::Open { .. });
+        let ground =
+            if is_drawn { palette.ground(self.strength(cell, moments)) } else { palette.masked };
+        ui.painter().rect_filled(rect, 2, ground);
     }
 }

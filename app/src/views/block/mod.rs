@@ -9,6 +9,7 @@ mod show;
 mod view;
 mod words;
 
+pub(crate) use cell::{hatch, pin};
 pub use show::ViewResponse;
 pub use view::BlockView;
-pub(crate) use words::quoted;
+pub(crate) use words::{quoted, whole};

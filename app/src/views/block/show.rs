@@ -21,7 +21,8 @@ pub struct ViewResponse {
 
 impl BlockView<'_> {
     /// Draws it as wide as there is room, at most about 75 characters, and as high as the text.
-    pub fn show(self, ui: &mut Ui) -> ViewResponse {
+    pub fn show(mut self, ui: &mut Ui) -> ViewResponse {
+        self.rank_cells();
         let palette = palette(ui);
         let width = BlockView::width(ui, ui.available_width());
         let (cells, step) = match self.recording.step(self.moment) {
@@ -72,6 +73,8 @@ impl BlockView<'_> {
     fn spoken(&self) -> String {
         let prefix = self.recording.prefix(self.moment);
         let blocks = self.recording.blocks(self.moment).map(|block| block.text.as_str());
-        format!("Text: {prefix}{}", blocks.collect::<String>())
+        let text = format!("{prefix}{}", blocks.collect::<String>());
+        let shown = text.get(text.floor_char_boundary(self.hidden)..).unwrap_or_default();
+        format!("Text: {shown}")
     }
 }

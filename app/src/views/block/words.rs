@@ -10,7 +10,7 @@ pub(super) fn shown(cell: &Cell) -> String {
 }
 
 /// The text with an ellipsis for each part of a character, which has no glyph.
-pub(super) fn whole(text: &str) -> String {
+pub fn whole(text: &str) -> String {
     text.replace(char::REPLACEMENT_CHARACTER, "…")
 }
 
@@ -30,11 +30,12 @@ pub fn quoted(text: Option<&str>, token: u32) -> String {
 pub(super) fn spoken(at: CellAt, cell: &Cell) -> String {
     let text = quoted(cell.text.as_deref(), cell.token);
     let text = text.trim_start_matches('·');
-    let number = at.cell;
+    let number = at.cell + 1;
     match cell.state {
+        CellState::Masked if cell.is_blank() => format!("Cell {number}: masked"),
         CellState::Masked => format!("Cell {number}: masked, candidate {text}"),
         CellState::Pinned => format!("Cell {number}: pinned, {text}"),
         CellState::Given => format!("Cell {number}: given, {text}"),
-        CellState::Open { step } => format!("Cell {number}: {text}, opened at step {}", step + 1),
+        CellState::Open { step } => format!("Cell {number}: {text}, opened at step {step}"),
     }
 }

@@ -1,0 +1,162 @@
+//! Chats with a loaded model: what is asked, and a run that leaves its blocks to the next one.
+
+use std::sync::{Arc, Mutex};
+
+use bdlm::Result;
+use bdlm::event::Event;
+use bdlm::model::Spec;
+use bdlm::sample::worker::Stream;
+use bdlm::sample::{
+    Chat, Engine, Request, Run, SamplerKind, SamplerNumbers, Sampling, Steer, Watch,
+};
+use bdlm::text::{ChatTemplate, Message};
+
+/// Room of a conversation, in tokens, where the model's window is not smaller.
+const ROOM: usize = 4096;
+/// Candidates of a masked cell that are kept.
+const CANDIDATES: usize = 8;
+
+/// What the chats of a model begin with.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ChatModel {
+    /// The template's text, in Jinja; empty if it is broken.
+    pub template: String,
+    /// Why it is broken.
+    pub fault: Option<String>,
+    /// The sampler that the model was published with.
+    pub sampler: SamplerKind,
+    /// Its temperature.
+    pub temperature: f32,
+}
+
+/// A conversation that ends with what the user says, and how to answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Ask {
+    /// The turns, with what the system says before them.
+    pub messages: Vec<Message>,
+    /// Another template than the model's.
+    pub template: Option<String>,
+    /// Whether the answer may begin with a thought; as the template has it if absent.
+    pub thinking: Option<bool>,
+    /// Most tokens of the answer.
+    pub tokens: usize,
+    /// How cells open; as the model was published if absent.
+    pub sampler: Option<SamplerKind>,
+    /// Divides the logits; as the model was published if absent.
+    pub temperature: Option<f32>,
+    /// Seed of the random numbers.
+    pub seed: u64,
+    /// Seconds since 1970, which templates may read.
+    pub now: i64,
+}
+
+impl ChatModel {
+    /// What a model says of its chats; none if it has no template.
+    pub(super) fn of(engine: &Engine) -> Option<ChatModel> {
+        let spec = engine.network().spec();
+        let (sampler, temperature) =
+            (SamplerKind::of_model(spec), Sampling::of_model(spec).temperature);
+        match engine.chat_template() {
+            Ok(None) => None,
+            Ok(Some(template)) => {
+                let template = template.source().to_string();
+                Some(ChatModel { template, fault: None, sampler, temperature })
+            }
+            Err(e) => {
+                let (template, fault) = (String::new(), Some(e.to_string()));
+                Some(ChatModel { template, fault, sampler, temperature })
+            }
+        }
+    }
+}
+
+impl Ask {
+    fn request(&self, spec: &Spec) -> Request {
+        let own = Sampling::of_model(spec);
+        let request = Request {
+            new_tokens: Some(self.tokens),
+            room: ROOM.min(spec.window),
+            seed: self.seed,
+            min_entropy: if spec.stop_ids.is_empty() {
+                Request::default().min_entropy
+            } else {
+                0.0
+            },
+            watch: Watch::Steps { candidates: CANDIDATES },
+            ..Request::default()
+        };
+        let kind = self.sampler.unwrap_or(SamplerKind::of_model(spec));
+        let sampler = kind.sampler(SamplerNumbers::default(), request.n_cells(spec));
+        let temperature = self.temperature.unwrap_or(own.temperature);
+        Request { sampling: Sampling { sampler, temperature, ..own }, ..request }
+    }
+}
+
+/// The template and the choice of thinking that a chat was made with, and the chat.
+type OpenChat = (Option<String>, Option<bool>, Arc<Mutex<Chat>>);
+
+/// A chat with the loaded model; its turns are the window's, what it stored is kept.
+#[derive(Default)]
+pub(super) struct Chats {
+    open: Option<OpenChat>,
+}
+
+impl Chats {
+    /// Begins to answer.
+    pub(super) fn answer(&mut self, engine: &Engine, ask: &Ask) -> Result<Box<dyn Stream>> {
+        let shared = match &self.open {
+            Some((template, thinking, chat))
+                if *template == ask.template && *thinking == ask.thinking =>
+            {
+                chat.clone()
+            }
+            _ => {
+                let chat = Arc::new(Mutex::new(begun(engine, ask)?));
+                self.open = Some((ask.template.clone(), ask.thinking, chat.clone()));
+                chat
+            }
+        };
+        let run = {
+            let mut chat = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            while chat.pop().is_some() {}
+            ask.messages.iter().cloned().for_each(|message| chat.push(message));
+            chat.answer(ask.request(engine.network().spec()), ask.now)?
+        };
+        Ok(Box::new(Answering { run: Some(run), chat: shared }))
+    }
+}
+
+fn begun(engine: &Engine, ask: &Ask) -> Result<Chat> {
+    let mut chat = match &ask.template {
+        Some(text) => Chat::new(&engine.clone().with_template(Ok(Some(ChatTemplate::new(text)?))))?,
+        None => Chat::new(engine)?,
+    };
+    if let Some(thinking) = ask.thinking {
+        chat.set_option("enable_thinking", thinking.into());
+    }
+    Ok(chat)
+}
+
+/// An answer. When it ends, also before its end, the chat keeps what it stored.
+struct Answering {
+    run: Option<Run>,
+    chat: Arc<Mutex<Chat>>,
+}
+
+impl Stream for Answering {
+    fn next(&mut self) -> Result<Option<Event>> {
+        self.run.as_mut().map_or(Ok(None), Run::next)
+    }
+
+    fn steer(&mut self, sample: usize, cell: usize, steer: Steer) -> Result<()> {
+        self.run.as_mut().map_or(Ok(()), |run| run.steer(sample, cell, steer))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if let (Some(run), Ok(mut chat)) = (self.run.take(), self.chat.lock()) {
+            chat.keep(run);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The thread that writes and reads runs: the window never waits for the disk.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use crate::recording::Recording;
+use crate::state::Kept;
+use crate::store::folder::Folder;
+
+/// Something to write, to read or to delete.
+pub enum Order {
+    /// The events of a run.
+    Write(u64, Recording),
+    /// The list of runs; afterwards room is made if there are too many bytes.
+    Index(Vec<Kept>),
+    /// A run to read.
+    Read(u64),
+    /// A run to delete.
+    Remove(u64),
+}
+
+/// What the thread reports.
+#[derive(Debug)]
+pub enum Answer {
+    /// A run that was read, or why not.
+    Read(u64, Result<Recording, String>),
+    /// Runs that were dropped to make room.
+    Dropped(Vec<u64>),
+    /// Something could not be written.
+    Failed(String),
+}
+
+/// The window's end.
+pub struct Store {
+    orders: Option<Sender<Order>>,
+    answers: Receiver<Answer>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Store {
+    /// Starts the thread; `wake` is called after each answer. Also returns the runs that are there.
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn open(
+        folder: Folder,
+        wake: impl Fn() + Send + 'static,
+    ) -> std::io::Result<(Store, Vec<Kept>)> {
+        let runs = folder.index();
+        let ((orders, inbox), (outbox, answers)) = (channel(), channel());
+        let serve = move || {
+            for order in inbox {
+                if let Some(answer) = obey(&folder, order) {
+                    let _ = outbox.send(answer);
+                    wake();
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("bdlm-store".into()).spawn(serve)?;
+        Ok((Store { orders: Some(orders), answers, thread: Some(thread) }, runs))
+    }
+
+    /// Sends an order.
+    pub fn send(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
+        }
+    }
+
+    /// The next answer, if there is one.
+    pub fn try_recv(&self) -> Option<Answer> {
+        self.answers.try_recv().ok()
+    }
+}
+
+fn obey(folder: &Folder, order: Order) -> Option<Answer> {
+    let failed = |outcome: Result<(), String>| outcome.err().map(Answer::Failed);
+    match order {
+        Order::Write(id, recording) => failed(folder.write_run(id, &recording)),
+        Order::Index(runs) => match folder.write_index(&runs).and_then(|()| folder.bound(&runs)) {
+            Ok(gone) => (!gone.is_empty()).then_some(Answer::Dropped(gone)),
+            Err(cause) => Some(Answer::Failed(cause)),
+        },
+        Order::Read(id) => Some(Answer::Read(id, folder.read_run(id))),
+        Order::Remove(id) => {
+            folder.remove(id);
+            None
+        }
+    }
+}
+
+impl Drop for Store {
+    /// What was ordered is written first.
+    fn drop(&mut self) {
+        self.orders = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
