@@ -170,7 +170,9 @@ fn a_model_s_files_say_how_tokens_are_drawn_and_published_samplers_have_ways_of_
     let sampling = |name: &str, generation: Value| {
         let mut files = files(name);
         files.insert("generation_config.json".into(), generation.to_string().into_bytes());
-        let sampling = Sampling::of_model(&spec(name, files, Habits::default()).unwrap());
+        let habits =
+            Habits { mask_id: Some(5).filter(|_| name.ends_with("block8")), ..Habits::default() };
+        let sampling = Sampling::of_model(&spec(name, files, habits).unwrap());
         (sampling.temperature, sampling.top_k, sampling.top_p)
     };
     let asked = json!({"do_sample": true, "temperature": 0.6, "top_k": 20, "top_p": 0.95});

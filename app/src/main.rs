@@ -81,7 +81,7 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
             .with_title("bdlm")
             .with_app_id("bdlm")
             .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([760.0, 520.0]),
+            .with_min_inner_size([640.0, 480.0]),
         ..Default::default()
     };
     let begin = |cc: &eframe::CreationContext<'_>| {

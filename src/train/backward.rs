@@ -1,6 +1,9 @@
 //! One pass forward and backward, recorded once for its shape.
 
-use crate::gpu::{Commands, Gpu, Onto, Plan, Readback, Recorder, Tensor, Weight};
+use std::cell::Cell;
+
+use crate::clock::Stopwatch;
+use crate::gpu::{Commands, Gpu, Onto, Pace, Plan, Readback, Recorder, Tensor, Weight};
 use crate::model::{Backbone, MlpKind, NormKind, Positions, Spec, Widths};
 use crate::train::activations::{Kept, Room};
 use crate::train::conditioning::SigmaMap;
@@ -39,9 +42,11 @@ pub struct Backward {
     head: Head,
     plans: Plans,
     staging: Readback,
+    /// Of passes: a slow device gets less than a plan at once.
+    pace: Cell<Pace>,
 }
 
-/// The plans, one for each submit.
+/// The plans, one for each submit, or several where a device is slow.
 #[derive(Debug)]
 struct Plans {
     /// Everything before the chunks of the head.
@@ -90,7 +95,8 @@ impl Backward {
         let plans = Plans::record(gpu, context, &embedding, (&layers, &head), options)?;
         let staging = Readback::new(gpu, head.losses().size_bytes());
         let (copies, gpu, spec) = (held.into_copies(), gpu.clone(), spec.clone());
-        Ok(Backward { gpu, spec, shape, options, copies, inputs, head, plans, staging })
+        let pace = Cell::new(Pace::new(gpu.is_software()));
+        Ok(Backward { gpu, spec, shape, options, copies, inputs, head, plans, staging, pace })
     }
 
     /// The shape of its batches.
@@ -139,13 +145,17 @@ impl Backward {
             false => (losses, &[][..]),
         };
         let chunks = chunks.iter().take(picked.len().div_ceil(self.head.chunk()));
+        let (mut pace, mut n_dispatches, stopwatch) = (self.pace.get(), 0, Stopwatch::start());
         for plan in forward.iter().chain(chunks).chain(after) {
             let mut commands = Commands::new(&self.gpu);
-            commands.run(plan);
+            commands.run_in_submits(plan, pace.dispatches());
             commands.submit();
+            n_dispatches += plan.len();
         }
         let commands = Commands::new(&self.gpu);
         let losses = commands.read::<f32>(self.head.losses(), picked.len(), &self.staging).await?;
+        pace.learn(n_dispatches, stopwatch.secs());
+        self.pace.set(pace);
         picked.into_iter().zip(losses).for_each(|(row, loss)| nll[row] = loss);
         Ok(nll)
     }

@@ -50,7 +50,7 @@ pub fn check_transposed() {
             let y = upload(&gpu, &[t, n], &y0);
             run(&gpu, |r| {
                 let (x, bias) =
-                    (multiplied(&gpu, &[t, stride], &x), upload(&gpu, &[n], &vec![0.0; n]));
+                    (multiplied(&gpu, &[t, stride], &x), upload(&gpu, &[n], &vec![0.0f32; n]));
                 let w = weight.transposed().unwrap();
                 r.matmul(&x, &w, &bias, Epilogue::Residual, &y).unwrap();
             });
@@ -63,7 +63,7 @@ pub fn check_transposed() {
             check(&read(&gpu, &y), &wanted, OP * (k as f32).sqrt())
                 .unwrap_or_else(|e| panic!("{t} {n} {k} {:?}: {e}", gpu.kernels()));
             // The same table, the right way round.
-            let y = upload(&gpu, &[t, stride], &vec![0.0; t * stride]);
+            let y = upload(&gpu, &[t, stride], &vec![0.0f32; t * stride]);
             let (back, zeros) = (random.numbers(t * n), vec![0.0; stride]);
             run(&gpu, |r| {
                 let (x, bias) = (multiplied(&gpu, &[t, n], &back), upload(&gpu, &[stride], &zeros));

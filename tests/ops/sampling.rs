@@ -228,11 +228,13 @@ fn threshold() {
                 let kept = Sampling { nucleus: Nucleus::Crossing, ..s };
                 let found_kept = rows.step(&gpu, kept.uniform(0, EIGHT), 1, true);
                 (0..3).for_each(|t| check_threshold(&rows, &found_kept, kept, t).unwrap());
-                // Of a nucleus of one token both rules keep that.
-                let is_cut = (0.1..1.0).contains(&s.top_p) && v > 5;
+                // Of a nucleus of one token both rules keep that; of 50,000 tokens the one at the edge is
+                // less likely than sums can be told apart.
+                let is_cut = (0.1..1.0).contains(&s.top_p) && (6..50_000).contains(&v);
                 assert!(
                     !is_cut || (0..3).any(|t| check_threshold(&rows, &found, kept, t).is_err()),
-                    "the other nucleus is rejected"
+                    "the other nucleus is rejected: {v} tokens, {s:?}, {:?}",
+                    gpu.kernels()
                 );
                 let seven = sampling(7, 1.0, 1.0);
                 assert!(

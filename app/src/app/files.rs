@@ -11,8 +11,8 @@ use crate::export::{Export, ExportReport, Scene, made_with};
 use crate::recording::{Recording, read_events};
 use crate::state::{Banner, Dialog, Edit, Format, Sheet};
 
-/// What the user chooses in a dialog, once it is closed.
-type Chosen = Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
+/// What the user will choose in a dialog.
+type Asked = Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
 
 impl App {
     /// Writes a file of the active pane, beside those that are there.
@@ -106,7 +106,7 @@ impl App {
         if let Some(folder) = path.parent() {
             asked = asked.set_directory(folder);
         }
-        let answer: Chosen = match dialog {
+        let answer: Asked = match dialog {
             Dialog::Save(format) => {
                 let stem = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let name = format!("{stem}.{}", format.ending());

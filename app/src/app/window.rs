@@ -167,6 +167,7 @@ impl App {
                 Sheet::Model => {
                     views::model_ui(ui, &state.models, &state.prefs.recent, actions);
                     views::train_link_ui(ui, actions);
+                    views::about_ui(ui, &state.models);
                 }
                 Sheet::Help => views::help_ui(ui, actions),
                 Sheet::History => views::history_ui(ui, &views::Runs::of(state), actions),

@@ -92,30 +92,27 @@ impl Ask {
     }
 }
 
+/// The template and the choice of thinking that a chat was made with, and the chat.
+type OpenChat = (Option<String>, Option<bool>, Arc<Mutex<Chat>>);
+
 /// A chat with the loaded model; its turns are the window's, what it stored is kept.
 #[derive(Default)]
 pub(super) struct Chats {
     open: Option<OpenChat>,
 }
 
-/// A chat that goes on while its template and thinking stay.
-struct OpenChat {
-    template: Option<String>,
-    thinking: Option<bool>,
-    chat: Arc<Mutex<Chat>>,
-}
-
 impl Chats {
     /// Begins to answer.
     pub(super) fn answer(&mut self, engine: &Engine, ask: &Ask) -> Result<Box<dyn Stream>> {
-        let is_same =
-            |open: &&OpenChat| open.template == ask.template && open.thinking == ask.thinking;
-        let shared = match self.open.as_ref().filter(is_same) {
-            Some(open) => open.chat.clone(),
-            None => {
+        let shared = match &self.open {
+            Some((template, thinking, chat))
+                if *template == ask.template && *thinking == ask.thinking =>
+            {
+                chat.clone()
+            }
+            _ => {
                 let chat = Arc::new(Mutex::new(begun(engine, ask)?));
-                let (template, thinking) = (ask.template.clone(), ask.thinking);
-                self.open = Some(OpenChat { template, thinking, chat: chat.clone() });
+                self.open = Some((ask.template.clone(), ask.thinking, chat.clone()));
                 chat
             }
         };

@@ -7,12 +7,12 @@ use crate::views::theme::{note, palette, quiet};
 
 const KEYS: [(&str, &str); 12] = [
     ("Enter in the prompt", "generate"),
-    ("Ctrl+Enter", "generate, from anywhere"),
+    ("Ctrl+Enter", "the same, from anywhere"),
     ("Space", "play, pause"),
     ("Right, Left", "step on, step back"),
     ("Home, End", "first step, newest step"),
     ("Up, Down", "faster, slower"),
-    ("Tab, Enter", "go to a cell or a block, select it"),
+    ("Tab, Enter", "reach a cell, select it"),
     ("Ctrl+C", "copy the text"),
     ("Ctrl+Z", "undo steering"),
     ("Ctrl with +, -, 0", "zoom"),

@@ -42,7 +42,7 @@ pub(crate) use help::help_ui;
 pub(crate) use history::{Runs, history_ui};
 pub(crate) use inspector::{Inspector, inspector_ui};
 pub(crate) use keys::{Keys, keys};
-pub(crate) use model::model_ui;
+pub(crate) use model::{about_ui, model_ui};
 pub(crate) use page::{Page, page_ui};
 pub(crate) use prompt::{PromptBar, prompt_ui};
 pub(crate) use settings::{Settings, settings_ui, window_ui};

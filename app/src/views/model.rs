@@ -27,6 +27,10 @@ pub fn model_ui(ui: &mut Ui, models: &Models, recent: &[String], actions: &mut V
     adapter_ui(ui, &models.source, models.adapters.as_deref(), actions);
     ui.add_space(6.0);
     choice_ui(ui, models, actions);
+}
+
+/// What the loaded model was trained for.
+pub fn about_ui(ui: &mut Ui, models: &Models) {
     if let Some(loaded) = &models.loaded {
         ui.add_space(12.0);
         ui.label(RichText::new("About the model").strong());

@@ -74,7 +74,7 @@ fn paint_ticks(ui: &Ui, pane: &Pane, rect: Rect, slots: &Slots) {
         let height = (rect.height() - 10.0) * height(moment, most);
         let tick = Rect::from_min_max(
             pos2(left + gap, rect.bottom() - 3.0 - height),
-            pos2((left + (width - gap).min(14.0)).max(left + 0.6), rect.bottom() - 3.0),
+            pos2((left + width - gap).max(left + 0.6), rect.bottom() - 3.0),
         );
         let color = match () {
             () if i == pane.position => palette.accent,

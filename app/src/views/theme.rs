@@ -157,6 +157,8 @@ fn visuals(mut visuals: Visuals, palette: &Palette) -> Visuals {
     visuals.selection.bg_fill = palette.accent.gamma_multiply(0.45);
     visuals.selection.stroke = Stroke::new(1.0, palette.text);
     visuals.widgets.noninteractive.bg_stroke = Stroke::new(1.0, palette.boundary);
+    // A blinking caret would draw the window anew twice a second.
+    visuals.text_cursor.blink = false;
     visuals.window_corner_radius = CornerRadius::same(8);
     visuals
 }

@@ -47,6 +47,9 @@ pub fn timeline_ui(ui: &mut Ui, timeline: &Timeline<'_>, actions: &mut Vec<Actio
 
 /// A label of a fixed width.
 fn fixed_ui(ui: &mut Ui, width: f32, words: RichText, hint: &str) {
+    if ui.available_width() < width {
+        return;
+    }
     let size = vec2(width, ui.spacing().interact_size.y);
     let layout = Layout::left_to_right(Align::Center);
     ui.allocate_ui_with_layout(size, layout, |ui| {
