@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::{BTreeSet, HashMap};
 
-use bdlm::event::{CellState, Event, StopReason};
+use bdlm::event::{Cell, CellState, Event, StopReason};
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::model::Spec;
 use bdlm::sample::{CachePolicy, Engine, MemoryPlan, Prompt, Request, Sampler, Sampling, Watch};
@@ -226,49 +226,17 @@ fn check_sample(events: &[Event]) -> Result<(), String> {
     for event in &events[1..events.len() - 1] {
         match event {
             Event::Step(step) if step.step == 0 => {
-                let (masked, passes) = (step.cells.iter().filter(|c| c.is_blank()), step.passes);
-                let given = step.cells.iter().filter(|cell| cell.state == CellState::Given);
-                let (n_masked, n_given) = (masked.count(), given.count());
-                if steps > 0 || n_masked == 0 || n_masked + n_given != start.block_size {
-                    return Err(format!(
-                        "{n_masked} masked and {n_given} given cells begin a block"
-                    ));
+                if steps > 0 || step.passes != passes_before {
+                    return Err("a block begins once, without a pass".into());
                 }
-                if passes != passes_before {
-                    return Err("the first step takes no pass".into());
-                }
+                check_blank(&step.cells, start.block_size)?;
                 has_begun = true;
             }
             Event::Step(_) if !has_begun => return Err("a block begins masked".into()),
             Event::Step(step) => {
                 passes_before = step.passes;
-                let mut opened = 0;
-                for (cell, open) in step.cells.iter().zip(&mut open) {
-                    match (cell.state, *open) {
-                        (CellState::Masked, None) => {
-                            if cell.candidates.len() != 2 {
-                                return Err("a masked cell has its candidates".into());
-                            }
-                        }
-                        (CellState::Masked, Some(_)) => return Err("a cell closed".into()),
-                        (_, Some(token)) if token != cell.token => return Err("it changed".into()),
-                        (CellState::Given, _) => *open = Some(cell.token),
-                        (CellState::Open { .. }, None) => {
-                            opened += 1;
-                            *open = Some(cell.token);
-                        }
-                        (CellState::Open { .. }, Some(_)) => {}
-                        (CellState::Pinned, _) => return Err("nobody pinned a cell".into()),
-                    }
-                    let (p, h) = (cell.confidence, cell.entropy);
-                    if !(0.0..=1.0 + 1e-5).contains(&p) || !(-1e-3..9.0).contains(&h) {
-                        return Err(format!("confidence {p}, entropy {h}"));
-                    }
-                }
                 steps += 1;
-                if opened != 1 {
-                    return Err(format!("{opened} cells opened in a first-hitting step"));
-                }
+                check_cells(&step.cells, &mut open)?;
             }
             Event::Block(block) => {
                 if steps == 0 || open.iter().any(Option::is_none) {
@@ -290,6 +258,47 @@ fn check_sample(events: &[Event]) -> Result<(), String> {
         return Err(format!("{text:?} is not {:?}", done.text));
     }
     Ok(())
+}
+
+/// At step 0 all cells of a block are blank, apart from given ones.
+fn check_blank(cells: &[Cell], block_size: usize) -> Result<(), String> {
+    let n_masked = cells.iter().filter(|cell| cell.is_blank()).count();
+    let n_given = cells.iter().filter(|cell| cell.state == CellState::Given).count();
+    match n_masked > 0 && n_masked + n_given == block_size {
+        true => Ok(()),
+        false => Err(format!("{n_masked} masked and {n_given} given cells begin a block")),
+    }
+}
+
+/// At a step one cell opens, and those that are open stay as they are.
+fn check_cells(cells: &[Cell], open: &mut [Option<u32>]) -> Result<(), String> {
+    let mut opened = 0;
+    for (cell, open) in cells.iter().zip(open) {
+        match (cell.state, *open) {
+            (CellState::Masked, None) => {
+                if cell.candidates.len() != 2 {
+                    return Err("a masked cell has its candidates".into());
+                }
+            }
+            (CellState::Masked, Some(_)) => return Err("a cell closed".into()),
+            (_, Some(token)) if token != cell.token => return Err("it changed".into()),
+            (CellState::Given, _) => *open = Some(cell.token),
+            (CellState::Open { .. }, None) => {
+                opened += 1;
+                *open = Some(cell.token);
+            }
+            (CellState::Open { .. }, Some(_)) => {}
+            (CellState::Pinned, _) => return Err("nobody pinned a cell".into()),
+        }
+        let (p, h) = (cell.confidence, cell.entropy);
+        if !(0.0..=1.0 + 1e-5).contains(&p) || !(-1e-3..9.0).contains(&h) {
+            return Err(format!("confidence {p}, entropy {h}"));
+        }
+    }
+    match opened {
+        1 => Ok(()),
+        _ => Err(format!("{opened} cells opened in a first-hitting step")),
+    }
 }
 
 #[test]

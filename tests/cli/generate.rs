@@ -71,7 +71,7 @@ fn every_event_is_a_json_line_that_reads_back() {
     assert!(matches!(events.last(), Some(Event::Done(_))));
     let blocks = events.iter().filter(|event| matches!(event, Event::Block(_))).count();
     let steps = events.iter().filter(|event| matches!(event, Event::Step(_))).count();
-    assert_eq!((blocks, steps), (2, 2 + 15), "two blocks of eight, BOS is given");
+    assert_eq!((blocks, steps), (4, 4 + 15), "four blocks of four, BOS is given");
 }
 
 #[test]
