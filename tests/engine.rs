@@ -15,8 +15,10 @@ fn ids(engine: &Engine, request: Request) -> Vec<Vec<u32>> {
     done(engine, request).into_iter().map(|done| done.ids).collect()
 }
 
+/// Of blocks of eight.
 fn request(prompt: &str, length: usize) -> Request {
-    Request { prompt: Prompt::Text(prompt.into()), length, ..Default::default() }
+    let prompt = Prompt::Text(prompt.into());
+    Request { prompt, length, block_size: Some(8), ..Default::default() }
 }
 
 /// A checkpoint without a tokenizer: block 4, a window of 32, as an engine that knows BOS.
