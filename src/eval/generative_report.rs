@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_without_a_token_are_counted_and_in_no_mean() {
+    fn samples_without_a_token_are_counted_and_in_no_mean() -> Result<()> {
         let sample = |sample, tokens: usize| ScoredSample {
             sample,
             gen_ppl: (tokens > 0).then_some(3.0),
@@ -143,19 +143,21 @@ mod tests {
         };
         let scored = [sample(0, 2), sample(2, 4)];
         let with = [scored[0].clone(), sample(1, 0), scored[1].clone()];
-        let without = GenerativeReport::new("m", &scored).unwrap();
-        let with = GenerativeReport::new("m", &with).unwrap();
+        let without = GenerativeReport::new("m", &scored)?;
+        let with = GenerativeReport::new("m", &with)?;
         assert_eq!((with.samples, with.unscored, with.lengths.min), (2, 1, 3.0));
         assert_eq!(with, GenerativeReport { unscored: 1, ..without });
         assert!(GenerativeReport::new("m", &[sample(0, 0)]).is_err());
+        Ok(())
     }
 
     #[test]
     fn summaries_are_of_all_numbers() {
-        let summary = Summary::of([4.0, 1.0, 3.0, 2.0]).unwrap();
-        assert_eq!((summary.min, summary.median, summary.mean, summary.max), (1.0, 2.5, 2.5, 4.0));
-        assert!((summary.std - (5.0f64 / 3.0).sqrt()).abs() < 1e-12);
-        assert_eq!(Summary::of([7.0]).unwrap().std, 0.0);
+        let summary = Summary::of([4.0, 1.0, 3.0, 2.0]);
+        let numbers = summary.map(|s| (s.min, s.median, s.mean, s.max));
+        assert_eq!(numbers, Some((1.0, 2.5, 2.5, 4.0)));
+        assert!(summary.is_some_and(|s| (s.std - (5.0f64 / 3.0).sqrt()).abs() < 1e-12));
+        assert_eq!(Summary::of([7.0]).map(|s| s.std), Some(0.0));
         assert!(Summary::of([]).is_none());
     }
 }
