@@ -30,7 +30,7 @@ impl<B: Backend> Worker<B> {
         let (outbox, reports) = sync_channel(REPORTS);
         #[allow(clippy::disallowed_methods, reason = "joined when the worker is dropped")]
         let builder = std::thread::Builder::new().name("bdlm-engine".into());
-        let serve = move || Service::new(backend, outbox, Box::new(wake)).serve(&inbox);
+        let serve = move || Service::new(backend, inbox, outbox, Box::new(wake)).serve();
         let thread = builder.spawn(serve)?;
         Ok(Worker { messages: Some(messages), reports: Some(reports), thread: Some(thread) })
     }

@@ -10,6 +10,9 @@ use crate::sample::worker::backend::{Backend, Stream};
 use crate::sample::worker::message::{Command, Gone, Message, Report};
 
 pub(super) struct Service<B: Backend> {
+    /// Dropped before `reports`, so that a host program that is told that the thread is gone cannot
+    /// send to it any more.
+    messages: Receiver<Message<B>>,
     backend: B,
     reports: SyncSender<Report>,
     wake: Box<dyn Fn() + Send>,
@@ -32,23 +35,24 @@ struct Live<R> {
 impl<B: Backend> Service<B> {
     pub(super) fn new(
         backend: B,
+        messages: Receiver<Message<B>>,
         reports: SyncSender<Report>,
         wake: Box<dyn Fn() + Send>,
     ) -> Service<B> {
-        Service { backend, reports, wake, runs: VecDeque::new() }
+        Service { messages, backend, reports, wake, runs: VecDeque::new() }
     }
 
     /// Serves until the host program's end of a channel is gone.
-    pub(super) fn serve(mut self, messages: &Receiver<Message<B>>) {
-        while self.serve_once(messages).is_ok() {}
+    pub(super) fn serve(mut self) {
+        while self.serve_once().is_ok() {}
     }
 
     /// Obeys a command if there is one, or computes an event; waits if there is nothing to do.
-    fn serve_once(&mut self, messages: &Receiver<Message<B>>) -> Result<(), Gone> {
+    fn serve_once(&mut self) -> Result<(), Gone> {
         let is_idle = self.runs.iter().all(|live| live.wanted == 0);
         let message = match is_idle {
-            true => messages.recv().map_err(|_| TryRecvError::Disconnected),
-            false => messages.try_recv(),
+            true => self.messages.recv().map_err(|_| TryRecvError::Disconnected),
+            false => self.messages.try_recv(),
         };
         match message {
             Ok(Message::Command(command)) => self.obey(command),
