@@ -79,37 +79,17 @@ impl Quantised {
     /// the one of least squared error. The integers go from 0 to 15, so that numbers that were in this
     /// format already get the same integers again.
     pub fn of(inputs: &[f32]) -> Quantised {
-        let least = inputs.iter().copied().fold(f32::INFINITY, f32::min);
-        let most = inputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        if least >= most {
-            return Quantised::constant(inputs);
+        match <&[f32; GROUP]>::try_from(inputs) {
+            // A known length lets the compiler keep a whole group in registers.
+            Ok(whole) => Line::search(whole),
+            Err(_) => Line::search(inputs),
         }
-        let (centre, half) = ((least + most) / 2.0, (most - least) / 2.0);
-        let mut best = Quantised::line(inputs, (most - least) / MOST, least);
-        let mut error = best.error(inputs);
-        for share in SHARES {
-            let scale = 2.0 * share * half / MOST;
-            let first = Quantised::line(inputs, scale, centre - share * half);
-            let (scale, least) = first.fit(inputs);
-            for found in [first, Quantised::line(inputs, scale, least)] {
-                let found_error = found.error(inputs);
-                if found_error < error && found.is_whole(inputs.len()) {
-                    (best, error) = (found, found_error);
-                }
-            }
-        }
-        best
     }
 
     /// The scale and the offset as they are held.
     pub fn pair(&self) -> [u8; PAIR_BYTES] {
         let ([a, b], [c, d]) = (self.scale.to_le_bytes(), self.offset.to_le_bytes());
         [a, b, c, d]
-    }
-
-    /// An input as it is held.
-    pub fn number(&self, i: usize) -> f32 {
-        self.scale.to_f32() * (f32::from(self.integers[i]) + self.offset.to_f32())
     }
 
     fn constant(inputs: &[f32]) -> Quantised {
@@ -120,46 +100,110 @@ impl Quantised {
         }
         Quantised { scale: f16::from_f32(number), offset: f16::ZERO, integers }
     }
+}
+
+/// Inputs on a line, while it is searched for: in floats, which processors handle many at a time.
+#[derive(Clone, Copy)]
+struct Line {
+    /// As it is held, in f16.
+    scale: f32,
+    /// As it is held, in f16.
+    offset: f32,
+    /// Whole numbers, 0 to 15.
+    integers: [f32; GROUP],
+}
+
+/// Sums are made in so many parts, one for each lane of a processor's registers.
+const LANES: usize = 8;
+/// Added and taken away again, it rounds a float below it to a whole number.
+const ROUNDS: f32 = (1 << 23) as f32;
+
+/// The sum of `term(i)` for i below `count`.
+#[inline(always)]
+fn sum(count: usize, term: impl Fn(usize) -> f32) -> f32 {
+    let mut sums = [0.0; LANES];
+    for first in (0..count).step_by(LANES) {
+        for (lane, sum) in sums.iter_mut().enumerate().take(count - first) {
+            *sum += term(first + lane);
+        }
+    }
+    sums.iter().sum()
+}
+
+impl Line {
+    #[inline(always)]
+    fn search(inputs: &[f32]) -> Quantised {
+        let least = inputs.iter().copied().fold(f32::INFINITY, f32::min);
+        let most = inputs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        if least >= most {
+            return Quantised::constant(inputs);
+        }
+        let (centre, half) = ((least + most) / 2.0, (most - least) / 2.0);
+        let (count, x_sum) = (inputs.len(), sum(inputs.len(), |i| inputs[i]));
+        let mut best = Line::new(inputs, (most - least) / MOST, least);
+        let mut error = best.error(inputs);
+        for share in SHARES {
+            let scale = 2.0 * share * half / MOST;
+            let first = Line::new(inputs, scale, centre - share * half);
+            // The line that fits its integers best.
+            let q = &first.integers;
+            let (q_sum, square) = (sum(count, |i| q[i]), sum(count, |i| q[i] * q[i]));
+            let (product, n) = (sum(count, |i| inputs[i] * q[i]), count as f32);
+            let scale = (n * product - q_sum * x_sum) / (n * square - q_sum * q_sum);
+            let fitted = Line::new(inputs, scale, (x_sum - scale * q_sum) / n);
+            for found in [first, fitted] {
+                let found_error = found.error(inputs);
+                if found_error < error && found.is_whole(count) {
+                    (best, error) = (found, found_error);
+                }
+            }
+        }
+        Quantised {
+            scale: f16::from_f32(best.scale),
+            offset: f16::from_f32(best.offset),
+            integers: best.integers.map(|q| q as u8),
+        }
+    }
 
     /// The integers of the inputs for `least + scale * integer`.
-    fn line(inputs: &[f32], scale: f32, least: f32) -> Quantised {
-        let (held, offset) = (f16::from_f32(scale), f16::from_f32(least / scale));
-        let (inverse, from) = (1.0 / held.to_f32(), offset.to_f32() - 0.5);
-        let mut integers = [0; GROUP];
+    #[inline(always)]
+    fn new(inputs: &[f32], scale: f32, least: f32) -> Line {
+        let held = |x: f32| f16::from_f32(x).to_f32();
+        let (scale, offset) = (held(scale), held(least / scale));
+        let inverse = 1.0 / scale;
+        let mut integers = [0.0; GROUP];
         for (there, x) in integers.iter_mut().zip(inputs) {
-            // Rounded by cutting what is above zero.
-            *there = (x * inverse - from).clamp(0.0, MOST) as u8;
+            *there = ((x * inverse - offset).clamp(0.0, MOST) + ROUNDS) - ROUNDS;
         }
-        Quantised { scale: held, offset, integers }
+        Line { scale, offset, integers }
     }
 
-    /// Scale and least number of the line that fits the integers best.
-    fn fit(&self, inputs: &[f32]) -> (f32, f32) {
-        let (mut x_sum, mut q_sum, mut product, mut square) = (0.0, 0.0, 0.0, 0.0);
-        for (x, &q) in inputs.iter().zip(&self.integers) {
-            let q = f32::from(q);
-            (x_sum, q_sum) = (x_sum + x, q_sum + q);
-            (product, square) = (product + x * q, square + q * q);
-        }
-        let n = inputs.len() as f32;
-        let scale = (n * product - q_sum * x_sum) / (n * square - q_sum * q_sum);
-        (scale, (x_sum - scale * q_sum) / n)
-    }
-
+    #[inline(always)]
     fn error(&self, inputs: &[f32]) -> f32 {
-        inputs.iter().enumerate().map(|(i, x)| (x - self.number(i)).powi(2)).sum()
+        sum(inputs.len(), |i| {
+            let error = inputs[i] - self.scale * (self.integers[i] + self.offset);
+            error * error
+        })
     }
 
     /// Whether the least and the largest integer are there.
+    #[inline(always)]
     fn is_whole(&self, count: usize) -> bool {
-        let integers = &self.integers[..count];
-        integers.contains(&0) && integers.contains(&15)
+        let integers = self.integers[..count].iter().copied();
+        let least = integers.clone().fold(MOST, f32::min);
+        least == 0.0 && integers.fold(0.0, f32::max) == MOST
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Inputs as they are held.
+    fn held(found: &Quantised, count: usize) -> Vec<f32> {
+        let (scale, offset) = (found.scale.to_f32(), found.offset.to_f32());
+        found.integers[..count].iter().map(|&q| scale * (f32::from(q) + offset)).collect()
+    }
 
     #[test]
     fn a_panel_of_q4_has_eight_inputs_of_four_rows_and_ends_with_its_scales() {
@@ -194,9 +238,9 @@ mod tests {
             for count in [1, 8, GROUP] {
                 let numbers: Vec<f32> = (0..count).map(|_| size * number()).collect();
                 let found = Quantised::of(&numbers);
-                let held: Vec<f32> = (0..count).map(|i| found.number(i)).collect();
+                let held = held(&found, count);
                 assert_eq!(Quantised::of(&held), found);
-                let error = found.error(&numbers);
+                let error: f32 = held.iter().zip(&numbers).map(|(h, x)| (h - x).powi(2)).sum();
                 let sum: f32 = numbers.iter().map(|x| x * x).sum();
                 assert!(error < 0.004 * sum, "{error} of {sum}");
             }
