@@ -5,7 +5,7 @@ mod common;
 
 use bdlm::event::{CellState, Done, Event};
 use bdlm::gpu::{DType, Gpu};
-use bdlm::model::Habits;
+use bdlm::model::{Grid, Habits};
 use bdlm::sample::{
     CachePolicy, Engine, Fallback, Nucleus, Prompt, Request, SamplerKind, SamplerNumbers, Sampling,
     Watch,
@@ -221,12 +221,12 @@ fn what_an_earlier_answer_stored_is_used_as_far_as_the_tokens_are_the_same() {
         let base = Request { room: 160, ..case.request() };
         let run = |request: Request, kept| {
             let mut run = engine.run_on(request, kept).unwrap();
-            let mut last = None;
+            let (mut last, stored) = (None, run.stored_blocks());
             while let Some(event) = run.next().unwrap() {
                 last = Some(event);
             }
             match last {
-                Some(Event::Done(done)) => (done, run.keep()),
+                Some(Event::Done(done)) => (done, run.keep(), stored),
                 other => panic!("the last event is {other:?}"),
             }
         };
@@ -239,20 +239,29 @@ fn what_an_earlier_answer_stored_is_used_as_far_as_the_tokens_are_the_same() {
             }
             Request { prompt: Prompt::Exact(ids), ..base.clone() }
         };
-        for change in [None, Some(1), Some(case.prompt.len() + 1)] {
-            let (first, kept) = run(base.clone(), None);
+        let prompt = case.prompt.len();
+        // Where a block ends with the prompt, the first one is shorter.
+        let offset = match f.spec.grid {
+            Grid::Prompt => prompt.next_multiple_of(size) - prompt,
+            _ => 0,
+        };
+        for change in [None, Some(1), Some(prompt + 1)] {
+            let (first, kept, _) = run(base.clone(), None);
             let request = turn(&first.ids, change);
-            let (alone, _) = run(request.clone(), None);
-            let (after, _) = run(request, kept);
+            let (alone, _, none) = run(request.clone(), None);
+            let (after, _, stored) = run(request, kept);
+            assert_eq!(none, 0);
+            let same = change.unwrap_or(prompt + 2 * size);
+            assert_eq!(stored, (same + offset) / size, "{name}, {change:?}");
             assert_eq!(after.ids, alone.ids, "{name}, {change:?}");
             assert!(after.passes <= alone.passes, "{name}: {} passes", after.passes);
         }
         // Another grid: nothing fits, and nothing is taken.
-        let (first, kept) = run(base.clone(), None);
+        let (first, kept, _) = run(base.clone(), None);
         let mut ids = first.ids[..case.prompt.len() + size].to_vec();
         ids.push(9);
         let request = Request { prompt: Prompt::Exact(ids), ..base.clone() };
-        let (alone, _) = run(request.clone(), None);
+        let (alone, ..) = run(request.clone(), None);
         assert_eq!(run(request, kept).0.ids, alone.ids, "{name}, another grid");
     }
 }

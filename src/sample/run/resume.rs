@@ -13,6 +13,11 @@ impl Run {
         Run { stored_blocks, ..Run::with(denoiser, capacity, task) }
     }
 
+    /// Blocks at the beginning whose keys and values are those of an earlier run.
+    pub fn stored_blocks(&self) -> usize {
+        self.stored_blocks
+    }
+
     /// Ends a run of one sample, and keeps its buffers and what it stored for a run that begins with
     /// the same tokens, see [`crate::sample::Engine::run_on`]. Nothing if there were several.
     #[must_use]
