@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use bdlm::hub::{Download, FileBytes, HubOptions, ModelFiles};
+use bdlm::hub::{AdapterFiles, Download, FileBytes, HubOptions, ModelFiles};
 use common::hub::{Hub, Open};
 
 const ID: &str = "someone/a-model";
@@ -133,6 +133,30 @@ fn shards_are_found_by_their_index() {
     std::fs::write(folder.path().join("model.safetensors.index.json"), escape).unwrap();
     let error = ModelFiles::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("beside the index"), "{error}");
+}
+
+#[test]
+fn an_adapter_is_fetched_once_and_then_found_without_the_hub() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/llama-tiny-lora/");
+    let names = ["adapter_config.json", "adapter_model.safetensors"];
+    let files = names.map(|name| (name, std::fs::read(format!("{folder}{name}")).unwrap()));
+    let hub = Hub::open(FILES, &files, ("", 0), None);
+    let options = hub.options(home.path());
+    let find = |options: &HubOptions| AdapterFiles::find(ID, options, &mut |_| {});
+    let check = |found: AdapterFiles| {
+        assert_eq!([&*found.config, &*found.weights], [&files[0].1[..], &files[1].1[..]])
+    };
+    check(find(&options).unwrap());
+    let asked = hub.asked().len();
+    let offline = HubOptions { offline: true, ..options.clone() };
+    check(find(&offline).unwrap());
+    assert_eq!(hub.asked().len(), asked, "offline nothing is asked for");
+    // A hub that has the config alone.
+    let half = Hub::open(FILES, &files[..1], ("", 0), None);
+    let other = tempfile::tempdir().unwrap();
+    let error = find(&half.options(other.path())).unwrap_err().to_string();
+    assert!(error.contains("adapter_model.safetensors"), "{error}");
 }
 
 /// Files as a host program has them.

@@ -129,6 +129,19 @@ mod tests {
             ],
         );
         check(
+            RotaryScaling::Linear { factor: 2.5 },
+            [
+                0.4,
+                0.09485496,
+                0.02249365,
+                0.005334084,
+                0.001264911,
+                2.999577e-4,
+                7.113117e-5,
+                1.686786e-5,
+            ],
+        );
+        check(
             RotaryScaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 64.0 },
             [
                 1.0,
