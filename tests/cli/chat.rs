@@ -1,6 +1,7 @@
 //! Chats: the flags by which other implementations are compared, piped conversations, templates.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use predicates::prelude::*;
 use serde_json::{Value, json};
@@ -144,19 +145,32 @@ fn templates_that_raise_and_models_without_one_are_one_error() {
     check_failure(&output, 1, &["chat template: the model has none", "--chat-template"]).unwrap();
 }
 
+/// A file of two chats in the folder of a model, with two turns of the assistant each.
+fn two_chats(model: &Path) -> PathBuf {
+    let data = model.join("chats.jsonl");
+    let turn = |role: &str, content: &str| json!({ "role": role, "content": content });
+    let chat = |last: &str| {
+        json!({ "messages": [turn("user", "Hi"), turn("assistant", "Yes."),
+                             turn("user", "So?"), turn("assistant", last)] })
+    };
+    std::fs::write(&data, format!("{}\n\n{}\n", chat("No"), chat("On"))).unwrap();
+    data
+}
+
+/// `bdlm eval chat` of these chats, with exact values.
+fn eval_chat(model: &Path, data: &Path, more: &[&str]) -> Output {
+    let flags = ["eval", "chat", "--weights", "f32", "--estimator", "exact", "--format", "json"];
+    let mut command = bdlm().unwrap();
+    command.args(flags).arg("--model").arg(model).arg("--data").arg(data).args(more);
+    command.output().unwrap()
+}
+
 #[test]
 fn the_assistants_turns_are_scored_given_the_rest() {
-    let Some(mut command) = bdlm() else { return };
+    let Some(_) = bdlm() else { return };
     let model = chat_model(QWEN2);
-    let data = model.path().join("chats.jsonl");
-    let turn = |role: &str, content: &str| json!({ "role": role, "content": content });
-    let chat = json!({ "messages": [turn("user", "Hi"), turn("assistant", "Yes."),
-                                    turn("user", "So?"), turn("assistant", "No")] });
-    std::fs::write(&data, format!("{chat}\n\n{chat}\n")).unwrap();
-    let flags = ["eval", "chat", "--weights", "f32", "--estimator", "exact", "--format", "json"];
-    let output =
-        command.args(flags).arg("--model").arg(model.path()).arg("--data").arg(&data).output();
-    let output = output.unwrap();
+    let data = two_chats(model.path());
+    let output = eval_chat(model.path(), &data, &[]);
     assert!(output.status.success(), "{}", stderr(&output));
     let report: Value = serde_json::from_str(&stdout(&output)).unwrap();
     // Each turn counts its characters and the token that ends it.
@@ -164,9 +178,42 @@ fn the_assistants_turns_are_scored_given_the_rest() {
     assert_eq!(report["stderr"], json!(0.0));
     assert!(report["nll_per_token"].as_f64().unwrap() > 0.0);
     std::fs::write(&data, "{\"messages\": 3}\n").unwrap();
-    let mut command = bdlm().unwrap();
-    command.args(flags).arg("--model").arg(model.path()).arg("--data").arg(&data);
-    check_failure(&command.output().unwrap(), 1, &["chats.jsonl: line 1 is not a chat"]).unwrap();
+    let output = eval_chat(model.path(), &data, &[]);
+    check_failure(&output, 1, &["chats.jsonl: line 1 is not a chat"]).unwrap();
+}
+
+#[test]
+fn scored_turns_are_kept_in_a_journal() {
+    let Some(_) = bdlm() else { return };
+    let model = chat_model(QWEN2);
+    let data = two_chats(model.path());
+    let path = model.path().join("turns.journal");
+    let journal = path.display().to_string();
+    let with = |more: &[&str]| {
+        let flags = ["--batch", "2", "--journal", &journal];
+        eval_chat(model.path(), &data, &[&flags[..], more].concat())
+    };
+    let report = |output: Output| -> Value {
+        assert!(output.status.success(), "{}", stderr(&output));
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+    let whole = report(with(&[]));
+    let all = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(all.lines().count(), 1 + 4, "{all}");
+    // Cut between two batches, and in the middle of the second.
+    for lines in [1 + 2, 1 + 3] {
+        let kept: Vec<&str> = all.lines().take(lines).collect();
+        std::fs::write(&path, kept.join("\n") + "\n{\"index\":3,\"n").unwrap();
+        let resumed = report(with(&["--resume"]));
+        for key in ["nll_per_token", "ppl", "bits_per_byte", "tokens", "sequences"] {
+            assert_eq!(resumed[key], whole[key], "{key} after {lines} lines");
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1 + 4);
+    }
+    let output = with(&["--resume", "--system", "Be brief."]);
+    check_failure(&output, 1, &["another evaluation", "the turns have changed"]).unwrap();
+    let output = with(&["--resume", "--seed", "2"]);
+    check_failure(&output, 1, &["its seed is 1, expected 2"]).unwrap();
 }
 
 #[test]

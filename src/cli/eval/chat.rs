@@ -1,5 +1,6 @@
 //! `bdlm eval chat`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,9 +13,11 @@ use bdlm::hub::Sha256;
 use bdlm::sample::Engine;
 use bdlm::text::Conversation;
 use clap::Args;
+use serde::Serialize;
 
 use crate::cli::chat::TemplateArgs;
 use crate::cli::device::DeviceArgs;
+use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::ppl::EstimateArgs;
 use crate::cli::eval::present::ReportArgs;
 use crate::cli::files::{read_text, shown};
@@ -30,7 +33,8 @@ use crate::cli::process::{Interrupted, go_on, utc_secs};
 #[derive(Args)]
 #[command(after_help = "Examples:
   bdlm eval chat --model JetLM/SDAR-1.7B-Chat --data chats.jsonl --estimator exact
-  bdlm eval chat --model my-chat-model --data chats.jsonl --estimator orders --draws 4 --format json")]
+  bdlm eval chat --model my-chat-model --data chats.jsonl --estimator orders --draws 4 --format json
+  bdlm eval chat --model my-chat-model --data chats.jsonl --journal chats.journal --resume")]
 pub struct EvalChat {
     #[command(flatten)]
     model: ModelArgs,
@@ -45,9 +49,20 @@ pub struct EvalChat {
     #[command(flatten)]
     estimate: EstimateArgs,
     #[command(flatten)]
+    journal: JournalArgs,
+    #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
     device: DeviceArgs,
+}
+
+/// The first line of a journal.
+#[derive(Serialize)]
+struct Head<'a> {
+    /// Of the turns as tokens: chats, template and system prompt make them.
+    turns_sha256: String,
+    #[serde(flatten)]
+    settings: &'a Settings,
 }
 
 impl EvalChat {
@@ -64,7 +79,8 @@ impl EvalChat {
         let (report, is_whole) = self.evaluate(&engine, &turns, inputs)?;
         self.report.write(output, &report, &gpu)?;
         if !is_whole {
-            note(&format!("interrupted: the report covers {} turns", report.sequences));
+            let (done, advice) = (report.sequences, self.journal.advice());
+            note(&format!("interrupted: the report covers {done} turns; {advice}"));
             return Err(Interrupted.into());
         }
         Ok(())
@@ -105,45 +121,20 @@ impl EvalChat {
             batch: self.estimate.batch,
             seed: self.estimate.seed,
         };
-        let mut likelihood = Likelihood::new(engine.network().clone(), options)?;
-        let mut results = Vec::new();
-        let bar = progress_bar("{msg} [{bar:30}] {percent}% {eta}");
-        bar.set_length(1000 * turns.len() as u64);
-        for (number, some) in turns.chunks(likelihood.batch()).enumerate() {
-            let (first, begun) = (number * likelihood.batch(), Instant::now());
-            let before = likelihood.passes();
-            let sequences: Vec<Sequence<'_>> = (first..)
-                .zip(some)
-                .map(|(index, turn)| Sequence { index, ids: &turn.ids, given: turn.given })
-                .collect();
-            let mut progress = |done: usize, all: usize| {
-                let part = 1000 * some.len() * done / all.max(1);
-                bar.set_position((1000 * first + part) as u64);
-                go_on()
-            };
-            let found = likelihood.estimate_given(&sequences, &mut progress);
-            let Some(found) = pollster::block_on(found)? else { break };
-            for (sequence, found) in sequences.iter().zip(&found) {
-                let counted = &sequence.ids[sequence.given..];
-                let bytes = engine.tokenizer().and_then(|t| t.text_bytes(counted));
-                let mut result = SequenceResult::new(sequence.index, found, bytes);
-                if sequence.index == first {
-                    result.passes = likelihood.passes() - before;
-                    result.secs = begun.elapsed().as_secs_f64();
-                }
-                results.push(result);
-            }
-        }
-        bar.finish_and_clear();
-        if results.is_empty() {
+        let likelihood = Likelihood::new(engine.network().clone(), options)?;
+        let settings = self.settings(engine, &likelihood, inputs);
+        let head = Head { turns_sha256: digest(turns), settings: &settings };
+        let (journal, results) = self.journal.open("eval chat", &head)?;
+        let done = results.iter().map(|result: &SequenceResult| result.index).collect();
+        let mut work = Work { engine, likelihood, journal, results, done };
+        let is_whole = work.evaluate(turns)?;
+        if work.results.is_empty() {
             return Err(Interrupted.into());
         }
-        let settings = self.settings(engine, &likelihood, inputs);
-        Ok((PplReport::new(settings, &results)?, results.len() == turns.len()))
+        work.results.sort_by_key(|result| result.index);
+        Ok((PplReport::new(settings, &work.results)?, is_whole))
     }
-}
 
-impl EvalChat {
     fn settings(&self, engine: &Engine, likelihood: &Likelihood, inputs: Inputs) -> Settings {
         let options = likelihood.options();
         Settings {
@@ -159,6 +150,73 @@ impl EvalChat {
             inputs,
         }
     }
+}
+
+/// An evaluation under way.
+struct Work<'a> {
+    engine: &'a Engine,
+    likelihood: Likelihood,
+    journal: Journal,
+    results: Vec<SequenceResult>,
+    /// Indices of the results.
+    done: HashSet<usize>,
+}
+
+impl Work<'_> {
+    /// Evaluates the turns that are not done; false if Ctrl-C came before the last. The same turns are
+    /// together whether all are evaluated at once or not: sums of floats depend on it.
+    fn evaluate(&mut self, turns: &[Turn]) -> Result<bool> {
+        let bar = progress_bar("{msg} [{bar:30}] {percent}% {eta}");
+        bar.set_length(1000 * turns.len() as u64);
+        let batch = self.likelihood.batch();
+        for (number, some) in turns.chunks(batch).enumerate() {
+            let (first, begun) = (number * batch, Instant::now());
+            if (first..first + some.len()).all(|index| self.done.contains(&index)) {
+                continue;
+            }
+            let before = self.likelihood.passes();
+            let sequences: Vec<Sequence<'_>> = (first..)
+                .zip(some)
+                .map(|(index, turn)| Sequence { index, ids: &turn.ids, given: turn.given })
+                .collect();
+            let mut progress = |done: usize, all: usize| {
+                let part = 1000 * some.len() * done / all.max(1);
+                bar.set_position((1000 * first + part) as u64);
+                go_on()
+            };
+            let found = self.likelihood.estimate_given(&sequences, &mut progress);
+            let Some(found) = pollster::block_on(found)? else { return Ok(false) };
+            let mut results = Vec::new();
+            for (sequence, found) in sequences.iter().zip(&found) {
+                let counted = &sequence.ids[sequence.given..];
+                let bytes = self.engine.tokenizer().and_then(|t| t.text_bytes(counted));
+                let mut result = SequenceResult::new(sequence.index, found, bytes);
+                if sequence.index == first {
+                    result.passes = self.likelihood.passes() - before;
+                    result.secs = begun.elapsed().as_secs_f64();
+                }
+                if self.done.insert(sequence.index) {
+                    results.push(result);
+                }
+            }
+            self.journal.push_all(&results)?;
+            self.results.extend(results);
+        }
+        bar.finish_and_clear();
+        Ok(true)
+    }
+}
+
+/// The digest of turns as tokens.
+fn digest(turns: &[Turn]) -> String {
+    let mut digest = Sha256::new();
+    for turn in turns {
+        for number in [turn.ids.len(), turn.given] {
+            digest.add(&(number as u64).to_le_bytes());
+        }
+        turn.ids.iter().for_each(|id| digest.add(&id.to_le_bytes()));
+    }
+    digest.hex()
 }
 
 fn place(path: &Path, line: usize) -> String {

@@ -260,6 +260,9 @@ fn differs(key: &str, there: &Value, here: &Value) -> String {
         "config_sha256" => "the model's config.json has changed, its SHA-256",
         "tokenizer_sha256" => "the tokenizer has changed, its SHA-256",
         "adapters_sha256" => "the adapters have changed, their SHA-256",
+        "turns_sha256" => {
+            "the turns have changed (the chats, the template or its options), their SHA-256"
+        }
         "samples_sha256" => "the samples have changed, their SHA-256",
         key => return format!("its {key} is {}, expected {}", shown(there), shown(here)),
     };
