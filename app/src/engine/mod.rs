@@ -2,6 +2,7 @@
 
 mod backend;
 mod chat;
+mod choices;
 mod job;
 mod native;
 mod notice;
@@ -11,6 +12,7 @@ mod training;
 
 pub use backend::{Backend, Found, Loaded, Progress, Source};
 pub use chat::{Ask, ChatModel};
+pub use choices::Choices;
 pub use native::EngineBackend;
 pub use notice::{Attempt, Notice, SteerAt};
 pub use thread::EngineThread;
