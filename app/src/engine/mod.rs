@@ -17,4 +17,4 @@ pub use native::EngineBackend;
 pub use notice::{Attempt, Notice, SteerAt};
 pub use thread::EngineThread;
 pub use train_thread::{TrainNotice, TrainThread};
-pub use training::{Begin, TrainOrder, TrainStream};
+pub use training::{Begin, Prepare, TrainOrder, TrainStream};
