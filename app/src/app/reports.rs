@@ -50,6 +50,8 @@ impl App {
         let is_text = self.state.view == View::Text;
         if is_new && is_text && self.state.pane().recording.events().is_empty() {
             self.tour(Some(TourStep::Masked), now);
+        } else {
+            self.warm();
         }
     }
 

@@ -95,6 +95,10 @@ pub trait Backend: Send + 'static {
     /// Those of the library.
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
 
+    /// Does beforehand what the first steps of such a run would wait for, such as compiling kernels.
+    /// What fails then fails again when the run is begun.
+    fn warm(&mut self, _request: Request) {}
+
     /// Begins to answer a conversation.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The engine behind the window: what it can do, and the thread on which it does it.
 
 mod backend;
+mod bell;
 mod chat;
 mod choices;
 mod job;

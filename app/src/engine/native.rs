@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bdlm::clock::Stopwatch;
+use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
 use bdlm::measure::{Trusted, Verdict, trusted};
@@ -14,6 +16,11 @@ use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
 use crate::engine::chat::{Ask, ChatModel, Chats};
 use crate::engine::choices::Choices;
 use crate::engine::training::{Begin, TrainOrder};
+
+/// Blocks of a run that is thrown away: the second one is begun in another way than the first.
+const WARM_BLOCKS: usize = 2;
+/// The longest time for it, but for a step that has begun.
+const WARM_SECS: f64 = 1.0;
 
 /// A device.
 struct Device {
@@ -200,6 +207,20 @@ impl Backend for EngineBackend {
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         Ok(Box::new(engine.run(request)?))
+    }
+
+    fn warm(&mut self, request: Request) {
+        let Some(Ok(mut run)) = self.engine.as_ref().map(|engine| engine.run(request)) else {
+            return;
+        };
+        let begun = Stopwatch::start();
+        let mut blocks = 0;
+        while blocks < WARM_BLOCKS && begun.secs() < WARM_SECS {
+            match run.next() {
+                Ok(Some(event)) => blocks += usize::from(matches!(event, Event::Block(_))),
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {

@@ -5,7 +5,7 @@ use bdlm::sample::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Choices;
+use crate::engine::{Choices, Loaded};
 
 /// How to sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,6 +92,14 @@ impl SampleSettings {
         take(&mut self.temperature, before.temperature, own.temperature);
         take(&mut self.top_k, before.top_k, own.top_k);
         take(&mut self.top_p, before.top_p, own.top_p);
+    }
+
+    /// The settings without what was chosen for another kind of model.
+    #[must_use]
+    pub fn of_loaded(self, model: &Loaded) -> SampleSettings {
+        let block_size = self.block_size.filter(|_| model.block_size.is_some());
+        let sampler = if model.has_samplers { self.sampler } else { SamplerKind::FirstHitting };
+        SampleSettings { block_size, sampler, ..self }
     }
 
     /// The number that the sampler takes and that can be set; those of chat models have their own.

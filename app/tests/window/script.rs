@@ -45,6 +45,8 @@ pub enum Trouble {
 pub struct Watched {
     /// Requests of the runs that were begun.
     pub requests: Arc<Mutex<Vec<Request>>>,
+    /// Requests of the runs that were prepared.
+    pub warmed: Arc<Mutex<Vec<Request>>>,
     /// What was asked of chats.
     pub asks: Arc<Mutex<Vec<Ask>>>,
     /// Set when the backend is dropped, with its thread.
@@ -173,6 +175,10 @@ impl Backend for Script {
             count: 0,
             gate: self.gate.take(),
         }))
+    }
+
+    fn warm(&mut self, request: Request) {
+        self.watched.warmed.lock().unwrap().push(request);
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {

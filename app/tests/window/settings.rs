@@ -2,10 +2,11 @@
 
 use bdlm_app::engine::Choices;
 use bdlm_app::state::{Action, Edit, Stage};
+use egui::vec2;
 use egui_kittest::kittest::Queryable;
 
-use crate::script::Trouble;
-use crate::{Window, app, click, state, wait, window};
+use crate::script::{Script, Trouble};
+use crate::{Painter, Window, app, click, preferences, state, wait, window, window_of};
 
 fn ready(trouble: Trouble) -> (Window, crate::script::Watched) {
     let (mut window, watched) = window(trouble);
@@ -25,8 +26,21 @@ fn a_run_is_drawn_as_the_model_was_published_with() {
 }
 
 #[test]
+fn the_first_run_of_a_model_is_prepared_before_it_is_asked_for() {
+    let (mut window, watched) = ready(Trouble::None);
+    state(&mut window).prefs.panes.iter_mut().for_each(|side| side.is_seed_locked = true);
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |state| state.pane().stage == Stage::Over);
+    let (warmed, begun) = (watched.warmed.lock().unwrap(), watched.requests.lock().unwrap());
+    assert_eq!((warmed.len(), &warmed[0]), (1, &begun[0]), "the same kernels");
+}
+
+#[test]
 fn a_setting_says_when_it_is_pointed_at_that_it_is_the_models() {
-    let (mut window, _) = ready(Trouble::None);
+    // High enough for the whole sheet.
+    let (script, _) = Script::new(Trouble::None);
+    let mut window = window_of(vec2(1280.0, 1400.0), preferences(), script, Painter(None));
+    wait(&mut window, |state| state.models.loaded.is_some());
     click(&mut window, "Settings");
     window.get_by_role_and_label(egui::Role::SpinButton, "Top-p").hover();
     window.run_steps(30);
