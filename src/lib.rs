@@ -74,6 +74,8 @@ pub mod gpu;
 pub mod hub;
 pub mod measure;
 pub mod model;
+#[cfg(feature = "plots")]
+pub mod plot;
 pub mod sample;
 pub mod text;
 pub mod train;

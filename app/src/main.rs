@@ -82,12 +82,17 @@ fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
             .with_app_id("bdlm")
             .with_inner_size([1280.0, 800.0])
             .with_min_inner_size([640.0, 480.0]),
+        // All that is drawn is of one colour each.
+        dithering: false,
         ..Default::default()
     };
     let begin = |cc: &eframe::CreationContext<'_>| {
         let kept = cc.storage.and_then(|storage| eframe::get_value(storage, eframe::APP_KEY));
         let prefs = args.applied_to(kept.unwrap_or_default());
         let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::with_user_cache())?;
+        let painter = cc.wgpu_render_state.as_ref().map(|state| state.adapter.get_info());
+        let is_cpu = painter.is_some_and(|info| info.device_type == bdlm::wgpu::DeviceType::Cpu);
+        app.state.prefs.is_drawn_slowly = is_cpu;
         if let Some(folder) = eframe::storage_dir("bdlm") {
             app.keep_runs_in(&cc.egui_ctx, folder.join("runs"))?;
         }

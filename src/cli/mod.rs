@@ -12,7 +12,6 @@ mod info;
 mod logits;
 mod model;
 mod output;
-mod plot;
 mod present;
 mod print;
 mod process;

@@ -182,8 +182,7 @@ impl RequestArgs {
         let kind = self.sampling.sampler.unwrap_or(SamplerKind::of_model(spec));
         self.check_for(kind, subcommand)?;
         let stop_ids = self.stop_id.iter().filter_map(|id| id.0).collect();
-        let min_entropy =
-            if spec.stop_ids.is_empty() { Request::default().min_entropy } else { 0.0 };
+        let own = Request::of_model(spec);
         let request = Request {
             length: self.length,
             new_tokens: self.new_tokens,
@@ -194,10 +193,11 @@ impl RequestArgs {
             batch: self.batch,
             seed: self.seed,
             variable_length: self.variable_length,
-            min_entropy: self.sampling.min_entropy.unwrap_or(min_entropy),
-            ..Request::default()
+            min_entropy: self.sampling.min_entropy.unwrap_or(own.min_entropy),
+            ..own
         };
-        let sampling = self.sampling.sampling(kind, spec, request.n_cells(spec));
+        let n_cells = request.n_cells(spec);
+        let sampling = self.sampling.sampling(kind, &request.sampling, n_cells);
         Ok(Request { sampling, ..request })
     }
 }
@@ -212,8 +212,7 @@ impl SamplingArgs {
         SamplerNumbers { steps, per_pass, threshold, entropy_bound, sub_block, fallback }
     }
 
-    fn sampling(&self, kind: SamplerKind, spec: &Spec, n_cells: usize) -> Sampling {
-        let own = Sampling::of_model(spec);
+    fn sampling(&self, kind: SamplerKind, own: &Sampling, n_cells: usize) -> Sampling {
         Sampling {
             sampler: kind.sampler(self.numbers(), n_cells),
             temperature: self.temperature.unwrap_or(own.temperature),

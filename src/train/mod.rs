@@ -38,6 +38,8 @@ pub use backward::{Backward, BackwardOptions};
 pub use batch::{TrainBatch, TrainShape};
 pub use block_sizes::BlockSizes;
 pub use event::{BlockNelbo, IntervalVariance, TrainEvent, TrainStart, TrainStep, Validation};
+#[cfg(all(not(target_arch = "wasm32"), feature = "plots"))]
+pub use files::Log;
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{
     Beginning, CachedTokens, Earlier, Header, Preparing, RunFiles, RunFolder, RunSetup, SavedState,

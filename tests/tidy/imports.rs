@@ -8,7 +8,7 @@ use crate::source::{File, code, without_tests};
 const LAYERS: &[&[&str]] = &[
     &["error", "clock"],
     &["event"],
-    &["text", "hub"],
+    &["text", "hub", "plot"],
     &["gpu"],
     &["model"],
     &["sample"],

@@ -1,6 +1,7 @@
 //! Texts to learn from: documents, vocabularies, the cache of tokens.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use bdlm::eval::data::Documents;
@@ -63,7 +64,11 @@ fn tokens_are_made_once() {
     let out = tempfile::tempdir().unwrap();
     let mut made = 0;
     let mut get = |text: &Path, json: &[u8]| {
-        tokens(&[text.into()], json, out.path(), &mut |_| made += 1).unwrap()
+        let mut count = |count: usize| {
+            made += usize::from(count > 0);
+            ControlFlow::Continue(())
+        };
+        tokens(&[text.into()], json, out.path(), &mut count).unwrap().unwrap()
     };
     let first = get(&text, &json);
     let ids = first.tokens.range(0, first.tokens.len());
@@ -81,11 +86,29 @@ fn tokens_are_made_once() {
 }
 
 #[test]
+fn texts_that_are_being_read_can_be_left() {
+    let (folder, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let text = write(folder.path(), "a.txt", STORY);
+    let json = learn_vocabulary([Ok(STORY.to_string())].into_iter(), 270).unwrap();
+    let get = |least: usize| {
+        let mut stop = |count| match count >= least {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        tokens(&[text.clone()], &json, out.path(), &mut stop).unwrap().is_some()
+    };
+    assert!(!get(0) && !get(1), "before and after the first tokens");
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "no half-written cache");
+    assert!(get(usize::MAX));
+}
+
+#[test]
 fn data_without_text_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let json = learn_vocabulary([Ok(STORY.to_string())].into_iter(), 270).unwrap();
     let refused = |path: &Path| {
-        tokens(&[path.into()], &json, folder.path(), &mut |_| ()).unwrap_err().to_string()
+        let mut go_on = |_| ControlFlow::Continue(());
+        tokens(&[path.into()], &json, folder.path(), &mut go_on).unwrap_err().to_string()
     };
     assert!(refused(&write(folder.path(), "blank.txt", "\n \n")).contains("no text"));
     assert!(refused(&write(folder.path(), "empty.txt", "")).contains("empty"));

@@ -80,6 +80,8 @@ impl App {
             self.branches += 1;
             settings.seed = settings.seed.wrapping_add(self.branches);
         }
+        let Some(model) = &self.state.models.loaded else { return };
+        let settings = settings.of_loaded(model);
         let request = settings.request(Prompt::Ids(tokens.to_vec()));
         let written = shown.recording.blocks(moment);
         let written = written.filter(|block| Some(block.block_idx) <= last_block);

@@ -5,7 +5,7 @@ use egui::Context;
 
 use crate::app::base::App;
 use crate::engine::{Attempt, Source};
-use crate::state::{Banner, Remedy, Sheet, View};
+use crate::state::{Banner, Remedy, Sheet, State, View};
 
 impl App {
     /// Loads the model that the sheet names; at the start of the app, that of the preferences.
@@ -29,6 +29,16 @@ impl App {
         if !self.engine.find(source, Box::new(request)) {
             self.fail_engine();
         }
+    }
+
+    /// Prepares the run that the next click would begin.
+    pub(super) fn warm(&mut self) {
+        let State { prefs, models, .. } = &self.state;
+        let Some(model) = &models.loaded else { return };
+        let request =
+            prefs.panes[0].clone().of_loaded(model).request(Prompt::Text(prefs.prompt.clone()));
+        // The engine's thread has just reported: if it is gone, the next call says so.
+        let _ = self.engine.warm(Box::new(request));
     }
 
     /// Shows a sheet.

@@ -1,9 +1,14 @@
 //! Steps that follow each other.
 
+use std::time::{Duration, Instant};
+
 use egui::Context;
 
 use crate::app::base::App;
 use crate::state::Pane;
+
+/// How long a frame waits for a step.
+const MOMENT: Duration = Duration::from_millis(15);
 
 impl App {
     /// Shows the next step when it is due.
@@ -28,8 +33,22 @@ impl App {
         if now >= state.due {
             state.due = now.max(state.due + secs);
             self.step_on(now);
+            self.await_steps(now);
         }
         ctx.request_repaint_after_secs((self.state.due - now).max(0.0) as f32);
+    }
+
+    /// Waits a moment for the steps that were pulled: those that come are drawn in this frame, which saves
+    /// one more for each step.
+    fn await_steps(&mut self, now: f64) {
+        let begun = Instant::now();
+        while self.state.panes.iter().any(Pane::is_pulling) {
+            let left = MOMENT.saturating_sub(begun.elapsed());
+            if left.is_zero() || !self.engine.wait(left) {
+                return;
+            }
+            self.take_notices(now);
+        }
     }
 
     /// One moment on: in both panes if they play or go together, else in the active one.

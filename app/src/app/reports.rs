@@ -5,8 +5,8 @@ use bdlm::sample::Steer;
 use bdlm::sample::worker::Report;
 
 use crate::app::base::App;
-use crate::engine::{Attempt, Notice, SteerAt};
-use crate::state::{Banner, TourStep, View, remedy_of_load, remedy_of_run};
+use crate::engine::{Attempt, Loaded, Notice, Source, SteerAt};
+use crate::state::{Banner, State, TourStep, View, remedy_of_load, remedy_of_run};
 
 impl App {
     /// Takes a notice.
@@ -20,28 +20,38 @@ impl App {
                 }
             }
             Notice::Found(found) => (models.found, models.busy) = (Some(*found), None),
-            Notice::Loaded { source, loaded } => {
-                let recent = &mut self.state.prefs.recent;
-                recent.retain(|name| *name != loaded.name);
-                recent.insert(0, loaded.name.clone());
-                recent.truncate(8);
-                self.state.prefs.model = loaded.name.clone();
-                self.state.prefs.adapter = models.source.adapter.clone();
-                (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
-                models.loaded_from = source;
-                self.state.offer_view();
-                // The first start of all begins with the tour.
-                let is_new = !self.state.prefs.has_toured && self.state.history.is_stored;
-                let is_text = self.state.view == View::Text;
-                if is_new && is_text && self.state.pane().recording.events().is_empty() {
-                    self.tour(Some(TourStep::Masked), now);
-                }
-            }
+            Notice::Loaded { source, loaded } => self.take_model(source, loaded, now),
             Notice::Cancelled => models.busy = None,
             Notice::Failed { what, error } => self.fail_load(&what, &error),
             Notice::Adapters(names) => models.adapters = Some(names),
             Notice::Token { at, token: Ok(token) } => self.pin(at, token),
             Notice::Token { at, token: Err(error) } => self.refuse(at.run, &error),
+        }
+    }
+
+    /// A model is ready: what was not changed is as it was published with.
+    fn take_model(&mut self, source: Source, loaded: Box<Loaded>, now: f64) {
+        let State { models, prefs, banner, .. } = &mut self.state;
+        prefs.recent.retain(|name| *name != loaded.name);
+        prefs.recent.insert(0, loaded.name.clone());
+        prefs.recent.truncate(8);
+        prefs.model = loaded.name.clone();
+        prefs.adapter = models.source.adapter.clone();
+        prefs.panes.iter_mut().for_each(|side| side.suit(loaded.choices));
+        if let Some(mistrusted) = &loaded.mistrusted {
+            let sentence = format!("{} does not compute as it should.", loaded.adapter);
+            *banner = Some(Banner::of(sentence, mistrusted));
+        }
+        (models.loaded, models.found, models.busy) = (Some(loaded), None, None);
+        models.loaded_from = source;
+        self.state.offer_view();
+        // The first start of all begins with the tour.
+        let is_new = !self.state.prefs.has_toured && self.state.history.is_stored;
+        let is_text = self.state.view == View::Text;
+        if is_new && is_text && self.state.pane().recording.events().is_empty() {
+            self.tour(Some(TourStep::Masked), now);
+        } else {
+            self.warm();
         }
     }
 

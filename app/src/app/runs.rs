@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bdlm::sample::{Prompt, Request, Sampler, SamplerKind, Steer};
+use bdlm::sample::{Prompt, Request, Steer};
 
 use crate::app::base::App;
 use crate::state::{Origin, SampleSettings, SteerBy};
@@ -60,22 +60,15 @@ impl App {
 
     /// Begins a run from the prompt, with the text of an earlier run behind it.
     fn begin_text(&mut self, pane: usize, settings: SampleSettings, carried: String) {
-        let prompt = self.state.prefs.prompt.clone();
+        let Some(model) = &self.state.models.loaded else { return };
+        let (settings, prompt) = (settings.of_loaded(model), self.state.prefs.prompt.clone());
         let request = settings.request(Prompt::Text(prompt.clone() + &carried));
         self.begin(pane, request, Origin { settings, prompt, carried, ..Origin::default() });
     }
 
-    pub(super) fn begin(&mut self, pane: usize, mut request: Request, mut origin: Origin) {
+    pub(super) fn begin(&mut self, pane: usize, request: Request, mut origin: Origin) {
         let Some(model) = &self.state.models.loaded else { return };
         origin.model = model.name.clone();
-        // What was chosen for another kind of model does not count.
-        if model.block_size.is_none() {
-            (request.block_size, origin.settings.block_size) = (None, None);
-        }
-        if !model.has_samplers {
-            origin.settings.sampler = SamplerKind::FirstHitting;
-            request.sampling.sampler = Sampler::FirstHitting;
-        }
         self.runs += 1;
         let end = self.state.panes[pane].end();
         self.send(pane, end);

@@ -48,7 +48,7 @@ impl App {
         }
     }
 
-    fn take_notices(&mut self, now: f64) {
+    pub(super) fn take_notices(&mut self, now: f64) {
         let began = std::time::Instant::now();
         while began.elapsed().as_secs_f64() < NOTICE_SECS {
             let models = &self.state.models;
@@ -93,7 +93,7 @@ impl App {
         Panel::bottom("message").frame(bar).show(ui, |ui| {
             views::message_ui(ui, state, actions);
         });
-        let page = Frame::new().fill(theme::palette(ui).page);
+        let page = self.page(ui);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
             let place = ui.max_rect();
             views::chat_page_ui(ui, &views::ChatPage::of(state), actions);
@@ -108,7 +108,7 @@ impl App {
             views::train_bar_ui(ui, &views::TrainBar::of(state), actions);
         });
         self.draw_side(ui, actions);
-        let page = Frame::new().fill(theme::palette(ui).page);
+        let page = self.page(ui);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
             let place = ui.max_rect();
             views::train_page_ui(ui, &state.training);
@@ -127,7 +127,7 @@ impl App {
             views::timeline_ui(ui, &views::Timeline::of(state), actions);
         });
         self.draw_side(ui, actions);
-        let page = Frame::new().fill(theme::palette(ui).page);
+        let page = self.page(ui);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
             let place = ui.max_rect();
             views::page_ui(ui, &views::Page::of(state), actions);
@@ -136,6 +136,14 @@ impl App {
             }
             self.draw_banner(ui, place, actions);
         });
+    }
+
+    /// The ground of the middle. A window that is drawn slowly is cleared with its colour.
+    fn page(&self, ui: &Ui) -> Frame {
+        match self.state.prefs.is_drawn_slowly {
+            true => Frame::new(),
+            false => Frame::new().fill(theme::palette(ui).page),
+        }
     }
 
     /// Over the text: nothing moves when it comes.
@@ -184,6 +192,10 @@ impl eframe::App for App {
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.show(ui);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        theme::palette_of(visuals).page.to_normalized_gamma_f32()
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

@@ -5,6 +5,7 @@ use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request};
 
 use crate::engine::chat::{Ask, ChatModel};
+use crate::engine::choices::Choices;
 use crate::engine::training::{Begin, TrainOrder};
 
 /// A model and where to run it.
@@ -32,6 +33,8 @@ pub struct Found {
     pub name: String,
     /// Its family and shape, in words.
     pub shape: String,
+    /// How its weights are held, in words.
+    pub weights: String,
     /// The memory that it needs on the device.
     pub memory: MemoryPlan,
 }
@@ -53,6 +56,12 @@ pub struct Loaded {
     pub adapter: String,
     /// True if the adapter is the CPU.
     pub is_software: bool,
+    /// What is wrong with the kernels that suit the adapter, in a sentence; plain ones are used then.
+    pub mistrusted: Option<String>,
+    /// How its weights are held, in words.
+    pub weights: String,
+    /// How it was published to be sampled.
+    pub choices: Choices,
     /// True if cells can be steered: they begin masked.
     pub is_steerable: bool,
     /// True if samplers can be chosen.
@@ -85,6 +94,10 @@ pub trait Backend: Send + 'static {
     /// # Errors
     /// Those of the library.
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
+
+    /// Does beforehand what the first steps of such a run would wait for, such as compiling kernels.
+    /// What fails then fails again when the run is begun.
+    fn warm(&mut self, _request: Request) {}
 
     /// Begins to answer a conversation.
     ///

@@ -72,23 +72,19 @@ impl ChatModel {
 
 impl Ask {
     fn request(&self, spec: &Spec) -> Request {
-        let own = Sampling::of_model(spec);
-        let request = Request {
+        let mut request = Request {
             new_tokens: Some(self.tokens),
             room: ROOM.min(spec.window),
             seed: self.seed,
-            min_entropy: if spec.stop_ids.is_empty() {
-                Request::default().min_entropy
-            } else {
-                0.0
-            },
             watch: Watch::Steps { candidates: CANDIDATES },
-            ..Request::default()
+            ..Request::of_model(spec)
         };
         let kind = self.sampler.unwrap_or(SamplerKind::of_model(spec));
-        let sampler = kind.sampler(SamplerNumbers::default(), request.n_cells(spec));
-        let temperature = self.temperature.unwrap_or(own.temperature);
-        Request { sampling: Sampling { sampler, temperature, ..own }, ..request }
+        request.sampling.sampler = kind.sampler(SamplerNumbers::default(), request.n_cells(spec));
+        if let Some(temperature) = self.temperature {
+            request.sampling.temperature = temperature;
+        }
+        request
     }
 }
 

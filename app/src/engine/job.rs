@@ -9,6 +9,7 @@ use std::sync::mpsc::SyncSender;
 use bdlm::Result;
 
 use crate::engine::backend::Progress;
+use crate::engine::bell::Bell;
 use crate::engine::notice::Notice;
 
 /// The thread's end of the window's channel.
@@ -16,7 +17,7 @@ use crate::engine::notice::Notice;
 pub(super) struct Outbox {
     pub(super) notices: SyncSender<Notice>,
     pub(super) cancel: Arc<AtomicBool>,
-    pub(super) wake: Arc<dyn Fn() + Send + Sync>,
+    pub(super) bell: Arc<Bell>,
 }
 
 /// The payload of an unwinding that is not a panic.
@@ -26,7 +27,7 @@ impl Outbox {
     /// Sends a notice; in vain if the window is gone.
     pub(super) fn send(&self, notice: Notice) {
         if self.notices.send(notice).is_ok() {
-            (self.wake)();
+            self.bell.ring();
         }
     }
 
@@ -42,7 +43,7 @@ impl Outbox {
             }
             // If the channel is full, the next progress will do.
             if self.notices.try_send(Notice::Progress(progress)).is_ok() {
-                (self.wake)();
+                self.bell.ring();
             }
         };
         let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut progress)));

@@ -2,23 +2,41 @@
 
 use std::path::PathBuf;
 
+use bdlm::clock::Stopwatch;
+use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
 use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::model::{Habits, Spec};
+use bdlm::measure::{Trusted, Verdict, trusted};
+use bdlm::model::{Formats, Habits, Spec};
 use bdlm::sample::worker::Stream;
 use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
 
 use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
 use crate::engine::chat::{Ask, ChatModel, Chats};
+use crate::engine::choices::Choices;
 use crate::engine::training::{Begin, TrainOrder};
+
+/// Blocks of a run that is thrown away: the second one is begun in another way than the first.
+const WARM_BLOCKS: usize = 2;
+/// The longest time for it, but for a step that has begun.
+const WARM_SECS: f64 = 1.0;
+
+/// A device.
+struct Device {
+    /// What was asked for: part of an adapter's name, or the best one.
+    asked: Option<String>,
+    gpu: Gpu,
+    /// Why it has plain kernels, in a sentence.
+    mistrusted: Option<String>,
+}
 
 /// The library's engine on a device of its own.
 #[derive(Default)]
 pub struct EngineBackend {
     engine: Option<Engine>,
     chats: Chats,
-    device: Option<(Option<String>, Gpu)>,
+    device: Option<Device>,
     cache: Option<PathBuf>,
 }
 
@@ -30,22 +48,45 @@ impl EngineBackend {
         EngineBackend { cache, ..EngineBackend::default() }
     }
 
-    /// The device; a new one if another adapter is wanted, or this one was lost.
-    fn device(&mut self, adapter: Option<&String>) -> Result<Gpu> {
-        if let Some((name, gpu)) = &self.device
-            && name.as_ref() == adapter
-            && gpu.check().is_ok()
-        {
-            return Ok(gpu.clone());
-        }
-        let options = GpuOptions {
-            adapter: adapter.cloned(),
-            cache: self.cache.clone(),
-            ..GpuOptions::default()
+    /// The device; a new one if another adapter is wanted, or this one was lost. Its kernels are checked at
+    /// the first use.
+    fn device(&mut self, adapter: Option<&String>) -> Result<&Device> {
+        let is_it =
+            |device: &Device| device.asked.as_ref() == adapter && device.gpu.check().is_ok();
+        let device = match self.device.take().filter(is_it) {
+            Some(device) => device,
+            None => Device::request(adapter.cloned(), self.cache.clone())?,
         };
-        let gpu = Gpu::request(&options)?;
-        self.device = Some((adapter.cloned(), gpu.clone()));
-        Ok(gpu)
+        Ok(self.device.insert(device))
+    }
+}
+
+impl Device {
+    fn request(asked: Option<String>, cache: Option<PathBuf>) -> Result<Device> {
+        let options = GpuOptions { adapter: asked.clone(), cache, ..GpuOptions::default() };
+        let Trusted { gpu, mistrusted } = pollster::block_on(trusted(&options))?;
+        let mistrusted = mistrusted.map(|verdict| sentence(&verdict));
+        Ok(Device { asked, gpu, mistrusted })
+    }
+}
+
+/// What a check has found wrong.
+fn sentence(verdict: &Verdict) -> String {
+    let (kernels, wrong) = (verdict.kernels, verdict.wrong.join(", "));
+    format!(
+        "The {kernels} kernels compute wrong results here ({wrong}): plain ones are used, which are slower."
+    )
+}
+
+/// As a checkpoint in integers holds its weights, else in half precision.
+fn formats(files: &ModelFiles) -> Formats {
+    Formats::of_config(&files.config).unwrap_or(Formats::from(DType::F16))
+}
+
+fn weights(formats: Formats) -> String {
+    match formats.layers == formats.tables {
+        true => formats.layers.to_string(),
+        false => format!("{}, embedding and head {}", formats.layers, formats.tables),
     }
 }
 
@@ -116,7 +157,7 @@ impl Backend for EngineBackend {
         let files = files(source, progress)?;
         let spec = Spec::of_files(&files, Habits::default())?;
         let kernels = match &self.device {
-            Some((_, gpu)) => gpu.kernels(),
+            Some(Device { gpu, .. }) => gpu.kernels(),
             None => KernelFamily::Workgroup,
         };
         // The plan needs only the request's size, which must suit any model.
@@ -125,15 +166,19 @@ impl Backend for EngineBackend {
             length: request.length.min(spec.window.max(2)),
             ..request.clone()
         };
-        let memory = MemoryPlan::new(&spec, DType::F16, kernels, &request);
-        Ok(Found { name: source.name.clone(), shape: shape(&spec), memory })
+        let formats = formats(&files);
+        let memory = MemoryPlan::new(&spec, formats, kernels, &request);
+        let (name, shape, weights) = (source.name.clone(), shape(&spec), weights(formats));
+        Ok(Found { name, shape, weights, memory })
     }
 
     fn load(&mut self, source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
         let files = files(source, progress)?;
-        let gpu = self.device(source.adapter.as_ref())?;
-        let what = format!("Loading {}", source.name);
-        let engine = Engine::load(&gpu, &files, DType::F16, &mut |done, all| {
+        progress(Progress { what: "Starting the device".into(), part: None });
+        let Device { gpu, mistrusted, .. } = self.device(source.adapter.as_ref())?;
+        let (gpu, mistrusted) = (gpu.clone(), mistrusted.clone());
+        let (what, formats) = (format!("Loading {}", source.name), formats(&files));
+        let engine = Engine::load(&gpu, &files, formats, &mut |done, all| {
             let part = Some(done as f32 / all.max(1) as f32);
             progress(Progress { what: what.clone(), part });
         })?;
@@ -148,6 +193,9 @@ impl Backend for EngineBackend {
             window: spec.window,
             adapter: gpu.info().name.clone(),
             is_software: gpu.is_software(),
+            mistrusted,
+            weights: weights(formats),
+            choices: Choices::of_model(spec),
             is_steerable: is_diffusion,
             has_samplers,
             chat: ChatModel::of(&engine),
@@ -159,6 +207,20 @@ impl Backend for EngineBackend {
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         let engine = self.engine.as_ref().ok_or_else(no_model)?;
         Ok(Box::new(engine.run(request)?))
+    }
+
+    fn warm(&mut self, request: Request) {
+        let Some(Ok(mut run)) = self.engine.as_ref().map(|engine| engine.run(request)) else {
+            return;
+        };
+        let begun = Stopwatch::start();
+        let mut blocks = 0;
+        while blocks < WARM_BLOCKS && begun.secs() < WARM_SECS {
+            match run.next() {
+                Ok(Some(event)) => blocks += usize::from(matches!(event, Event::Block(_))),
+                Ok(None) | Err(_) => return,
+            }
+        }
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {

@@ -12,6 +12,7 @@ use bdlm::sample::Request;
 use bdlm::sample::worker::{self, Command, Gone, Stream, Worker};
 
 use crate::engine::backend::{Backend, Progress, Source};
+use crate::engine::bell::Bell;
 use crate::engine::chat::Ask;
 use crate::engine::job::Outbox;
 use crate::engine::notice::{Attempt, Notice, SteerAt};
@@ -47,7 +48,7 @@ pub struct EngineThread {
 }
 
 impl EngineThread {
-    /// Starts the thread; `wake` is called after each notice.
+    /// Starts the thread; `wake` is called after each notice that was not awaited or taken already.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -56,11 +57,11 @@ impl EngineThread {
         wake: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<EngineThread> {
         let (sender, notices) = sync_channel(NOTICES);
-        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(wake);
+        let bell = Arc::new(Bell::new(wake));
         let cancel = Arc::new(AtomicBool::new(false));
-        let outbox = Outbox { notices: sender, cancel, wake: wake.clone() };
-        let worker =
-            Worker::spawn(AnyBackend { backend: Box::new(backend), ask: None }, move || wake())?;
+        let outbox = Outbox { notices: sender, cancel, bell: bell.clone() };
+        let backend = AnyBackend { backend: Box::new(backend), ask: None };
+        let worker = Worker::spawn(backend, move || bell.ring())?;
         Ok(EngineThread { worker: Some(worker), outbox, notices: Some(notices) })
     }
 
@@ -97,6 +98,12 @@ impl EngineThread {
         self.attempt(what, load)
     }
 
+    /// Does beforehand what the first steps of such a run would wait for; false as for
+    /// [`EngineThread::send`].
+    pub fn warm(&self, request: Box<Request>) -> bool {
+        self.call(move |backend, _| backend.warm(*request))
+    }
+
     /// Asks for the names of the adapters; false as for [`EngineThread::send`].
     pub fn adapters(&self) -> bool {
         self.call(|backend, outbox| outbox.send(Notice::Adapters(backend.adapters())))
@@ -119,11 +126,19 @@ impl EngineThread {
     /// # Errors
     /// [`Gone`] if the thread has panicked.
     pub fn try_recv(&self) -> Result<Option<Notice>, Gone> {
-        if let Some(notice) = self.notices.as_ref().and_then(|notices| notices.try_recv().ok()) {
-            return Ok(Some(notice));
+        let notice = match self.notices.as_ref().and_then(|notices| notices.try_recv().ok()) {
+            Some(notice) => Some(notice),
+            None => self.worker.as_ref().ok_or(Gone)?.try_recv()?.map(Notice::Run),
+        };
+        if notice.is_some() {
+            self.outbox.bell.taken();
         }
-        let worker = self.worker.as_ref().ok_or(Gone)?;
-        Ok(worker.try_recv()?.map(Notice::Run))
+        Ok(notice)
+    }
+
+    /// Waits for a notice, so long at most; true if there is one.
+    pub fn wait(&self, within: Duration) -> bool {
+        self.outbox.bell.wait(within)
     }
 
     /// Does something that can be cancelled and can fail.

@@ -1,6 +1,7 @@
 //! The thread that trains, as the window sees it. The window never waits for it; closing the window
 //! waits a moment, and leaves what the last save holds.
 
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
@@ -37,7 +38,7 @@ pub enum TrainNotice {
     Paused,
     /// It goes on after a pause.
     GoesOn,
-    /// It was stopped, and is saved.
+    /// It was stopped, and is saved unless it had not begun.
     Stopped,
     /// It is at its end, and is saved.
     Finished,
@@ -58,7 +59,7 @@ pub struct TrainThread {
 struct Work {
     wish: Arc<(Mutex<Wish>, Condvar)>,
     notices: Sender<TrainNotice>,
-    wake: Box<dyn Fn() + Send>,
+    wake: Box<dyn Fn() + Send + Sync>,
 }
 
 impl TrainThread {
@@ -69,7 +70,7 @@ impl TrainThread {
     pub fn spawn(
         order: TrainOrder,
         begin: Arc<Begin>,
-        wake: impl Fn() + Send + 'static,
+        wake: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<TrainThread> {
         let ((sender, notices), (end, ended)) = (channel(), channel::<()>());
         let wish = Arc::new((Mutex::new(Wish::Go), Condvar::new()));
@@ -124,8 +125,18 @@ impl Drop for TrainThread {
 
 impl Work {
     fn run(&self, order: TrainOrder, begin: &Begin) {
-        let begun = begin(order, &mut |words| self.send(TrainNotice::Preparing(words)));
-        let outcome = begun.and_then(|stream| self.pull(stream));
+        let begun = begin(order, &mut |words| {
+            self.send(TrainNotice::Preparing(words));
+            match self.wish() {
+                Wish::Go | Wish::Pause => ControlFlow::Continue(()),
+                Wish::Stop | Wish::Leave => ControlFlow::Break(()),
+            }
+        });
+        let outcome = begun.and_then(|stream| match (stream, self.wish()) {
+            (Some(stream), _) => self.pull(stream),
+            (None, Wish::Leave) => Ok(None),
+            (None, _) => Ok(Some(TrainNotice::Stopped)),
+        });
         match outcome {
             Ok(Some(last)) => self.send(last),
             Ok(None) => {}
@@ -151,6 +162,10 @@ impl Work {
                 None => return Ok(Some(TrainNotice::Finished)),
             }
         }
+    }
+
+    fn wish(&self) -> Wish {
+        *self.wish.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits while there is a pause; what is wanted then.

@@ -1,13 +1,15 @@
 //! Training: what is ordered, and the library's run that does it, on a device of its own.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use bdlm::gpu::{Gpu, GpuOptions};
+use bdlm::gpu::GpuOptions;
 use bdlm::hub::{HubOptions, ModelFiles};
+use bdlm::measure::{Trusted, trusted};
 use bdlm::model::Objective;
 use bdlm::train::{
-    Beginning, BlockSizes, Decay, Earlier, Length, NewNetwork, Preparing, RunSetup, SampleOptions,
-    TrainEvent, TrainOptions, TrainRun,
+    Beginning, BlockSizes, Decay, Earlier, Length, Log, NewNetwork, Preparing, RunSetup,
+    SampleOptions, TrainEvent, TrainOptions, TrainRun,
 };
 use bdlm::{Error, Result};
 
@@ -69,19 +71,33 @@ pub trait TrainStream {
     fn stop(self: Box<Self>) -> Result<Vec<TrainEvent>>;
 }
 
-impl TrainStream for TrainRun {
+/// A run that keeps its log in its folder, as that of the command line.
+struct Logged {
+    run: TrainRun,
+    log: Log,
+}
+
+impl TrainStream for Logged {
     fn next(&mut self) -> Result<Option<TrainEvent>> {
-        TrainRun::next(self)
+        let event = self.run.next()?;
+        event.iter().try_for_each(|event| self.log.push(event))?;
+        Ok(event)
     }
 
     fn stop(self: Box<Self>) -> Result<Vec<TrainEvent>> {
-        TrainRun::stop(*self)
+        let Logged { run, mut log } = *self;
+        let events = run.stop()?;
+        events.iter().try_for_each(|event| log.push(event))?;
+        Ok(events)
     }
 }
 
-/// Begins a run of an order; what is done until then is reported in words.
+/// Is told in words what is done before the first step, which ends if it breaks.
+pub type Prepare<'a> = &'a mut (dyn FnMut(String) -> ControlFlow<()> + Send);
+
+/// Begins a run of an order; none if it was stopped before its first step.
 pub type Begin =
-    Box<dyn Fn(TrainOrder, &mut dyn FnMut(String)) -> Result<Box<dyn TrainStream>> + Send + Sync>;
+    Box<dyn Fn(TrainOrder, Prepare<'_>) -> Result<Option<Box<dyn TrainStream>>> + Send + Sync>;
 
 /// Length of a sample, in tokens.
 const SAMPLE_TOKENS: usize = 64;
@@ -113,12 +129,13 @@ impl TrainOrder {
         options
     }
 
-    fn beginning(&self, progress: &mut dyn FnMut(String)) -> Result<Beginning> {
+    fn beginning(&self, progress: Prepare<'_>) -> Result<Beginning> {
         if let Some(name) = &self.from {
-            progress(format!("Reading {name}"));
+            // The hub's client cannot be stopped here: the next report will end it.
+            let _ = progress(format!("Reading {name}"));
             let options = HubOptions::from_vars(|name| std::env::var_os(name));
             let files = ModelFiles::find(name, &options, &mut |d| {
-                progress(format!("Downloading {}", d.file));
+                let _ = progress(format!("Downloading {}", d.file));
             })?;
             return Ok(Beginning::Model(Box::new(files)));
         }
@@ -137,22 +154,23 @@ impl TrainOrder {
         Ok(Beginning::New { network, vocabulary: self.vocabulary })
     }
 
-    /// Begins the run with the library.
+    /// Begins the run with the library; none if it was stopped before its first step.
     ///
     /// # Errors
-    /// Those of [`RunSetup::begin`] and [`Gpu::request`].
-    pub fn begin(self, progress: &mut dyn FnMut(String)) -> Result<Box<dyn TrainStream>> {
+    /// Those of [`RunSetup::begin`] and [`trusted`].
+    pub fn begin(self, progress: Prepare<'_>) -> Result<Option<Box<dyn TrainStream>>> {
         if self.heads == 0 || !self.channels.is_multiple_of(self.heads) && self.from.is_none() {
             let (channels, heads) = (self.channels, self.heads);
             let words = format!("{channels} channels cannot be split evenly into {heads} heads");
             return Err(Error::request(words));
         }
         let (adapter, cache) = (self.adapter.clone(), self.cache.clone());
-        let gpu = Gpu::request(&GpuOptions { adapter, cache, ..GpuOptions::default() })?;
+        let options = GpuOptions { adapter, cache, ..GpuOptions::default() };
+        let Trusted { gpu, .. } = pollster::block_on(trusted(&options))?;
         let setup = RunSetup {
             begin: self.beginning(progress)?,
             options: self.options(),
-            folder: self.out,
+            folder: self.out.clone(),
             earlier: if self.resumes { Earlier::Resume } else { Earlier::Refuse },
             train: self.data,
             valid: self.valid,
@@ -162,8 +180,9 @@ impl TrainOrder {
             block_sizes: self.block_sizes,
             save_every: self.check_every,
         };
-        let run = setup.begin(&gpu, &mut |at| progress(words(at)))?;
-        Ok(Box::new(run))
+        let Some(run) = setup.begin(&gpu, &mut |at| progress(words(at)))? else { return Ok(None) };
+        let log = Log::open(&self.out, run.trainer().progress().step)?;
+        Ok(Some(Box::new(Logged { run, log })))
     }
 }
 

@@ -189,6 +189,9 @@ pub struct Preferences {
     pub has_toured: bool,
     /// Nothing glows or slides.
     pub reduce_motion: bool,
+    /// The window is drawn by the processor: each frame costs time that the model needs.
+    #[serde(skip)]
+    pub is_drawn_slowly: bool,
     /// Light or dark.
     pub theme: ThemeChoice,
     /// How answers are made.
@@ -214,10 +217,18 @@ impl Default for Preferences {
             recent: Vec::new(),
             has_toured: false,
             reduce_motion: false,
+            is_drawn_slowly: false,
             theme: ThemeChoice::default(),
             chat: ChatSettings::default(),
             train: TrainForm::default(),
             shown: Vec::new(),
         }
+    }
+}
+
+impl Preferences {
+    /// True if nothing moves by itself.
+    pub fn is_still(&self) -> bool {
+        self.reduce_motion || self.is_drawn_slowly
     }
 }

@@ -5,6 +5,8 @@ use bdlm::sample::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{Choices, Loaded};
+
 /// How to sample.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -33,23 +35,27 @@ pub struct SampleSettings {
     pub seed: u64,
     /// The seed stays; otherwise each run has a new one.
     pub is_seed_locked: bool,
+    /// What the model was published with. A setting that is equal to it was not changed.
+    pub own: Choices,
 }
 
 impl Default for SampleSettings {
     fn default() -> SampleSettings {
+        let own = Choices::default();
         SampleSettings {
             length: 128,
             block_size: None,
-            sampler: SamplerKind::FirstHitting,
+            sampler: own.sampler,
             per_pass: 2,
             steps: 8,
             threshold: 0.9,
             entropy_bound: 0.1,
-            temperature: 1.0,
-            top_k: 0,
-            top_p: 1.0,
+            temperature: own.temperature,
+            top_k: own.top_k,
+            top_p: own.top_p,
             seed: 1,
             is_seed_locked: false,
+            own,
         }
     }
 }
@@ -65,7 +71,7 @@ impl SampleSettings {
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
-            ..Sampling::default()
+            nucleus: self.own.nucleus,
         };
         Request {
             prompt,
@@ -73,12 +79,41 @@ impl SampleSettings {
             block_size: self.block_size,
             seed: self.seed,
             sampling,
+            min_entropy: self.own.min_entropy,
             watch: Watch::Steps { candidates: CANDIDATES },
             ..Request::default()
         }
     }
 
+    /// Takes over the choices of another model, where nothing was changed.
+    pub fn suit(&mut self, own: Choices) {
+        let before = std::mem::replace(&mut self.own, own);
+        take(&mut self.sampler, before.sampler, own.sampler);
+        take(&mut self.temperature, before.temperature, own.temperature);
+        take(&mut self.top_k, before.top_k, own.top_k);
+        take(&mut self.top_p, before.top_p, own.top_p);
+    }
+
+    /// The settings without what was chosen for another kind of model.
+    #[must_use]
+    pub fn of_loaded(self, model: &Loaded) -> SampleSettings {
+        let block_size = self.block_size.filter(|_| model.block_size.is_some());
+        let sampler = if model.has_samplers { self.sampler } else { SamplerKind::FirstHitting };
+        SampleSettings { block_size, sampler, ..self }
+    }
+
+    /// The number that the sampler takes and that can be set; those of chat models have their own.
+    pub fn number(&self) -> SamplerNumber {
+        match self.sampler.is_of_chat_models() {
+            true => SamplerNumber::Nothing,
+            false => self.sampler.number(),
+        }
+    }
+
     fn sampler(&self) -> Sampler {
+        if self.sampler.is_of_chat_models() {
+            return self.sampler.sampler(SamplerNumbers::default(), self.steps);
+        }
         let numbers = SamplerNumbers {
             steps: Some(self.steps),
             per_pass: Some(self.per_pass),
@@ -108,7 +143,7 @@ impl SampleSettings {
     /// The sampler with its number, and what else makes the text.
     pub fn summary(&self) -> String {
         let name = self.sampler.name();
-        let number = match self.sampler.number() {
+        let number = match self.number() {
             SamplerNumber::Nothing | SamplerNumber::SubBlock | SamplerNumber::Fallback => {
                 String::new()
             }
@@ -126,5 +161,43 @@ impl SampleSettings {
             words += &format!(" · top-k {}", self.top_k);
         }
         words + &format!(" · seed {}", self.seed)
+    }
+}
+
+/// Changes a setting that was as the model before had it.
+fn take<T: PartialEq>(setting: &mut T, before: T, own: T) {
+    if *setting == before {
+        *setting = own;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_model_changes_what_was_not_changed() {
+        let tales = Choices { top_p: 0.8, ..Choices::default() };
+        let chats = Choices { temperature: 0.0, top_p: 0.95, ..Choices::default() };
+        let mut settings = SampleSettings::default();
+        settings.suit(tales);
+        assert_eq!((settings.top_p, settings.temperature), (0.8, 1.0));
+        settings.temperature = 0.7;
+        settings.suit(chats);
+        assert_eq!((settings.top_p, settings.temperature), (0.95, 0.7));
+        settings.suit(tales);
+        assert_eq!((settings.top_p, settings.temperature), (0.8, 0.7));
+    }
+
+    #[test]
+    fn a_request_is_that_of_the_command_line() {
+        let config = bdlm::hub::ModelFiles::embedded().config;
+        let spec = bdlm::model::Spec::from_json(&config).unwrap();
+        let mut settings = SampleSettings::default();
+        settings.suit(Choices::of_model(&spec));
+        let (own, prompt) = (Request::of_model(&spec), Prompt::Text(String::new()));
+        let request = settings.request(prompt);
+        assert_eq!((request.sampling, request.min_entropy), (own.sampling, own.min_entropy));
+        assert!(request.sampling.top_p < 1.0, "tales asks for less than all tokens");
     }
 }

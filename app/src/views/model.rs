@@ -73,7 +73,11 @@ fn loaded_ui(ui: &mut Ui, loaded: &Loaded) {
     let (block, window) = (block.unwrap_or_default(), loaded.window);
     note(ui, &format!("{block}a window of {window} tokens"));
     let place = if loaded.is_software { "no GPU: on the CPU with" } else { "on" };
-    note(ui, &format!("{place} {}", loaded.adapter));
+    note(ui, &format!("{place} {}, weights in {}", loaded.adapter, loaded.weights));
+    if let Some(mistrusted) = &loaded.mistrusted {
+        ui.add_space(4.0);
+        ui.label(RichText::new(mistrusted).small().color(ui.visuals().warn_fg_color));
+    }
 }
 
 fn name_ui(ui: &mut Ui, source: &Source, recent: &[String], actions: &mut Vec<Action>) {
@@ -133,12 +137,12 @@ fn adapter_ui(
 
 fn plan_ui(ui: &mut Ui, found: &Found) {
     ui.label(RichText::new(&found.name).strong());
-    note(ui, &found.shape);
+    note(ui, &format!("{}, weights in {}", found.shape, found.weights));
     let mb = |bytes: u64| format!("{:.0} MB", (bytes as f64 / 1e6).max(1.0));
     let memory = &found.memory;
     egui::Grid::new("memory").num_columns(2).spacing(egui::vec2(16.0, 3.0)).show(ui, |ui| {
         for (name, bytes) in [
-            ("weights, f16", memory.weights_bytes),
+            ("weights", memory.weights_bytes),
             ("keys and values", memory.cache_bytes),
             ("activations", memory.activations_bytes),
             ("in all", memory.total_bytes()),

@@ -58,7 +58,7 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
         .keep_colors(prefs.keep_colors)
         .marked(side.marked)
         .selected(pane.selected)
-        .glow(glow(ui.ctx(), pane, prefs.reduce_motion))
+        .glow(glow(ui.ctx(), pane, prefs.is_still()))
         .id_salt(index)
         .show(ui);
     if response.hovered != pane.hovered {
@@ -74,7 +74,7 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
             pos2(ui.min_rect().left(), y - LINE_HEIGHT),
             pos2(ui.min_rect().left() + 1.0, y + 4.0 * LINE_HEIGHT),
         );
-        let animation = match prefs.reduce_motion {
+        let animation = match prefs.is_still() {
             true => egui::style::ScrollAnimation::none(),
             false => ui.style().scroll_animation,
         };
@@ -84,9 +84,9 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
 }
 
 /// How strongly cells glow that opened at the moment that is shown, 0 to 1.
-fn glow(ctx: &Context, pane: &Pane, reduce_motion: bool) -> f32 {
+fn glow(ctx: &Context, pane: &Pane, is_still: bool) -> f32 {
     let age = ctx.input(|i| i.time) - pane.shown_at;
-    if reduce_motion || age >= GLOW_SECS || pane.shown_at == 0.0 {
+    if is_still || age >= GLOW_SECS || pane.shown_at == 0.0 {
         return 0.0;
     }
     ctx.request_repaint();

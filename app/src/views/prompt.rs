@@ -93,7 +93,10 @@ fn run_ui(ui: &mut Ui, run: RunButton, actions: &mut Vec<Action>) {
     let size = vec2(98.0, 30.0);
     match run {
         RunButton::Generate { is_ready } => {
-            let response = ui.add_enabled(is_ready, primary(ui, "▶ Generate").min_size(size));
+            // On the accent only where it can be pressed: its words could not be read there.
+            let words = "▶ Generate";
+            let button = if is_ready { primary(ui, words) } else { Button::new(words) };
+            let response = ui.add_enabled(is_ready, button.corner_radius(6).min_size(size));
             let response = response.on_disabled_hover_text("The model is not ready yet");
             if response.clicked() {
                 actions.push(Action::Generate);

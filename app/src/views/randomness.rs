@@ -8,14 +8,24 @@ use crate::views::theme::note;
 
 /// Temperature and truncation.
 pub fn randomness_ui(ui: &mut Ui, settings: &mut SampleSettings) {
-    let defaults = SampleSettings::default();
+    let own = settings.own;
     let sentence = "Below 1 likely tokens become likelier; 0 always takes the likeliest.";
-    let range = (0.0..=2.0, defaults.temperature);
-    number_ui(ui, ("Temperature", ""), &mut settings.temperature, range, sentence);
+    let range = (0.0..=2.0, own.temperature);
+    number_ui(ui, ("Temperature", ""), &mut settings.temperature, range, sentence)
+        .on_hover_text(words_of_own(own.temperature));
     let sentence = "Draw from the likeliest tokens that sum to this; 1 draws from all.";
-    number_ui(ui, ("Top-p", ""), &mut settings.top_p, (0.05..=1.0, defaults.top_p), sentence);
+    number_ui(ui, ("Top-p", ""), &mut settings.top_p, (0.05..=1.0, own.top_p), sentence)
+        .on_hover_text(words_of_own(own.top_p));
     let sentence = "Draw only from the K likeliest tokens; 0 draws from all.";
-    number_ui(ui, ("Top-k", "tokens"), &mut settings.top_k, (0..=200, defaults.top_k), sentence);
+    number_ui(ui, ("Top-k", "tokens"), &mut settings.top_k, (0..=200, own.top_k), sentence)
+        .on_hover_text(words_of_own(own.top_k));
+}
+
+/// What the model was published with, for who points at a setting.
+pub fn words_of_own(own: impl std::fmt::Display) -> String {
+    format!(
+        "This model was published with {own}; until you change it, a model's own choice is used"
+    )
 }
 
 /// The seed of the next run, and whether it stays.

@@ -4,6 +4,7 @@ use bdlm::sample::{SamplerKind, SamplerNumber};
 use egui::{ComboBox, RichText, Role, Ui, WidgetInfo};
 
 use crate::state::SampleSettings;
+use crate::views::randomness::words_of_own;
 use crate::views::slider::number_ui;
 use crate::views::theme::{note, palette};
 
@@ -14,16 +15,20 @@ pub fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
         .selected_text(settings.sampler.name())
         .show_ui(ui, |ui| {
             // Models with the analytic sampler have no other, and offer no choice; those of published
-            // chat models are for chats.
-            let is_offered =
-                |kind: &SamplerKind| *kind != SamplerKind::Analytic && !kind.is_of_chat_models();
+            // chat models are for their models.
+            let is_offered = |kind: &SamplerKind| {
+                *kind == settings.own.sampler
+                    || *kind != SamplerKind::Analytic && !kind.is_of_chat_models()
+            };
             let choice = SamplerKind::ALL.into_iter().filter(is_offered);
             for kind in choice {
                 let response = ui.selectable_value(&mut settings.sampler, kind, kind.name());
                 response.on_hover_text(kind.description());
             }
         });
-    response.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Sampler"));
+    let response = response.response;
+    response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, true, "Sampler"));
+    response.on_hover_text(words_of_own(settings.own.sampler.name()));
     let mark = settings.mark();
     let is_exact = mark.starts_with("exact");
     let color = if is_exact { palette(ui).accent } else { palette(ui).quiet };
@@ -37,7 +42,7 @@ pub fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
 
 fn sampler_number_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     let defaults = SampleSettings::default();
-    match settings.sampler.number() {
+    match settings.number() {
         SamplerNumber::Nothing | SamplerNumber::SubBlock | SamplerNumber::Fallback => {}
         SamplerNumber::Steps => {
             let sentence = "More steps are closer to the model's distribution.";

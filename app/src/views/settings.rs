@@ -110,7 +110,15 @@ pub fn window_ui(ui: &mut Ui, prefs: &Preferences, actions: &mut Vec<Action>) {
             ui.selectable_value(&mut theme, choice, name);
         }
     });
-    ui.checkbox(&mut reduce_motion, "Reduce motion");
+    let mut is_still = prefs.is_still();
+    let response =
+        ui.add_enabled(!prefs.is_drawn_slowly, egui::Checkbox::new(&mut is_still, "Reduce motion"));
+    if response.changed() {
+        reduce_motion = is_still;
+    }
+    if prefs.is_drawn_slowly {
+        note(ui, "Nothing moves: the window is drawn without a GPU.");
+    }
     let edits = [
         (theme != prefs.theme).then_some(Edit::Theme(theme)),
         (reduce_motion != prefs.reduce_motion).then_some(Edit::ReduceMotion(reduce_motion)),

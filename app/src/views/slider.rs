@@ -2,20 +2,20 @@
 
 use std::ops::RangeInclusive;
 
-use egui::{Button, Role, Slider, Ui, WidgetInfo};
+use egui::{Button, Response, Role, Slider, Ui, WidgetInfo};
 
 use crate::views::theme::note;
 
-/// A number with its slider, a reset and a sentence.
+/// A number with its slider, a reset and a sentence. Returns what of it can be pointed at.
 pub fn number_ui<N: egui::emath::Numeric>(
     ui: &mut Ui,
     (name, unit): (&str, &str),
     value: &mut N,
     (range, default): (RangeInclusive<N>, N),
     sentence: &str,
-) {
-    ui.horizontal(|ui| {
-        ui.label(name);
+) -> Response {
+    let heading = ui.horizontal(|ui| {
+        let heading = ui.label(name);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let is_default = *value == default;
             let reset = ui.add_enabled(!is_default, Button::new("↺").frame(false));
@@ -25,6 +25,7 @@ pub fn number_ui<N: egui::emath::Numeric>(
                 *value = default;
             }
         });
+        heading
     });
     let suffix = if unit.is_empty() { String::new() } else { format!(" {unit}") };
     let response = ui.add(Slider::new(value, range).suffix(suffix));
@@ -32,4 +33,5 @@ pub fn number_ui<N: egui::emath::Numeric>(
     response.widget_info(|| WidgetInfo::slider(true, now, name));
     note(ui, sentence);
     ui.add_space(4.0);
+    heading.inner | response
 }

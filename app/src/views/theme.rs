@@ -42,7 +42,12 @@ pub struct Palette {
 
 /// The palette of the theme that is on.
 pub fn palette(ui: &egui::Ui) -> Palette {
-    if ui.visuals().dark_mode { DARK } else { LIGHT }
+    palette_of(ui.visuals())
+}
+
+/// The palette of these visuals.
+pub fn palette_of(visuals: &Visuals) -> Palette {
+    if visuals.dark_mode { DARK } else { LIGHT }
 }
 
 /// On dark ground.

@@ -138,3 +138,15 @@ fn what_was_chosen_for_another_model_does_not_count() {
     assert_eq!(requests[0].block_size, None);
     assert_eq!(requests[0].sampling.sampler, bdlm::sample::Sampler::FirstHitting);
 }
+
+#[test]
+fn kernels_that_compute_wrong_results_are_reported_and_the_model_runs() {
+    let (mut window, _) = window(Trouble::Kernels);
+    wait(&mut window, |state| state.models.loaded.is_some());
+    window.get_by_label("none does not compute as it should.");
+    click(&mut window, "Dismiss");
+    click(&mut window, "Model");
+    window.get_by_label_contains("The matrix kernels compute wrong results here");
+    click(&mut window, "▶ Generate");
+    wait(&mut window, |state| state.pane().stage == Stage::Over);
+}

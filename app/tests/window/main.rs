@@ -12,6 +12,7 @@ mod learn;
 mod pictures;
 mod play;
 mod script;
+mod settings;
 mod steer;
 mod train_pictures;
 mod training;

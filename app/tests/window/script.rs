@@ -9,7 +9,7 @@ use bdlm::sample::worker::Stream;
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
 use bdlm_app::engine::{
-    Ask, Backend, Begin, ChatModel, Found, Loaded, Progress, Source, TrainOrder,
+    Ask, Backend, Begin, ChatModel, Choices, Found, Loaded, Progress, Source, TrainOrder,
 };
 use bdlm_app::recording::read_events;
 
@@ -36,6 +36,8 @@ pub enum Trouble {
     Autoregressive,
     /// The chat template raises.
     Template,
+    /// The kernels of the adapter compute wrong results.
+    Kernels,
 }
 
 /// What a test can look at and hold on to.
@@ -43,6 +45,8 @@ pub enum Trouble {
 pub struct Watched {
     /// Requests of the runs that were begun.
     pub requests: Arc<Mutex<Vec<Request>>>,
+    /// Requests of the runs that were prepared.
+    pub warmed: Arc<Mutex<Vec<Request>>>,
     /// What was asked of chats.
     pub asks: Arc<Mutex<Vec<Ask>>>,
     /// Set when the backend is dropped, with its thread.
@@ -121,7 +125,12 @@ impl Backend for Script {
         }
         let memory =
             MemoryPlan { weights_bytes: 250_000_000, cache_bytes: 3_000_000, activations_bytes: 5 };
-        Ok(Found { name: source.name.clone(), shape: "a scripted model".into(), memory })
+        Ok(Found {
+            name: source.name.clone(),
+            shape: "a scripted model".into(),
+            weights: "q8".into(),
+            memory,
+        })
     }
 
     fn load(&mut self, source: &Source, _progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
@@ -137,6 +146,10 @@ impl Backend for Script {
             window: 128,
             adapter: "none".into(),
             is_software: true,
+            mistrusted: (self.trouble == Trouble::Kernels)
+                .then(|| "The matrix kernels compute wrong results here.".into()),
+            weights: "f16".into(),
+            choices: Choices { top_p: 0.8, ..Choices::default() },
             is_steerable: has_blocks,
             has_samplers: has_blocks,
             chat: self.chats.then(|| ChatModel {
@@ -162,6 +175,10 @@ impl Backend for Script {
             count: 0,
             gate: self.gate.take(),
         }))
+    }
+
+    fn warm(&mut self, request: Request) {
+        self.watched.warmed.lock().unwrap().push(request);
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {

@@ -82,8 +82,8 @@ fn gated() -> (Begin, Sender<()>) {
     let (open, gate) = channel();
     let gate = Arc::new(std::sync::Mutex::new(gate));
     let begin: Begin = Box::new(move |_, progress| {
-        progress("Learning a vocabulary of 1024 tokens".into());
-        Ok(Box::new(Playing { events: events(8).into_iter(), gate: gate.clone() }))
+        let _ = progress("Learning a vocabulary of 1024 tokens".into());
+        Ok(Some(Box::new(Playing { events: events(8).into_iter(), gate: gate.clone() })))
     });
     (begin, open)
 }
@@ -236,6 +236,12 @@ fn a_real_run_trains_is_refused_twice_and_is_opened_as_a_model() {
     assert_eq!((run.losses.len(), run.saved), (6, Some(6)));
     assert_eq!(run.nelbo[&4].len(), 2);
     assert!(run.samples.iter().all(|(_, text)| text.starts_with("the")), "{:?}", run.samples);
+    // The log is that of the command line.
+    let kept = |name: &str| std::fs::read(folder.path().join("run").join(name)).unwrap();
+    let steps = String::from_utf8(kept("steps.csv")).unwrap();
+    assert!(steps.starts_with("step,secs,loss") && steps.lines().count() == 7, "{steps}");
+    assert_eq!(kept("validation.csv").iter().filter(|byte| **byte == b'\n').count(), 3);
+    assert!(kept("curves.png").starts_with(b"\x89PNG"));
     // The same folder again: nothing is overwritten.
     click(&mut window, "▶ Train");
     patiently(&mut window, |stage| *stage == TrainStage::Failed);
@@ -284,6 +290,29 @@ fn errors_of_a_run_are_sentences() {
     wait(&mut window, |state| state.banner.is_some());
     window.get_by_label("Training has failed.");
     assert_eq!(state(&mut window).training.stage, TrainStage::Failed);
+}
+
+#[test]
+fn a_run_that_is_being_prepared_is_stopped() {
+    let begin: Begin = Box::new(move |_, progress| {
+        let mut count = 0;
+        while progress(format!("Reading the texts: {count} tokens")).is_continue() {
+            count += 1;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(None)
+    });
+    let mut window = training(begin, filled());
+    click(&mut window, "▶ Train");
+    wait(
+        &mut window,
+        |state| matches!(&state.training.stage, TrainStage::Preparing(words) if words.contains("Reading")),
+    );
+    click(&mut window, "⏹ Stop");
+    wait(&mut window, |state| state.training.stage == TrainStage::Stopped);
+    window.get_by_label_contains("Stopped before its first step");
+    assert!(window.query_by_label("Open as model").is_none());
+    window.get_by_label("▶ Train");
 }
 
 #[test]

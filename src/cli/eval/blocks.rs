@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use bdlm::eval::Estimator;
+use bdlm::plot::{Panel, Series, png};
 use clap::Args;
 use serde_json::Value;
 
@@ -16,7 +17,6 @@ use crate::cli::eval::table::{print_row, report_row};
 use crate::cli::eval::work::{Estimate, Subject};
 use crate::cli::model::ModelArgs;
 use crate::cli::output::Output;
-use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 

@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::Result;
 use bdlm::eval::GenerativeReport;
 use bdlm::hub::ModelDigests;
+use bdlm::plot::{Panel, Series, png};
 use bdlm::sample::{Engine, Request};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,6 @@ use crate::cli::eval::samples::{Judge, Sample, Tokens, generate};
 use crate::cli::eval::table::Table;
 use crate::cli::model::ModelArgs;
 use crate::cli::output::Output;
-use crate::cli::plot::{Panel, Series, png};
 use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 

@@ -1,6 +1,5 @@
 //! `bdlm train`.
 
-mod log;
 mod prepare;
 mod settings;
 mod show;
@@ -8,13 +7,12 @@ mod show;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use bdlm::train::TrainEvent;
+use bdlm::train::{Log, TrainEvent};
 use clap::Args;
 
 use crate::cli::device::AdapterArgs;
 use crate::cli::print::note;
 use crate::cli::process::{Interrupted, check_interrupt};
-use crate::cli::train::log::Log;
 use crate::cli::train::settings::Settings;
 use crate::cli::train::show::{Form, Show};
 

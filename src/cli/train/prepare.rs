@@ -14,7 +14,7 @@ use bdlm::train::{
 
 use crate::cli::files::read;
 use crate::cli::print::{DownloadBar, note, progress_bar};
-use crate::cli::process::hub_options;
+use crate::cli::process::{Interrupted, go_on, hub_options};
 use crate::cli::train::settings::{Kind, Settings};
 
 /// The default tokens of a new tokenizer.
@@ -58,15 +58,18 @@ pub fn run(settings: &Settings, gpu: &Gpu) -> Result<TrainRun> {
     };
     let spinner = progress_bar("{spinner} {msg} {elapsed}");
     spinner.enable_steady_tick(Duration::from_millis(200));
-    let run = setup.begin(gpu, &mut |at| match words(at) {
-        Some(words) => spinner.set_message(words),
-        None => {
-            spinner.finish_and_clear();
-            say(at);
+    let run = setup.begin(gpu, &mut |at| {
+        match words(at) {
+            Some(words) => spinner.set_message(words),
+            None => {
+                spinner.finish_and_clear();
+                say(at);
+            }
         }
+        go_on()
     });
     spinner.finish_and_clear();
-    Ok(run?)
+    run?.ok_or_else(|| Interrupted.into())
 }
 
 /// What is being done, in words.

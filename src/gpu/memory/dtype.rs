@@ -16,6 +16,18 @@ pub enum DType {
     U32,
 }
 
+impl std::fmt::Display for DType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            DType::F32 => "f32",
+            DType::F16 => "f16",
+            DType::Q8 => "q8",
+            DType::Q4 => "q4",
+            DType::U32 => "u32",
+        })
+    }
+}
+
 impl DType {
     /// The format of keys and values beside weights of this format.
     pub fn cached(self) -> DType {

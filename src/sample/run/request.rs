@@ -123,6 +123,16 @@ pub(super) const MAX_LENGTH: usize = 1 << 24;
 pub(super) const MAX_BATCH: usize = 1 << 16;
 
 impl Request {
+    /// A request with what the model was published with: how tokens are drawn and cells opened, and
+    /// whether a text that repeats itself is redrawn, which models that answer do not ask for.
+    pub fn of_model(spec: &Spec) -> Request {
+        let request = Request { sampling: Sampling::of_model(spec), ..Request::default() };
+        match spec.stop_ids.is_empty() {
+            true => request,
+            false => Request { min_entropy: 0.0, ..request },
+        }
+    }
+
     /// Cells that this model generates at a time: those of a block; of the window, or the whole
     /// sequence if it is shorter, for models without blocks; one for autoregressive models.
     pub fn n_cells(&self, spec: &Spec) -> usize {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::eval::data::Documents;
@@ -26,7 +27,8 @@ pub struct CachedTokens {
 }
 
 /// The tokens of the documents of files, from the cache in a folder if they are there. `progress` is
-/// called with the number of tokens so far while they are made.
+/// called with the number of tokens so far, 0 while it is looked whether they are there; none if it has
+/// broken.
 ///
 /// # Errors
 /// [`Error::Io`], [`Error::Data`], [`Error::Tokenizer`].
@@ -34,26 +36,30 @@ pub fn tokens(
     paths: &[PathBuf],
     tokenizer_json: &[u8],
     folder: &Path,
-    progress: &mut dyn FnMut(usize),
-) -> Result<CachedTokens> {
-    let digest = digest(paths, tokenizer_json)?;
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Option<CachedTokens>> {
+    let Some(digest) = digest(paths, tokenizer_json, progress)? else { return Ok(None) };
     let path = folder.join(format!("tokens-{digest:016x}.bin"));
     if !is_whole(&path, digest) {
         let tokenizer = Tokenizer::from_bytes(tokenizer_json, Path::new("tokenizer.json"))?;
         let documents = Documents::open_parts(paths)?;
         let write = |file: &mut dyn Write| write(file, documents, &tokenizer, digest, progress);
-        kept::replace_by(&path, write).map_err(|failure| match failure {
-            Failure::Ours(e) => e,
-            Failure::Disk(e) => Error::io(&path)(e),
-        })?;
+        match kept::replace_by(&path, write) {
+            Ok(()) => {}
+            Err(Failure::Ours(e)) => return Err(e),
+            Err(Failure::Disk(e)) => return Err(Error::io(&path)(e)),
+            Err(Failure::Stopped) => return Ok(None),
+        }
     }
-    Ok(CachedTokens { tokens: Tokens::mapped(FileBytes::open(&path)?, HEAD_BYTES), digest })
+    let tokens = Tokens::mapped(FileBytes::open(&path)?, HEAD_BYTES);
+    Ok(Some(CachedTokens { tokens, digest }))
 }
 
 /// Why a file of tokens was not written.
 enum Failure {
     Ours(Error),
     Disk(io::Error),
+    Stopped,
 }
 
 impl From<io::Error> for Failure {
@@ -73,7 +79,7 @@ fn write(
     documents: Documents,
     tokenizer: &Tokenizer,
     digest: u64,
-    progress: &mut dyn FnMut(usize),
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
 ) -> Result<(), Failure> {
     let (_, end) = tokenizer.boundaries().ok_or_else(|| {
         let fault = "it has neither <|endoftext|> nor [CLS] and [SEP] to put between documents";
@@ -93,7 +99,9 @@ fn write(
             count += ids.len();
             let bytes: Vec<u8> = ids.into_iter().flat_map(u32::to_le_bytes).collect();
             file.write_all(&bytes)?;
-            progress(count);
+            if progress(count).is_break() {
+                return Err(Failure::Stopped);
+            }
         }
         file.write_all(&end.to_le_bytes())?;
     }
@@ -112,8 +120,12 @@ fn is_whole(path: &Path, digest: u64) -> bool {
 }
 
 /// A number that another text or tokenizer would hardly have: FNV-1a over words of 64 bits, with a
-/// rotation so that high bits matter too.
-fn digest(paths: &[PathBuf], tokenizer_json: &[u8]) -> Result<u64> {
+/// rotation so that high bits matter too. None if it was stopped.
+fn digest(
+    paths: &[PathBuf],
+    tokenizer_json: &[u8],
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Option<u64>> {
     let mut hash = Digest(0xcbf2_9ce4_8422_2325);
     hash.add(tokenizer_json);
     for path in paths {
@@ -123,6 +135,9 @@ fn digest(paths: &[PathBuf], tokenizer_json: &[u8]) -> Result<u64> {
         let mut file = fs::File::open(path).map_err(Error::io(path))?;
         let mut part = vec![0; 1 << 20];
         loop {
+            if progress(0).is_break() {
+                return Ok(None);
+            }
             match file.read(&mut part) {
                 Ok(0) => break,
                 Ok(count) => hash.add(&part[..count]),
@@ -132,7 +147,7 @@ fn digest(paths: &[PathBuf], tokenizer_json: &[u8]) -> Result<u64> {
         }
         hash.add(b"\0end of file");
     }
-    Ok(hash.0)
+    Ok(Some(hash.0))
 }
 
 struct Digest(u64);

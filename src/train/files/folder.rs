@@ -16,8 +16,10 @@ const LOCK: &str = ".bdlm-run";
 const MODEL: &str = "model.safetensors";
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
-/// What programs may write beside them.
-const LOGS: [&str; 3] = ["steps.csv", "validation.csv", "curves.png"];
+/// The log of a run, which programs may keep beside them.
+pub(super) const STEPS: &str = "steps.csv";
+pub(super) const VALIDATIONS: &str = "validation.csv";
+pub(super) const CURVES: &str = "curves.png";
 
 /// The folder of a run, held by this process.
 #[derive(Debug)]
@@ -127,7 +129,7 @@ impl RunFolder {
 fn stranger(folder: &Path) -> Result<Option<String>> {
     let is_of_run = folder.join(LOCK).exists();
     let is_own = |name: &str| {
-        let is_known = [CONFIG, TOKENIZER, MODEL].contains(&name) || LOGS.contains(&name);
+        let is_known = [CONFIG, TOKENIZER, MODEL, STEPS, VALIDATIONS, CURVES].contains(&name);
         name.starts_with('.') || is_of_run && (is_known || name.starts_with("tokens-"))
     };
     let entries = fs::read_dir(folder).map_err(Error::io(folder))?;

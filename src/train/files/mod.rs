@@ -2,12 +2,16 @@
 
 mod cache;
 mod folder;
+#[cfg(feature = "plots")]
+mod log;
 mod run;
 mod setup;
 mod state;
 
 pub use cache::{CachedTokens, tokens};
 pub use folder::{Earlier, RunFolder};
+#[cfg(feature = "plots")]
+pub use log::Log;
 pub use run::{RunFiles, TrainRun};
 pub use setup::{Beginning, Preparing, RunSetup};
 pub use state::{Header, SavedState};

@@ -1,5 +1,6 @@
 //! From texts to a run in a folder: vocabulary, tokens, configuration, weights.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -83,20 +84,21 @@ pub enum Preparing {
     },
 }
 
-/// The progress of a preparation.
-type Report<'a> = &'a mut dyn FnMut(Preparing);
+/// The progress of a preparation, which ends if it breaks. Texts are read by a pool of threads.
+type Report<'a> = &'a mut (dyn FnMut(Preparing) -> ControlFlow<()> + Send);
 
 impl RunSetup {
-    /// Makes the run, or takes the one that is there.
+    /// Makes the run, or takes the one that is there; none if `progress` has broken.
     ///
     /// # Errors
     /// Those of [`RunFolder::open`], [`tokens`], [`learn_vocabulary`] and [`TrainRun::new`];
     /// [`Error::Tokenizer`] for one that does not suit the network.
-    pub fn begin(self, gpu: &Gpu, progress: Report<'_>) -> Result<TrainRun> {
+    pub fn begin(self, gpu: &Gpu, progress: Report<'_>) -> Result<Option<TrainRun>> {
         self.options.length.check()?;
         let folder = RunFolder::open(&self.folder, self.earlier)?;
         let (train, valid) = (Documents::files(&self.train)?, Documents::files(&self.valid)?);
-        let json: Arc<[u8]> = self.tokenizer_json(&train, &folder, progress)?.into();
+        let Some(json) = self.tokenizer_json(&train, &folder, progress)? else { return Ok(None) };
+        let json: Arc<[u8]> = json.into();
         let tokenizer = Tokenizer::from_bytes(&json, Path::new("tokenizer.json"))?;
         let (_, end) = tokenizer.boundaries().ok_or_else(|| {
             let words = "the tokenizer has no <|endoftext|>, which separates documents";
@@ -111,13 +113,14 @@ impl RunSetup {
             None => BlockSizes::fixed(spec.block_size().unwrap_or(1)),
         };
         let texts = Texts { json, end, train, valid };
-        let (data, settings) = self.data(&texts, &spec, (&folder, &config), progress)?;
+        let found = self.data(&texts, &spec, (&folder, &config), progress)?;
+        let Some((data, settings)) = found else { return Ok(None) };
         options.check(&spec, data.train.length())?;
         let parameters = self.parameters(gpu, &spec, options.seed)?;
         let pretty = serde_json::to_vec_pretty(&config);
         let config = pretty.map_err(|e| Error::internal(e.to_string()))?;
         let files = RunFiles { folder, save_every: self.save_every, config, settings };
-        TrainRun::new(parameters, data, options, files)
+        TrainRun::new(parameters, data, options, files).map(Some)
     }
 
     /// The tokenizer that is given, the model's, the one of the run that is gone on with, or a new one,
@@ -127,13 +130,13 @@ impl RunSetup {
         train: &[PathBuf],
         folder: &RunFolder,
         progress: Report<'_>,
-    ) -> Result<Vec<u8>> {
+    ) -> Result<Option<Vec<u8>>> {
         if let Some(json) = &self.tokenizer {
-            return Ok(json.clone());
+            return Ok(Some(json.clone()));
         }
         match &self.begin {
             Beginning::Model(files) => match &files.tokenizer {
-                Some(file) => Ok(file.to_vec()),
+                Some(file) => Ok(Some(file.to_vec())),
                 None => {
                     let fault = Fault::from("the model has no tokenizer.json");
                     Err(Error::Tokenizer(fault.advise(Advice::NameTokenizer)))
@@ -141,12 +144,20 @@ impl RunSetup {
             },
             Beginning::New { vocabulary, .. } => {
                 if let Some(json) = folder.tokenizer()? {
-                    return Ok(json);
+                    return Ok(Some(json));
                 }
-                progress(Preparing::Vocabulary(*vocabulary));
-                let json = learn_vocabulary(Documents::open_parts(train)?, *vocabulary)?;
+                let mut goes_on = true;
+                let texts = Documents::open_parts(train)?.take_while(|_| {
+                    goes_on = progress(Preparing::Vocabulary(*vocabulary)).is_continue();
+                    goes_on
+                });
+                let learnt = learn_vocabulary(texts, *vocabulary);
+                if !goes_on {
+                    return Ok(None);
+                }
+                let json = learnt?;
                 folder.write_tokenizer(&json)?;
-                Ok(json)
+                Ok(Some(json))
             }
         }
     }
@@ -170,23 +181,25 @@ impl RunSetup {
         }
     }
 
-    /// The sequences, and what decides the run beside its options.
+    /// The sequences, and what decides the run beside its options; none if it was stopped.
     fn data(
         &self,
         texts: &Texts,
         spec: &Spec,
         (folder, config): (&RunFolder, &Value),
         progress: Report<'_>,
-    ) -> Result<(TrainData, Map<String, Value>)> {
+    ) -> Result<Option<(TrainData, Map<String, Value>)>> {
         let (window, cut) = (self.window.unwrap_or(spec.window), self.cut);
-        let train = tokens(&texts.train, &texts.json, folder.path(), &mut |count| {
-            progress(Preparing::Train(count));
-        })?;
+        let mut read = |files: &[PathBuf], at: fn(usize) -> Preparing| {
+            tokens(files, &texts.json, folder.path(), &mut |count| progress(at(count)))
+        };
+        let Some(train) = read(&texts.train, Preparing::Train)? else { return Ok(None) };
         let valid = match texts.valid.is_empty() {
             true => None,
-            false => Some(tokens(&texts.valid, &texts.json, folder.path(), &mut |count| {
-                progress(Preparing::Valid(count));
-            })?),
+            false => match read(&texts.valid, Preparing::Valid)? {
+                Some(valid) => Some(valid),
+                None => return Ok(None),
+            },
         };
         let mut settings = Map::new();
         settings.insert("data".into(), json!(format!("{:016x}", train.digest)));
@@ -198,9 +211,12 @@ impl RunSetup {
         let cut_up = |cached: CachedTokens| Sequences::new(cached.tokens, window, cut, texts.end);
         let (train, valid) = (cut_up(train)?, valid.map(cut_up).transpose()?);
         let sequences = train.len();
-        progress(Preparing::Sequences { tokens: count, sequences, window, valid_is_train });
+        let there = Preparing::Sequences { tokens: count, sequences, window, valid_is_train };
+        if progress(there).is_break() {
+            return Ok(None);
+        }
         let data = TrainData { train, valid, tokenizer: Some(texts.json.clone()) };
-        Ok((data, settings))
+        Ok(Some((data, settings)))
     }
 
     fn parameters(&self, gpu: &Gpu, spec: &Spec, seed: u64) -> Result<Parameters> {

@@ -69,7 +69,7 @@ fn live_ui(ui: &mut Ui, view: &AnswerView<'_>, shown_from: usize) {
     let moment = view.turn.answer.moment();
     let age = ui.input(|i| i.time) - shown_at;
     let mut glow = 0.0;
-    if !view.prefs.reduce_motion && age < GLOW_SECS {
+    if !view.prefs.is_still() && age < GLOW_SECS {
         ui.ctx().request_repaint();
         glow = (1.0 - age / GLOW_SECS) as f32;
     }

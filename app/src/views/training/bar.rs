@@ -59,7 +59,10 @@ fn run_ui(ui: &mut Ui, bar: &TrainBar<'_>, actions: &mut Vec<Action>) {
     };
     if bar.run.is_live() {
         let stage = &bar.run.stage;
-        let stop = "End after this step, and save: the run can be resumed";
+        let stop = match bar.run.start {
+            Some(_) => "End after this step, and save: the run can be resumed",
+            None => "End before the first step; what was read is read again next time",
+        };
         match stage {
             TrainStage::Paused | TrainStage::Pausing => {
                 button(ui, "▶ Go on", true, "Go on with the next step", TrainAction::GoOn);

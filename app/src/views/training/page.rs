@@ -90,6 +90,10 @@ fn stage_words(run: &Training) -> String {
         TrainStage::Running => format!("Training: {at}"),
         TrainStage::Pausing => format!("Pausing after this step: {at}"),
         TrainStage::Paused => format!("Paused: {at}"),
+        TrainStage::Stopping if run.start.is_none() => "Stopping".into(),
+        TrainStage::Stopped if run.start.is_none() => {
+            "Stopped before its first step: nothing was trained".into()
+        }
         TrainStage::Stopping => format!("Stopping after this step: {at}"),
         TrainStage::Stopped => format!("Stopped: {at}{saved}"),
         TrainStage::Finished => format!("Finished: {at}{saved}"),

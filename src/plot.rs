@@ -2,11 +2,13 @@
 
 use std::sync::Once;
 
-use anyhow::{Context, Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::register_font;
 
+use crate::{Error, Result};
+
 /// One plot of a figure.
+#[derive(Clone, Debug)]
 pub struct Panel {
     /// What is on the horizontal axis, which begins at 0.
     pub x_label: &'static str,
@@ -17,6 +19,7 @@ pub struct Panel {
 }
 
 /// Points of one kind.
+#[derive(Clone, Debug)]
 pub struct Series {
     /// For the legend.
     pub name: String,
@@ -37,6 +40,9 @@ const COLOURS: [RGBColor; 7] = [
 ];
 
 /// The panels as a PNG file.
+///
+/// # Errors
+/// [`Error::Internal`] if it cannot be drawn.
 pub fn png(panels: &[Panel]) -> Result<Vec<u8>> {
     load_font()?;
     let (width, height) = (PANEL.0 * panels.len().max(1) as u32, PANEL.1);
@@ -47,14 +53,18 @@ pub fn png(panels: &[Panel]) -> Result<Vec<u8>> {
         for (i, (area, panel)) in areas.iter().zip(panels).enumerate() {
             // One legend serves all panels of a figure.
             let legend = if i == 0 { Legend::Shown } else { Legend::Elsewhere };
-            draw(area, panel, legend).map_err(|e| anyhow!("the plot cannot be drawn: {e}"))?;
+            draw(area, panel, legend).map_err(|e| failed(&e))?;
         }
     }
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(&mut file, width, height);
     encoder.set_color(png::ColorType::Rgb);
-    encoder.write_header().and_then(|mut w| w.write_image_data(&pixels)).context("PNG")?;
+    encoder.write_header().and_then(|mut w| w.write_image_data(&pixels)).map_err(|e| failed(&e))?;
     Ok(file)
+}
+
+fn failed(cause: &dyn std::fmt::Display) -> Error {
+    Error::internal(format!("the plot cannot be drawn: {cause}"))
 }
 
 /// Plots must look the same everywhere, fonts or none.
@@ -65,7 +75,7 @@ fn load_font() -> Result<()> {
         let font = epaint_default_fonts::UBUNTU_LIGHT;
         failed = register_font("sans-serif", FontStyle::Normal, font).is_err();
     });
-    if failed { Err(anyhow!("the plot's font cannot be read")) } else { Ok(()) }
+    if failed { Err(self::failed(&"its font cannot be read")) } else { Ok(()) }
 }
 
 type Area<'a> = DrawingArea<BitMapBackend<'a>, plotters::coord::Shift>;

@@ -4,19 +4,19 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use bdlm::train::{TrainEvent, TrainStep, Validation};
+use crate::hub::kept;
+use crate::plot::{Panel, Series, png};
+use crate::train::event::{TrainEvent, TrainStep, Validation};
+use crate::train::files::folder::{CURVES, STEPS, VALIDATIONS};
+use crate::{Error, Result};
 
-use crate::cli::files::shown;
-use crate::cli::output::Output;
-use crate::cli::plot::{Panel, Series, png};
-
-const STEPS: &str = "step,secs,loss,grad_norm,rate,block_size,tokens_per_sec";
-const VALIDATIONS: &str = "step,block_size,nats_per_token,noise_low,noise_high";
+const STEP_COLUMNS: &str = "step,secs,loss,grad_norm,rate,block_size,tokens_per_sec";
+const VALIDATION_COLUMNS: &str = "step,block_size,nats_per_token,noise_low,noise_high";
 /// Points of a curve; of more steps the means of neighbours are drawn.
 const MAX_POINTS: usize = 200;
 
 /// The log of a run, in its folder.
+#[derive(Debug)]
 pub struct Log {
     folder: PathBuf,
     steps: Table,
@@ -24,6 +24,7 @@ pub struct Log {
 }
 
 /// A table in a file that grows.
+#[derive(Debug)]
 struct Table {
     path: PathBuf,
     file: File,
@@ -34,7 +35,6 @@ impl Table {
     /// The table in a file, without its rows of steps from `step` on: what happened after the last save
     /// happens again.
     fn open(path: PathBuf, head: &str, step: usize) -> Result<Table> {
-        let failed = || format!("{} cannot be written", shown(&path));
         let before = std::fs::read_to_string(&path).unwrap_or_default();
         let kept = before.lines().skip(1).filter_map(|line| {
             let row =
@@ -43,15 +43,14 @@ impl Table {
         });
         let (lines, rows): (Vec<&str>, Vec<Vec<f64>>) = kept.unzip();
         let text = [&[head], &lines[..], &[""]].concat().join("\n");
-        Output::create(&path)?.write(text.as_bytes())?;
-        let file = OpenOptions::new().append(true).open(&path).with_context(failed)?;
+        kept::replace(&path, text.as_bytes()).map_err(Error::io(&path))?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(Error::io(&path))?;
         Ok(Table { path, file, rows })
     }
 
     fn push(&mut self, row: Vec<f64>) -> Result<()> {
         let cells: Vec<String> = row.iter().map(ToString::to_string).collect();
-        let failed = || format!("{} cannot be written", shown(&self.path));
-        writeln!(self.file, "{}", cells.join(",")).with_context(failed)?;
+        writeln!(self.file, "{}", cells.join(",")).map_err(Error::io(&self.path))?;
         self.rows.push(row);
         Ok(())
     }
@@ -59,16 +58,22 @@ impl Table {
 
 impl Log {
     /// The log of a run that is at a step.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
     pub fn open(folder: &Path, step: usize) -> Result<Log> {
         Ok(Log {
             folder: folder.into(),
-            steps: Table::open(folder.join("steps.csv"), STEPS, step)?,
+            steps: Table::open(folder.join(STEPS), STEP_COLUMNS, step)?,
             // A validation of that step happened before it.
-            validations: Table::open(folder.join("validation.csv"), VALIDATIONS, step + 1)?,
+            validations: Table::open(folder.join(VALIDATIONS), VALIDATION_COLUMNS, step + 1)?,
         })
     }
 
     /// Adds what an event says.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; [`Error::Internal`] if the curves cannot be drawn.
     pub fn push(&mut self, event: &TrainEvent) -> Result<()> {
         match event {
             TrainEvent::Step(step) => {
@@ -110,7 +115,8 @@ impl Log {
             series: vec![Series { name: "speed".into(), points: column(&self.steps.rows, 6) }],
         };
         let picture = png(&[loss, speed])?;
-        Output::create(&self.folder.join("curves.png"))?.write(&picture)
+        let path = self.folder.join(CURVES);
+        kept::replace(&path, &picture).map_err(Error::io(&path))
     }
 }
 
