@@ -11,7 +11,7 @@ use crate::clock::Stopwatch;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::text::Tokenizer;
-use crate::train::event::{TrainEvent, TrainStart, TrainStep, Validation};
+use crate::train::event::{IntervalVariance, TrainEvent, TrainStart, TrainStep, Validation};
 use crate::train::interval::{Interval, lowest};
 use crate::train::judge::Judge;
 use crate::train::model_file::model_bytes;
@@ -38,7 +38,7 @@ pub struct TrainData {
 }
 
 /// Where a run is. With the parameters and what the optimiser holds, all that makes its next step.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Steps that are done.
     pub step: usize,
@@ -48,6 +48,9 @@ pub struct Progress {
     pub interval: Interval,
     /// The step of the last validation.
     pub validated: Option<usize>,
+    /// What its search for the interval found; empty where none is made.
+    #[serde(default)]
+    pub variances: Vec<IntervalVariance>,
 }
 
 /// A run of training.
@@ -177,8 +180,8 @@ impl Trainer {
     }
 
     /// Where the run is: after all steps that were sent. The event of the last one comes a step later.
-    pub fn progress(&self) -> Progress {
-        self.progress
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
     /// The parameters.
@@ -324,6 +327,9 @@ impl Trainer {
                 if let Some(best) = lowest(&totals).and_then(|best| variances.get(best)) {
                     self.progress.interval = best.interval;
                 }
+                // A state could not hold what is no number.
+                let numbers = variances.iter().filter(|v| v.total_variance.is_finite());
+                self.progress.variances = numbers.copied().collect();
             }
             let interval = self.progress.interval;
             let validation = Validation { step, nelbo, interval, variances };

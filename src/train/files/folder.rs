@@ -19,6 +19,7 @@ const TOKENIZER: &str = "tokenizer.json";
 /// The log of a run, which programs may keep beside them.
 pub(super) const STEPS: &str = "steps.csv";
 pub(super) const VALIDATIONS: &str = "validation.csv";
+pub(super) const VARIANCES: &str = "variances.csv";
 pub(super) const CURVES: &str = "curves.png";
 
 /// The folder of a run, held by this process.
@@ -129,7 +130,8 @@ impl RunFolder {
 fn stranger(folder: &Path) -> Result<Option<String>> {
     let is_of_run = folder.join(LOCK).exists();
     let is_own = |name: &str| {
-        let is_known = [CONFIG, TOKENIZER, MODEL, STEPS, VALIDATIONS, CURVES].contains(&name);
+        let is_known =
+            [CONFIG, TOKENIZER, MODEL, STEPS, VALIDATIONS, VARIANCES, CURVES].contains(&name);
         name.starts_with('.') || is_of_run && (is_known || name.starts_with("tokens-"))
     };
     let entries = fs::read_dir(folder).map_err(Error::io(folder))?;

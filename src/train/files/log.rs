@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use crate::hub::kept;
 use crate::plot::{Panel, Series, png};
-use crate::train::event::{TrainEvent, TrainStep, Validation};
-use crate::train::files::folder::{CURVES, STEPS, VALIDATIONS};
+use crate::train::event::{IntervalVariance, TrainEvent, TrainStep, Validation};
+use crate::train::files::folder::{CURVES, STEPS, VALIDATIONS, VARIANCES};
 use crate::{Error, Result};
 
 const STEP_COLUMNS: &str = "step,secs,loss,grad_norm,rate,block_size,tokens_per_sec";
 const VALIDATION_COLUMNS: &str = "step,block_size,nats_per_token,noise_low,noise_high";
+const VARIANCE_COLUMNS: &str = "step,noise_low,noise_high,total_variance";
 /// Points of a curve; of more steps the means of neighbours are drawn.
 const MAX_POINTS: usize = 200;
 
@@ -21,6 +22,8 @@ pub struct Log {
     folder: PathBuf,
     steps: Table,
     validations: Table,
+    /// What each search for an interval of noise found; a file from the first search on.
+    variances: Option<Table>,
 }
 
 /// A table in a file that grows.
@@ -62,7 +65,10 @@ impl Log {
     /// # Errors
     /// [`Error::Io`].
     pub fn open(folder: &Path, step: usize) -> Result<Log> {
+        let searched = folder.join(VARIANCES);
+        let open = |path| Table::open(path, VARIANCE_COLUMNS, step + 1);
         Ok(Log {
+            variances: searched.exists().then(|| open(searched)).transpose()?,
             folder: folder.into(),
             steps: Table::open(folder.join(STEPS), STEP_COLUMNS, step)?,
             // A validation of that step happened before it.
@@ -81,17 +87,32 @@ impl Log {
                 let (at, size) = (step.step as f64, step.block_size as f64);
                 self.steps.push(vec![at, secs, loss, grad_norm, rate, size, tokens_per_sec])
             }
-            TrainEvent::Validation(Validation { step, nelbo, interval, .. }) => {
+            TrainEvent::Validation(Validation { step, nelbo, interval, variances }) => {
+                let at = *step as f64;
                 for found in nelbo {
                     let (size, nats) = (found.block_size as f64, found.nats_per_token);
-                    let row = vec![*step as f64, size, nats, interval.low, interval.high];
-                    self.validations.push(row)?;
+                    self.validations.push(vec![at, size, nats, interval.low, interval.high])?;
+                }
+                if !variances.is_empty() {
+                    self.push_variances(at, variances)?;
                 }
                 self.draw()
             }
             TrainEvent::Done { .. } => self.draw(),
             _ => Ok(()),
         }
+    }
+
+    fn push_variances(&mut self, step: f64, variances: &[IntervalVariance]) -> Result<()> {
+        let path = self.folder.join(VARIANCES);
+        let table = match &mut self.variances {
+            Some(table) => table,
+            none => none.insert(Table::open(path, VARIANCE_COLUMNS, 0)?),
+        };
+        for IntervalVariance { interval, total_variance } in variances {
+            table.push(vec![step, interval.low, interval.high, *total_variance])?;
+        }
+        Ok(())
     }
 
     fn draw(&self) -> Result<()> {
@@ -134,6 +155,7 @@ fn means(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::interval::Interval;
 
     #[test]
     fn a_log_goes_on_where_its_run_does() {
@@ -150,14 +172,28 @@ mod tests {
                 secs: 1.0,
             })
         };
+        let searched = |step| {
+            let interval = Interval { low: 0.3, high: 0.8 };
+            let variances = vec![IntervalVariance { interval, total_variance: 1.5 }];
+            TrainEvent::Validation(Validation { step, nelbo: Vec::new(), interval, variances })
+        };
         let mut log = Log::open(folder.path(), 0).unwrap();
         (0..4).for_each(|i| log.push(&step(i)).unwrap());
+        assert!(!folder.path().join(VARIANCES).exists(), "nothing was searched for");
+        log.push(&searched(2)).unwrap();
+        log.push(&searched(3)).unwrap();
         let mut log = Log::open(folder.path(), 2).unwrap();
         log.push(&step(2)).unwrap();
+        log.push(&searched(3)).unwrap();
         log.push(&TrainEvent::Done { step: 3, secs: 1.0 }).unwrap();
-        let text = std::fs::read_to_string(folder.path().join("steps.csv")).unwrap();
-        let steps: Vec<&str> = text.lines().map(|line| line.split(',').next().unwrap()).collect();
+        let text = |file| std::fs::read_to_string(folder.path().join(file)).unwrap();
+        let steps = text("steps.csv");
+        let steps: Vec<&str> = steps.lines().map(|line| line.split(',').next().unwrap()).collect();
         assert_eq!(steps, ["step", "0", "1", "2"]);
+        assert_eq!(
+            text("variances.csv"),
+            format!("{VARIANCE_COLUMNS}\n2,0.3,0.8,1.5\n3,0.3,0.8,1.5\n")
+        );
         assert!(folder.path().join("curves.png").is_file());
     }
 

@@ -50,7 +50,7 @@ pub async fn save(path: &Path, trainer: &Trainer, settings: &Value) -> Result<()
             numbers,
         }));
     }
-    let header = Header { progress: trainer.progress(), settings: settings.clone() };
+    let header = Header { progress: trainer.progress().clone(), settings: settings.clone() };
     let header = serde_json::to_string(&header).map_err(|e| Error::internal(e.to_string()))?;
     let bytes = safetensors_bytes(&tensors, HashMap::from([(KEY.into(), header)]))?;
     kept::replace(path, &bytes).map_err(Error::io(path))
