@@ -11,6 +11,7 @@ mod llama;
 mod lora;
 mod random;
 mod read;
+mod roberta;
 mod rope;
 mod view;
 mod write;
