@@ -2,8 +2,13 @@
 
 mod common;
 
+use bdlm::event::{CellState, Event};
 use bdlm::gpu::{Commands, DType, Readback, Recorder, Tensor};
 use bdlm::model::{KvCache, Network, Row, SimplexRows, Workspace};
+use bdlm::sample::{
+    ContextPolicy, Engine, GivenNoise, Nucleus, Projection, Prompt, Request, Sampler, Sampling,
+    Simplex, Watch,
+};
 use common::fixtures::Fixture;
 use common::{check, gpus};
 use serde_json::Value;
@@ -13,6 +18,9 @@ const LOGITS: f32 = 1e-4;
 /// A token's clean state, and the deviation of noise.
 const K: f32 = 5.0;
 
+/// States are exact but for the schedule's rounding, once the discrete choices agree.
+const STATE: f32 = 1e-5;
+
 /// A case of the fixture.
 struct Case {
     name: String,
@@ -21,6 +29,8 @@ struct Case {
     blocks: usize,
     batch: usize,
     grows: bool,
+    projection: Projection,
+    top_p: f32,
 }
 
 impl Case {
@@ -37,6 +47,12 @@ impl Case {
                 blocks: number("blocks"),
                 batch: number("batch"),
                 grows: case["context_policy"] == "grow",
+                projection: match case["mode"].as_str().unwrap() {
+                    "greedy" => Projection::Greedy,
+                    "sampling" => Projection::Sampling,
+                    _ => Projection::MultiHot,
+                },
+                top_p: case["top_p"].as_f64().unwrap() as f32,
             }
         };
         let cases: Vec<Case> = cases.iter().map(case).collect();
@@ -61,6 +77,49 @@ impl Case {
             return context;
         }
         own[(block - 1) * self.block..].to_vec()
+    }
+
+    /// The request of one sample.
+    fn request(&self, f: &Fixture, sample: usize) -> Request {
+        let context = self.context(f, 0, sample);
+        let policy = if self.grows { ContextPolicy::Grow } else { ContextPolicy::Last };
+        let simplex = Simplex { steps: self.steps, projection: self.projection, context: policy };
+        Request {
+            length: context.len() + self.blocks * self.block,
+            prompt: Prompt::Exact(context),
+            block_size: Some(self.block),
+            sampling: Sampling {
+                sampler: Sampler::Simplex(simplex),
+                top_p: if self.top_p > 0.0 { self.top_p } else { 1.0 },
+                nucleus: Nucleus::Crossing,
+                ..Sampling::default()
+            },
+            min_entropy: 0.0,
+            ..Request::default()
+        }
+    }
+
+    /// The noise of one sample.
+    fn noise(&self, f: &Fixture, sample: usize) -> GivenNoise {
+        let all = |name: &str, count: usize| -> Vec<f32> {
+            (0..count).flat_map(|before| self.rows(f, name, before, sample)).collect()
+        };
+        let uniforms = match self.projection {
+            Projection::Sampling => f.f32(&self.tensor("uniforms")),
+            _ => Vec::new(),
+        };
+        assert!(uniforms.is_empty() || self.batch == 1);
+        GivenNoise {
+            initial: all("noise_init", self.blocks),
+            steps: all("noise_steps", self.blocks * self.steps),
+            uniforms,
+        }
+    }
+
+    /// The tokens that come of it.
+    fn ids(&self, f: &Fixture, sample: usize) -> Vec<u32> {
+        let count = self.blocks * self.block;
+        f.ids_of_i32(&self.tensor("ids"))[sample * count..(sample + 1) * count].to_vec()
     }
 
     /// Numbers `[.., n, V]` of one sample, of a tensor `[.., b, n, V]`.
@@ -151,4 +210,48 @@ fn another_noise_level_gives_other_logits() {
     let state: Vec<f32> = noise.iter().map(|x| K * x).collect();
     let got = block_logits(&network, &case.context(&f, 0, 0), &state, 0.875);
     assert!(check(&got, &case.rows(&f, "logits_first", 0, 0), 0.1).is_err());
+}
+
+#[test]
+fn every_state_and_all_tokens_agree_with_given_noise() {
+    let f = Fixture::open("ssdlm");
+    for gpu in gpus() {
+        let engine = Engine::new(f.load(&gpu, DType::F32), None);
+        for case in Case::all() {
+            for sample in 0..case.batch {
+                let what = format!("{} {sample} {:?}", case.name, gpu.kernels());
+                let request = case.request(&f, sample);
+                let watched = Request { watch: Watch::Steps { candidates: 3 }, ..request.clone() };
+                let mut run = engine.run_given(watched, case.noise(&f, sample)).unwrap();
+                let mut seen = 0;
+                while let Some(event) = run.next().unwrap() {
+                    let Event::Step(step) = event else { continue };
+                    if step.step == 0 {
+                        continue;
+                    }
+                    let is_last = step.step == case.steps;
+                    for cell in &step.cells {
+                        let masked = cell.state == CellState::Masked;
+                        assert!(masked != is_last && cell.candidates.len() == 3, "{what}");
+                    }
+                    let got = run.simplex().unwrap().unwrap();
+                    let wanted = case.rows(&f, "x_steps", seen, sample);
+                    check(&got, &wanted, STATE)
+                        .unwrap_or_else(|e| panic!("{what}, step {}: {e}", step.step));
+                    seen += 1;
+                }
+                assert_eq!(seen, case.blocks * case.steps, "{what}");
+                let mut run = engine.run_given(request, case.noise(&f, sample)).unwrap();
+                let done = std::iter::from_fn(|| run.next().unwrap()).find_map(|e| match e {
+                    Event::Done(done) => Some(done),
+                    _ => None,
+                });
+                let done = done.unwrap();
+                let n_context = case.context(&f, 0, sample).len();
+                assert_eq!(done.ids[n_context..], case.ids(&f, sample), "{what}");
+                assert_eq!(done.nfe, case.blocks * case.steps, "{what}");
+                assert_eq!(done.passes, done.nfe, "{what}");
+            }
+        }
+    }
 }

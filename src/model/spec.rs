@@ -343,7 +343,7 @@ impl Spec {
         (id as usize) < self.vocab_size && Some(id) != self.mask_id
     }
 
-    /// Fails unless blocks of this size fill the window; one must fit, where cells are distributions.
+    /// Fails unless blocks of this size fill the window, or one fits where cells are distributions.
     ///
     /// # Errors
     /// [`Error::Request`].
@@ -353,12 +353,9 @@ impl Spec {
         if (1..=window).contains(&block_size) && fills {
             return Ok(());
         }
-        if self.has_simplex() {
-            let words = format!("block size is {block_size}, expected 1 to the window of {window}");
-            return Err(Error::request(words));
-        }
+        let divides = if self.has_simplex() { "fit into" } else { "divide" };
         Err(Error::request(format!(
-            "block size {block_size} does not divide the model's window of {window} tokens"
+            "block size {block_size} does not {divides} the model's window of {window} tokens"
         )))
     }
 
