@@ -13,10 +13,10 @@ pub fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
         .width(ui.available_width() - 8.0)
         .selected_text(settings.sampler.name())
         .show_ui(ui, |ui| {
-            // Models with the analytic sampler have no other, and offer no choice; those of published
+            // Models with the analytic or the simplex sampler have no other, and offer no choice; those of published
             // chat models are for chats.
             let is_offered =
-                |kind: &SamplerKind| *kind != SamplerKind::Analytic && !kind.is_of_chat_models();
+                |kind: &SamplerKind| !kind.is_of_one_objective() && !kind.is_of_chat_models();
             let choice = SamplerKind::ALL.into_iter().filter(is_offered);
             for kind in choice {
                 let response = ui.selectable_value(&mut settings.sampler, kind, kind.name());
@@ -38,7 +38,11 @@ pub fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
 fn sampler_number_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     let defaults = SampleSettings::default();
     match settings.sampler.number() {
-        SamplerNumber::Nothing | SamplerNumber::SubBlock | SamplerNumber::Fallback => {}
+        SamplerNumber::Nothing
+        | SamplerNumber::SubBlock
+        | SamplerNumber::Fallback
+        | SamplerNumber::Projection
+        | SamplerNumber::Context => {}
         SamplerNumber::Steps => {
             let sentence = "More steps are closer to the model's distribution.";
             let range = (1..=64, defaults.steps);

@@ -19,8 +19,9 @@ use crate::{Error, Result};
 
 /// Ends of the names of tensors that checkpoints carry and inference does not need: numbers of
 /// positions, copies of the head, the pooler.
-pub const IGNORED_ENDS: [&str; 5] = [
+pub const IGNORED_ENDS: [&str; 6] = [
     "position_ids",
+    "token_type_ids",
     "lm_head.decoder.weight",
     "lm_head.decoder.bias",
     "pooler.dense.weight",
