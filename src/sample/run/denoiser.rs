@@ -305,7 +305,8 @@ impl Denoiser {
         let mut r = Recorder::new(network.gpu());
         let conditioning = self.buffers.noise.as_ref().map(|noise| &noise.conditioning);
         let mut pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
-        pass.simplex = self.buffers.simplex.as_ref().map(|of| of.rows(cells)).transpose()?;
+        let simplex = self.buffers.simplex.as_ref().filter(|_| cells > 0);
+        pass.simplex = simplex.map(|of| of.rows(cells)).transpose()?;
         network.record_layers(&mut r, &pass)?;
         if cells == 0 {
             return r.finish();
