@@ -23,10 +23,10 @@ pub struct Network {
 /// The layers of each backbone.
 #[derive(Debug)]
 enum Layers {
-    Dit(Dit),
+    Dit(Box<Dit>),
     Gpt2(Gpt2),
     Llama(Llama),
-    Roberta(Roberta),
+    Roberta(Box<Roberta>),
 }
 
 impl Network {
@@ -49,10 +49,12 @@ impl Network {
         progress(0, count);
         let mut layers_done = |layers: usize| progress(layers + 1, count);
         let layers = match spec.backbone {
-            Backbone::Dit => Layers::Dit(Dit::load(&loader, &mut layers_done).await?),
+            Backbone::Dit => Layers::Dit(Box::new(Dit::load(&loader, &mut layers_done).await?)),
             Backbone::Gpt2 => Layers::Gpt2(Gpt2::load(&loader, &mut layers_done).await?),
             Backbone::Llama => Layers::Llama(Llama::load(&loader, &mut layers_done).await?),
-            Backbone::Roberta => Layers::Roberta(Roberta::load(&loader, &mut layers_done).await?),
+            Backbone::Roberta => {
+                Layers::Roberta(Box::new(Roberta::load(&loader, &mut layers_done).await?))
+            }
         };
         gpu.check()?;
         progress(count, count);

@@ -94,84 +94,91 @@ struct Machine<'a> {
 impl Machine<'_> {
     fn run(&mut self) -> Result<Value, String> {
         loop {
-            let [code] = self.array()?;
-            let value = match code {
-                b'.' => return self.pop(),
-                0x80 => {
-                    self.take(1)?;
-                    continue;
-                }
-                0x95 => {
-                    self.take(8)?;
-                    continue;
-                }
-                b'(' => Value::Mark,
-                b'N' | 0x88 | 0x89 => Value::Plain,
-                b'G' => {
-                    self.take(8)?;
-                    Value::Plain
-                }
-                b'K' => Value::Int(i64::from(u8::from_le_bytes(self.array()?))),
-                b'M' => Value::Int(i64::from(u16::from_le_bytes(self.array()?))),
-                b'J' => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
-                0x8a => self.long()?,
-                b'X' => {
-                    let length = self.word()?;
-                    self.text(length)?
-                }
-                0x8c => {
-                    let [length] = self.array()?;
-                    self.text(usize::from(length))?
-                }
-                b'}' => Value::Dict(Rc::default(), 1),
-                b')' => Value::Tuple(Rc::new([]), 1),
-                b't' => {
-                    let items = self.since_mark()?;
-                    tuple(items)?
-                }
-                0x85..=0x87 => {
-                    let from = self.stack.len().checked_sub(usize::from(code - 0x84));
-                    tuple(self.stack.split_off(from.ok_or_else(cut)?))?
-                }
-                b'c' => self.global()?,
-                0x93 => {
-                    let (name, module) = (self.pop()?, self.pop()?);
-                    match (module, name) {
-                        (Value::Text(module), Value::Text(name)) => known(&module, &name)?,
-                        _ => return Err(cut()),
+            match self.array()? {
+                [b'.'] => return self.pop(),
+                [code] => {
+                    if let Some(value) = self.step(code)? {
+                        self.stack.push(value);
                     }
                 }
-                b'Q' => storage(self.pop()?)?,
-                b'R' => {
-                    let (arguments, function) = (self.pop()?, self.pop()?);
-                    made(function, arguments)?
-                }
-                b'q' | b'r' | 0x94 => {
-                    let at = self.memo_index(code)?;
-                    let top = self.stack.last().ok_or_else(cut)?.clone();
-                    self.memo.insert(at, top);
-                    continue;
-                }
-                b'h' | b'j' => {
-                    let at = self.memo_index(code)?;
-                    self.memo.get(&at).ok_or_else(cut)?.clone()
-                }
-                b's' | b'u' => {
-                    self.set_items(code)?;
-                    continue;
-                }
-                // A dictionary's attributes: versions of modules.
-                b'b' => {
-                    let (_, of) = (self.pop()?, self.pop()?);
-                    match of {
-                        Value::Dict(..) => of,
-                        _ => return Err("its pickle sets what is inside an object".into()),
-                    }
-                }
-                other => return Err(format!("its pickle has the instruction {other:#04x}")),
-            };
-            self.stack.push(value);
+            }
         }
+    }
+
+    /// Does an instruction; returns what it puts on the stack.
+    fn step(&mut self, code: u8) -> Result<Option<Value>, String> {
+        Ok(Some(match code {
+            // The version, and the length of a part.
+            0x80 | 0x95 => {
+                self.take(if code == 0x80 { 1 } else { 8 })?;
+                return Ok(None);
+            }
+            b'q' | b'r' | 0x94 => {
+                let at = self.memo_index(code)?;
+                let top = self.stack.last().ok_or_else(cut)?.clone();
+                self.memo.insert(at, top);
+                return Ok(None);
+            }
+            b's' | b'u' => {
+                self.set_items(code)?;
+                return Ok(None);
+            }
+            b'h' | b'j' => {
+                let at = self.memo_index(code)?;
+                self.memo.get(&at).ok_or_else(cut)?.clone()
+            }
+            b'c' => self.global()?,
+            0x93 => match (self.pop()?, self.pop()?) {
+                (Value::Text(name), Value::Text(module)) => known(&module, &name)?,
+                _ => return Err(cut()),
+            },
+            b'Q' => storage(&self.pop()?)?,
+            b'R' => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                made(&function, &arguments)?
+            }
+            // A dictionary's attributes: versions of modules.
+            b'b' => match (self.pop()?, self.pop()?) {
+                (_, of @ Value::Dict(..)) => of,
+                _ => return Err("its pickle sets what is inside an object".into()),
+            },
+            other => self.literal(other)?,
+        }))
+    }
+
+    /// A value that an instruction spells out.
+    fn literal(&mut self, code: u8) -> Result<Value, String> {
+        Ok(match code {
+            b'(' => Value::Mark,
+            b'N' | 0x88 | 0x89 => Value::Plain,
+            b'G' => {
+                self.take(8)?;
+                Value::Plain
+            }
+            b'K' => Value::Int(i64::from(u8::from_le_bytes(self.array()?))),
+            b'M' => Value::Int(i64::from(u16::from_le_bytes(self.array()?))),
+            b'J' => Value::Int(i64::from(i32::from_le_bytes(self.array()?))),
+            0x8a => self.long()?,
+            b'X' => {
+                let length = self.word()?;
+                self.text(length)?
+            }
+            0x8c => {
+                let [length] = self.array()?;
+                self.text(usize::from(length))?
+            }
+            b'}' => Value::Dict(Rc::default(), 1),
+            b')' => Value::Tuple(Rc::new([]), 1),
+            b't' => {
+                let items = self.since_mark()?;
+                tuple(items)?
+            }
+            0x85..=0x87 => {
+                let from = self.stack.len().checked_sub(usize::from(code - 0x84));
+                tuple(self.stack.split_off(from.ok_or_else(cut)?))?
+            }
+            other => return Err(format!("its pickle has the instruction {other:#04x}")),
+        })
     }
 
     fn memo_index(&mut self, code: u8) -> Result<usize, String> {
@@ -292,8 +299,8 @@ fn known(module: &str, name: &str) -> Result<Value, String> {
 }
 
 /// The file of numbers that a persistent id stands for: `('storage', format, file, device, count)`.
-fn storage(id: Value) -> Result<Value, String> {
-    if let Value::Tuple(items, _) = &id
+fn storage(id: &Value) -> Result<Value, String> {
+    if let Value::Tuple(items, _) = id
         && let [_, Value::Known(Known::Storage(dtype)), Value::Text(file), ..] = &items[..]
     {
         return Ok(Value::Storage(*dtype, file.clone()));
@@ -302,7 +309,7 @@ fn storage(id: Value) -> Result<Value, String> {
 }
 
 /// What a known function gives.
-fn made(function: Value, arguments: Value) -> Result<Value, String> {
+fn made(function: &Value, arguments: &Value) -> Result<Value, String> {
     let (Value::Known(known), Value::Tuple(arguments, _)) = (function, arguments) else {
         return Err("its pickle calls what is no function".into());
     };

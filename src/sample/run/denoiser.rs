@@ -333,7 +333,7 @@ impl Denoiser {
             match self.capacity.simplex {
                 None => self.record_draw(&mut r, &logits, &masked, cells)?,
                 Some(_) => {
-                    self.record_projection(&mut r, (&logits, from), &masked, (cells, kind))?
+                    self.record_projection(&mut r, (&logits, from), &masked, (cells, kind))?;
                 }
             }
         }

@@ -108,10 +108,10 @@ mod tests {
             (1000, 500, 0.499_921_41),
             (1000, 999, 2.466_6e-6),
         ] {
-            // The authors' is in f32.
+            // As printed, to six digits; the authors' is in f32.
             let (got, wanted): (f64, f64) = (kept(steps, t), wanted);
             let error = (got - wanted).abs();
-            assert!(error < 2e-7 && error < 1e-3 * wanted, "{steps} {t}: {got}");
+            assert!(error < 6e-7 && error < 1e-3 * wanted, "{steps} {t}: {got}");
         }
         assert_eq!(kept(7, 0), 1.0);
     }
