@@ -10,7 +10,8 @@
 
 override Y_STRIDE: u32;      // columns of y, a multiple of 4
 override Y_AT: u32;          // first column of this part
-override GELU: bool;
+override GELU: bool;         // tanh approximation
+override GELU_ERF: bool;     // as it is
 override RESIDUAL: bool;     // add to y instead of overwriting it
 override GATED: bool;        // multiply by the gate of the row's sequence first
 override SEQ_ROWS: u32;      // consecutive rows of one sequence
@@ -32,6 +33,9 @@ fn store4(m: u32, n: u32, sum: vec4<f32>) {
     var v = sum;
     if (GELU) {
         v = gelu_tanh(v);
+    }
+    if (GELU_ERF) {
+        v = gelu_erf(v);
     }
     if (GATED) {
         v *= gate[(m / SEQ_ROWS % SEQS * GATE_STRIDE + GATE_AT + n) / 4u];

@@ -1,7 +1,7 @@
 // Joined to every kernel: what several of them need.
 //
 // Provides: NEVER, Eight, unpack_f16(p), unpack_f32(lo, hi), pack_f16(x), texel(i), gelu_tanh(x)
-// Provides: pcg4d(counter)
+// Provides: gelu_erf(x), pcg4d(counter)
 
 // Stands for minus infinity, which some drivers do not keep.
 const NEVER: f32 = -1e30;
@@ -46,6 +46,15 @@ fn texel(i: u32) -> vec2<u32> {
 fn gelu_tanh(x: vec4<f32>) -> vec4<f32> {
     let inner = 0.7978845608028654 * (x + 0.044715 * x * x * x);
     return 0.5 * x * (1.0 + tanh(clamp(inner, vec4(-10.0), vec4(10.0))));
+}
+
+// GELU by the error function, whose approximation is within 2e-7. Source: Abramowitz and Stegun, 7.1.26.
+fn gelu_erf(x: vec4<f32>) -> vec4<f32> {
+    let z = min(abs(x) * 0.7071067811865476, vec4(9.0));
+    let t = 1.0 / (1.0 + 0.3275911 * z);
+    let high = t * (1.421413741 + t * (-1.453152027 + t * 1.061405429));
+    let erf = 1.0 - t * (0.254829592 + t * (-0.284496736 + high)) * exp(-z * z);
+    return 0.5 * x * (1.0 + sign(x) * erf);
 }
 
 // Counter-based random bits. Source: Jarzynski and Olano, Hash Functions for GPU Rendering, 2020.

@@ -1,8 +1,8 @@
 // Joined to the sampler's kernels: the uniform of a step, and their random bits.
 //
 // Provides: Step, BY_BITS, BY_POSITION, BY_CONFIDENCE, BY_ENTROPY, BY_MARGIN, BY_SCORE, Partial
-// Provides: NONE, AT_LEAST, ABOVE, SUM_BEFORE, SUM_THROUGH, NO_CELL, FOR_TOKENS, FOR_ORDER, row_bits(key, step, purpose), sort_key(x)
-// Provides: passes(x, id, limit)
+// Provides: NONE, AT_LEAST, ABOVE, SUM_BEFORE, SUM_THROUGH, NO_CELL, FOR_TOKENS, FOR_ORDER, FOR_NOISE
+// Provides: row_bits(key, step, purpose), sort_key(x), passes(x, id, limit)
 
 // Layout as sample::StepUniform in Rust; a test compares the two.
 struct Step {
@@ -20,7 +20,8 @@ struct Step {
     measured: f32,               // what logits are multiplied with before they are measured
     measures_kept: u32,          // 1 = of the filtered distribution, 0 = of all tokens
     keeps_crossing: u32,         // 1 = nucleus keeps the token that crosses top_p
-    unused: vec2<u32>,
+    signal: f32,                 // of a simplex: what its clean state is multiplied with
+    spread: f32,                 // of a simplex: deviation of its noise
 }
 
 // What ranks masked cells, the first to open first.
@@ -55,6 +56,7 @@ const NO_CELL = 0xffffffffu;
 // Purposes of random bits, so that none are used twice.
 const FOR_TOKENS = 0u;
 const FOR_ORDER = 1u;
+const FOR_NOISE = 1u;            // of a simplex, whose cells have no order
 
 // Random bits of a row at a step. key: (seed low, seed high, position, unused).
 fn row_bits(key: vec4<u32>, step: u32, purpose: u32) -> vec4<u32> {

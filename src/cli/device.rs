@@ -89,6 +89,11 @@ impl WeightArgs {
         Formats { tables: self.table_weights.map_or(formats.tables, DType::from), ..formats }
     }
 
+    /// The same, exact unless others are asked for: for comparing with other implementations.
+    pub fn or_exact(self) -> WeightArgs {
+        WeightArgs { weights: self.weights.or(Some(Weights::F32)), ..self }
+    }
+
     /// The formats for a model that is made here.
     pub fn of_nothing(self) -> Formats {
         self.formats(b"{}")

@@ -49,12 +49,17 @@ impl<'a> Input<'a> {
     /// Tokens `[B, n]` and their shape.
     pub fn ids(&self, name: &str) -> Result<Option<(Vec<u32>, [usize; 2])>> {
         let Ok(view) = self.tensors.tensor(name) else { return Ok(None) };
-        let (&[b, n], Dtype::I64) = (view.shape(), view.dtype()) else {
-            let (dtype, shape) = (view.dtype(), view.shape());
+        let (dtype, shape) = (view.dtype(), view.shape());
+        let long = || view.data().as_chunks::<8>().0.iter().map(|&b| i64::from_le_bytes(b));
+        let short = || view.data().as_chunks::<4>().0.iter().map(|&b| i32::from_le_bytes(b));
+        let (&[b, n], numbers) = (match dtype {
+            Dtype::I64 => (shape, long().collect::<Vec<i64>>()),
+            Dtype::I32 => (shape, short().map(i64::from).collect()),
+            _ => (&[][..], Vec::new()),
+        }) else {
             bail!("{}: {name} is {dtype:?} {shape:?}, expected I64 [B, n]", shown(self.path));
         };
-        let id = |bytes: &[u8; 8]| u32::try_from(i64::from_le_bytes(*bytes));
-        let ids = view.data().as_chunks::<8>().0.iter().map(id).collect::<Result<_, _>>();
+        let ids = numbers.into_iter().map(u32::try_from).collect::<Result<_, _>>();
         let ids = ids.with_context(|| {
             format!("{}: {name} holds a number that is not a token", shown(self.path))
         })?;

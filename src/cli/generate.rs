@@ -14,6 +14,7 @@ use clap::{Args, ValueEnum};
 use crate::cli::chat::TemplateArgs;
 use crate::cli::device::DeviceArgs;
 use crate::cli::model::ModelArgs;
+use crate::cli::noise::NoiseArgs;
 use crate::cli::output::Output;
 use crate::cli::present::{TextPrinter, kernel_table};
 use crate::cli::print::note;
@@ -56,6 +57,8 @@ pub struct Generate {
     #[command(flatten)]
     request: RequestArgs,
     #[command(flatten)]
+    noise: NoiseArgs,
+    #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
     device: DeviceArgs,
@@ -92,6 +95,17 @@ enum Format {
     Jsonl,
 }
 
+impl OutputArgs {
+    /// Which events are wanted.
+    fn events(&self) -> Watch {
+        match self {
+            OutputArgs { watch: true, .. } => Watch::Steps { candidates: 0 },
+            OutputArgs { events: true, candidates, .. } => Watch::Steps { candidates: *candidates },
+            _ => Watch::Blocks,
+        }
+    }
+}
+
 impl Generate {
     /// Runs the command.
     pub fn run(self) -> Result<()> {
@@ -100,11 +114,37 @@ impl Generate {
         }
         self.request.check(&["generate"])?;
         let output = self.output.output.as_deref().map(Output::create).transpose()?;
-        let prompt = self.prompt()?;
+        let mut runs = self.runs()?;
+        if self.output.profile {
+            runs.iter_mut().try_for_each(Run::profile)?;
+        }
+        let outcome = match output {
+            Some(mut output) => {
+                let outcome = self.print_all(&mut runs, &mut output).map_err(|e| output.named(e));
+                // What was written before an error is kept too.
+                let finished = output.finish();
+                outcome.and(finished)
+            }
+            None => self.print_all(&mut runs, &mut io::stdout().lock()),
+        };
+        for run in runs.iter_mut().filter(|_| self.output.profile) {
+            let times: Vec<KernelTime> = run.kernel_times()?;
+            note(&kernel_table(&times));
+        }
+        outcome
+    }
+
+    /// What is generated: one run, or as many as there are samples whose noise is given.
+    fn runs(&self) -> Result<Vec<Run>> {
+        let (prompt, given) = (self.prompt()?, self.noise.open()?);
         let gpu = self.device.request()?;
+        if let Some(case) = given {
+            let engine = self.model.load_network(&gpu, self.device.weights.or_exact(), None)?;
+            return case.runs(&engine, self.output.events());
+        }
         let engine = self.model.load(&gpu, self.device.weights, self.request.block_size)?;
         let request = self.request(prompt, engine.network().spec())?;
-        let mut run = match &self.chat {
+        let run = match &self.chat {
             Some(text) => {
                 let mut chat = self.template.chat(&engine)?;
                 chat.push(Message::new("user", text));
@@ -113,23 +153,11 @@ impl Generate {
             }
             None => engine.run(request)?,
         };
-        if self.output.profile {
-            run.profile()?;
-        }
-        let outcome = match output {
-            Some(mut output) => {
-                let outcome = self.print(&mut run, &mut output).map_err(|e| output.named(e));
-                // What was written before an error is kept too.
-                let finished = output.finish();
-                outcome.and(finished)
-            }
-            None => self.print(&mut run, &mut io::stdout().lock()),
-        };
-        if self.output.profile {
-            let times: Vec<KernelTime> = run.kernel_times()?;
-            note(&kernel_table(&times));
-        }
-        outcome
+        Ok(vec![run])
+    }
+
+    fn print_all(&self, runs: &mut [Run], out: &mut impl Write) -> Result<()> {
+        runs.iter_mut().try_for_each(|run| self.print(run, out))
     }
 
     fn prompt(&self) -> Result<Prompt> {
@@ -148,16 +176,11 @@ impl Generate {
     }
 
     fn request(&self, prompt: Prompt, spec: &Spec) -> Result<Request> {
-        let watch = match &self.output {
-            OutputArgs { watch: true, .. } => Watch::Steps { candidates: 0 },
-            OutputArgs { events: true, candidates, .. } => Watch::Steps { candidates: *candidates },
-            _ => Watch::Blocks,
-        };
         Ok(Request {
             prompt,
             stop: self.stop.clone(),
             cache: if self.no_cache { CachePolicy::Recompute } else { CachePolicy::Fused },
-            watch,
+            watch: self.output.events(),
             ..self.request.request(self.samples, spec, &["generate"])?
         })
     }

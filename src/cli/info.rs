@@ -166,6 +166,10 @@ impl Report {
         for (what, count) in rows {
             writeln!(out, "  {what:<18}{count:>14} bytes {:>14}", bytes(count))?;
         }
+        if self.model.spec.has_simplex() {
+            let words = "keys and values are those of one pass: every step computes all anew";
+            writeln!(out, "  {words}")?;
+        }
         Ok(())
     }
 }

@@ -11,6 +11,7 @@ mod gradients;
 mod info;
 mod logits;
 mod model;
+mod noise;
 mod output;
 mod present;
 mod print;

@@ -29,6 +29,9 @@ pub enum RandomShape {
     /// Shape of SmolLM2-135M: 30 layers, 576 channels, in blocks of 4
     #[value(name = "smollm2")]
     Smollm2,
+    /// Shape of SSD-LM: RoBERTa-large's 24 layers and 1024 channels, two tables, blocks of 25
+    #[value(name = "ssd-lm")]
+    SsdLm,
 }
 
 /// Which model.
@@ -225,6 +228,11 @@ impl RandomShape {
             RandomShape::Sdar => llama("sdar", 151_936, [2048, 6144, 28], [16, 8, 128]),
             RandomShape::Qwen3 => llama("a2d-qwen3", 151_936, [1024, 3072, 28], [16, 8, 128]),
             RandomShape::Smollm2 => llama("llama", 49_152, [576, 1536, 30], [9, 3, 64]),
+            RandomShape::SsdLm => serde_json::json!({
+                "model_type": "roberta", "vocab_size": 50265, "hidden_size": 1024,
+                "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
+                "max_position_embeddings": 514,
+            }),
         };
         // Plain decoders have blocks if the caller says so.
         let block_size = (self == RandomShape::Smollm2).then_some(4);

@@ -3,7 +3,8 @@
 use anyhow::Result;
 use bdlm::model::Spec;
 use bdlm::sample::{
-    Fallback, Nucleus, Request, SamplerKind, SamplerNumber, SamplerNumbers, Sampling,
+    ContextPolicy, Fallback, Nucleus, Projection, Request, SamplerKind, SamplerNumber,
+    SamplerNumbers, Sampling,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
@@ -61,8 +62,8 @@ struct SamplingArgs {
     /// How masked cells open [default: first-hitting, or as the model was published]
     #[arg(long, value_parser = sampler_kind())]
     sampler: Option<SamplerKind>,
-    /// Steps per block, for ancestral and SDAR's [default: one per cell] and analytic [default: 1024],
-    /// or of the whole answer, for dLLM's and LLaDA's [default: one per cell]
+    /// Steps per block, for ancestral and SDAR's [default: one per cell], analytic [default: 1024] and
+    /// simplex [default: 1000], or of the whole answer, for dLLM's and LLaDA's [default: one per cell]
     #[arg(long, value_name = "T")]
     steps: Option<usize>,
     /// Cells that open in a pass, for confidence, entropy, margin, left-to-right and random
@@ -86,8 +87,14 @@ struct SamplingArgs {
     /// Which cells open where too few pass the threshold, for sdar-dynamic [default: best]
     #[arg(long, value_enum)]
     fallback: Option<FallbackCells>,
+    /// How a prediction becomes a clean state, for simplex [default: sampling]
+    #[arg(long, value_enum)]
+    projection: Option<ProjectionName>,
+    /// What a block sees before it, for simplex [default: last]
+    #[arg(long, value_enum)]
+    context_policy: Option<ContextName>,
     /// Redraw a sample whose last 256 tokens have an entropy below this, in nats; 0 = never
-    /// [default: 4, or 0 for models that answer]
+    /// [default: 4, or 0 for models that answer and SSD-LM]
     #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
     min_entropy: Option<f32>,
 }
@@ -108,6 +115,26 @@ enum FallbackCells {
     Best,
     /// The leftmost, as JetEngine does
     Leftmost,
+}
+
+/// How a prediction becomes a clean state.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum ProjectionName {
+    /// One token, drawn from those of --top-p
+    Sampling,
+    /// All tokens of --top-p at once
+    MultiHot,
+    /// The likeliest token
+    Greedy,
+}
+
+/// What a block sees before it.
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum ContextName {
+    /// The last block, or the prompt; texts of any length
+    Last,
+    /// Everything, up to the window
+    Grow,
 }
 
 /// A token that ends an answer, or none.
@@ -142,6 +169,8 @@ pub fn ignored(kind: SamplerKind, numbers: SamplerNumbers) -> Vec<&'static str> 
         ("--per-pass", numbers.per_pass.is_some(), SamplerNumber::PerPass),
         ("--threshold", numbers.threshold.is_some(), SamplerNumber::Threshold),
         ("--entropy-bound", numbers.entropy_bound.is_some(), SamplerNumber::EntropyBound),
+        ("--projection", numbers.projection.is_some(), SamplerNumber::Projection),
+        ("--context-policy", numbers.context.is_some(), SamplerNumber::Context),
     ];
     let is_ignored = |(_, is_given, number): &(_, bool, _)| *is_given && !kind.takes(*number);
     given.into_iter().filter(is_ignored).map(|(name, ..)| name).collect()
@@ -209,7 +238,25 @@ impl SamplingArgs {
             FallbackCells::Best => Fallback::Best,
             FallbackCells::Leftmost => Fallback::Leftmost,
         });
-        SamplerNumbers { steps, per_pass, threshold, entropy_bound, sub_block, fallback }
+        let projection = self.projection.map(|name| match name {
+            ProjectionName::Sampling => Projection::Sampling,
+            ProjectionName::MultiHot => Projection::MultiHot,
+            ProjectionName::Greedy => Projection::Greedy,
+        });
+        let context = self.context_policy.map(|name| match name {
+            ContextName::Last => ContextPolicy::Last,
+            ContextName::Grow => ContextPolicy::Grow,
+        });
+        SamplerNumbers {
+            steps,
+            per_pass,
+            threshold,
+            entropy_bound,
+            sub_block,
+            fallback,
+            projection,
+            context,
+        }
     }
 
     fn sampling(&self, kind: SamplerKind, own: &Sampling, n_cells: usize) -> Sampling {

@@ -301,7 +301,23 @@ fn sigma(noise: f64) -> f64 {
 /// Rows of a pass, unless one sequence has more: half a second of work for a slow GPU.
 const PASS_ROWS: usize = 1024;
 
+/// Fails for models whose loss says nothing of likelihoods.
+///
+/// # Errors
+/// [`Error::Request`].
+pub fn check_has_likelihood(spec: &Spec) -> Result<()> {
+    if !spec.has_simplex() {
+        return Ok(());
+    }
+    let family = spec.family();
+    Err(Error::request(format!(
+        "this checkpoint is {family}, whose loss bounds no likelihood: there is none to estimate or to \
+         train by, only the generative perplexity of its texts"
+    )))
+}
+
 fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
+    check_has_likelihood(spec)?;
     let (family, context) = (spec.family(), options.context);
     if context < 2 || context > spec.window {
         let most = spec.window;

@@ -14,9 +14,10 @@ pub use device::{Gpu, GpuOptions, KernelFamily, MatrixUnits, Memory, Tile, Tunin
 pub use kernels::KERNELS;
 pub use memory::{DType, Part, Place, Planned, Readback, Tensor, Weight};
 pub use ops::{
-    Activation, Adam, Attended, Attention, BackwardAttention, BlockCells, DrawRows, Dropout,
-    Epilogue, Gate, HeadNorm, Input, Modulation, Norm, NormGradients, Onto, RmsNorm, Sequences,
-    Vocabulary, column_sums_room, partial_attention, partial_attention_bytes, weight_gradient_room,
+    Activation, Adam, Attended, Attention, BackwardAttention, BlockCells, Choice, DrawRows,
+    Dropout, Epilogue, Gate, HeadNorm, Input, Modulation, Norm, NormGradients, Onto, RmsNorm,
+    Sequences, SimplexCells, Vocabulary, column_sums_room, partial_attention,
+    partial_attention_bytes, weight_gradient_room,
 };
 pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]

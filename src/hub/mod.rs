@@ -4,6 +4,7 @@
 //! over bytes.
 
 mod adapter;
+mod byte_level;
 mod bytes;
 mod model;
 #[cfg(not(target_arch = "wasm32"))]

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::hub::byte_level::byte_level_tokenizer;
 use crate::hub::bytes::FileBytes;
 use crate::hub::sha256::Sha256;
 use crate::{Error, Result};
@@ -15,6 +16,9 @@ pub const DEFAULT_MODEL: &str = "tales";
 
 /// All weights in one file.
 pub(in crate::hub) const SINGLE: &str = "model.safetensors";
+/// All weights as a pickle of PyTorch, and layers beside them, of models that are published so.
+pub(in crate::hub) const PICKLE: &str = "pytorch_model.bin";
+const LAYERS: [&str; 2] = ["embed_sum_layer.pt", "timestep_layer.pt"];
 /// The list of the files that hold the weights.
 pub(in crate::hub) const INDEX: &str = "model.safetensors.index.json";
 
@@ -25,7 +29,7 @@ pub struct ModelFiles {
     pub name: String,
     /// `config.json`.
     pub config: FileBytes,
-    /// `model.safetensors`, or its shards.
+    /// `model.safetensors`, or its shards; of SSD-LM `pytorch_model.bin` and the layers beside it.
     pub weights: Vec<FileBytes>,
     /// `tokenizer.json`, if the model has one.
     pub tokenizer: Option<FileBytes>,
@@ -119,7 +123,13 @@ impl ModelFiles {
         find: &mut dyn FnMut(&str) -> Result<Option<FileBytes>>,
     ) -> Result<ModelFiles> {
         let config = find("config.json")?.ok_or_else(|| missing("config.json"))?;
-        let weights = match find(SINGLE)? {
+        // Only of models of this kind pickles are read.
+        let layers: &[&str] = if is_roberta(&config) { &LAYERS } else { &[] };
+        let whole = match find(SINGLE)? {
+            None if !layers.is_empty() => find(PICKLE)?,
+            whole => whole,
+        };
+        let mut weights = match whole {
             Some(file) => vec![file],
             None => {
                 let index = find(INDEX)?;
@@ -128,7 +138,13 @@ impl ModelFiles {
                 shards.iter().map(shard).collect::<Result<_>>()?
             }
         };
-        let tokenizer = find("tokenizer.json")?;
+        for layer in layers {
+            weights.extend(find(layer)?);
+        }
+        let tokenizer = match find("tokenizer.json")? {
+            None if !layers.is_empty() => byte_level_tokenizer(find)?,
+            tokenizer => tokenizer,
+        };
         let tokenizer_config = find("tokenizer_config.json")?;
         let generation_config = find("generation_config.json")?;
         let chat_template = find("chat_template.jinja")?;
@@ -142,6 +158,12 @@ impl ModelFiles {
             chat_template,
         })
     }
+}
+
+/// True for a config of RoBERTa's kind.
+fn is_roberta(config: &[u8]) -> bool {
+    let config: serde_json::Value = serde_json::from_slice(config).unwrap_or_default();
+    config.get("model_type").and_then(serde_json::Value::as_str) == Some("roberta")
 }
 
 /// Fails for a file of all weights beside an index of other ones: one of them is out of date.

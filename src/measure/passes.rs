@@ -43,7 +43,7 @@ pub struct Passes {
     pub dispatches_per_pass: usize,
     /// Dispatches of one layer of it.
     pub dispatches_per_layer: usize,
-    /// Of first-hitting, batch 1.
+    /// Of first-hitting, or of SSD-LM's published number of steps; batch 1.
     pub tokens_per_sec: f64,
     /// Weights that a pass reads.
     pub weights_bytes: u64,
@@ -80,8 +80,9 @@ impl Bench {
         }
         let first_ms = pass_ms[0];
         let (pass_ms, fused_ms) = (Spread::of(&pass_ms[1..]), Spread::of(&fused_ms[1..]));
-        // First-hitting opens one token per pass; a block's first pass stores the one before.
-        let ms_per_block = fused_ms.median + (block_size as f64 - 1.0) * pass_ms.median;
+        // A block's first pass stores the one before.
+        let passes_per_block = block.passes_per_block();
+        let ms_per_block = fused_ms.median + (passes_per_block as f64 - 1.0) * pass_ms.median;
         let weights_bytes = network.bytes_per_pass();
         Ok(Passes {
             block_size,

@@ -136,6 +136,25 @@ pub fn gelu_tanh(x: f32) -> f32 {
     (0.5 * x * (1.0 + inner.tanh())) as f32
 }
 
+/// GELU as it is: the error function by its series, or by its continued fraction far out.
+pub fn gelu_erf(x: f32) -> f32 {
+    let x = f64::from(x);
+    let z = x.abs() / std::f64::consts::SQRT_2;
+    let root = std::f64::consts::PI.sqrt();
+    let erf = if z < 3.0 {
+        let (mut term, mut sum) = (z, z);
+        for n in 1..60 {
+            term *= -z * z / f64::from(n);
+            sum += term / f64::from(2 * n + 1);
+        }
+        2.0 / root * sum
+    } else {
+        let fraction = (1..40).rev().fold(z, |below, n| z + f64::from(n) / 2.0 / below);
+        1.0 - (-z * z).exp() / root / fraction
+    };
+    (0.5 * x * (1.0 + erf.copysign(x))) as f32
+}
+
 /// Rotates one row of heads of width `d` by the angles' cosines and sines.
 pub fn rotary(x: &[f32], angles: &[f32], d: usize) -> Vec<f32> {
     let half = d / 2;

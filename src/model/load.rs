@@ -120,6 +120,23 @@ impl<'a> Loader<'a> {
         self.upload(name, &[1, axis.held()], axis, numbers)
     }
 
+    /// A matrix of the table that is computed: row by row, without padding.
+    ///
+    /// # Errors
+    /// As [`Loader::matrix`].
+    pub fn computed(&self, name: &str, numbers: &[f32]) -> Result<Weight> {
+        let rows = MatrixRows::new(self, name, None)?;
+        let [n, k] = rows.sides;
+        let mut held = vec![0.0; n.held() * k.held()];
+        for (row, held) in numbers.chunks(k.count()).zip(held.chunks_mut(k.held())) {
+            k.spread(row, held);
+        }
+        let (shape, dtype) = ([n.held(), k.held()], rows.entry.dtype(self.formats));
+        let weight = Weight::upload(self.gpu, name, shape, dtype, &held)?;
+        self.count(weight.size_bytes());
+        Ok(weight)
+    }
+
     /// A vector of the table that is zeros.
     ///
     /// # Errors

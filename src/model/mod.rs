@@ -21,7 +21,7 @@ pub use conditioning::timestep_embedding;
 pub use formats::{Formats, QUANTISATION};
 pub use forward::{Batch, logits_rows};
 pub use network::Network;
-pub use pass::{Conditioning, Pass, Row, Workspace, angles};
+pub use pass::{Conditioning, Pass, Row, SimplexRows, Workspace, angles};
 pub use rotary::{Rotary, RotaryScaling};
 pub use spec::{
     AdaLn, AttentionBiases, Backbone, Draw, Grid, Mask, Mlp, MlpKind, NormKind, NormSpec,

@@ -4,7 +4,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
 use crate::gpu::{DType, Epilogue, Gpu, Recorder, Tensor, Weight};
-use crate::model::layers::{Dit, Gpt2, Llama};
+use crate::model::layers::{Dit, Gpt2, Llama, Roberta};
 use crate::model::load::Loader;
 use crate::model::pass::Pass;
 use crate::model::{Backbone, Checkpoint, Formats, Spec, Widths};
@@ -23,9 +23,10 @@ pub struct Network {
 /// The layers of each backbone.
 #[derive(Debug)]
 enum Layers {
-    Dit(Dit),
+    Dit(Box<Dit>),
     Gpt2(Gpt2),
     Llama(Llama),
+    Roberta(Box<Roberta>),
 }
 
 impl Network {
@@ -48,9 +49,12 @@ impl Network {
         progress(0, count);
         let mut layers_done = |layers: usize| progress(layers + 1, count);
         let layers = match spec.backbone {
-            Backbone::Dit => Layers::Dit(Dit::load(&loader, &mut layers_done).await?),
+            Backbone::Dit => Layers::Dit(Box::new(Dit::load(&loader, &mut layers_done).await?)),
             Backbone::Gpt2 => Layers::Gpt2(Gpt2::load(&loader, &mut layers_done).await?),
             Backbone::Llama => Layers::Llama(Llama::load(&loader, &mut layers_done).await?),
+            Backbone::Roberta => {
+                Layers::Roberta(Box::new(Roberta::load(&loader, &mut layers_done).await?))
+            }
         };
         gpu.check()?;
         progress(count, count);
@@ -106,6 +110,7 @@ impl Network {
             Layers::Dit(dit) => bytes(&mut dit.matrices()),
             Layers::Gpt2(gpt2) => bytes(&mut gpt2.matrices()),
             Layers::Llama(llama) => bytes(&mut llama.matrices()),
+            Layers::Roberta(roberta) => bytes(&mut roberta.matrices()),
         };
         layers + self.head().0.size_bytes()
     }
@@ -138,6 +143,18 @@ impl Network {
         }
     }
 
+    /// The vectors `[levels, C]` that noise levels, 0 to 1, add to rows that are distributions, as the
+    /// device holds them; none where no rows are.
+    pub fn times(&self, levels: &[f32]) -> Option<Vec<f32>> {
+        let Layers::Roberta(roberta) = &self.layers else { return None };
+        let axis = Widths::of(&self.spec).channels;
+        let mut vectors = vec![0.0; levels.len() * axis.held()];
+        for (&level, held) in levels.iter().zip(vectors.chunks_mut(axis.held())) {
+            axis.spread(&roberta.time(level).collect::<Vec<f32>>(), held);
+        }
+        Some(vectors)
+    }
+
     /// Records a pass up to the last layer: embeds the rows' tokens, appends their keys and
     /// values to the cache, leaves the residual stream in `pass.x`.
     ///
@@ -148,6 +165,7 @@ impl Network {
             Layers::Dit(dit) => dit.record_layers(r, pass),
             Layers::Gpt2(gpt2) => gpt2.record_layers(r, pass),
             Layers::Llama(llama) => llama.record_layers(r, pass),
+            Layers::Roberta(roberta) => roberta.record_layers(r, pass),
         }
     }
 
@@ -172,6 +190,7 @@ impl Network {
             }
             Layers::Gpt2(gpt2) => r.norm(gpt2.final_norm([x, &y])),
             Layers::Llama(llama) => r.rms_norm(llama.final_norm([x, &y])),
+            Layers::Roberta(roberta) => roberta.record_final_norm(r, pass, [x, &y]),
         }
     }
 
@@ -211,6 +230,7 @@ impl Network {
             Layers::Dit(dit) => dit.head(),
             Layers::Gpt2(gpt2) => gpt2.head(),
             Layers::Llama(llama) => llama.head(),
+            Layers::Roberta(roberta) => roberta.head(),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::gpu::{
     Attention, DType, Gpu, KernelFamily, Planned, Sequences, Tensor, partial_attention,
     partial_attention_bytes,
 };
-use crate::model::{KvCache, MlpKind, Positions, Rotary, Spec, Widths};
+use crate::model::{Backbone, KvCache, MlpKind, Positions, Rotary, Spec, Widths};
 
 /// One row of a pass, as the host describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,18 +24,19 @@ pub struct Row {
 /// Rows and activations of passes up to a number of rows.
 #[derive(Debug)]
 pub struct Workspace {
-    ids: Tensor,           // [T]
-    positions: Tensor,     // [T]: where they are learned
-    slots: Tensor,         // [T]
-    spans: Tensor,         // [T, 4]
-    angles: Tensor,        // [T, D]: cosines, then sines
-    x: Tensor,             // [T, C]: the residual stream
-    y: Tensor,             // [T, C]: a normed x
-    qkv: Tensor,           // [T, (H + 2G) D]
-    q: Tensor,             // [T, H D]
-    found: Option<Tensor>, // [T, H D]: what attention finds; y where that is as wide
-    gated: Option<Tensor>, // [T, 2F]: gates, and what they let through
-    hidden: Tensor,        // [T, F]
+    ids: Tensor,            // [T]
+    positions: Tensor,      // [T]: where they are learned
+    slots: Tensor,          // [T]
+    spans: Tensor,          // [T, 4]
+    angles: Tensor,         // [T, D]: cosines, then sines
+    x: Tensor,              // [T, C]: the residual stream
+    y: Tensor,              // [T, C]: a normed x
+    qkv: Tensor,            // [T, (H + 2G) D]
+    q: Tensor,              // [T, H D]
+    found: Option<Tensor>,  // [T, H D]: what attention finds; y where that is as wide
+    gated: Option<Tensor>,  // [T, 2F]: gates, and what they let through
+    normed: Option<Tensor>, // [T, C]: a normed x that is added to
+    hidden: Tensor,         // [T, F]
     partials: Option<Tensor>,
     spec: Spec,
 }
@@ -65,6 +66,8 @@ pub struct Pass<'a> {
     pub found: Tensor,
     /// Gates of the MLP, then what they let through, where it has gates, `[T, 2F]`.
     pub gated: Option<Tensor>,
+    /// A normed x that outputs are added to, for networks that norm after each half of a layer, `[T, C]`.
+    pub normed: Option<Tensor>,
     /// Between the linear layers of the MLP, `[T, F]`.
     pub hidden: Tensor,
     /// Keys and values.
@@ -80,16 +83,30 @@ pub struct Pass<'a> {
     pub group: usize,
     /// Conditioning vectors, for checkpoints that take them.
     pub conditioning: Option<&'a Conditioning>,
+    /// What the first rows are, where they are distributions.
+    pub simplex: Option<SimplexRows>,
+}
+
+/// Rows that are distributions over the vocabulary: the first ones of a pass. Their ids are none of the
+/// vocabulary.
+#[derive(Clone, Debug)]
+pub struct SimplexRows {
+    /// `[cells, V]`, V padded with zeros to a multiple of 8, in memory that products read.
+    pub probabilities: Tensor,
+    /// What the noise level adds to each of them, `[C]`.
+    pub time: Tensor,
 }
 
 /// A workspace's tensors, but for the shares of attention.
-fn table(spec: &Spec, rows: usize) -> ([Option<Planned<'static>>; 2], [Planned<'static>; 10]) {
+fn table(spec: &Spec, rows: usize) -> ([Option<Planned<'static>>; 3], [Planned<'static>; 10]) {
     let Widths { channels, head, queries, qkv, mlp, gated, .. } = Widths::of(spec);
     let (c, d, hd) = (channels.held(), head.held(), queries.held());
     let words = Planned::words;
     let found = (hd != c).then(|| Planned::multiplied("found", &[rows, hd]));
     let has_gates = spec.mlp.kind == MlpKind::SwiGlu;
     let gated = has_gates.then(|| Planned::activation("gated", &[rows, gated.held()]));
+    let norms_after = spec.backbone == Backbone::Roberta;
+    let normed = norms_after.then(|| Planned::activation("normed", &[rows, c]));
     let others = [
         words("ids", &[rows]),
         words("positions", &[rows]),
@@ -102,7 +119,7 @@ fn table(spec: &Spec, rows: usize) -> ([Option<Planned<'static>>; 2], [Planned<'
         Planned::attended("q", &[rows, hd], DType::F32, d),
         Planned::multiplied("hidden", &[rows, mlp.held()]),
     ];
-    ([found, gated], others)
+    ([found, gated, normed], others)
 }
 
 impl Workspace {
@@ -111,7 +128,7 @@ impl Workspace {
     /// # Errors
     /// [`crate::Error::TooLarge`], [`crate::Error::OutOfMemory`].
     pub fn new(gpu: &Gpu, spec: &Spec, rows: usize) -> Result<Workspace> {
-        let ([found, gated], others) = table(spec, rows);
+        let ([found, gated, normed], others) = table(spec, rows);
         let [ids, positions, slots, spans, angles, x, y, qkv, q, hidden] =
             others.map(|planned| planned.make(gpu));
         Ok(Workspace {
@@ -126,6 +143,7 @@ impl Workspace {
             q: q?,
             found: found.map(|planned| planned.make(gpu)).transpose()?,
             gated: gated.map(|planned| planned.make(gpu)).transpose()?,
+            normed: normed.map(|planned| planned.make(gpu)).transpose()?,
             hidden: hidden?,
             partials: partial_attention(gpu, rows, heads(spec))?,
             spec: spec.clone(),
@@ -143,7 +161,8 @@ impl Workspace {
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Workspace { ids, positions, slots, spans, angles, x, y, qkv, q, hidden, .. } = self;
         let all = [ids, positions, slots, spans, angles, x, y, qkv, q, hidden];
-        all.into_iter().chain(&self.found).chain(&self.gated).chain(&self.partials)
+        let optional = [&self.found, &self.gated, &self.normed, &self.partials];
+        all.into_iter().chain(optional.into_iter().flatten())
     }
 
     /// The tokens, `[T]`: the sampler opens them in place.
@@ -201,6 +220,7 @@ impl Workspace {
             q: self.q.rows(0, rows)?,
             found: self.found.as_ref().unwrap_or(&self.y).rows(0, rows)?,
             gated: self.gated.as_ref().map(|gated| gated.rows(0, rows)).transpose()?,
+            normed: self.normed.as_ref().map(|normed| normed.rows(0, rows)).transpose()?,
             hidden: self.hidden.rows(0, rows)?,
             partials: self.partials.clone(),
             heads: self.spec.n_heads,
@@ -208,11 +228,17 @@ impl Workspace {
             cache,
             group,
             conditioning,
+            simplex: None,
         })
     }
 }
 
 impl Pass<'_> {
+    /// The room for a normed x, where the network needs it.
+    pub(crate) fn normed(&self) -> Result<&Tensor> {
+        self.normed.as_ref().ok_or_else(|| self.x.misfit(&[0]))
+    }
+
     /// What the rows attend to in a layer's cache.
     pub(crate) fn attention<'a>(&'a self, cache: [&'a Tensor; 2]) -> Attention<'a> {
         let &Pass { ref q, ref spans, ref partials, heads, scale, group, .. } = self;
@@ -282,7 +308,7 @@ fn conditioning_table(
 pub fn angles(spec: &Spec, positions: impl Iterator<Item = usize>) -> Vec<f32> {
     let rotary = match spec.positions {
         Positions::Rotary(rotary) => Some(rotary),
-        Positions::Learned => None,
+        Positions::Learned { .. } => None,
     };
     let frequencies = rotary.map(|rotary| rotary.frequencies(spec.head_width));
     let mut frequencies = frequencies.unwrap_or_default();

@@ -90,6 +90,8 @@ pub enum Backbone {
     Gpt2,
     /// The decoder of Llama, Qwen2 and Qwen3: RMS norms, gated MLPs, grouped heads.
     Llama,
+    /// RoBERTa's encoder, with rows that are distributions over the vocabulary.
+    Roberta,
 }
 
 /// A training objective, and with it what a row sees and how texts are made.
@@ -98,6 +100,11 @@ pub enum Backbone {
 pub enum Objective {
     /// BD3-LM: blocks left to right, masked diffusion inside a block.
     Block {
+        /// Tokens of a block.
+        size: usize,
+    },
+    /// SSD-LM: blocks left to right, Gaussian diffusion of distributions over the vocabulary in a block.
+    Simplex {
         /// Tokens of a block.
         size: usize,
     },
@@ -169,6 +176,8 @@ pub struct Mlp {
 pub enum MlpKind {
     /// GELU, tanh approximation.
     GeluTanh,
+    /// GELU as it is, by the error function.
+    GeluErf,
     /// A third linear layer's outputs, times SiLU of the first one's.
     SwiGlu,
 }
@@ -200,7 +209,10 @@ pub enum Positions {
     /// Queries and keys are rotated, half-split over the whole head. Source: Su et al., 2021.
     Rotary(Rotary),
     /// A learned vector is added to the embedding.
-    Learned,
+    Learned {
+        /// Row of the table that belongs to the first position.
+        first: usize,
+    },
 }
 
 /// How the noise level reaches the layers. Source: Peebles and Xie, DiT, 2023.
@@ -248,7 +260,7 @@ impl Spec {
     /// Tokens of a block, for models that have blocks.
     pub fn block_size(&self) -> Option<usize> {
         match self.objective {
-            Objective::Block { size } => Some(size),
+            Objective::Block { size } | Objective::Simplex { size } => Some(size),
             _ => None,
         }
     }
@@ -257,7 +269,7 @@ impl Spec {
     pub fn mask(&self, block_size: Option<usize>) -> Mask {
         match self.objective {
             Objective::Block { size } => Mask::blocks(block_size.unwrap_or(size)),
-            Objective::Masked | Objective::Score => Mask::All,
+            Objective::Masked | Objective::Score | Objective::Simplex { .. } => Mask::All,
             Objective::Autoregressive => Mask::Before,
         }
     }
@@ -272,6 +284,11 @@ impl Spec {
     /// True if cells are masked and opened: all but autoregressive models.
     pub fn is_diffusion(&self) -> bool {
         self.objective != Objective::Autoregressive
+    }
+
+    /// True if cells are distributions over the vocabulary, which are decided anew at every step.
+    pub fn has_simplex(&self) -> bool {
+        matches!(self.objective, Objective::Simplex { .. })
     }
 
     /// True if logits are log scores, as SEDD's are, instead of log probabilities.
@@ -290,11 +307,13 @@ impl Spec {
         match (self.objective, self.backbone) {
             (Objective::Block { .. }, Backbone::Llama) => "block diffusion (Llama-shaped)",
             (Objective::Block { .. }, _) => "block diffusion (BD3-LM)",
+            (Objective::Simplex { .. }, _) => "simplex diffusion (SSD-LM)",
             (Objective::Masked, _) => "masked diffusion (MDLM)",
             (Objective::Score, _) => "score entropy (SEDD)",
             (Objective::Autoregressive, Backbone::Dit) => "autoregressive (AR)",
             (Objective::Autoregressive, Backbone::Gpt2) => "autoregressive (GPT-2)",
             (Objective::Autoregressive, Backbone::Llama) => "autoregressive (Llama-shaped)",
+            (Objective::Autoregressive, Backbone::Roberta) => "autoregressive (RoBERTa)",
         }
     }
 
@@ -324,17 +343,19 @@ impl Spec {
         (id as usize) < self.vocab_size && Some(id) != self.mask_id
     }
 
-    /// Fails unless blocks of this size fill the window.
+    /// Fails unless blocks of this size fill the window, or one fits where cells are distributions.
     ///
     /// # Errors
     /// [`Error::Request`].
     pub fn check_block_size(&self, block_size: usize) -> Result<()> {
-        if block_size > 0 && self.window.is_multiple_of(block_size) {
+        let window = self.window;
+        let fills = window.is_multiple_of(block_size) || self.has_simplex();
+        if (1..=window).contains(&block_size) && fills {
             return Ok(());
         }
-        let window = self.window;
+        let divides = if self.has_simplex() { "fit into" } else { "divide" };
         Err(Error::request(format!(
-            "block size {block_size} does not divide the model's window of {window} tokens"
+            "block size {block_size} does not {divides} the model's window of {window} tokens"
         )))
     }
 
@@ -368,6 +389,7 @@ impl fmt::Display for Objective {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Objective::Block { .. } => "block diffusion",
+            Objective::Simplex { .. } => "simplex diffusion",
             Objective::Masked => "masked diffusion",
             Objective::Score => "score entropy",
             Objective::Autoregressive => "autoregressive",

@@ -9,9 +9,11 @@ pub mod worker;
 pub use chat::Chat;
 pub(crate) use run::MaskedBlock;
 pub use run::{
-    CachePolicy, Engine, Kept, LoadOptions, MemoryPlan, Prompt, Request, Run, Steer, Watch,
+    CachePolicy, Engine, GivenNoise, Kept, LoadOptions, MemoryPlan, Prompt, Request, Run, Steer,
+    Watch,
 };
 pub use steps::{
-    BlockSize, Ends, Fallback, Measure, Nucleus, Quota, Rule, Sampler, SamplerKind, SamplerNumber,
-    SamplerNumbers, Sampling, Score, StepUniform, Steps, Test, entropy,
+    BlockSize, ContextPolicy, Ends, Fallback, Measure, Nucleus, Projection, Quota, Rule, Sampler,
+    SamplerKind, SamplerNumber, SamplerNumbers, Sampling, Score, Simplex, StepUniform, Steps, Test,
+    entropy,
 };

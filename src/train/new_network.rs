@@ -33,7 +33,7 @@ impl NewNetwork {
     /// Its `config.json`.
     pub fn config(&self) -> Value {
         let block_size = match self.objective {
-            Objective::Block { size } => size,
+            Objective::Block { size } | Objective::Simplex { size } => size,
             Objective::Autoregressive => 1,
             Objective::Masked | Objective::Score => self.window,
         };

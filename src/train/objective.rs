@@ -72,7 +72,9 @@ impl Objective {
                 let mask = Mask::blocks(block_size);
                 TrainBatch { clean, mask, ..self.masked(sequences, Some(block_size), key) }
             }
-            model::Objective::Masked | model::Objective::Score => self.masked(sequences, None, key),
+            model::Objective::Masked
+            | model::Objective::Score
+            | model::Objective::Simplex { .. } => self.masked(sequences, None, key),
         }
     }
 

@@ -14,6 +14,7 @@ mod journals;
 mod models;
 mod outputs;
 mod resume;
+mod simplex;
 mod train;
 
 use std::path::Path;

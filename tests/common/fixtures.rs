@@ -83,6 +83,10 @@ impl Cases {
         self.ids(name)[0]
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.cases().tensor(name).is_ok()
+    }
+
     pub fn shape(&self, name: &str) -> Vec<usize> {
         self.tensor(name).shape().to_vec()
     }
@@ -93,6 +97,12 @@ impl Cases {
 
     pub fn f64(&self, name: &str) -> Vec<f64> {
         self.data(name, Dtype::F64).as_chunks().0.iter().map(|&b| f64::from_le_bytes(b)).collect()
+    }
+
+    /// Tokens that are stored as int32.
+    pub fn ids_of_i32(&self, name: &str) -> Vec<u32> {
+        let data = self.data(name, Dtype::I32).as_chunks().0;
+        data.iter().map(|&b| u32::try_from(i32::from_le_bytes(b)).unwrap()).collect()
     }
 
     pub fn ids(&self, name: &str) -> Vec<u32> {

@@ -5,6 +5,7 @@ pub mod chat_model;
 pub mod fixtures;
 pub mod hub;
 pub mod optimiser_twins;
+pub mod simplex_twins;
 pub mod tolerances;
 pub mod twins;
 

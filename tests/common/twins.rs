@@ -6,6 +6,9 @@ pub use bdlm::measure::twins::*;
 #[allow(unused_imports, reason = "each test file uses a part of it")]
 pub use crate::common::optimiser_twins::*;
 
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub use crate::common::simplex_twins::*;
+
 /// `dw + dy^T x`, dy of rows of `stride` numbers.
 pub fn weight_gradient(
     (dy, stride): (&[f32], usize),

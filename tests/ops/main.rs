@@ -19,6 +19,7 @@ mod rotary;
 mod rules;
 mod sampling;
 mod scoring;
+mod simplex;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -56,6 +56,7 @@ pub fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
     for epilogue in [
         Epilogue::Store,
         Epilogue::Gelu,
+        Epilogue::GeluErf,
         Epilogue::Residual,
         Epilogue::GatedResidual(modulation, 8),
     ] {
@@ -67,6 +68,7 @@ pub fn check_matmul(gpu: &Gpu, (m, n, k): (usize, usize, usize), dtype: DType) {
         let end = |i: usize| match epilogue {
             Epilogue::Store => product[i],
             Epilogue::Gelu => twins::gelu_tanh(product[i]),
+            Epilogue::GeluErf => twins::gelu_erf(product[i]),
             Epilogue::Residual => product[i] + y0[i / n * columns + i % n],
             Epilogue::GatedResidual(..) => {
                 let gate = gates[i / n / 3 % 2 * (columns + 8) + 8 + i % n];

@@ -409,6 +409,10 @@ fn expected_reveal(rows: &Rows, at: usize, masked: &[bool], sampler: Sampler) ->
             let likely = |i: usize| twins::opening_probability(logits(i), 2, steps);
             twins::reveal(masked, bits, 0, |i, _| (bits(i) + 0.5) / 2f64.powi(32) < likely(i))
         }
+        Sampler::Simplex(simplex) => {
+            let count = if simplex.steps == 3 { usize::MAX } else { 0 };
+            twins::reveal(masked, |i| i as f64, count, never)
+        }
         Sampler::LeftToRight { per_pass } => twins::reveal(masked, |i| i as f64, per_pass, never),
         Sampler::Confidence { per_pass } => {
             twins::reveal(masked, |i| -confidence(i), per_pass, never)

@@ -34,6 +34,7 @@ impl House {
                 "src/measure/twins.rs",
                 "tests/common/twins.rs",
                 "tests/common/optimiser_twins.rs",
+                "tests/common/simplex_twins.rs",
             ]
             .map(text::read)
             .concat(),

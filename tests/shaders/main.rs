@@ -108,7 +108,9 @@ fn the_uniform_step_is_laid_out_as_in_rust() {
         leftmost,
         measured,
         measures_kept,
-        keeps_crossing
+        keeps_crossing,
+        signal,
+        spread
     );
     let reveal = KERNELS.iter().find(|kernel| kernel.name == "reveal").unwrap();
     let found = step_layout(&reveal.wgsl());

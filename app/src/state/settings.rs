@@ -144,9 +144,11 @@ impl SampleSettings {
     pub fn summary(&self) -> String {
         let name = self.sampler.name();
         let number = match self.number() {
-            SamplerNumber::Nothing | SamplerNumber::SubBlock | SamplerNumber::Fallback => {
-                String::new()
-            }
+            SamplerNumber::Nothing
+            | SamplerNumber::SubBlock
+            | SamplerNumber::Fallback
+            | SamplerNumber::Projection
+            | SamplerNumber::Context => String::new(),
             SamplerNumber::Steps => format!(", {} steps/block", self.steps),
             SamplerNumber::Threshold => format!(", threshold {}", self.threshold),
             SamplerNumber::EntropyBound => format!(", bound {} nats", self.entropy_bound),

@@ -14,11 +14,11 @@ pub fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
         .width(ui.available_width() - 8.0)
         .selected_text(settings.sampler.name())
         .show_ui(ui, |ui| {
-            // Models with the analytic sampler have no other, and offer no choice; those of published
-            // chat models are for their models.
+            // Models with a sampler of their own objective offer no choice; those of published chat
+            // models are for their models.
             let is_offered = |kind: &SamplerKind| {
                 *kind == settings.own.sampler
-                    || *kind != SamplerKind::Analytic && !kind.is_of_chat_models()
+                    || !kind.is_of_one_objective() && !kind.is_of_chat_models()
             };
             let choice = SamplerKind::ALL.into_iter().filter(is_offered);
             for kind in choice {
@@ -43,7 +43,11 @@ pub fn sampler_ui(ui: &mut Ui, settings: &mut SampleSettings) {
 fn sampler_number_ui(ui: &mut Ui, settings: &mut SampleSettings) {
     let defaults = SampleSettings::default();
     match settings.number() {
-        SamplerNumber::Nothing | SamplerNumber::SubBlock | SamplerNumber::Fallback => {}
+        SamplerNumber::Nothing
+        | SamplerNumber::SubBlock
+        | SamplerNumber::Fallback
+        | SamplerNumber::Projection
+        | SamplerNumber::Context => {}
         SamplerNumber::Steps => {
             let sentence = "More steps are closer to the model's distribution.";
             let range = (1..=64, defaults.steps);

@@ -63,7 +63,7 @@ fn print_passes(out: &mut impl Write, passes: &Passes) -> Result<()> {
     let (pass, layer) = (passes.dispatches_per_pass, passes.dispatches_per_layer);
     line(out, "dispatches", &format!("{pass} a pass, {layer} a layer"))?;
     let rate = passes.tokens_per_sec;
-    line(out, "tokens", &format!("{rate:.1} a second, first-hitting, batch 1"))?;
+    line(out, "tokens", &format!("{rate:.1} a second with the default sampler, batch 1"))?;
     let (weights, rate) = (bytes(passes.weights_bytes), bytes(passes.weights_bytes_per_sec as u64));
     line(out, "weights read", &format!("{weights} a pass, {rate} a second"))?;
     if let Some(times) = &passes.kernels_ms {

@@ -43,6 +43,9 @@ pub struct Genppl {
     /// Score the samples' own ids, not the ids that the scorer's tokenizer makes of their text
     #[arg(long)]
     no_retokenize: bool,
+    /// Score texts without an end of text before them, as SSD-LM's were [default where one generates]
+    #[arg(long)]
+    no_opening: bool,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
@@ -66,6 +69,9 @@ struct Settings {
     scorer_files: ModelDigests,
     weights: WeightArgs,
     tokens: Tokens,
+    /// Whether texts are scored without an end of text before them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    no_opening: bool,
     /// File of the samples, or the model that makes them.
     source: String,
     samples_sha256: Option<String>,
@@ -104,6 +110,7 @@ impl Genppl {
                 Source::Model(Box::new(engine), digests, Box::new(request))
             }
         };
+        judge.opens &= !self.no_opening && !source.is_simplex();
         let settings = self.settings(tokens, &judge, &source);
         let (mut journal, lines) = self.journal.open("eval genppl", &settings)?;
         let (made, mut scored) = parted(lines);
@@ -148,6 +155,7 @@ impl Genppl {
             scorer_files: judge.digests.clone(),
             weights: self.device.weights,
             tokens,
+            no_opening: !judge.opens,
             source: self.model.model.clone(),
             samples_sha256: None,
             generator_files: None,
@@ -207,6 +215,16 @@ enum Source {
     File(Vec<Sample>, String),
     /// With its files.
     Model(Box<Engine>, ModelDigests, Box<Request>),
+}
+
+impl Source {
+    /// True for samples that a simplex model makes.
+    fn is_simplex(&self) -> bool {
+        match self {
+            Source::Model(engine, ..) => engine.network().spec().has_simplex(),
+            Source::File(..) => false,
+        }
+    }
 }
 
 fn parted(lines: Vec<Line>) -> (Vec<Sample>, Vec<ScoredSample>) {

@@ -154,6 +154,8 @@ pub struct Judge {
     engine: Engine,
     scorer: GenerativeScorer,
     tokens: Tokens,
+    /// Whether an end of text comes before each text.
+    pub opens: bool,
 }
 
 impl Judge {
@@ -167,7 +169,7 @@ impl Judge {
         let (engine, digests) =
             loaded.with_context(|| format!("the scorer {name} cannot be loaded"))?;
         let scorer = GenerativeScorer::new(engine.network().clone(), engine.eos())?;
-        Ok(Judge { name: name.into(), digests, engine, scorer, tokens })
+        Ok(Judge { name: name.into(), digests, engine, scorer, tokens, opens: true })
     }
 
     /// Scores samples from number `from` on, and hands the scores over as they come, in order; false
@@ -211,8 +213,8 @@ impl Judge {
         Ok(true)
     }
 
-    /// A sample as the scorer's tokens: behind an end of text, which begins every text, and not
-    /// more of them than the sample had.
+    /// A sample as the scorer's tokens: behind an end of text, which begins most texts, and not more of
+    /// them than the sample had.
     fn ids(&self, i: usize, sample: &Sample) -> Result<Vec<u32>> {
         if self.tokens == Tokens::AsTheyAre {
             let ids = sample.ids.clone();
@@ -227,9 +229,10 @@ impl Judge {
             format!("the scorer {} has no tokenizer; try --no-retokenize", self.name)
         })?;
         let begin = self.engine.eos().or(self.engine.network().spec().bos_token_id);
-        let mut ids: Vec<u32> = begin.into_iter().collect();
+        let mut ids: Vec<u32> = begin.into_iter().filter(|_| self.opens).collect();
         ids.extend(tokenizer.ids_from_text(text)?);
-        ids.truncate(sample.n_tokens.unwrap_or(usize::MAX).max(2));
+        let most = sample.n_tokens.unwrap_or(usize::MAX) - usize::from(!self.opens);
+        ids.truncate(most.max(2));
         Ok(ids)
     }
 }

@@ -150,6 +150,13 @@ pub(crate) static DRAW: KernelSource = kernel!("draw": SAMPLING);
 pub(crate) static REVEAL: KernelSource = kernel!("reveal": MEASURED, SAMPLING);
 pub(crate) static CANDIDATES: KernelSource = kernel!("candidates": SAMPLING, REDUCE);
 
+pub(crate) static SIMPLEX: Variants = Variants {
+    buffer: kernel!("simplex", "buffer": REDUCE, OUTPUT_BUFFER),
+    texels: kernel!("simplex", "texels": REDUCE, OUTPUT_TEXELS),
+};
+pub(crate) static PICK: KernelSource = kernel!("pick": SAMPLING, REDUCE);
+pub(crate) static RENOISE: KernelSource = kernel!("renoise": SAMPLING);
+
 pub(crate) static GATHER: Variants = Variants {
     buffer: kernel!("gather", "buffer": INPUT_BUFFER, OUTPUT_BUFFER),
     texels: kernel!("gather", "texels": INPUT_TEXELS, OUTPUT_TEXELS),
@@ -215,6 +222,10 @@ pub static KERNELS: &[&KernelSource] = &[
     &DRAW,
     &REVEAL,
     &CANDIDATES,
+    &SIMPLEX.buffer,
+    &SIMPLEX.texels,
+    &PICK,
+    &RENOISE,
     &GATHER.buffer,
     &GATHER.texels,
     &CROSS_ENTROPY,

@@ -14,6 +14,7 @@ mod rotary;
 mod sampling;
 mod scoring;
 mod sequences;
+mod simplex;
 mod swiglu;
 
 pub use attention::{Attention, partial_attention, partial_attention_bytes};
@@ -34,6 +35,7 @@ pub use sampling::{
 };
 pub use scoring::SUM_WORDS;
 pub use sequences::{Modulation, Sequences};
+pub use simplex::{Choice, SimplexCells};
 
 use crate::gpu::device::KernelFamily;
 use crate::gpu::kernels::row_lanes;

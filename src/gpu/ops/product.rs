@@ -16,6 +16,8 @@ pub enum Epilogue<'a> {
     Store,
     /// Stores their GELU (tanh approximation).
     Gelu,
+    /// Stores their GELU as it is, by the error function.
+    GeluErf,
     /// Adds them to what is there.
     Residual,
     /// Multiplies them by the gate in columns `at ..`, and adds.
@@ -29,7 +31,7 @@ impl Epilogue<'_> {
     }
 
     /// Overrides for a part of a weight; without a gate the bias is bound in its place.
-    fn overrides(&self, part: &Part, bias: &Tensor) -> [Override; 7] {
+    fn overrides(&self, part: &Part, bias: &Tensor) -> [Override; 8] {
         let (gate, sequences, at) = match self {
             Epilogue::GatedResidual(Modulation { tensor, sequences }, at) => {
                 (*tensor, *sequences, *at)
@@ -38,6 +40,7 @@ impl Epilogue<'_> {
         };
         [
             ("GELU", flag(matches!(self, Epilogue::Gelu))),
+            ("GELU_ERF", flag(matches!(self, Epilogue::GeluErf))),
             ("RESIDUAL", flag(self.adds())),
             ("GATED", flag(matches!(self, Epilogue::GatedResidual(..)))),
             ("SEQ_ROWS", sequences.rows as f64),

@@ -6,12 +6,19 @@ use std::path::PathBuf;
 use hf_hub::api::sync::{ApiBuilder, ApiError, ApiRepo};
 use hf_hub::{Cache, CacheRepo, Repo};
 
+use crate::hub::model::PICKLE;
 use crate::hub::{Download, FileBytes, HubOptions};
 use crate::{Advice, Error, Fault, Result};
 
 /// Files that a model may lack.
-const OPTIONAL: [&str; 4] =
-    ["chat_template.jinja", "generation_config.json", "tokenizer.json", "tokenizer_config.json"];
+const OPTIONAL: [&str; 6] = [
+    "chat_template.jinja",
+    "generation_config.json",
+    "merges.txt",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+];
 /// Times that a cut download is taken up again at once.
 const RETRIES: usize = 2;
 
@@ -57,10 +64,11 @@ impl<'a> Repository<'a> {
         // A repository that was fetched before has its config: what is not beside it may not
         // exist, and without the hub that is as far as one can know.
         let fetched_before = self.found.cached.get("config.json").is_some();
-        let sharded = self.found.cached.get("model.safetensors.index.json").is_some();
+        let has = |name: &str| self.found.cached.get(name).is_some();
+        let elsewhere = has("model.safetensors.index.json") || has(PICKLE);
         let Some(remote) = &self.found.remote else {
             let is_optional = fetched_before && OPTIONAL.contains(&file);
-            if is_optional || sharded && file == "model.safetensors" {
+            if is_optional || elsewhere && file == "model.safetensors" {
                 return Ok(None);
             }
             let fault = Fault::from(format!("{file} of {} is not cached", self.id));

@@ -1,6 +1,6 @@
 //! Checks of configs that all readers share.
 
-use crate::model::table::Entry;
+use crate::model::table::{Entry, Kind};
 use crate::model::{Axis, Spec, Widths};
 use crate::{Error, Result};
 
@@ -95,4 +95,14 @@ pub fn no_bias(spec: &Spec) -> Entry {
     let widths = Widths::of(spec);
     let longest = widths.qkv.held().max(widths.channels.held());
     Entry::constant(NO_BIAS, Axis::exact(longest))
+}
+
+/// A norm with a bias, which ends in one row of constants: shift and scale.
+pub fn biased_norm(spec: &Spec, name: &str) -> [Entry; 3] {
+    let c = Widths::of(spec).channels;
+    [
+        Entry::vector(format!("{name}.weight"), c),
+        Entry::vector(format!("{name}.bias"), c).kind(Kind::Folded),
+        Entry::constant(name, Axis::chunks(2, spec.channels)),
+    ]
 }

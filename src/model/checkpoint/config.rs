@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::hub::ModelFiles;
 use crate::model::checkpoint::habits::{Habits, Sources};
-use crate::model::checkpoint::{bd3lm, gpt2, llama};
+use crate::model::checkpoint::{bd3lm, gpt2, llama, roberta};
 use crate::model::table::Entry;
 use crate::model::{Backbone, Spec};
 use crate::{Error, Result};
@@ -50,9 +50,10 @@ impl Spec {
         let spec = match kind {
             "bd3lm" => bd3lm::spec(sources.config)?,
             "gpt2" => gpt2::spec(sources.config)?,
+            "roberta" => roberta::spec(sources.config, asked)?,
             other => {
                 let known: Vec<_> =
-                    ["bd3lm", "gpt2"].into_iter().chain(llama::model_types()).collect();
+                    ["bd3lm", "gpt2", "roberta"].into_iter().chain(llama::model_types()).collect();
                 let known = known.join("`, `");
                 return Err(Error::config(format!(
                     "model_type is `{other}`, expected one of `{known}`"
@@ -69,6 +70,7 @@ impl Spec {
             Backbone::Dit => bd3lm::table(self),
             Backbone::Gpt2 => gpt2::table(self),
             Backbone::Llama => llama::table(self),
+            Backbone::Roberta => roberta::table(self),
         }
     }
 
@@ -88,6 +90,7 @@ impl Spec {
             Backbone::Dit => bd3lm::IGNORED.contains(&name),
             Backbone::Gpt2 => gpt2::IGNORED_ENDS.iter().any(|end| name.ends_with(end)),
             Backbone::Llama => self.tied_head && name == llama::HEAD,
+            Backbone::Roberta => roberta::IGNORED_ENDS.iter().any(|end| name.ends_with(end)),
         };
         own || CONSTANTS.contains(&last)
     }
@@ -99,6 +102,7 @@ impl Spec {
             Backbone::Gpt2 => gpt2::PREFIX,
             Backbone::Llama if name == llama::HEAD => "",
             Backbone::Llama => llama::PREFIX,
+            Backbone::Roberta => "",
         };
         format!("{prefix}{name}")
     }

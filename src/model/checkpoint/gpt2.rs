@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::checkpoint::checks::{
-    EPSILON, check_layers, check_sizes, check_tokens, head_width,
+    EPSILON, biased_norm, check_layers, check_sizes, check_tokens, head_width,
 };
 use crate::model::checkpoint::json;
 use crate::model::spec::{
@@ -78,7 +78,7 @@ pub fn spec(json: Value) -> Result<Spec> {
         },
         attention_biases: AttentionBiases::All,
         head_norms: false,
-        positions: Positions::Learned,
+        positions: Positions::Learned { first: 0 },
         adaln: AdaLn::Absent,
         tied_head: true,
         logit_shift: 1,
@@ -132,7 +132,7 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
         Entry::matrix("wpe.weight", [Axis::exact(spec.window), c]),
         Entry::constant("no head bias", vocabulary),
     ];
-    table.extend(norm(spec, "ln_f"));
+    table.extend(biased_norm(spec, "ln_f"));
     for layer in 0..spec.n_layers {
         let name = |tensor: &str| format!("h.{layer}.{tensor}");
         let linear = [
@@ -146,17 +146,9 @@ pub fn table(spec: &Spec) -> Vec<Entry> {
             table.push(weight.kind(Kind::Transposed));
             table.push(Entry::vector(name(&format!("{tensor}.bias")), outputs));
         }
-        table.extend(["ln_1", "ln_2"].into_iter().flat_map(|tensor| norm(spec, &name(tensor))));
+        table.extend(
+            ["ln_1", "ln_2"].into_iter().flat_map(|tensor| biased_norm(spec, &name(tensor))),
+        );
     }
     table
-}
-
-fn norm(spec: &Spec, name: &str) -> [Entry; 3] {
-    let c = Widths::of(spec).channels;
-    [
-        Entry::vector(format!("{name}.weight"), c),
-        Entry::vector(format!("{name}.bias"), c).kind(Kind::Folded),
-        // Shift and scale.
-        Entry::constant(name, Axis::chunks(2, spec.channels)),
-    ]
 }

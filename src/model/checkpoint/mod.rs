@@ -9,11 +9,14 @@ mod habits;
 mod json;
 mod llama;
 mod lora;
+mod pickle;
 mod random;
 mod read;
+mod roberta;
 mod rope;
 mod view;
 mod write;
+mod zip;
 
 pub use bd3lm::TIMESTEP_WIDTH;
 pub use checks::NO_BIAS;

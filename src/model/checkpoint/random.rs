@@ -11,8 +11,9 @@ pub fn numbers(
     range: Range<usize>,
 ) -> impl Iterator<Item = f32> + use<> {
     const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+    let norms = ["norm", "Norm", "ln_"];
     let constant = match shape {
-        [_] if name.contains("norm") || name.contains("ln_") && name.ends_with("weight") => {
+        [_] if name.ends_with("weight") && norms.iter().any(|norm| name.contains(norm)) => {
             Some(1.0)
         }
         [_] => Some(0.0),

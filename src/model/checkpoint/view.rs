@@ -9,6 +9,7 @@ use safetensors::{Dtype, SafeTensors};
 use crate::gpu::DType;
 use crate::gpu::layout::{PackedRow, packed_row};
 use crate::model::Axis;
+use crate::model::checkpoint::{pickle, zip};
 use crate::text::mishap;
 use crate::{Advice, Error, Fault, Result};
 
@@ -114,8 +115,11 @@ impl<'a> View<'a> {
     }
 }
 
-/// The tensors of a file, by name.
+/// The tensors of a file, by name: a safetensors file, or a pickle of PyTorch in its archive.
 pub fn views<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>> {
+    if bytes.starts_with(b"PK\x03\x04") {
+        return pickled(path, bytes).map_err(|words| Error::checkpoint(path, words));
+    }
     let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
         let size = bytes.len();
         let cause = match mishap(bytes) {
@@ -129,6 +133,38 @@ pub fn views<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>
         (name, View { dtype: view.dtype(), shape, data: view.data(), scales: None })
     };
     Ok(tensors.tensors().into_iter().map(view).collect())
+}
+
+/// The tensors of a pickle. A file `layer.pt` holds those of that layer.
+fn pickled<'a>(path: &Path, bytes: &'a [u8]) -> Result<Vec<(String, View<'a>)>, String> {
+    let files = zip::files(bytes)?;
+    let find = |end: &str| files.iter().find(|(name, _)| inner_name(name) == Some(end));
+    if find("byteorder").is_some_and(|(_, order)| *order != b"little") {
+        return Err("its numbers are not little-endian".into());
+    }
+    let (_, pickle) = find("data.pkl").ok_or("it is an archive, but none of PyTorch's")?;
+    let is_layer = path.extension().is_some_and(|extension| extension == "pt");
+    let layer = path.file_stem().filter(|_| is_layer).map(|stem| stem.to_string_lossy());
+    let view = |stored: pickle::Stored| {
+        let pickle::Stored { name, dtype, file, offset, shape } = stored;
+        let lost = || format!("its tensor {name} reaches beyond its numbers");
+        let (_, data) = find(&format!("data/{file}")).ok_or_else(lost)?;
+        let count = shape.iter().try_fold(1usize, |all, &side| all.checked_mul(side));
+        let size = dtype.bitsize() / 8;
+        let end = count.and_then(|count| count.checked_add(offset)?.checked_mul(size));
+        let data = data.get(offset.saturating_mul(size)..end.ok_or_else(lost)?).ok_or_else(lost)?;
+        let name = match &layer {
+            Some(layer) => format!("{layer}.{}", canonical(&name)),
+            None => name,
+        };
+        Ok((name, View { dtype, shape, data, scales: None }))
+    };
+    pickle::tensors(pickle)?.into_iter().map(view).collect()
+}
+
+/// A file's name in an archive without the folder that all are in.
+fn inner_name(name: &str) -> Option<&str> {
+    name.split_once('/').map(|(_, inner)| inner)
 }
 
 /// The name without the prefixes that wrappers add, in any order.

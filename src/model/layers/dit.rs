@@ -64,7 +64,7 @@ impl Dit {
         let Spec { positions, attention_biases, tied_head, .. } = spec;
         if *attention_biases != AttentionBiases::None
             || *tied_head
-            || *positions == Positions::Learned
+            || matches!(positions, Positions::Learned { .. })
         {
             let words = "these layers have rotary positions, no biases in attention, a head apart";
             return Err(Error::internal(words));

@@ -1,19 +1,16 @@
 //! GPT-2: learned positions, norms and linear layers with biases, a head tied to the embedding.
 //! Source: Radford et al., 2019.
 
-use crate::gpu::{
-    Attended, Epilogue, Input, Modulation, Norm, Onto, Recorder, Sequences, Tensor, Weight,
-};
+use crate::gpu::{Attended, Epilogue, Input, Norm, Onto, Recorder, Tensor, Weight};
+use crate::model::layers::biased::{BiasedNorm, Linear};
 use crate::model::load::Loader;
 use crate::model::pass::Pass;
-use crate::model::{AdaLn, AttentionBiases, NormSpec, Positions, Spec, Widths};
+use crate::model::{AdaLn, AttentionBiases, Positions, Spec};
 use crate::{Error, Result};
 
 /// The network on the device.
 #[derive(Debug)]
 pub struct Gpt2 {
-    widths: Widths,
-    norm: NormSpec,
     embedding: Weight,  // [V, C]
     positions: Weight,  // [n, C]
     layers: Vec<Layer>, // L
@@ -31,19 +28,6 @@ struct Layer {
     down: Linear, // [C, F]
 }
 
-#[derive(Debug)]
-struct Linear {
-    weight: Weight, // [N, K]
-    bias: Tensor,   // [N]
-}
-
-/// A norm whose bias is the shift of a modulation that all rows share.
-#[derive(Debug)]
-struct BiasedNorm {
-    weight: Tensor, // [C]
-    shift: Tensor,  // [1, 2C]: the bias, then a scale of 0
-}
-
 impl Gpt2 {
     /// Uploads a checkpoint; `progress` is called with the number of layers done.
     ///
@@ -52,7 +36,7 @@ impl Gpt2 {
     pub async fn load(loader: &Loader<'_>, progress: &mut dyn FnMut(usize)) -> Result<Gpt2> {
         let spec = loader.spec();
         let Spec { positions, attention_biases, tied_head, adaln, .. } = spec;
-        let is_plain = *positions == Positions::Learned && *adaln == AdaLn::Absent;
+        let is_plain = *positions == Positions::Learned { first: 0 } && *adaln == AdaLn::Absent;
         if !(is_plain && *attention_biases == AttentionBiases::All && *tied_head) {
             let words = "these layers have learned positions, biases, a tied head, no adaLN";
             return Err(Error::internal(words));
@@ -60,10 +44,9 @@ impl Gpt2 {
         let embedding = loader.matrix("wte.weight", None)?;
         let positions = loader.matrix("wpe.weight", None)?;
         let layers = loader.layers(progress, |i| Layer::load(loader, i)).await?;
-        let (widths, norm) = (loader.widths, spec.norm);
         let last = BiasedNorm::load(loader, "ln_f")?;
         let no_head_bias = loader.zeros("no head bias")?;
-        Ok(Gpt2 { widths, norm, embedding, positions, layers, last, no_head_bias })
+        Ok(Gpt2 { embedding, positions, layers, last, no_head_bias })
     }
 
     /// Weight `[V, C]`, the embedding, and bias `[V]` of the head.
@@ -91,11 +74,11 @@ impl Gpt2 {
         for (layer, kv) in self.layers.iter().zip(pass.cache.layers()) {
             let Layer { out, up, down, .. } = layer;
             let to = Attended { angles, slots, q, cache: kv };
-            let rows = Input::Normed(self.norm(x, &layer.norm1, y));
+            let rows = Input::Normed(layer.norm1.of([x, y]));
             r.qkv(rows, (&layer.qkv.weight, &layer.qkv.bias), qkv, to)?;
             r.attention(pass.attention(kv), found)?;
             r.matmul(found, &out.weight, &out.bias, Epilogue::Residual, x)?;
-            let rows = Input::Normed(self.norm(x, &layer.norm2, y));
+            let rows = Input::Normed(layer.norm2.of([x, y]));
             r.matmul(rows, &up.weight, &up.bias, Epilogue::Gelu, hidden)?;
             r.matmul(hidden, &down.weight, &down.bias, Epilogue::Residual, x)?;
         }
@@ -103,26 +86,15 @@ impl Gpt2 {
     }
 
     /// The final norm from x to y, both `[rows, C]`.
-    pub fn final_norm<'a>(&'a self, [x, y]: [&'a Tensor; 2]) -> Norm<'a> {
-        self.norm(x, &self.last, y)
-    }
-
-    fn norm<'a>(&self, x: &'a Tensor, norm: &'a BiasedNorm, y: &'a Tensor) -> Norm<'a> {
-        let modulation = Modulation { tensor: &norm.shift, sequences: Sequences::SHARED };
-        let at = [0, self.widths.channels.held()];
-        let (channels, epsilon) = (self.widths.channels.count(), self.norm.epsilon);
-        Norm { x, weight: &norm.weight, modulation, at, channels, epsilon, y }
+    pub fn final_norm<'a>(&'a self, rows: [&'a Tensor; 2]) -> Norm<'a> {
+        self.last.of(rows)
     }
 }
 
 impl Layer {
     fn load(loader: &Loader<'_>, i: usize) -> Result<Layer> {
         let norm = |tensor: &str| BiasedNorm::load(loader, &format!("h.{i}.{tensor}"));
-        let linear = |tensor: &str| {
-            let name = format!("h.{i}.{tensor}");
-            let weight = loader.matrix(&format!("{name}.weight"), None)?;
-            Ok(Linear { weight, bias: loader.vector(&format!("{name}.bias"), None)? })
-        };
+        let linear = |tensor: &str| Linear::load(loader, &format!("h.{i}.{tensor}"));
         Ok(Layer {
             norm1: norm("ln_1")?,
             qkv: linear("attn.c_attn")?,
@@ -131,14 +103,5 @@ impl Layer {
             up: linear("mlp.c_fc")?,
             down: linear("mlp.c_proj")?,
         })
-    }
-}
-
-impl BiasedNorm {
-    fn load(loader: &Loader<'_>, name: &str) -> Result<BiasedNorm> {
-        let mut shift = loader.checkpoint.tensor(&format!("{name}.bias"))?;
-        shift.resize(2 * shift.len(), 0.0);
-        let weight = loader.vector(&format!("{name}.weight"), None)?;
-        Ok(BiasedNorm { weight, shift: loader.constants(name, &shift)? })
     }
 }

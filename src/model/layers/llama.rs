@@ -43,7 +43,8 @@ impl Llama {
     pub async fn load(loader: &Loader<'_>, progress: &mut dyn FnMut(usize)) -> Result<Llama> {
         let spec = loader.spec();
         let Spec { positions, adaln, norm, mlp, .. } = *spec;
-        let is_plain = positions != Positions::Learned && adaln == AdaLn::Absent;
+        let is_learned = matches!(positions, Positions::Learned { .. });
+        let is_plain = !is_learned && adaln == AdaLn::Absent;
         if !(is_plain && norm.kind == NormKind::Rms && mlp.kind == MlpKind::SwiGlu) {
             let words = "these layers have RMS norms, rotary positions, gated MLPs, no adaLN";
             return Err(Error::internal(words));

@@ -10,7 +10,8 @@ use crate::sample::run::cells::CellWords;
 use crate::sample::run::lane::{Lane, check_finite};
 use crate::sample::run::request::CachePolicy;
 use crate::sample::run::stream::{Current, Run};
-use crate::sample::steps::BlockSize;
+use crate::sample::run::task::Task;
+use crate::sample::steps::{BlockSize, Sight};
 
 impl Run {
     /// Stores blocks until those that are left fit into the next blocks' first pass.
@@ -80,19 +81,21 @@ impl Run {
         let size = BlockSize { cells: task.geometry.block_size, masked: first };
         let recompute = task.request.cache == CachePolicy::Recompute;
         let active = || chosen.iter().filter_map(|&i| lanes[i].as_ref());
-        let mut rows: Vec<Row> = active().flat_map(|lane| lane.current_rows(task)).collect();
         let keys: Vec<[u32; 4]> = active().flat_map(|lane| lane.current_keys(task)).collect();
         let most = if recompute { usize::MAX >> 1 } else { self.capacity.storable };
-        rows.extend(active().flat_map(|lane| lane.pending_rows(task, most)));
+        let (rows, group) = block_rows(task, &active().collect::<Vec<_>>(), most);
         let masked = active().map(n_masked).collect();
         let mut steps = BTreeSet::new();
         for lane in active() {
             steps.extend(sampling.opening_steps(lane.key, &lane.masked_positions(task), size, 0));
         }
         let steps: Vec<usize> = steps.into_iter().collect();
-        let uniform = |&step: &usize| (sampling.uniform(step, size), sampling.noise(step));
-        let uniforms: Vec<_> = steps.iter().map(uniform).collect();
-        self.denoiser.begin(&rows, &keys, &uniforms)?;
+        if let Some(noise) = &task.noise {
+            let written = lanes.iter().flatten().map(|lane| lane.ids.len() - task.prompt.len());
+            let block = written.max().unwrap_or(0) / size.cells;
+            self.denoiser.give(noise, block)?;
+        }
+        self.denoiser.begin(&rows, &keys, &sampling.uniforms(&steps, size))?;
         for &i in &chosen {
             if let (false, Some(lane)) = (recompute, &mut lanes[i]) {
                 lane.stored = lane.block_idx(task);
@@ -105,10 +108,34 @@ impl Run {
             next_step: 0,
             masked,
             first_rows: rows.len(),
+            group,
             cells: vec![CellWords::zeroed(); keys.len()],
             size,
             passed: None,
         });
         Ok(())
     }
+}
+
+/// Rows of the lanes' current blocks, then of earlier blocks, at most so many of each, or of contexts. And
+/// how many consecutive ones of one sample attention may treat together.
+fn block_rows(task: &Task, lanes: &[&Lane], most: usize) -> (Vec<Row>, usize) {
+    let (all, size) = (|| lanes.iter(), task.geometry.block_size);
+    if task.geometry.sight != Sight::Context {
+        let current = all().flat_map(|lane| lane.current_rows(task));
+        let pending = all().flat_map(|lane| lane.pending_rows(task, most));
+        return (current.chain(pending).collect(), size);
+    }
+    let cells = all().flat_map(|lane| lane.cell_rows(task));
+    let rows: Vec<Row> = cells.chain(all().flat_map(|lane| lane.context_rows(task))).collect();
+    let group = match lanes {
+        [_] => rows.len(),
+        _ => all().map(|lane| lane.context(task).len()).fold(size, divisor),
+    };
+    (rows, group)
+}
+
+/// The greatest common divisor.
+fn divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { divisor(b, a % b) }
 }

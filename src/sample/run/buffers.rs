@@ -6,6 +6,7 @@ use crate::gpu::{DType, KernelFamily, Planned, Tensor};
 use crate::model::{Network, Spec, Widths};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::noise::Noise;
+use crate::sample::run::simplex_buffers::SimplexBuffers;
 
 /// Buffers of the current blocks of a batch.
 pub struct Buffers {
@@ -23,6 +24,8 @@ pub struct Buffers {
     pub own_ids: Option<Tensor>,
     /// Where the network takes the noise level.
     pub noise: Option<Noise>,
+    /// Where cells are distributions.
+    pub simplex: Option<SimplexBuffers>,
 }
 
 impl Buffers {
@@ -49,24 +52,28 @@ impl Buffers {
             steps: steps?,
             own_ids: own_ids.map(make).transpose()?,
             noise: Noise::new(network, capacity.steps)?,
+            simplex: SimplexBuffers::new(network, capacity)?,
         })
     }
 
     /// Every tensor.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
         let Buffers { logits, keys, limits, partials, cells, top, .. } = self;
-        let Buffers { masked, masked_x, step, steps, own_ids, noise, .. } = self;
+        let Buffers { masked, masked_x, step, steps, own_ids, noise, simplex, .. } = self;
         [logits, keys, limits, partials, cells, top, masked, masked_x, step, steps]
             .into_iter()
             .chain(own_ids)
             .chain(noise.iter().flat_map(Noise::tensors))
+            .chain(simplex.iter().flat_map(SimplexBuffers::tensors))
     }
 
     /// Bytes that [`Buffers::new`] takes.
     pub fn size_bytes(spec: &Spec, capacity: &Capacity, kernels: KernelFamily) -> u64 {
         let (own_ids, others) = table(spec, capacity, kernels);
         let bytes = own_ids.iter().chain(&others).map(|planned| planned.bytes(kernels));
-        bytes.sum::<u64>() + Noise::size_bytes(spec, capacity.steps, kernels)
+        bytes.sum::<u64>()
+            + Noise::size_bytes(spec, capacity.steps, kernels)
+            + SimplexBuffers::size_bytes(spec, capacity, kernels)
     }
 }
 

@@ -1,10 +1,11 @@
 //! How much room a request needs: rows, cells, cache slots. Knows no device.
 
+use crate::gpu::Choice;
 use crate::model::{Grid, Ring, Spec, logits_rows};
 use crate::sample::run::request::{
     CachePolicy, MAX_BATCH, MAX_CANDIDATES, MAX_LENGTH, Request, Watch,
 };
-use crate::sample::steps::{Geometry, Sight};
+use crate::sample::steps::{ContextPolicy, Geometry, Projection, Sampler, Sight, Simplex};
 
 /// Rows of a pass that stores a prompt.
 const PROMPT_ROWS: usize = 64;
@@ -34,6 +35,19 @@ pub struct Capacity {
     pub window: usize,
     /// Behind the largest id that may be drawn: a vocabulary may be wider than its tokenizer.
     pub drawn_ids: usize,
+    /// Where cells are distributions over the vocabulary.
+    pub simplex: Option<SimplexCapacity>,
+}
+
+/// Room for cells that are distributions over the vocabulary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SimplexCapacity {
+    /// What becomes of logits.
+    pub choice: Choice,
+    /// Whether noise is given.
+    pub given: bool,
+    /// Whether cells are shown at each step.
+    pub watched: bool,
 }
 
 impl Capacity {
@@ -46,24 +60,34 @@ impl Capacity {
         let lanes = request.batch.min(request.samples).clamp(1, MAX_BATCH);
         let storable = (PROMPT_ROWS / block_size / lanes).max(1);
         let mut ring = geometry.ring(spec, storable, length);
+        let sampling = request.sampling.for_model(spec, block_size);
+        let simplex = match sampling.sampler {
+            Sampler::Simplex(simplex) => Some(simplex),
+            _ => None,
+        };
+        // Of a longer prompt: see below.
+        let context = match simplex.map(|simplex| simplex.context) {
+            Some(ContextPolicy::Grow) => length.min(spec.window - block_size),
+            _ => block_size,
+        };
         // The first block may be shorter.
         let blocks = length.div_ceil(block_size) + usize::from(spec.grid != Grid::Sequence);
         let row_blocks = match (geometry.sight, request.cache) {
-            (Sight::Own, _) => 1,
+            (Sight::Own | Sight::Context, _) => 1,
             (Sight::Before, CachePolicy::Recompute) => {
                 ring.capacity = blocks.max(ring.window);
                 blocks
             }
             (Sight::Before, _) => 1 + storable,
         };
-        Capacity {
+        let capacity = Capacity {
             geometry,
             lanes,
             block_size,
             storable,
             rows: lanes.saturating_mul(row_blocks).saturating_mul(block_size),
             ring,
-            steps: request.sampling.for_model(spec, block_size).max_steps(block_size),
+            steps: sampling.max_steps(block_size),
             candidates: match request.watch {
                 Watch::Steps { candidates } => candidates.min(MAX_CANDIDATES),
                 Watch::Blocks => 0,
@@ -71,7 +95,36 @@ impl Capacity {
             filtered: request.sampling.is_filtered(),
             window: request.sampling.sampler.rule().map_or(block_size, |r| r.window_of(block_size)),
             drawn_ids: spec.vocab_size,
+            simplex: simplex.map(|of| SimplexCapacity::new(of, request.watch)),
+        };
+        match geometry.sight {
+            Sight::Context => capacity.with_context(context),
+            _ => capacity,
         }
+    }
+
+    /// For contexts of so many tokens, where nothing is cached: all rows of a pass have a slot.
+    fn with_context(self, context: usize) -> Capacity {
+        let rows = self.block_size + context;
+        let ring = Ring { base: 0, block_size: 1, window: rows, capacity: rows };
+        Capacity { ring, rows: self.lanes.saturating_mul(rows), ..self }
+    }
+
+    /// The same after a prompt of so many tokens: a memory plan counts on no more than a block.
+    #[must_use]
+    pub fn with_prompt(self, n_prompt: usize) -> Capacity {
+        match self.geometry.sight {
+            Sight::Context if n_prompt + self.block_size > self.ring.slots() => {
+                self.with_context(n_prompt)
+            }
+            _ => self,
+        }
+    }
+
+    /// The same where noise is given.
+    #[must_use]
+    pub fn with_noise(self, given: bool) -> Capacity {
+        Capacity { simplex: self.simplex.map(|of| SimplexCapacity { given, ..of }), ..self }
     }
 
     /// Cells of all current blocks.
@@ -92,5 +145,16 @@ impl Capacity {
     /// Rows whose logits are held at a time.
     pub fn logits_rows(&self, spec: &Spec) -> usize {
         logits_rows(spec).min(self.cells())
+    }
+}
+
+impl SimplexCapacity {
+    fn new(simplex: Simplex, watch: Watch) -> SimplexCapacity {
+        let choice = match simplex.projection {
+            Projection::Sampling => Choice::Drawn,
+            Projection::MultiHot => Choice::Kept,
+            Projection::Greedy => Choice::Likeliest,
+        };
+        SimplexCapacity { choice, given: false, watched: watch != Watch::Blocks }
     }
 }

@@ -25,11 +25,11 @@ const SUBMIT_SECS: f64 = 0.5;
 
 /// Buffers and plans.
 pub struct Denoiser {
-    network: Arc<Network>,
-    capacity: Capacity,
+    pub(super) network: Arc<Network>,
+    pub(super) capacity: Capacity,
     workspace: Workspace,
     cache: KvCache,
-    buffers: Buffers,
+    pub(super) buffers: Buffers,
     staging: Readback,
     plans: HashMap<PassShape, Plan>,
     begun: Vec<PassShape>, // what the last block began with
@@ -84,7 +84,7 @@ impl Denoiser {
     /// [`Error::Kernel`], [`Error::PassShape`].
     pub fn kernels(&mut self, rows: usize, cells: usize) -> Result<Vec<&'static str>> {
         let shape = match cells {
-            0 => PassShape::store(rows),
+            0 => PassShape::store(rows, self.capacity.block_size),
             _ => PassShape::new(rows, (cells, self.capacity.block_size), cells),
         };
         Ok(self.plan(shape)?.kernels().collect())
@@ -103,7 +103,7 @@ impl Denoiser {
     /// [`Error::Kernel`], [`Error::DeviceLost`].
     pub fn store(&mut self, rows: &[Row]) -> Result<()> {
         self.workspace.write(self.network.gpu(), rows, &self.cache)?;
-        let plan = PassShape::store(rows.len());
+        let plan = PassShape::store(rows.len(), self.capacity.block_size);
         self.plan(plan)?;
         let network = self.network.clone();
         let mut commands = Commands::new(network.gpu());
@@ -175,6 +175,9 @@ impl Denoiser {
         if let Some(noise) = &self.buffers.noise {
             noise.write(&self.network, &sigma)?;
         }
+        if let Some(simplex) = &mut self.buffers.simplex {
+            simplex.write(&self.network, &sigma)?;
+        }
         self.buffers.steps.write(gpu, &steps)
     }
 
@@ -232,7 +235,13 @@ impl Denoiser {
         let bytes = (STEP_WORDS * 4) as u64;
         for (i, &plan) in (from..).zip(shapes) {
             self.plan(plan)?;
+            if i == 0 {
+                self.encode_start(&mut commands, plan.cells)?;
+            }
             commands.copy((&self.buffers.steps, i as u64 * bytes), &self.buffers.step, bytes)?;
+            if let Some(simplex) = &self.buffers.simplex {
+                simplex.encode(&mut commands, i, plan.cells)?;
+            }
             if let Some(noise) = &self.buffers.noise {
                 noise.encode(&mut commands, i)?;
             }
@@ -272,14 +281,14 @@ impl Denoiser {
         }
     }
 
-    fn encode(&mut self, commands: &mut Commands, shape: PassShape) -> Result<()> {
+    pub(super) fn encode(&mut self, commands: &mut Commands, shape: PassShape) -> Result<()> {
         let missing = || Error::internal("the plan of a pass was not recorded");
         let plan = self.plans.get(&shape).ok_or_else(missing)?;
         commands.run_timed(plan, self.profiler.as_mut());
         Ok(())
     }
 
-    fn plan(&mut self, shape: PassShape) -> Result<&Plan> {
+    pub(super) fn plan(&mut self, shape: PassShape) -> Result<&Plan> {
         if !self.plans.contains_key(&shape) {
             let plan = self.record(shape)?;
             self.plans.insert(shape, plan);
@@ -288,13 +297,16 @@ impl Denoiser {
     }
 
     fn record(&self, shape: PassShape) -> Result<Plan> {
-        let PassShape { rows, cells, logits, block, kind } = shape;
+        if shape.kind == PassKind::Start {
+            return self.record_start(shape.cells);
+        }
+        let PassShape { rows, cells, logits, block, group, kind } = shape;
         let network = &self.network;
         let mut r = Recorder::new(network.gpu());
         let conditioning = self.buffers.noise.as_ref().map(|noise| &noise.conditioning);
-        // The rows of a part of a block are a whole group of their own.
-        let group = if cells == 0 { self.capacity.block_size } else { block };
-        let pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
+        let mut pass = self.workspace.pass(rows, group, &self.cache, conditioning)?;
+        let simplex = self.buffers.simplex.as_ref().filter(|_| cells > 0);
+        pass.simplex = simplex.map(|of| of.rows(cells)).transpose()?;
         network.record_layers(&mut r, &pass)?;
         if cells == 0 {
             return r.finish();
@@ -317,7 +329,16 @@ impl Denoiser {
             let count = at_once.min(logits - from);
             let logits = self.buffers.logits.rows(0, count)?;
             network.record_head(&mut r, &pass, from, &logits)?;
-            self.record_draw(&mut r, &logits, &self.buffers.masked.rows(from, count)?, cells)?;
+            let masked = self.buffers.masked.rows(from, count)?;
+            match self.capacity.simplex {
+                None => self.record_draw(&mut r, &logits, &masked, cells)?,
+                Some(_) => {
+                    self.record_projection(&mut r, (&logits, from), &masked, (cells, kind))?;
+                }
+            }
+        }
+        if !self.record_simplex(&mut r, cells, kind)? {
+            return r.finish();
         }
         let cell_rows = self.buffers.cells.rows(0, cells)?;
         let (partials, keys) =
@@ -339,7 +360,7 @@ impl Denoiser {
         own.unwrap_or(self.workspace.ids())
     }
 
-    fn vocabulary(&self) -> Vocabulary {
+    pub(super) fn vocabulary(&self) -> Vocabulary {
         let spec = self.network.spec();
         // Untrained ids have no token, but a share of a softmax over the whole vocabulary.
         Vocabulary {

@@ -8,6 +8,7 @@ use crate::gpu::block_on;
 use crate::hub::ModelFiles;
 use crate::model::{Checkpoint, Formats, Habits, Lora, Network, Spec};
 use crate::sample::run::capacity::Capacity;
+use crate::sample::run::given_noise::GivenNoise;
 use crate::sample::run::kept::Kept;
 use crate::sample::run::request::{Prompt, Request};
 use crate::sample::run::stream::Run;
@@ -134,6 +135,24 @@ impl Engine {
     /// # Errors
     /// As [`Engine::run`].
     pub fn run_on(&self, request: Request, kept: Option<Kept>) -> Result<Run> {
+        let (task, capacity) = self.prepare(request, None)?;
+        match kept.filter(|kept| kept.fits(&self.network, &capacity)) {
+            Some(kept) => Ok(Run::on(kept, capacity, task)),
+            None => Run::new(self.network.clone(), capacity, task),
+        }
+    }
+
+    /// As [`Engine::run`], of one sample whose noise is given, where cells are distributions over the
+    /// vocabulary: for comparing with other implementations.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run_given(&self, request: Request, noise: GivenNoise) -> Result<Run> {
+        let (task, capacity) = self.prepare(request, Some(noise))?;
+        Run::new(self.network.clone(), capacity, task)
+    }
+
+    fn prepare(&self, request: Request, noise: Option<GivenNoise>) -> Result<(Task, Capacity)> {
         let spec = self.network.spec();
         let (prompt, n_opening) = self.prompt_ids(&request.prompt)?;
         self.check_tokens(&prompt)?;
@@ -142,6 +161,10 @@ impl Engine {
         let drawn_ids = self.tokenizer.as_ref().map_or(usize::MAX, |t| t.id_bound().max(1));
         let drawn_ids = drawn_ids.min(spec.vocab_size);
         let capacity = Capacity { drawn_ids, ..Capacity::new(&request, spec) };
+        let capacity = capacity.with_prompt(prompt.len()).with_noise(noise.is_some());
+        noise
+            .iter()
+            .try_for_each(|noise| noise.check(&request, (&capacity, prompt.len()), spec))?;
         let geometry = capacity.geometry.with_prompt(spec.grid, prompt.len(), request.length);
         let task = Task {
             prompt,
@@ -151,14 +174,11 @@ impl Engine {
             eos: self.eos(),
             stop_ids: request.stop_ids.clone().unwrap_or_else(|| spec.stop_ids.clone()),
             ends: request.sampling.sampler.rule().map_or(Ends::default(), |rule| rule.ends),
+            noise,
             tokenizer: self.tokenizer.clone(),
             request,
         };
-        let capacity = Capacity { geometry, ..capacity };
-        match kept.filter(|kept| kept.fits(&self.network, &capacity)) {
-            Some(kept) => Ok(Run::on(kept, capacity, task)),
-            None => Run::new(self.network.clone(), capacity, task),
-        }
+        Ok((task, Capacity { geometry, ..capacity }))
     }
 
     /// Fails for a token that the tokenizer has and the network has not.

@@ -151,7 +151,7 @@ impl Lane {
     /// Finished blocks before those rows whose keys and values are not stored.
     pub fn pending(&self, task: &Task) -> usize {
         match task.geometry.sight {
-            Sight::Own => 0,
+            Sight::Own | Sight::Context => 0,
             Sight::Before => self.block_idx(task) - task.geometry.lag - self.stored,
         }
     }
@@ -305,7 +305,7 @@ impl Lane {
     fn published_passes(&self, task: &Task) -> [usize; 2] {
         let (size, n_prompt) = (task.geometry.block_size, task.prompt.len());
         match (task.geometry.sight, task.spec.grid) {
-            (Sight::Own, _) => [0, 0],
+            (Sight::Own | Sight::Context, _) => [0, 0],
             (Sight::Before, Grid::Prompt) => {
                 [usize::from(n_prompt > 0), self.commits.saturating_sub(1)]
             }

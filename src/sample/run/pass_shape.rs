@@ -11,6 +11,8 @@ pub struct PassShape {
     pub logits: usize,
     /// Cells of a block.
     pub block: usize,
+    /// Consecutive rows of one sequence that attention may treat together.
+    pub group: usize,
     /// What the pass is for.
     pub kind: PassKind,
 }
@@ -24,6 +26,10 @@ pub enum PassKind {
     Denoise,
     /// The first tokens of the blocks after the cells, for networks whose rows speak of the next one.
     Lead,
+    /// No pass: what cells that are distributions begin with.
+    Start,
+    /// The cells' tokens, at the last step of cells that are distributions.
+    Last,
 }
 
 impl PassShape {
@@ -32,11 +38,16 @@ impl PassShape {
     pub fn new(rows: usize, (cells, block): (usize, usize), masked: usize) -> PassShape {
         const LEAST: usize = 4;
         let logits = masked.next_power_of_two().max(LEAST).min(cells);
-        PassShape { rows, cells, logits, block, kind: PassKind::Denoise }
+        PassShape { rows, cells, logits, block, group: block, kind: PassKind::Denoise }
     }
 
     /// A pass that only stores keys and values.
-    pub fn store(rows: usize) -> PassShape {
-        PassShape { rows, cells: 0, logits: 0, block: 0, kind: PassKind::Store }
+    pub fn store(rows: usize, group: usize) -> PassShape {
+        PassShape { rows, cells: 0, logits: 0, block: 0, group, kind: PassKind::Store }
+    }
+
+    /// The beginning of so many cells that are distributions.
+    pub fn start(cells: usize) -> PassShape {
+        PassShape { rows: 0, cells, logits: 0, block: 0, group: 0, kind: PassKind::Start }
     }
 }

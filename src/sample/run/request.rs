@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Grid, Spec};
-use crate::sample::steps::{Ends, Geometry, Rule, Sampler, Sampling};
+use crate::sample::steps::{ContextPolicy, Ends, Geometry, Rule, Sampler, Sampling};
 use crate::{Advice, Error, Fault, Result};
 
 /// What comes before the text to generate, after BOS.
@@ -124,10 +124,11 @@ pub(super) const MAX_BATCH: usize = 1 << 16;
 
 impl Request {
     /// A request with what the model was published with: how tokens are drawn and cells opened, and
-    /// whether a text that repeats itself is redrawn, which models that answer do not ask for.
+    /// whether a text that repeats itself is redrawn: neither answers nor the published texts of SSD-LM
+    /// were.
     pub fn of_model(spec: &Spec) -> Request {
         let request = Request { sampling: Sampling::of_model(spec), ..Request::default() };
-        match spec.stop_ids.is_empty() {
+        match spec.stop_ids.is_empty() && !spec.has_simplex() {
             true => request,
             false => Request { min_entropy: 0.0, ..request },
         }
@@ -162,8 +163,10 @@ impl Request {
         };
         let size = Geometry::new(spec, length, self.block_size).block_size;
         let sampling = self.sampling.for_model(spec, size);
+        // Contexts see the block after them: nothing of them can be kept.
+        let cache = if spec.has_simplex() { CachePolicy::Recompute } else { self.cache };
         let n_blocks = length.saturating_sub(n_prompt).div_ceil(size);
-        Request { length, sampling: sampling.of_answer(n_blocks), ..self }
+        Request { length, sampling: sampling.of_answer(n_blocks), cache, ..self }
     }
 
     /// Behind the index of the last sample.
@@ -192,7 +195,7 @@ impl Request {
             return Err(Error::Request(fault.advise(Advice::ReadLogits)));
         }
         self.sampling.check_model(spec)?;
-        if !spec.slides() && self.length > window {
+        if !spec.slides() && !spec.has_simplex() && self.length > window {
             let length = self.length;
             return refuse(format!(
                 "length is {length}, this checkpoint is {family}: expected at most its window of \
@@ -200,6 +203,24 @@ impl Request {
             ));
         }
         Ok(())
+    }
+
+    /// Fails for a context that does not fit beside a block, where both are computed together.
+    fn check_context(&self, spec: &Spec, n_prompt: usize) -> Result<()> {
+        let Sampler::Simplex(simplex) = self.sampling.sampler else { return Ok(()) };
+        let (size, window) = (self.n_cells(spec), spec.window);
+        let written = (self.length - n_prompt).div_ceil(size) * size;
+        let (rows, what) = match simplex.context {
+            ContextPolicy::Grow => (n_prompt + written, "prompt and text"),
+            ContextPolicy::Last => (n_prompt + size.min(written), "prompt and first block"),
+        };
+        if rows <= window {
+            return Ok(());
+        }
+        Err(Error::request(format!(
+            "{what} have {rows} tokens in blocks of {size}, expected at most the model's window of \
+             {window}"
+        )))
     }
 
     fn check_window_cache(&self) -> Result<()> {
@@ -245,6 +266,7 @@ impl Request {
             ));
             return Err(Error::Request(fault.advise(Advice::LongerText)));
         }
+        self.check_context(spec, prompt.len())?;
         spec.check_ids(prompt)?;
         if let Some(mask) = spec.mask_id.filter(|mask| prompt.contains(mask)) {
             return refuse(format!("the prompt holds the mask token, {mask}"));

@@ -43,9 +43,7 @@ impl Run {
             }
             current.taken = 0;
             let sampling = self.task.request.sampling;
-            let size = current.size;
-            let uniform = |&step: &usize| (sampling.uniform(step, size), sampling.noise(step));
-            let uniforms: Vec<_> = current.steps.iter().map(uniform).collect();
+            let uniforms = sampling.uniforms(&current.steps, current.size);
             let ids = self.ids_of(&current.cells, &current.lanes);
             self.denoiser.steer(&ids, &current.cells, &uniforms)?;
             self.push_steer_event(&current.cells, lane, from)
@@ -66,6 +64,11 @@ impl Run {
         let Some(n) = lanes.iter().position(of_sample) else {
             return refuse(format!("no block of sample {sample} is being denoised"));
         };
+        if self.capacity.simplex.is_some() {
+            return refuse(
+                "this model decides every cell anew at each step: none stays pinned".into(),
+            );
+        }
         if self.task.geometry.lag > 0 {
             return refuse("this model draws token by token: there is no masked cell".into());
         }

@@ -47,7 +47,7 @@ impl Run {
         }
     }
 
-    /// A `Step` event for each sample in which a cell opened.
+    /// A `Step` event for each sample in which a cell opened, or whose cells are decided anew.
     pub(super) fn push_step_events(
         &mut self,
         current: &Current,
@@ -60,7 +60,8 @@ impl Run {
             let Some(lane) = &self.lanes[lane] else { continue };
             let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
             let cells = &cells[n * block_size..n * block_size + count];
-            if !cells.iter().any(|cell| cell.state == step as u32 + 1) {
+            let opens = cells.iter().any(|cell| cell.state == step as u32 + 1);
+            if !opens && self.capacity.simplex.is_none() {
                 continue;
             }
             let first = lane.block_start(&self.task);

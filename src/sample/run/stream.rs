@@ -16,7 +16,7 @@ use crate::sample::run::cells::{CellWords, PINNED};
 use crate::sample::run::denoiser::Denoiser;
 use crate::sample::run::kept::Stored;
 use crate::sample::run::lane::{Lane, check_finite};
-use crate::sample::run::pass_shape::PassShape;
+use crate::sample::run::pass_shape::{PassKind, PassShape};
 use crate::sample::run::request::{CachePolicy, Watch};
 use crate::sample::run::task::Task;
 use crate::sample::steps::{BlockSize, Ends, Sampler};
@@ -52,6 +52,8 @@ pub(super) struct Current {
     pub(super) masked: Vec<usize>,
     /// Rows of the first pass, which may store earlier blocks too.
     pub(super) first_rows: usize,
+    /// Consecutive rows of one sample that attention may treat together.
+    pub(super) group: usize,
     /// The cells as they are.
     pub(super) cells: Vec<CellWords>,
     /// How many cells a block has, and had masked at first.
@@ -285,11 +287,19 @@ impl Run {
         let recompute = self.task.request.cache == CachePolicy::Recompute;
         let opened = self.task.request.sampling.sampler.least_opened(current.lanes.len());
         let window = self.capacity.window;
+        let (group, steps) = (current.group, current.steps.len());
+        let is_simplex = self.capacity.simplex.is_some();
         let shape = |step: usize| {
             let rows = if step == 0 || recompute { current.first_rows } else { cells };
             let left =
                 |masked: &usize| masked.saturating_sub(step.saturating_mul(opened)).min(window);
-            PassShape::new(rows, (cells, size), current.masked.iter().map(left).sum())
+            let masked = current.masked.iter().map(left).sum();
+            let shape = PassShape { group, ..PassShape::new(rows, (cells, size), masked) };
+            // The last one takes the tokens of the logits.
+            match is_simplex && step + 1 == steps {
+                true => PassShape { kind: PassKind::Last, ..shape },
+                false => shape,
+            }
         };
         self.denoiser.run((from, end), cells, &shape).await
     }
@@ -331,7 +341,9 @@ impl Run {
         let Some(mut lane) = lanes[i].take() else { return Ok(()) };
         // A network that takes the noise level is evaluated at each step until all cells are open.
         lane.nfe += match task.request.sampling.sampler {
-            Sampler::Analytic { .. } => steps.last().copied().unwrap_or(0) as usize,
+            Sampler::Analytic { .. } | Sampler::Simplex(_) => {
+                steps.last().copied().unwrap_or(0) as usize
+            }
             _ => steps.len(),
         };
         lane.commits += usize::from(task.geometry.shift == 0);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::model::Spec;
+use crate::sample::run::given_noise::GivenNoise;
 use crate::sample::run::request::Request;
 use crate::sample::steps::{Ends, Geometry};
 use crate::text::Tokenizer;
@@ -25,6 +26,8 @@ pub struct Task {
     pub stop_ids: Vec<u32>,
     /// When they do.
     pub ends: Ends,
+    /// The noise, if it is given.
+    pub noise: Option<GivenNoise>,
     /// From tokens to text, if there is a tokenizer.
     pub tokenizer: Option<Arc<Tokenizer>>,
 }

@@ -64,8 +64,7 @@ impl Run {
         let rows: Vec<Row> = rows.skip(cells.start).take(cells.len()).collect();
         let keys: Vec<_> = lane.current_keys(task).skip(cells.start).take(cells.len()).collect();
         let step = current.steps.get(number).copied().unwrap_or(0);
-        let uniform = (sampling.uniform(step, current.size), sampling.noise(step));
-        self.denoiser.begin(&rows, &keys, &[uniform])?;
+        self.denoiser.begin(&rows, &keys, &sampling.uniforms(&[step], current.size))?;
         Ok(rows.len())
     }
 

@@ -1,7 +1,7 @@
 //! How a sequence is cut into what is generated at a time, for each kind of model. Knows no
 //! request and no device.
 
-use crate::model::{Grid, Mask, Ring, Spec};
+use crate::model::{Grid, Mask, Objective, Ring, Spec};
 
 /// The blocks of a sequence. Block number b holds `block_size` cells from position `b * stride` on;
 /// where the stride is smaller, the first cells of a block are the last ones of the blocks before.
@@ -43,13 +43,19 @@ pub enum Sight {
     Before,
     /// Its own block alone, all of it.
     Own,
+    /// Its own block and a context before it, which sees the block too: nothing is cached.
+    Context,
 }
 
 impl Geometry {
-    /// How a model generates a sequence of `length` tokens: BD3-LMs in blocks (the checkpoint's
-    /// unless given), autoregressive models token by token, MDLM and SEDD a window at once; beyond
+    /// How a model generates a sequence of `length` tokens: BD3-LMs and SSD-LM in blocks (the
+    /// checkpoint's unless given), autoregressive models token by token, MDLM and SEDD a window at once; beyond
     /// it the window moves by half of itself.
     pub fn new(spec: &Spec, length: usize, block_size: Option<usize>) -> Geometry {
+        if let Objective::Simplex { size } = spec.objective {
+            let size = block_size.unwrap_or(size).clamp(1, spec.window);
+            return Geometry { sight: Sight::Context, ..Geometry::of_blocks(size, 0) };
+        }
         match spec.mask(block_size) {
             Mask::Blocks { size, .. } => {
                 // Other sizes are refused with words elsewhere.
@@ -90,6 +96,11 @@ impl Geometry {
             (Grid::Prompt, Sight::Before) => {
                 let offset = n_prompt.next_multiple_of(self.block_size) - n_prompt;
                 Geometry { offset, end: length, ..self }
+            }
+            // Blocks are whole: the network knows no others.
+            (Grid::Prompt, Sight::Context) => {
+                let offset = n_prompt.next_multiple_of(self.block_size) - n_prompt;
+                Geometry { offset, ..self }
             }
             _ => self,
         }
@@ -134,7 +145,7 @@ impl Geometry {
     /// more than a sequence of `length` tokens has, where the window does not slide.
     pub fn ring(&self, spec: &Spec, storable: usize, length: usize) -> Ring {
         let (window, capacity) = match self.sight {
-            Sight::Own => (1, 1),
+            Sight::Own | Sight::Context => (1, 1),
             Sight::Before => {
                 let window = spec.window / self.block_size;
                 // The first block may be shorter.
@@ -152,7 +163,9 @@ impl Geometry {
     pub fn spans(&self, ring: Ring, block_idx: usize) -> [usize; 4] {
         match self.sight {
             Sight::Before => self.cut(ring.spans(block_idx), ring, block_idx),
-            Sight::Own => [ring.base, ring.base + ring.slots(), ring.base, ring.base],
+            Sight::Own | Sight::Context => {
+                [ring.base, ring.base + ring.slots(), ring.base, ring.base]
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sample::steps::rule::{Ends, Fallback, Measure, Quota, Rule, Score, Steps, Test};
 use crate::sample::steps::sampler::Sampler;
+use crate::sample::steps::simplex::{ContextPolicy, Projection, Simplex};
 
 /// A sampler without its numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum SamplerKind {
     Threshold,
     /// [`Sampler::Analytic`].
     Analytic,
+    /// [`Sampler::Simplex`].
+    Simplex,
     /// [`Sampler::EntropyBounded`].
     EntropyBounded,
     /// SDAR's `low_confidence_static`.
@@ -63,13 +66,17 @@ pub enum SamplerNumber {
     SubBlock,
     /// [`Fallback`].
     Fallback,
+    /// [`Projection`].
+    Projection,
+    /// [`ContextPolicy`].
+    Context,
 }
 
 /// Numbers of samplers, where they are given.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct SamplerNumbers {
-    /// Steps of a block, or of the answer for dLLM's and LLaDA's; if absent, one per cell, and 1024 for
-    /// the analytic sampler.
+    /// Steps of a block, or of the answer for dLLM's and LLaDA's; if absent, one per cell, 1024 for the
+    /// analytic sampler and 1000 for the simplex one.
     pub steps: Option<usize>,
     /// Cells that open in a pass; 1 if absent.
     pub per_pass: Option<usize>,
@@ -81,14 +88,29 @@ pub struct SamplerNumbers {
     pub sub_block: Option<usize>,
     /// What opens where too few pass the threshold; the best if absent.
     pub fallback: Option<Fallback>,
+    /// How a prediction becomes a clean state; sampling if absent.
+    pub projection: Option<Projection>,
+    /// What a block sees before it; the last one if absent.
+    pub context: Option<ContextPolicy>,
 }
 
 /// Steps of the analytic sampler, unless their number is given.
 const ANALYTIC_STEPS: usize = 1024;
 
+impl SamplerNumbers {
+    fn simplex(self) -> Simplex {
+        let own = Simplex::default();
+        Simplex {
+            steps: self.steps.unwrap_or(own.steps),
+            projection: self.projection.unwrap_or(own.projection),
+            context: self.context.unwrap_or(own.context),
+        }
+    }
+}
+
 impl SamplerKind {
     /// All of them, the exact ones first.
-    pub const ALL: [SamplerKind; 17] = [
+    pub const ALL: [SamplerKind; 18] = [
         SamplerKind::FirstHitting,
         SamplerKind::Ancestral,
         SamplerKind::Random,
@@ -98,6 +120,7 @@ impl SamplerKind {
         SamplerKind::Margin,
         SamplerKind::Threshold,
         SamplerKind::Analytic,
+        SamplerKind::Simplex,
         SamplerKind::EntropyBounded,
         SamplerKind::SdarStatic,
         SamplerKind::SdarDynamic,
@@ -122,6 +145,11 @@ impl SamplerKind {
         )
     }
 
+    /// True for those that one kind of model takes, which takes no other.
+    pub fn is_of_one_objective(self) -> bool {
+        matches!(self, SamplerKind::Analytic | SamplerKind::Simplex)
+    }
+
     /// Its name, such as `first-hitting`.
     pub fn name(self) -> &'static str {
         match self {
@@ -134,6 +162,7 @@ impl SamplerKind {
             SamplerKind::Margin => "margin",
             SamplerKind::Threshold => "threshold",
             SamplerKind::Analytic => "analytic",
+            SamplerKind::Simplex => "simplex",
             SamplerKind::EntropyBounded => "entropy-bounded",
             SamplerKind::SdarStatic => "sdar-static",
             SamplerKind::SdarDynamic => "sdar-dynamic",
@@ -172,6 +201,10 @@ impl SamplerKind {
                 "For score entropy checkpoints (SEDD), which take no other; T steps, exact as T \
                  grows"
             }
+            SamplerKind::Simplex => {
+                "For simplex checkpoints (SSD-LM), which take no other; T steps, each decides every \
+                 cell anew"
+            }
             SamplerKind::EntropyBounded => {
                 "Cells that hardly depend on each other; faster, changes the distribution by a \
                  bound"
@@ -209,6 +242,7 @@ impl SamplerKind {
         let also: &[SamplerNumber] = match self {
             SamplerKind::SdarDynamic => &[SamplerNumber::Steps, SamplerNumber::Fallback],
             SamplerKind::FastDllmV2 => &[SamplerNumber::SubBlock],
+            SamplerKind::Simplex => &[SamplerNumber::Projection, SamplerNumber::Context],
             _ => &[],
         };
         number == self.number() || also.contains(&number)
@@ -220,6 +254,7 @@ impl SamplerKind {
             SamplerKind::FirstHitting => SamplerNumber::Nothing,
             SamplerKind::Ancestral
             | SamplerKind::Analytic
+            | SamplerKind::Simplex
             | SamplerKind::SdarStatic
             | SamplerKind::SdarSequential
             | SamplerKind::Bd3lmSteps
@@ -247,6 +282,7 @@ impl SamplerKind {
             SamplerKind::Analytic => {
                 Sampler::Analytic { steps: numbers.steps.unwrap_or(ANALYTIC_STEPS) }
             }
+            SamplerKind::Simplex => Sampler::Simplex(numbers.simplex()),
             SamplerKind::Random => Sampler::Random { per_pass },
             SamplerKind::LeftToRight => Sampler::LeftToRight { per_pass },
             SamplerKind::Confidence => Sampler::Confidence { per_pass },

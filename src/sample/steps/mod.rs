@@ -6,6 +6,7 @@ mod kind;
 mod random;
 mod rule;
 mod sampler;
+mod simplex;
 mod stop;
 mod uniform;
 
@@ -14,5 +15,6 @@ pub use kind::{SamplerKind, SamplerNumber, SamplerNumbers};
 pub use random::SampleKey;
 pub use rule::{Ends, Fallback, Measure, Quota, Rule, Score, Steps, Test};
 pub use sampler::{Nucleus, Sampler, Sampling};
+pub use simplex::{ContextPolicy, Projection, Simplex};
 pub use stop::{ENTROPY_WINDOW, end_of_text, entropy, find_stop, held_back, tail_entropy};
 pub use uniform::{BlockSize, StepUniform};

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use crate::sample::steps::rule::{Quota, Rule, Score, Test};
+use crate::sample::steps::simplex::Simplex;
 use crate::{Error, Result};
 
 /// How masked cells open.
@@ -78,6 +79,9 @@ pub enum Sampler {
         /// Nats.
         bound: f32,
     },
+    /// For simplex models (SSD-LM): every cell is decided anew at each step, and written at the last.
+    /// Source: Han et al., SSD-LM, 2023.
+    Simplex(Simplex),
     /// A row of knobs, such as the ones of published chat models, see
     /// [`crate::sample::SamplerKind::sampler`]. Changes the distribution.
     Rule(Rule),
@@ -134,7 +138,7 @@ impl Sampler {
         };
         let tested = |score, test| Some(Rule { score, test, ..Rule::default() });
         match self {
-            Sampler::Ancestral { .. } | Sampler::Analytic { .. } => None,
+            Sampler::Ancestral { .. } | Sampler::Analytic { .. } | Sampler::Simplex(_) => None,
             Sampler::FirstHitting => row(Score::Random, 1),
             Sampler::Random { per_pass } => row(Score::Random, per_pass),
             Sampler::LeftToRight { per_pass } => row(Score::Position, per_pass),
@@ -164,7 +168,7 @@ impl Sampler {
         match self {
             // Of several blocks one may open at a step of another.
             Sampler::Ancestral { .. } => usize::from(batch == 1),
-            Sampler::Analytic { .. } => 0,
+            Sampler::Analytic { .. } | Sampler::Simplex(_) => 0,
             _ => self.per_pass().unwrap_or(1),
         }
     }
@@ -185,6 +189,7 @@ impl Sampler {
                 let words = format!("steps is {steps}, expected 1 to {MAX_STEPS}");
                 Err(Error::request(words))
             }
+            (Sampler::Simplex(simplex), _) => simplex.check(),
             (_, Some(rule)) => rule.check(),
             _ => Ok(()),
         }
@@ -220,7 +225,10 @@ impl Sampling {
     pub fn max_steps(&self, block_size: usize) -> usize {
         match self.sampler {
             Sampler::Ancestral { steps } => steps,
-            Sampler::Analytic { steps } => steps.saturating_add(1),
+            // The last one opens what is left; or the first one makes a simplex.
+            Sampler::Analytic { steps } | Sampler::Simplex(Simplex { steps, .. }) => {
+                steps.saturating_add(1)
+            }
             sampler => block_size.div_ceil(sampler.per_pass().unwrap_or(1).max(1)),
         }
     }

@@ -27,6 +27,7 @@ impl Sampling {
         let steps = match self.sampler {
             Sampler::Ancestral { steps } => steps,
             Sampler::Analytic { .. } => return (from..self.max_steps(positions.len())).collect(),
+            Sampler::Simplex(simplex) => return (from..simplex.steps).collect(),
             sampler => {
                 return sampler
                     .rule()
@@ -51,6 +52,7 @@ impl Sampling {
     pub fn noise(&self, step: usize) -> f32 {
         match self.sampler {
             Sampler::Analytic { steps } => sigma(time(step, steps)) as f32,
+            Sampler::Simplex(simplex) => simplex.level(step) as f32,
             _ => 0.0,
         }
     }
@@ -89,8 +91,25 @@ impl Sampling {
                 let rate = (now - next).exp_m1().ln() - now.exp_m1().ln();
                 StepUniform { order: Order::Score as u32, bound: rate as f32, ..uniform }
             }
+            // Tokens are the likeliest of the last step.
+            Sampler::Simplex(simplex) => {
+                let [signal, spread] = simplex.shares(step);
+                let open_count = if step + 1 == simplex.steps { u32::MAX } else { 0 };
+                StepUniform { noise: 0.0, open_count, signal, spread, ..uniform }
+            }
             _ => rule.fill(uniform, block),
         }
+    }
+
+    /// What the kernels read at the steps of a block, with their noise. Where cells are distributions the
+    /// last one is that of their beginning.
+    pub fn uniforms(&self, steps: &[usize], block: BlockSize) -> Vec<(StepUniform, f32)> {
+        let begins = match self.sampler {
+            Sampler::Simplex(simplex) => Some(simplex.steps),
+            _ => None,
+        };
+        let uniform = |step: usize| (self.uniform(step, block), self.noise(step));
+        steps.iter().copied().chain(begins).map(uniform).collect()
     }
 
     /// What the kernels read to take the likeliest token of a row, whatever the sampler.
@@ -205,6 +224,8 @@ pub struct StepUniform {
     pub measures_kept: u32,
     /// 1 = nucleus keeps the token that crosses it.
     pub keeps_crossing: u32,
-    /// Padding to whole vectors.
-    pub unused: [u32; 2],
+    /// Of a simplex: what its clean state is multiplied with.
+    pub signal: f32,
+    /// Of a simplex: deviation of its noise.
+    pub spread: f32,
 }

@@ -58,7 +58,7 @@ impl TrainRun {
         if let Some(state) = &state {
             check_settings(&state.header.settings, &settings)?;
             state.restore_weights(&parameters)?;
-            progress = state.header.progress;
+            progress = state.header.progress.clone();
         }
         let tokenizer = data.tokenizer.clone();
         let trainer = Trainer::new(parameters, data, options, progress)?;
@@ -69,7 +69,7 @@ impl TrainRun {
         if let Some(tokenizer) = &tokenizer {
             files.folder.write_tokenizer(tokenizer)?;
         }
-        let saved = state.map(|_| progress.step);
+        let saved = state.map(|state| state.header.progress.step);
         let events = VecDeque::new();
         Ok(TrainRun { trainer, files, settings, saved, is_changed: false, is_due: false, events })
     }

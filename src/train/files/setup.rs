@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::eval::check_has_likelihood;
 use crate::eval::data::Documents;
 use crate::gpu::Gpu;
 use crate::hub::ModelFiles;
-use crate::model::{Checkpoint, Spec};
+use crate::model::{Checkpoint, Habits, Spec};
 use crate::text::{Tokenizer, learn_vocabulary};
 use crate::train::block_sizes::BlockSizes;
 use crate::train::files::cache::{CachedTokens, tokens};
@@ -95,6 +96,9 @@ impl RunSetup {
     /// [`Error::Tokenizer`] for one that does not suit the network.
     pub fn begin(self, gpu: &Gpu, progress: Report<'_>) -> Result<Option<TrainRun>> {
         self.options.length.check()?;
+        if let Beginning::Model(files) = &self.begin {
+            check_has_likelihood(&Spec::of_files(files, Habits::default())?)?;
+        }
         let folder = RunFolder::open(&self.folder, self.earlier)?;
         let (train, valid) = (Documents::files(&self.train)?, Documents::files(&self.valid)?);
         let Some(json) = self.tokenizer_json(&train, &folder, progress)? else { return Ok(None) };

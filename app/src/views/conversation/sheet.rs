@@ -148,7 +148,7 @@ fn sampler_ui(
         .selected_text(shown)
         .show_ui(ui, |ui| {
             ui.selectable_value(&mut sampler, None, of_model);
-            let is_offered = |kind: &SamplerKind| *kind != SamplerKind::Analytic;
+            let is_offered = |kind: &SamplerKind| !kind.is_of_one_objective();
             for kind in SamplerKind::ALL.into_iter().filter(is_offered) {
                 let response = ui.selectable_value(&mut sampler, Some(kind), kind.name());
                 response.on_hover_text(kind.description());
