@@ -1,5 +1,7 @@
 //! A frame of the window: notices in, views drawn, actions done.
 
+use std::sync::atomic::Ordering;
+
 use egui::{CentralPanel, Context, Frame, Panel, Rect, ThemePreference, Ui};
 
 use bdlm::sample::worker::Gone;
@@ -186,7 +188,15 @@ impl App {
 }
 
 impl eframe::App for App {
-    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
+        if self.painter_is_lost.load(Ordering::SeqCst) {
+            self.stop();
+            if let Some(storage) = frame.storage_mut() {
+                eframe::App::save(self, storage);
+                storage.flush();
+            }
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
         self.advance(ctx);
     }
 
