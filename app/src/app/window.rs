@@ -87,7 +87,7 @@ impl App {
 
     fn draw_conversation(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("conversation").frame(bar).show(ui, |ui| {
             views::chat_bar_ui(ui, &views::ChatBar::of(state), actions);
         });
@@ -105,7 +105,7 @@ impl App {
 
     fn draw_training(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("train").frame(bar).show(ui, |ui| {
             views::train_bar_ui(ui, &views::TrainBar::of(state), actions);
         });
@@ -121,7 +121,7 @@ impl App {
     fn draw_text(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
         views::keys(ui, &views::Keys::of(state), actions);
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("prompt").frame(bar).show(ui, |ui| {
             views::prompt_ui(ui, &views::PromptBar::of(state), actions);
         });
@@ -148,6 +148,15 @@ impl App {
         }
     }
 
+    /// The ground of what is around the middle: a window that is drawn slowly has one colour.
+    fn bar(&self, ui: &Ui) -> Frame {
+        let bar = Frame::side_top_panel(ui.style());
+        match self.state.prefs.is_drawn_slowly {
+            true => bar.fill(egui::Color32::TRANSPARENT),
+            false => bar,
+        }
+    }
+
     /// Over the text: nothing moves when it comes.
     fn draw_banner(&self, ui: &Ui, place: Rect, actions: &mut Vec<Action>) {
         if let Some(banner) = &self.state.banner {
@@ -158,7 +167,7 @@ impl App {
     /// What is beside the text or the conversation.
     fn draw_side(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
-        let side = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(14, 10));
+        let side = self.bar(ui).inner_margin(egui::Margin::symmetric(14, 10));
         Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
                 _ if state.view == View::Training => {
