@@ -140,7 +140,7 @@ impl App {
         });
     }
 
-    /// The ground of the middle. A window that is drawn slowly is cleared with its colour.
+    /// The ground of the middle. A window that is drawn slowly has the colour that it is cleared with.
     fn page(&self, ui: &Ui) -> Frame {
         match self.state.prefs.is_drawn_slowly {
             true => Frame::new(),
@@ -214,7 +214,8 @@ impl eframe::App for App {
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        theme::palette_of(visuals).page.to_normalized_gamma_f32()
+        // Fields of text stand out from the colour of bars in both themes.
+        visuals.panel_fill.to_normalized_gamma_f32()
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {
