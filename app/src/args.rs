@@ -26,6 +26,9 @@ pub struct Args {
     /// Beginning of the text
     #[arg(long, value_name = "TEXT")]
     pub prompt: Option<String>,
+    /// The window was lost, and is opened again.
+    #[arg(long, hide = true, conflicts_with = "screenshot")]
+    pub reopened: bool,
     /// A picture instead of a window.
     #[command(flatten)]
     pub picture: PictureArgs,

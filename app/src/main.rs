@@ -1,6 +1,7 @@
 //! `bdlm-app`: arguments, then the window, or a picture of it.
 
 mod args;
+mod opening;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -71,55 +72,8 @@ fn run(args: &Args) -> Result<()> {
             prefs.panes.iter_mut().for_each(|side| side.is_seed_locked = true);
             picture(args, prefs, recording, path)
         }
-        None => window(args, recording),
+        None => opening::window(args, recording.as_ref()),
     }
-}
-
-fn window(args: &Args, recording: Option<Recording>) -> Result<()> {
-    let options = eframe::NativeOptions {
-        viewport: egui::ViewportBuilder::default()
-            .with_title("bdlm")
-            .with_app_id("bdlm")
-            .with_inner_size([1280.0, 800.0])
-            .with_min_inner_size([640.0, 480.0]),
-        // All that is drawn is of one colour each.
-        dithering: false,
-        ..Default::default()
-    };
-    let begin = |cc: &eframe::CreationContext<'_>| {
-        let kept = cc.storage.and_then(|storage| eframe::get_value(storage, eframe::APP_KEY));
-        let prefs = args.applied_to(kept.unwrap_or_default());
-        let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::with_user_cache())?;
-        let painter = cc.wgpu_render_state.as_ref().map(|state| state.adapter.get_info());
-        let is_cpu = painter.is_some_and(|info| info.device_type == bdlm::wgpu::DeviceType::Cpu);
-        app.state.prefs.is_drawn_slowly = is_cpu;
-        if let Some(folder) = eframe::storage_dir("bdlm") {
-            app.keep_runs_in(&cc.egui_ctx, folder.join("runs"))?;
-        }
-        match recording.clone() {
-            Some(recording) => app.open(recording),
-            None => {
-                app.restore();
-                app.load();
-            }
-        }
-        Ok(Box::new(app) as Box<dyn eframe::App>)
-    };
-    eframe::run_native("bdlm", options, Box::new(begin)).map_err(|e| {
-        // The system's own words name a file of the window library.
-        let cause = match e.to_string() {
-            words if words.contains("WAYLAND_DISPLAY") => {
-                "neither WAYLAND_DISPLAY nor DISPLAY is set".to_string()
-            }
-            words if words.contains("Failed to create surface") || words.contains("adapter") => {
-                "no adapter can draw to it (a driver for Vulkan, Metal or DX12 is needed)".into()
-            }
-            words => words,
-        };
-        anyhow::anyhow!(
-            "no window can be opened: {cause}; without a screen, use --screenshot FILE.png"
-        )
-    })
 }
 
 fn picture(

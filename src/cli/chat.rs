@@ -113,7 +113,10 @@ impl ChatCommand {
             if asks {
                 write!(io::stdout(), "> ").and_then(|()| io::stdout().flush())?;
             }
-            let Some(text) = read_message(asks)? else { return Ok(()) };
+            let Some(text) = read_message(asks)? else {
+                // What comes after the program begins on a line of its own.
+                return if asks { Ok(writeln!(io::stdout())?) } else { Ok(()) };
+            };
             match parse(&text) {
                 Ok(Line::Quit) => return Ok(()),
                 Ok(line) => self.obey(&mut chat, line, &request)?,
@@ -170,8 +173,9 @@ impl ChatCommand {
             None => Ok(write!(out, "{text}").and_then(|()| out.flush())?),
         })?;
         let n_prompt = run.prompt_ids().len();
-        if screen.is_none() {
-            writeln!(out)?;
+        match &mut screen {
+            Some(screen) => screen.stop(&mut out)?,
+            None => writeln!(out)?,
         }
         match done {
             Some(done) => note(&summary(&done, n_prompt)),

@@ -1,6 +1,7 @@
 //! The process: when it began, whether it was interrupted, and its environment.
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -35,6 +36,9 @@ pub fn handle_interrupts() -> Result<()> {
     let handler = || {
         // The second time the user does not want to wait for the end of a block.
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
+            if io::stderr().is_terminal() {
+                let _ = writeln!(io::stderr());
+            }
             #[allow(clippy::disallowed_methods, reason = "the handler cannot return from main")]
             std::process::exit(130);
         }

@@ -1,12 +1,13 @@
 //! `generate --watch`: the finished text, and under the pen the block being revealed, in colour
 //! by confidence. Lines that are full are printed for good; the last ones are redrawn.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::time::Instant;
 
 use anyhow::Result;
 use bdlm::event::{Block, Cell, CellState, Done, Event, Step};
-use console::{Style, Term, measure_text_width};
+use console::{Style, Term, measure_text_width, truncate_str};
 
 /// A terminal with a run on it.
 pub struct Screen {
@@ -138,7 +139,7 @@ impl Screen {
 
     fn draw(&mut self, out: &mut impl Write) -> Result<()> {
         let (height, width) = Term::stdout().size();
-        let (height, width) = (usize::from(height).max(4), usize::from(width).max(20));
+        let (height, width) = (usize::from(height).max(4), usize::from(width).max(4));
         let mut frame = String::new();
         if self.redrawn > 0 {
             frame += &format!("\x1b[{}A", self.redrawn);
@@ -158,7 +159,8 @@ impl Screen {
             let shown = &lines[lines.len().saturating_sub(height - 3)..];
             self.redrawn = shown.len() + 1;
             shown.iter().for_each(|line| frame += &format!("{}\n", painted(line)));
-            frame += &format!("\n{}", Style::new().dim().apply_to(&self.footer));
+            frame +=
+                &format!("\n{}", Style::new().dim().apply_to(on_one_line(&self.footer, width)));
         }
         out.write_all(frame.as_bytes())?;
         Ok(out.flush()?)
@@ -171,6 +173,14 @@ impl Piece {
         let safe = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         Piece { text: text.chars().map(safe).collect(), style }
     }
+}
+
+/// What a terminal writes behind them at Ctrl-C: `^C`.
+const ECHO: usize = 2;
+
+/// As much of the words as a line holds: what a terminal breaks by itself could not be redrawn.
+fn on_one_line(words: &str, width: usize) -> Cow<'_, str> {
+    truncate_str(words, width.saturating_sub(ECHO + 1), "…")
 }
 
 /// What the colours stand for.
@@ -283,6 +293,13 @@ mod tests {
         assert_eq!(lines(&["abcdefgh", "ij k"], 4), ["abcd", "efgh", "ij k"]);
         assert_eq!(lines(&["世界世", " 界"], 4), ["世界", "世 ", "界"]);
         assert_eq!(lines(&[], 4), [""]);
+    }
+
+    #[test]
+    fn in_a_narrow_terminal_the_words_below_stay_on_one_line() {
+        assert_eq!(on_one_line("block 7 · step 2", 80), "block 7 · step 2");
+        assert_eq!(on_one_line("block 7 · step 2", 14), "block 7 · …");
+        assert!(measure_text_width(&on_one_line("block 7", 4)) <= 1, "room for `^C`");
     }
 
     #[test]

@@ -95,7 +95,7 @@ fn texts_that_are_being_read_can_be_left() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         };
-        tokens(&[text.clone()], &json, out.path(), &mut stop).unwrap().is_some()
+        tokens(std::slice::from_ref(&text), &json, out.path(), &mut stop).unwrap().is_some()
     };
     assert!(!get(0) && !get(1), "before and after the first tokens");
     assert_eq!(fs::read_dir(out.path()).unwrap().count(), 0, "no half-written cache");

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 
 use bdlm::sample::worker::Command;
@@ -35,6 +36,17 @@ pub struct App {
     pub(super) store: Option<Store>,
     /// Runs that are being read: their numbers, panes and moments.
     pub(super) reading: Vec<(u64, usize, usize)>,
+    /// The device that draws the window was lost.
+    pub(super) painter_is_lost: Arc<AtomicBool>,
+}
+
+impl Drop for App {
+    /// Keeps the text if the window goes down.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.record_all();
+        }
+    }
 }
 
 impl App {
@@ -64,7 +76,13 @@ impl App {
             branches: 0,
             store: None,
             reading: Vec::new(),
+            painter_is_lost: Arc::default(),
         })
+    }
+
+    /// When this is set, the next frame keeps everything, and is the last.
+    pub fn watch_painter(&mut self, is_lost: Arc<AtomicBool>) {
+        self.painter_is_lost = is_lost;
     }
 
     /// Sends a pane's command, if there is one.

@@ -1,5 +1,7 @@
 //! A frame of the window: notices in, views drawn, actions done.
 
+use std::sync::atomic::Ordering;
+
 use egui::{CentralPanel, Context, Frame, Panel, Rect, ThemePreference, Ui};
 
 use bdlm::sample::worker::Gone;
@@ -85,7 +87,7 @@ impl App {
 
     fn draw_conversation(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("conversation").frame(bar).show(ui, |ui| {
             views::chat_bar_ui(ui, &views::ChatBar::of(state), actions);
         });
@@ -103,7 +105,7 @@ impl App {
 
     fn draw_training(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("train").frame(bar).show(ui, |ui| {
             views::train_bar_ui(ui, &views::TrainBar::of(state), actions);
         });
@@ -119,7 +121,7 @@ impl App {
     fn draw_text(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
         views::keys(ui, &views::Keys::of(state), actions);
-        let bar = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(12, 9));
+        let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("prompt").frame(bar).show(ui, |ui| {
             views::prompt_ui(ui, &views::PromptBar::of(state), actions);
         });
@@ -138,11 +140,20 @@ impl App {
         });
     }
 
-    /// The ground of the middle. A window that is drawn slowly is cleared with its colour.
+    /// The ground of the middle. A window that is drawn slowly has the colour that it is cleared with.
     fn page(&self, ui: &Ui) -> Frame {
         match self.state.prefs.is_drawn_slowly {
             true => Frame::new(),
             false => Frame::new().fill(theme::palette(ui).page),
+        }
+    }
+
+    /// The ground of what is around the middle: a window that is drawn slowly has one colour.
+    fn bar(&self, ui: &Ui) -> Frame {
+        let bar = Frame::side_top_panel(ui.style());
+        match self.state.prefs.is_drawn_slowly {
+            true => bar.fill(egui::Color32::TRANSPARENT),
+            false => bar,
         }
     }
 
@@ -156,7 +167,7 @@ impl App {
     /// What is beside the text or the conversation.
     fn draw_side(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
-        let side = Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(14, 10));
+        let side = self.bar(ui).inner_margin(egui::Margin::symmetric(14, 10));
         Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
                 _ if state.view == View::Training => {
@@ -186,7 +197,15 @@ impl App {
 }
 
 impl eframe::App for App {
-    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &Context, frame: &mut eframe::Frame) {
+        if self.painter_is_lost.load(Ordering::SeqCst) {
+            self.stop();
+            if let Some(storage) = frame.storage_mut() {
+                eframe::App::save(self, storage);
+                storage.flush();
+            }
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
         self.advance(ctx);
     }
 
@@ -195,7 +214,8 @@ impl eframe::App for App {
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        theme::palette_of(visuals).page.to_normalized_gamma_f32()
+        // Fields of text stand out from the colour of bars in both themes.
+        visuals.panel_fill.to_normalized_gamma_f32()
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

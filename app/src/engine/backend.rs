@@ -96,8 +96,8 @@ pub trait Backend: Send + 'static {
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>>;
 
     /// Does beforehand what the first steps of such a run would wait for, such as compiling kernels.
-    /// What fails then fails again when the run is begun.
-    fn warm(&mut self, _request: Request) {}
+    /// What fails then fails again when the run is begun. Ends early if `go_on` is false.
+    fn warm(&mut self, _request: Request, _go_on: &dyn Fn() -> bool) {}
 
     /// Begins to answer a conversation.
     ///

@@ -209,13 +209,13 @@ impl Backend for EngineBackend {
         Ok(Box::new(engine.run(request)?))
     }
 
-    fn warm(&mut self, request: Request) {
+    fn warm(&mut self, request: Request, go_on: &dyn Fn() -> bool) {
         let Some(Ok(mut run)) = self.engine.as_ref().map(|engine| engine.run(request)) else {
             return;
         };
         let begun = Stopwatch::start();
         let mut blocks = 0;
-        while blocks < WARM_BLOCKS && begun.secs() < WARM_SECS {
+        while go_on() && blocks < WARM_BLOCKS && begun.secs() < WARM_SECS {
             match run.next() {
                 Ok(Some(event)) => blocks += usize::from(matches!(event, Event::Block(_))),
                 Ok(None) | Err(_) => return,

@@ -101,7 +101,9 @@ impl EngineThread {
     /// Does beforehand what the first steps of such a run would wait for; false as for
     /// [`EngineThread::send`].
     pub fn warm(&self, request: Box<Request>) -> bool {
-        self.call(move |backend, _| backend.warm(*request))
+        let cancel = self.outbox.cancel.clone();
+        let go_on = move || !cancel.load(Ordering::SeqCst);
+        self.call(move |backend, _| backend.warm(*request, &go_on))
     }
 
     /// Asks for the names of the adapters; false as for [`EngineThread::send`].

@@ -6,7 +6,7 @@ use bdlm::gpu::Gpu;
 use bdlm::wgpu;
 
 use eframe::egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
-use egui::{ColorImage, FullOutput, TexturesDelta};
+use egui::{Color32, ColorImage, FullOutput, TexturesDelta};
 
 use crate::export::error::PictureError;
 
@@ -14,6 +14,7 @@ use crate::export::error::PictureError;
 pub struct Canvas {
     gpu: Gpu,
     renderer: Renderer,
+    ground: wgpu::Color,
 }
 
 const FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
@@ -22,7 +23,15 @@ impl Canvas {
     /// A canvas on a device.
     pub fn new(gpu: &Gpu) -> Canvas {
         let renderer = Renderer::new(gpu.device(), FORMAT, RendererOptions::PREDICTABLE);
-        Canvas { gpu: gpu.clone(), renderer }
+        Canvas { gpu: gpu.clone(), renderer, ground: wgpu::Color::BLACK }
+    }
+
+    /// The canvas with another ground than black: what has its colour need not be filled, which costs time
+    /// without a GPU.
+    #[must_use]
+    pub fn with_ground(self, color: Color32) -> Canvas {
+        let [r, g, b, a] = color.to_normalized_gamma_f32().map(f64::from);
+        Canvas { ground: wgpu::Color { r, g, b, a }, ..self }
     }
 
     /// Takes the textures that a frame needs.
@@ -71,7 +80,7 @@ impl Canvas {
                     view: &view,
                     resolve_target: None,
                     ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
+                        load: wgpu::LoadOp::Clear(self.ground),
                         store: wgpu::StoreOp::Store,
                     },
                     depth_slice: None,

@@ -14,6 +14,9 @@ use crate::export::words::{events, markdown};
 use crate::recording::text;
 use crate::state::Format;
 
+/// Part of the work from one report to the next: the window is drawn at each.
+const REPORTED: f32 = 0.05;
+
 /// What an export reports.
 #[derive(Debug)]
 pub enum ExportReport {
@@ -49,9 +52,13 @@ impl Export {
         let cancel = Arc::new(AtomicBool::new(false));
         let flag = cancel.clone();
         thread::Builder::new().name("bdlm-export".into()).spawn(move || {
+            let mut reported = 0.0;
             let mut go_on = |part: f32| {
-                let _ = outbox.try_send(ExportReport::Progress(part));
-                wake();
+                if part - reported >= REPORTED {
+                    reported = part;
+                    let _ = outbox.try_send(ExportReport::Progress(part));
+                    wake();
+                }
                 !flag.load(Ordering::SeqCst)
             };
             let outcome = write(&scene, format, &path, &mut go_on);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bdlm::gpu::{Gpu, GpuOptions};
-use egui::{ColorImage, vec2};
+use egui::{Color32, ColorImage, vec2};
 use egui_system_font_provider::SystemFontProvider;
 
 use crate::export::canvas::Canvas;
@@ -92,7 +92,8 @@ impl Painter<'_> {
         ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
         ctx.set_pixels_per_point(f32::from(scene.pixels.clamp(1, 3)));
         ctx.set_theme(if scene.is_dark { egui::Theme::Dark } else { egui::Theme::Light });
-        let mut canvas = Canvas::new(&Gpu::request(&options)?);
+        let page = theme::palette_of(&ctx.global_style().visuals).page;
+        let mut canvas = Canvas::new(&Gpu::request(&options)?).with_ground(page);
         // The height of the highest moment: masked cells are wider than their text.
         let mut height = 100.0f32;
         for moment in moments {
@@ -102,7 +103,7 @@ impl Painter<'_> {
             };
             let measured = &mut height;
             let mut output = ctx.run_ui(input, |ui| {
-                *measured = measured.max(page_ui(ui, scene, moment));
+                *measured = measured.max(page_ui(ui, (scene, moment), Color32::TRANSPARENT));
             });
             canvas.update(&mut output.textures_delta);
         }
@@ -112,9 +113,9 @@ impl Painter<'_> {
     /// A picture of a moment.
     pub(super) fn paint(&mut self, moment: usize) -> Result<ColorImage, PictureError> {
         let (scene, size) = (self.scene, vec2(WIDTH, self.height.ceil()));
-        // Sizes are known: one frame will do.
+        // Sizes are known: one frame will do. The canvas has the page's colour.
         picture(&mut self.canvas, &self.ctx, (size, 1), |ui| {
-            page_ui(ui, scene, moment);
+            page_ui(ui, (scene, moment), Color32::TRANSPARENT);
         })
     }
 
@@ -126,16 +127,17 @@ impl Painter<'_> {
             ..Default::default()
         };
         let output = self.ctx.run_ui(input, |ui| {
-            page_ui(ui, scene, moment);
+            let ground = theme::palette(ui).page;
+            page_ui(ui, (scene, moment), ground);
         });
         svg(&output, size)
     }
 }
 
 /// The text on its page; returns the height that it needs.
-fn page_ui(ui: &mut egui::Ui, scene: &Scene, moment: usize) -> f32 {
+fn page_ui(ui: &mut egui::Ui, (scene, moment): (&Scene, usize), ground: Color32) -> f32 {
     let palette = theme::palette(ui);
-    let frame = egui::Frame::new().fill(palette.page).inner_margin(MARGIN);
+    let frame = egui::Frame::new().fill(ground).inner_margin(MARGIN);
     let shown = egui::CentralPanel::default_margins().frame(frame).show(ui, |ui| {
         let prefs = &scene.prefs;
         let top = ui.cursor().top();

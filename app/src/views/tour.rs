@@ -5,11 +5,16 @@ use egui::{Area, Order, Rect, RichText, Ui, pos2};
 use crate::state::{Action, TourStep};
 use crate::views::theme::{palette, primary};
 
+/// Width of the page from which its legend has one row.
+const ONE_ROW: f32 = 800.0;
+
 /// The card of a step.
 pub fn tour_ui(ui: &Ui, place: Rect, step: TourStep, is_ready: bool, actions: &mut Vec<Action>) {
     let palette = palette(ui);
     let width = (place.width() - 40.0).clamp(220.0, 470.0);
-    let at = pos2(place.center().x - 0.5 * width, place.bottom() - 208.0);
+    // Above the legend, which has two rows where there is little room.
+    let legend = if place.width() < ONE_ROW { 34.0 } else { 0.0 };
+    let at = pos2(place.center().x - 0.5 * width, place.bottom() - 208.0 - legend);
     let (title, words) = step.words();
     Area::new(egui::Id::unique("tour")).order(Order::Foreground).fixed_pos(at).show(
         ui.ctx(),

@@ -4,6 +4,7 @@ use bdlm::event::CellState;
 use bdlm::sample::Prompt;
 use bdlm_app::app::App;
 use bdlm_app::state::{Action, Speed, Stage, State};
+use bdlm_app::store::{Folder, MAX_BYTES, Store};
 use egui_kittest::kittest::Queryable;
 
 use crate::script::{Script, Trouble, Watched};
@@ -215,4 +216,30 @@ fn memory_and_disk_are_bounded_over_many_runs() {
     assert!(count(&mut window) > 50 && count(&mut window) <= at_most);
     assert_eq!(state(&mut window).panes.len(), 1);
     assert_eq!(position(&mut window), moments(&mut window) - 1);
+}
+
+#[test]
+fn a_window_that_goes_down_in_the_middle_of_a_run_keeps_its_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let (script, _, gate) = Script::gated();
+    let mut window = window_of(egui::vec2(1280.0, 800.0), preferences(), script, Painter(None));
+    let ctx = window.ctx.clone();
+    wait(&mut window, |state| state.models.loaded.is_some());
+    app(&mut window).keep_runs_in(&ctx, folder.path().into()).unwrap();
+    state(&mut window).prefs.has_toured = true;
+    click(&mut window, "▶ Generate");
+    (0..6).for_each(|_| gate.send(()).unwrap());
+    wait(&mut window, |state| state.pane().recording.moments().len() > 2);
+    let shown = moments(&mut window);
+    let lost = window.state_mut().take().unwrap();
+    let went_down = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+        let _goes_down = lost;
+        panic!("a fault for the test: the device that draws is lost");
+    }));
+    assert!(went_down.is_err());
+    drop(gate);
+    let (_store, runs) = Store::open(Folder::new(folder.path().into(), MAX_BYTES), || {}).unwrap();
+    assert_eq!(runs.len(), 1);
+    let kept = Folder::new(folder.path().into(), MAX_BYTES).read_run(runs[0].id).unwrap();
+    assert!(kept.moments().len() >= shown, "{} of {shown}", kept.moments().len());
 }

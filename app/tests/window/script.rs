@@ -177,7 +177,7 @@ impl Backend for Script {
         }))
     }
 
-    fn warm(&mut self, request: Request) {
+    fn warm(&mut self, request: Request, _go_on: &dyn Fn() -> bool) {
         self.watched.warmed.lock().unwrap().push(request);
     }
 
