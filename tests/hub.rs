@@ -145,7 +145,7 @@ fn an_adapter_is_fetched_once_and_then_found_without_the_hub() {
     let options = hub.options(home.path());
     let find = |options: &HubOptions| AdapterFiles::find(ID, options, &mut |_| {});
     let check = |found: AdapterFiles| {
-        assert_eq!([&*found.config, &*found.weights], [&files[0].1[..], &files[1].1[..]])
+        assert_eq!([&*found.config, &*found.weights], [&files[0].1[..], &files[1].1[..]]);
     };
     check(find(&options).unwrap());
     let asked = hub.asked().len();
