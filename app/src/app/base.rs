@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use bdlm::sample::worker::Command;
 use egui::Context;
@@ -78,6 +79,12 @@ impl App {
             reading: Vec::new(),
             painter_is_lost: Arc::default(),
         })
+    }
+
+    /// Sets how long closing waits for the engine's thread, 0.2 s otherwise: a process that goes on or
+    /// ends behind the window should not do so while a driver compiles.
+    pub fn wait_at_close(&mut self, patience: Duration) {
+        self.engine.patience = patience;
     }
 
     /// When this is set, the next frame keeps everything, and is the last.

@@ -45,6 +45,8 @@ pub struct EngineThread {
     worker: Option<Worker<AnyBackend>>,
     outbox: Outbox,
     notices: Option<Receiver<Notice>>,
+    /// How long dropping it waits for the thread's end.
+    pub patience: Duration,
 }
 
 impl EngineThread {
@@ -62,7 +64,8 @@ impl EngineThread {
         let outbox = Outbox { notices: sender, cancel, bell: bell.clone() };
         let backend = AnyBackend { backend: Box::new(backend), ask: None };
         let worker = Worker::spawn(backend, move || bell.ring())?;
-        Ok(EngineThread { worker: Some(worker), outbox, notices: Some(notices) })
+        let (worker, notices) = (Some(worker), Some(notices));
+        Ok(EngineThread { worker, outbox, notices, patience: FAREWELL })
     }
 
     /// Sends a command to a run; false if the thread has ended or hangs.
@@ -179,7 +182,7 @@ impl Drop for EngineThread {
             let _ = farewell.send(());
         };
         if thread::Builder::new().name("bdlm-farewell".into()).spawn(join).is_ok() {
-            let _ = ended.recv_timeout(FAREWELL);
+            let _ = ended.recv_timeout(self.patience);
         }
     }
 }

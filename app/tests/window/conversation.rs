@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use bdlm::event::{Block, Cell, CellState, Done, Event, Start, Step, StopReason};
-use bdlm_app::engine::EngineBackend;
 use bdlm_app::state::{AnswerStage, ChatAction, Preferences, State, View};
 use egui::{Key, Modifiers, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
@@ -11,7 +10,7 @@ use serde_json::json;
 
 use crate::chat_model::{QWEN2, chat_model};
 use crate::script::{Script, Trouble, Watched};
-use crate::{Painter, Window, click, preferences, state, wait, window_of};
+use crate::{Painter, Window, click, preferences, real_window, state, wait, window_of};
 
 /// Tokens of the prompts of scripted answers.
 const PROMPT: usize = 8;
@@ -338,9 +337,7 @@ fn a_real_model_goes_on_with_what_earlier_turns_stored() {
     let mut prefs = Preferences { model: name, ..preferences() };
     (prefs.chat.tokens, prefs.chat.temperature) = (12, Some(0.0));
     let talk = |prefs: &Preferences, forgets: bool| {
-        let backend = EngineBackend::default();
-        let mut window = window_of(vec2(900.0, 600.0), prefs.clone(), backend, Painter(None));
-        wait(&mut window, |state| state.models.loaded.is_some());
+        let mut window = real_window(vec2(900.0, 600.0), prefs.clone());
         assert_eq!(state(&mut window).view, View::Conversation);
         say(&mut window, "Hello");
         if forgets {

@@ -1,15 +1,13 @@
 //! The window with the library's own engine.
 
 use bdlm::event::CellState;
-use bdlm_app::engine::EngineBackend;
 use bdlm_app::recording::CellAt;
 use bdlm_app::state::{Action, Preferences, SampleSettings, Speed, Stage, State, SteerBy};
 use egui::vec2;
 use egui_kittest::kittest::Queryable;
 
-use crate::window_of;
 use crate::{
-    Painter, Window, app, click, moments, preferences, state, step_on, wait, wait_for_moment,
+    Window, app, click, moments, preferences, real_window, state, step_on, wait, wait_for_moment,
 };
 
 /// A window whose engine runs tales; none, loudly, where there is no adapter.
@@ -18,9 +16,7 @@ fn window() -> Option<Window> {
     let settings = SampleSettings { length: 32, ..SampleSettings::default() };
     let panes = [settings.clone(), settings];
     let prefs = Preferences { panes, prompt: "The king said".into(), ..preferences() };
-    let mut window = window_of(vec2(1000.0, 700.0), prefs, EngineBackend::default(), Painter(None));
-    wait(&mut window, |state| state.models.loaded.is_some());
-    Some(window)
+    Some(real_window(vec2(1000.0, 700.0), prefs))
 }
 
 /// A run that is paused after its first steps.

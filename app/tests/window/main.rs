@@ -17,9 +17,11 @@ mod steer;
 mod train_pictures;
 mod training;
 
+use std::time::Duration;
+
 use bdlm_app::Recording;
 use bdlm_app::app::App;
-use bdlm_app::engine::Backend;
+use bdlm_app::engine::{Backend, EngineBackend};
 use bdlm_app::export::Canvas;
 use bdlm_app::state::{Action, Preferences, Speed, State, SteerBy, ThemeChoice};
 use egui::Vec2;
@@ -79,6 +81,15 @@ fn window_of(size: Vec2, prefs: Preferences, backend: impl Backend, painter: Pai
         .build_ui_state(ui, None)
 }
 
+/// A window with the library's own engine, once its model is there. A process that ends while a driver
+/// compiles crashes, so closing waits.
+pub fn real_window(size: Vec2, prefs: Preferences) -> Window {
+    let mut window = window_of(size, prefs, EngineBackend::default(), Painter(None));
+    app(&mut window).wait_at_close(Duration::from_secs(60));
+    wait(&mut window, |state| state.models.loaded.is_some());
+    window
+}
+
 /// A window with an engine that plays the recorded run.
 pub fn window(trouble: Trouble) -> (Window, Watched) {
     let (script, watched) = Script::new(trouble);
@@ -113,7 +124,7 @@ pub fn wait(window: &mut Window, is_so: impl Fn(&State) -> bool) {
             window.run_steps(2);
             return;
         }
-        std::thread::sleep(std::time::Duration::from_millis(2));
+        std::thread::sleep(Duration::from_millis(2));
     }
     let state = state(window);
     let (pane, banner) = (state.pane(), &state.banner);

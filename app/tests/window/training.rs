@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use bdlm::train::{BlockNelbo, Interval, TrainEvent, TrainStart, TrainStep, Validation};
 use bdlm::{Error, Result};
-use bdlm_app::engine::{Begin, EngineBackend, TrainNotice, TrainOrder, TrainStream, TrainThread};
+use bdlm_app::engine::{Begin, TrainNotice, TrainOrder, TrainStream, TrainThread};
 use bdlm_app::state::{Action, Preferences, TrainAction, TrainForm, TrainStage, View};
 use egui::vec2;
 use egui_kittest::kittest::{NodeT, Queryable};
 
 use crate::script::{Script, Trouble};
-use crate::{Painter, Window, app, click, preferences, state, wait, window_of};
+use crate::{Painter, Window, app, click, preferences, real_window, state, wait, window_of};
 
 /// Events of a run of `steps` steps that validates every fourth.
 pub fn events(steps: usize) -> Vec<TrainEvent> {
@@ -224,9 +224,7 @@ fn a_real_run_trains_is_refused_twice_and_is_opened_as_a_model() {
     let Some(_) = crate::pictures::canvas() else { return };
     let folder = tempfile::tempdir().unwrap();
     let prefs = Preferences { train: small(folder.path()), ..preferences() };
-    let backend = EngineBackend::default();
-    let mut window = window_of(vec2(1280.0, 800.0), prefs, backend, Painter(None));
-    wait(&mut window, |state| state.models.loaded.is_some());
+    let mut window = real_window(vec2(1280.0, 800.0), prefs);
     // After six steps it writes any bytes.
     window.ctx.set_missing_glyph_policy(egui::MissingGlyphPolicy::Tofu);
     show(&mut window);
