@@ -6,7 +6,7 @@ use bdlm::sample::{BlockSize, Nucleus, Sampling, StepUniform};
 
 use crate::common::fixtures::Cases;
 use crate::common::tolerances::{OP, PROBABILITY};
-use crate::common::{check, gpus, twins};
+use crate::common::{check, chi_square, gpus, twins};
 use crate::{Random, all_kernels_ran, multiplied, read, run, upload, words};
 
 /// Rows of logits, as they are held: behind the vocabulary are numbers that must not matter.
@@ -225,6 +225,33 @@ fn noise_is_normal_and_of_no_two_cells_or_steps_the_same() {
         assert!(neighbours.abs() < 4.0, "of two cells");
         let pairs: (Vec<f32>, Vec<f32>) = numbers.chunks(2).map(|x| (x[0], x[1])).unzip();
         assert!(dot(&pairs.0, &pairs.1).abs() < 4.0, "of two tokens");
+    }
+}
+
+#[test]
+fn tokens_that_are_drawn_have_the_distribution_of_the_kept_ones() {
+    let (t, v) = (6000, 12);
+    let mut random = Random(3);
+    let row: Vec<f32> = random.numbers(v).iter().map(|x| 2.0 * x).collect();
+    let rows = row.repeat(t);
+    for gpu in gpus() {
+        let mut cells = Cells::new(&gpu, (&rows, v), 0, uniform(0.9));
+        cells.of = SimplexCells { given: false, filtered: true, ..cells.of };
+        filter(&gpu, &cells, v);
+        let kept = cells.kept(&gpu, &row, v).remove(0);
+        assert!(kept.contains(&false) && kept.iter().filter(|kept| **kept).count() > 3);
+        let Cells { of, logits, uniforms, .. } = &cells;
+        run(&gpu, |r| r.pick(logits, 0, of, uniforms).unwrap());
+        let mut counts = vec![0; v];
+        read::<u32>(&gpu, &of.chosen).iter().for_each(|&id| counts[id as usize] += 1);
+        let mut p = twins::softmax(&row, 1.0, v);
+        p.iter_mut().zip(&kept).filter(|(_, kept)| !**kept).for_each(|(p, _)| *p = 0.0);
+        let sum: f64 = p.iter().sum();
+        p.iter_mut().for_each(|p| *p /= sum);
+        let likelihood = chi_square(&counts, &p);
+        assert!(likelihood > 1e-4, "{counts:?} for {p:?}, {:?}", gpu.kernels());
+        p.swap(0, 1);
+        assert!(chi_square(&counts, &p) < 1e-6, "another distribution is noticed");
     }
 }
 
