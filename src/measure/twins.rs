@@ -21,27 +21,29 @@ pub fn q8(rows: &[f32], k: usize) -> Vec<f32> {
 
 /// Rows of k numbers as integers of four bits give them back, `scale * (integer + offset)` with both in
 /// f16 for each 32: of some ranges, and the lines that fit their integers, the one of least error. In f32
-/// like the format, since it is a choice.
+/// like the format, with its sums in eight parts, since it is a choice.
 pub fn q4(rows: &[f32], k: usize) -> Vec<f32> {
     let half = |x: f32| f16::from_f32(x).to_f32();
+    let sum = |count: usize, term: &dyn Fn(usize) -> f32| -> f32 {
+        let part = |first: usize| (first..count).step_by(8).fold(0.0, |sum, i| sum + term(i));
+        (0..8).map(part).sum()
+    };
     let line = |x: &[f32], scale: f32, least: f32| -> (Vec<f32>, Vec<f32>) {
         let (offset, scale) = (half(least / scale), half(scale));
-        let integer = |x: &f32| (x * (1.0 / scale) - (offset - 0.5)).clamp(0.0, 15.0).floor();
+        let integer = |x: &f32| (x * (1.0 / scale) - offset).clamp(0.0, 15.0).round_ties_even();
         let q: Vec<f32> = x.iter().map(integer).collect();
         let y = q.iter().map(|q| scale * (q + offset)).collect();
         (q, y)
     };
     let fit = |x: &[f32], q: &[f32]| -> (f32, f32) {
-        let sum = |f: &dyn Fn(f32, f32) -> f32| -> f32 {
-            x.iter().zip(q).fold(0.0, |sum, (&x, &q)| sum + f(x, q))
-        };
-        let (n, x_sum, q_sum) = (x.len() as f32, sum(&|x, _| x), sum(&|_, q| q));
-        let (product, square) = (sum(&|x, q| x * q), sum(&|_, q| q * q));
+        let n = x.len();
+        let (x_sum, q_sum) = (sum(n, &|i| x[i]), sum(n, &|i| q[i]));
+        let (product, square) = (sum(n, &|i| x[i] * q[i]), sum(n, &|i| q[i] * q[i]));
+        let n = n as f32;
         let scale = (n * product - q_sum * x_sum) / (n * square - q_sum * q_sum);
         (scale, (x_sum - scale * q_sum) / n)
     };
-    let error =
-        |x: &[f32], y: &[f32]| -> f32 { x.iter().zip(y).map(|(x, y)| (x - y).powi(2)).sum() };
+    let error = |x: &[f32], y: &[f32]| sum(x.len(), &|i| (x[i] - y[i]).powi(2));
     let group = |x: &[f32]| -> Vec<f32> {
         let least = x.iter().copied().fold(f32::INFINITY, f32::min);
         let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -193,8 +193,8 @@ mod tests {
 
     #[test]
     fn a_request_is_that_of_the_command_line() {
-        let config = bdlm::hub::ModelFiles::embedded().config;
-        let spec = bdlm::model::Spec::from_json(&config).unwrap();
+        let (files, asked) = (bdlm::hub::ModelFiles::embedded(), bdlm::model::Habits::default());
+        let spec = bdlm::model::Spec::of_files(&files, asked).unwrap();
         let mut settings = SampleSettings::default();
         settings.suit(Choices::of_model(&spec));
         let (own, prompt) = (Request::of_model(&spec), Prompt::Text(String::new()));
