@@ -122,7 +122,8 @@ impl Recording {
             confidence: mean(open.map(|cell| cell.confidence)),
             entropy: mean(shut.filter(|cell| !cell.is_blank()).map(|cell| cell.entropy)),
             ms: ((step.secs - last_secs) * 1e3).max(0.0) as f32,
-            nfe: before.map_or(0, |m| m.nfe) + usize::from(opened > 0),
+            // Simplex diffusion opens its cells at the last step alone.
+            nfe: before.map_or(0, |m| m.nfe) + usize::from(step.step > 0 && !is_steered),
             is_steered,
         });
     }

@@ -10,7 +10,7 @@ use bdlm_app::state::{Banner, Preferences, Remedy, ThemeChoice};
 use egui::vec2;
 use egui_kittest::SnapshotOptions;
 
-use crate::script::{Script, Trouble, recorded};
+use crate::script::{Script, Trouble, recorded, recorded_in};
 use crate::{Painter, Window, app, preferences, state, wait, window_of};
 
 /// A canvas; none, loudly, where there is no adapter and none is required.
@@ -99,6 +99,21 @@ fn two_runs_side_by_side() {
     moment(&mut window, 12);
     state(&mut window).panes.push(bdlm_app::state::Pane::of(recording()));
     compare(&mut window, "compare");
+}
+
+#[test]
+fn simplex_diffusion_beside_masked_diffusion() {
+    let Some(mut window) = drawn(ThemeChoice::Dark) else { return };
+    moment(&mut window, 10);
+    // The tests' SSD-LM has random weights; in the fifth of eight steps of its first block.
+    let simplex = Recording::of(recorded_in("simplex.jsonl"));
+    let is_fifth = |&at: &usize| simplex.step(at).is_some_and(|step| step.step == 5);
+    let at = (0..simplex.moments().len()).find(is_fifth).unwrap();
+    state(&mut window).panes.push(bdlm_app::state::Pane::of(simplex));
+    state(&mut window).panes[1].show(at, 0.0);
+    let pane = &state(&mut window).panes[1];
+    assert_eq!(pane.recording.moments()[at].nfe, 5, "each step is a run of the network");
+    compare(&mut window, "simplex");
 }
 
 #[test]

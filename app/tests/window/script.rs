@@ -15,8 +15,13 @@ use bdlm_app::recording::read_events;
 
 /// The run in `tests/run.jsonl`.
 pub fn recorded() -> Vec<Event> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/run.jsonl");
-    read_events(&path).unwrap()
+    recorded_in("run.jsonl")
+}
+
+/// The run in a file of `tests`.
+pub fn recorded_in(file: &str) -> Vec<Event> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    read_events(&folder.join(file)).unwrap()
 }
 
 /// What goes wrong.
