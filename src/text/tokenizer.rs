@@ -25,6 +25,47 @@ struct Parts {
     _decoder: serde_json::Value,
     #[serde(rename = "normalizer", default)]
     _normalizer: serde_json::Value,
+    #[serde(default)]
+    model: Merging,
+}
+
+/// What byte pairs are merged by.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Merging {
+    vocab: serde_json::Value,
+    merges: Vec<Merge>,
+    continuing_subword_prefix: Option<String>,
+}
+
+/// Two tokens, as newer and older files write them, or what is none.
+#[derive(serde::Deserialize)]
+#[serde(untagged)]
+enum Merge {
+    Pair(String, String),
+    Line(String),
+    Other(serde::de::IgnoredAny),
+}
+
+impl Merging {
+    /// The first merge that makes a longer token than there is: the crate's reader panics there.
+    fn too_long(&self) -> Option<String> {
+        let vocabulary = self.vocab.as_object()?;
+        let longest = vocabulary.keys().map(String::len).max().unwrap_or(0);
+        let prefix = self.continuing_subword_prefix.as_ref().map_or(0, String::len);
+        let pair = |merge: &Merge| match merge {
+            Merge::Pair(a, b) => Some((a.clone(), b.clone())),
+            // The line of the version is passed over there too.
+            Merge::Line(line) if line.starts_with("#version") => None,
+            Merge::Line(line) => line.split_once(' ').map(|(a, b)| (a.into(), b.into())),
+            Merge::Other(_) => None,
+        };
+        let is_too_long = |(a, b): &(String, String)| {
+            b.len().checked_sub(prefix).is_none_or(|rest| a.len() + rest > longest)
+        };
+        let found = self.merges.iter().filter_map(pair).find(is_too_long);
+        found.map(|(a, b)| format!("{a} {b}"))
+    }
 }
 
 impl std::fmt::Debug for Tokenizer {
@@ -48,7 +89,11 @@ impl Tokenizer {
             Error::tokenizer(format!("{path} is not a whole tokenizer.json: {e}"))
         };
         // The crate's reader panics where a decoder is no JSON.
-        serde_json::from_str::<Parts>(&text).map_err(|e| damaged(e.into()))?;
+        let parts = serde_json::from_str::<Parts>(&text).map_err(|e| damaged(e.into()))?;
+        if let Some(merge) = parts.model.too_long() {
+            let words = format!("its merge `{merge}` makes no token of its vocabulary");
+            return Err(damaged(words.into()));
+        }
         let inner = tokenizers::Tokenizer::from_bytes(text.as_bytes()).map_err(damaged)?;
         let largest = inner.get_vocab(true).into_values().max();
         Ok(Tokenizer { inner, id_bound: largest.map_or(0, |id| id as usize + 1) })
