@@ -212,6 +212,8 @@ fn scored_turns_are_kept_in_a_journal() {
     }
     let output = with(&["--resume", "--system", "Be brief."]);
     check_failure(&output, 1, &["another evaluation", "the turns have changed"]).unwrap();
+    let output = with(&["--resume", "--table-weights", "q8"]);
+    check_failure(&output, 1, &["its weights is \"f32\", expected \"f32, tables q8\""]).unwrap();
     let output = with(&["--resume", "--seed", "2"]);
     check_failure(&output, 1, &["its seed is 1, expected 2"]).unwrap();
 }

@@ -20,6 +20,7 @@ use crate::cli::device::DeviceArgs;
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::ppl::EstimateArgs;
 use crate::cli::eval::present::ReportArgs;
+use crate::cli::eval::work::weights;
 use crate::cli::files::{read_text, shown};
 use crate::cli::model::ModelArgs;
 use crate::cli::print::{note, progress_bar};
@@ -145,7 +146,7 @@ impl EvalChat {
             context: options.context,
             first_token: options.first,
             seed: options.seed,
-            weights: format!("{:?}", engine.network().weights_dtype()).to_lowercase(),
+            weights: weights(engine),
             cut: None,
             inputs,
         }

@@ -151,7 +151,7 @@ impl<'a> Subject<'a> {
 }
 
 /// How weights are held, in words.
-fn weights(engine: &Engine) -> String {
+pub fn weights(engine: &Engine) -> String {
     let formats = engine.network().formats();
     let name = |dtype: DType| format!("{dtype:?}").to_lowercase();
     match formats.tables == formats.layers {
