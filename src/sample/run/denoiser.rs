@@ -331,7 +331,10 @@ impl Denoiser {
             network.record_head(&mut r, &pass, from, &logits)?;
             let masked = self.buffers.masked.rows(from, count)?;
             match self.capacity.simplex {
-                None => self.record_draw(&mut r, &logits, &masked, cells)?,
+                None => {
+                    let filtered = self.capacity.filtered;
+                    self.record_draw(&mut r, &logits, (&masked, cells), filtered)?;
+                }
                 Some(_) => {
                     self.record_projection(&mut r, (&logits, from), &masked, (cells, kind))?;
                 }
@@ -370,12 +373,13 @@ impl Denoiser {
         }
     }
 
-    fn record_draw(
+    /// Records the drawn and the likeliest tokens of rows, of their nucleus if they are filtered.
+    pub(super) fn record_draw(
         &self,
         r: &mut Recorder<'_>,
         logits: &Tensor,
-        masked: &Tensor,
-        cells: usize,
+        (masked, cells): (&Tensor, usize),
+        filtered: bool,
     ) -> Result<()> {
         let vocabulary = self.vocabulary();
         let (keys, limits) =
@@ -383,7 +387,6 @@ impl Denoiser {
         if self.capacity.candidates > 0 {
             r.candidates(logits, masked, vocabulary, &self.buffers.top.rows(0, cells)?)?;
         }
-        let filtered = self.capacity.filtered;
         if filtered {
             r.threshold(logits, masked, &self.buffers.step, vocabulary, &limits)?;
         }

@@ -2,7 +2,7 @@
 
 #[cfg(not(target_arch = "wasm32"))]
 use crate::gpu::block_on;
-use crate::gpu::{Choice, Commands, DrawRows, Plan, Readback, Recorder, SimplexCells, Tensor};
+use crate::gpu::{Choice, Commands, Plan, Readback, Recorder, SimplexCells, Tensor};
 use crate::sample::run::denoiser::Denoiser;
 use crate::sample::run::given_noise::GivenNoise;
 use crate::sample::run::pass_shape::{PassKind, PassShape};
@@ -96,7 +96,7 @@ impl Denoiser {
             r.threshold(logits, masked, &self.buffers.step, self.vocabulary(), &of.limits)?;
         }
         if kind == PassKind::Last {
-            self.record_measure(r, logits, masked, cells)?;
+            self.record_draw(r, logits, (masked, cells), false)?;
         }
         r.pick(logits, first, &of, &simplex.uniforms.rows(0, cells)?)?;
         r.renoise(logits, first, &of, &simplex.state.rows(0, cells)?)
@@ -117,7 +117,8 @@ impl Denoiser {
         let state = simplex.state.rows(0, cells)?;
         r.simplex(&state, self.network.spec().vocab_size, &simplex.rows(cells)?.probabilities)?;
         if of.watched {
-            self.record_measure(r, &state, &self.buffers.masked.rows(0, cells)?, cells)?;
+            let masked = self.buffers.masked.rows(0, cells)?;
+            self.record_draw(r, &state, (&masked, cells), false)?;
         }
         Ok(of.watched)
     }
@@ -140,22 +141,5 @@ impl Denoiser {
             given: of.given,
             drawn_ids: self.capacity.drawn_ids,
         })
-    }
-
-    /// Records the likeliest tokens of rows.
-    fn record_measure(
-        &self,
-        r: &mut Recorder<'_>,
-        logits: &Tensor,
-        masked: &Tensor,
-        cells: usize,
-    ) -> Result<()> {
-        let (buffers, vocabulary) = (&self.buffers, self.vocabulary());
-        let (keys, limits) = (buffers.keys.rows(0, cells)?, buffers.limits.rows(0, cells)?);
-        if self.capacity.candidates > 0 {
-            r.candidates(logits, masked, vocabulary, &buffers.top.rows(0, cells)?)?;
-        }
-        let rows = DrawRows { masked, keys: &keys, limits: &limits, filtered: false };
-        r.draw(logits, rows, &buffers.step, vocabulary, &buffers.partials.rows(0, cells)?)
     }
 }
