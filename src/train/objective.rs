@@ -108,8 +108,6 @@ impl Objective {
     /// The masked cells of a block of k, and how much the loss of each counts.
     fn cells(&self, k: usize, level: f64, rng: &mut Rng) -> (Vec<usize>, f64) {
         match self.loss {
-            // One cell leaves nothing to chance.
-            _ if k == 1 => (vec![0], 1.0),
             Loss::Nelbo => (bernoulli(k, level, rng), 1.0 / level),
             Loss::Resampled => (self.resampled(k, level, rng), 1.0 / level),
             Loss::LowVariance => {
