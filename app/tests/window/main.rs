@@ -17,7 +17,7 @@ mod steer;
 mod train_pictures;
 mod training;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bdlm_app::Recording;
 use bdlm_app::app::App;
@@ -50,7 +50,7 @@ impl TestRenderer for Painter {
         output: &egui::FullOutput,
     ) -> Result<image::RgbaImage, String> {
         let canvas = self.0.as_mut().ok_or("there is no adapter")?;
-        let picture = canvas.paint(ctx, output).map_err(|e| e.to_string())?;
+        let picture = bdlm::gpu::block_on(canvas.paint(ctx, output)).map_err(|e| e.to_string())?;
         let [width, height] = picture.size;
         let bytes = picture.pixels.iter().flat_map(|pixel| [pixel.r(), pixel.g(), pixel.b(), 255]);
         image::RgbaImage::from_raw(width as u32, height as u32, bytes.collect())
@@ -116,9 +116,13 @@ pub fn state(window: &mut Window) -> &mut State {
     &mut app(window).state
 }
 
+/// How long a test waits for what must come: a real engine may have to compile beside other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs frames until a condition holds.
 pub fn wait(window: &mut Window, is_so: impl Fn(&State) -> bool) {
-    for _ in 0..2000 {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
         window.step();
         if window.state().as_ref().is_some_and(|app| is_so(&app.state)) {
             window.run_steps(2);
