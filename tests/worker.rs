@@ -1,14 +1,15 @@
 //! The worker: a thread that owns runs, driven by commands. A scripted backend stands for the
 //! engine, so that no device is needed; one test asks an engine for the same events.
-#![cfg(feature = "threads")]
+#![cfg(feature = "worker")]
 
 mod common;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bdlm::event::{Done, Event, Start, Step, StopReason};
-use bdlm::sample::worker::{Backend, Command, Gone, Report, Stream, Worker};
+use bdlm::sample::worker::{Backend, Command, Gone, LocalFuture, Report, Stream, Worker};
 use bdlm::sample::{Prompt, Request, Steer, Watch};
 use bdlm::{Error, Result};
 
@@ -55,7 +56,21 @@ struct Scripted {
 }
 
 impl Stream for Scripted {
-    fn next(&mut self) -> Result<Option<Event>> {
+    fn next(&mut self) -> LocalFuture<'_, Result<Option<Event>>> {
+        Box::pin(ready(self.pull()))
+    }
+
+    fn steer(&mut self, _sample: usize, cell: usize, _steer: Steer) -> Result<()> {
+        if cell > 3 {
+            return Err(Error::request(format!("cell {cell}, expected 0 to 3")));
+        }
+        self.is_steered = true;
+        Ok(())
+    }
+}
+
+impl Scripted {
+    fn pull(&mut self) -> Result<Option<Event>> {
         self.computed.fetch_add(1, Ordering::SeqCst);
         if std::mem::take(&mut self.is_steered) {
             return Ok(Some(Event::Steer(step(99))));
@@ -71,14 +86,6 @@ impl Stream for Scripted {
             n if n == self.steps => Ok(Some(done())),
             _ => Ok(None),
         }
-    }
-
-    fn steer(&mut self, _sample: usize, cell: usize, _steer: Steer) -> Result<()> {
-        if cell > 3 {
-            return Err(Error::request(format!("cell {cell}, expected 0 to 3")));
-        }
-        self.is_steered = true;
-        Ok(())
     }
 }
 
@@ -184,7 +191,7 @@ fn seconds_count_computing_only() {
 fn runs_that_are_pulled_together_take_turns() {
     let worker = Worker::spawn(Script::default(), || {}).unwrap();
     let (hold, gate) = std::sync::mpsc::channel::<()>();
-    worker.call(move |_| gate.recv().unwrap_or_default());
+    worker.call(async move |_| gate.recv().unwrap_or_default());
     for run in [1, 2] {
         begin(&worker, run, 5);
         pull(&worker, run, 2);
@@ -269,7 +276,7 @@ fn a_host_program_is_woken_after_every_report() {
     let reports = until(&worker, "1 over").len();
     // The job comes after the last report's call.
     let (tell, hear) = std::sync::mpsc::channel();
-    worker.call(move |_| tell.send(()).unwrap());
+    worker.call(async move |_| tell.send(()).unwrap());
     hear.recv().unwrap();
     assert_eq!(woken.load(Ordering::SeqCst), reports);
 }
@@ -277,7 +284,7 @@ fn a_host_program_is_woken_after_every_report() {
 #[test]
 fn a_panic_ends_the_thread_not_the_host_program() {
     let worker = Worker::spawn(Script::default(), || {}).unwrap();
-    assert!(worker.call(|_| panic!("a fault for the test")));
+    assert!(worker.call(async |_| panic!("a fault for the test")));
     assert_eq!(worker.recv().unwrap_err(), Gone);
     assert_eq!(worker.try_recv().unwrap_err(), Gone);
     assert!(!worker.send(Command::End { run: 1 }));

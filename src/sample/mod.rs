@@ -3,7 +3,7 @@
 mod chat;
 mod run;
 mod steps;
-#[cfg(all(feature = "threads", not(target_arch = "wasm32")))]
+#[cfg(feature = "worker")]
 pub mod worker;
 
 pub use chat::Chat;

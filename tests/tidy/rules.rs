@@ -48,7 +48,7 @@ pub fn gpu_objects(files: &[File]) -> Vec<String> {
 const ABSENT_IN_BROWSERS: [(&str, &[&str]); 10] = [
     ("Instant", &["src/clock.rs"]),
     ("SystemTime", &[]),
-    ("block_on", &["src/gpu/", "src/model/", "src/sample/run/", "src/train/"]),
+    ("block_on", &["src/gpu/", "src/model/", "src/sample/", "src/train/"]),
     ("dirs::", &["src/gpu/device/options.rs"]),
     ("fs::", &["src/hub/native/", "src/eval/data/files/", "src/train/files/"]),
     ("hf_hub::", &["src/hub/native/"]),

@@ -1,12 +1,17 @@
-//! What the thread drives: an [`Engine`], or what a host program or a test puts in its place.
+//! What the worker drives: an [`Engine`], or what a host program or a test puts in its place.
+
+use std::pin::Pin;
 
 use crate::Result;
 use crate::event::Event;
 use crate::sample::{Engine, Request, Run, Steer};
 
+/// Something that is awaited where it was begun: it never moves to another thread.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 /// Begins runs.
 pub trait Backend: Send + 'static {
-    /// A run. It never leaves the thread.
+    /// A run. It never leaves the worker's thread.
     type Run: Stream;
 
     /// Begins to generate.
@@ -21,8 +26,8 @@ pub trait Stream {
     /// The next event; none when all samples are done.
     ///
     /// # Errors
-    /// As [`Run::next`].
-    fn next(&mut self) -> Result<Option<Event>>;
+    /// As [`Run::next_async`].
+    fn next(&mut self) -> LocalFuture<'_, Result<Option<Event>>>;
 
     /// Steers one cell of a sample's current block.
     ///
@@ -40,8 +45,8 @@ impl Backend for Engine {
 }
 
 impl Stream for Run {
-    fn next(&mut self) -> Result<Option<Event>> {
-        Run::next(self)
+    fn next(&mut self) -> LocalFuture<'_, Result<Option<Event>>> {
+        Box::pin(self.next_async())
     }
 
     fn steer(&mut self, sample: usize, cell: usize, steer: Steer) -> Result<()> {
@@ -50,7 +55,7 @@ impl Stream for Run {
 }
 
 impl<S: Stream + ?Sized> Stream for Box<S> {
-    fn next(&mut self) -> Result<Option<Event>> {
+    fn next(&mut self) -> LocalFuture<'_, Result<Option<Event>>> {
         (**self).next()
     }
 

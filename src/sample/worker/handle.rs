@@ -1,50 +1,67 @@
 //! The host program's end of the channels.
 
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
-use std::thread::JoinHandle;
+use async_channel::{Receiver, Sender, TryRecvError, bounded};
 
+#[cfg(not(target_arch = "wasm32"))]
+use crate::gpu::block_on;
 use crate::sample::worker::backend::Backend;
 use crate::sample::worker::message::{Command, Gone, Message, Report};
 use crate::sample::worker::service::Service;
 
-/// Commands that can wait for the thread.
+/// Commands that can wait for the worker.
 const COMMANDS: usize = 64;
-/// Reports that can wait for the host program, before the thread waits for it.
+/// Reports that can wait for the host program, before the worker waits for it.
 const REPORTS: usize = 64;
 
-/// A thread that owns a backend and its runs. Joined on drop.
+/// A thread that owns a backend and its runs, joined on drop; in a browser a task of the page.
 pub struct Worker<B: Backend> {
-    messages: Option<SyncSender<Message<B>>>,
+    messages: Option<Sender<Message<B>>>,
     reports: Option<Receiver<Report>>,
-    thread: Option<JoinHandle<()>>,
+    #[cfg(not(target_arch = "wasm32"))]
+    thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl<B: Backend> Worker<B> {
-    /// Starts the thread; `wake` is called there after each report, for host programs that sleep
+    /// Starts the worker; `wake` is called there after each report, for host programs that sleep
     /// until something happens.
     ///
     /// # Errors
     /// If the system gives no thread.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn spawn(backend: B, wake: impl Fn() + Send + 'static) -> std::io::Result<Worker<B>> {
-        let (messages, inbox) = sync_channel(COMMANDS);
-        let (outbox, reports) = sync_channel(REPORTS);
+        let (messages, inbox) = bounded(COMMANDS);
+        let (outbox, reports) = bounded(REPORTS);
         #[allow(clippy::disallowed_methods, reason = "joined when the worker is dropped")]
         let builder = std::thread::Builder::new().name("bdlm-engine".into());
-        let serve = move || Service::new(backend, inbox, outbox, Box::new(wake)).serve();
+        let serve = move || block_on(Service::new(backend, inbox, outbox, Box::new(wake)).serve());
         let thread = builder.spawn(serve)?;
         Ok(Worker { messages: Some(messages), reports: Some(reports), thread: Some(thread) })
     }
 
-    /// Sends a command, without waiting; false if the thread has ended, or does not keep up.
+    /// Starts the worker; `wake` is called after each report, for pages that draw only when
+    /// something has happened.
+    ///
+    /// # Errors
+    /// None: a task can always be begun.
+    #[cfg(target_arch = "wasm32")]
+    pub fn spawn(backend: B, wake: impl Fn() + Send + 'static) -> std::io::Result<Worker<B>> {
+        let (messages, inbox) = bounded(COMMANDS);
+        let (outbox, reports) = bounded(REPORTS);
+        let service = Service::new(backend, inbox, outbox, Box::new(wake));
+        wasm_bindgen_futures::spawn_local(service.serve());
+        Ok(Worker { messages: Some(messages), reports: Some(reports) })
+    }
+
+    /// Sends a command, without waiting; false if the worker has ended, or does not keep up.
     pub fn send(&self, command: Command) -> bool {
         self.post(Message::Command(command))
     }
 
-    /// Lets the thread do something else with the backend, such as loading another model; false if
-    /// the thread has ended, or does not keep up. Runs go on afterwards; what the job has to say
+    /// Lets the worker do something else with the backend, such as loading another model; false if
+    /// the worker has ended, or does not keep up. Runs go on afterwards; what the job has to say
     /// goes over a channel of the host program's own.
-    pub fn call(&self, job: impl FnOnce(&mut B) + Send + 'static) -> bool {
-        self.post(Message::Job(Box::new(job)))
+    pub fn call(&self, job: impl AsyncFnOnce(&mut B) + Send + 'static) -> bool {
+        self.post(Message::Job(Box::new(|backend| Box::pin(job(backend)))))
     }
 
     fn post(&self, message: Message<B>) -> bool {
@@ -59,7 +76,7 @@ impl<B: Backend> Worker<B> {
         match self.reports.as_ref().map(Receiver::try_recv) {
             Some(Ok(report)) => Ok(Some(report)),
             Some(Err(TryRecvError::Empty)) => Ok(None),
-            Some(Err(TryRecvError::Disconnected)) | None => Err(Gone),
+            Some(Err(TryRecvError::Closed)) | None => Err(Gone),
         }
     }
 
@@ -67,8 +84,20 @@ impl<B: Backend> Worker<B> {
     ///
     /// # Errors
     /// [`Gone`].
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn recv(&self) -> Result<Report, Gone> {
-        self.reports.as_ref().and_then(|reports| reports.recv().ok()).ok_or(Gone)
+        block_on(self.recv_async())
+    }
+
+    /// As [`Worker::recv`], for programs that must not block.
+    ///
+    /// # Errors
+    /// [`Gone`].
+    pub async fn recv_async(&self) -> Result<Report, Gone> {
+        match &self.reports {
+            Some(reports) => reports.recv().await.map_err(|_| Gone),
+            None => Err(Gone),
+        }
     }
 }
 
@@ -76,6 +105,7 @@ impl<B: Backend> Drop for Worker<B> {
     /// Ends the runs after the event that is being computed, and waits for the thread.
     fn drop(&mut self) {
         (self.messages, self.reports) = (None, None);
+        #[cfg(not(target_arch = "wasm32"))]
         if let Some(thread) = self.thread.take() {
             // The hook for panics has had its say.
             let _ = thread.join();

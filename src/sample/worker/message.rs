@@ -2,6 +2,7 @@
 
 use crate::Error;
 use crate::event::Event;
+use crate::sample::worker::backend::LocalFuture;
 use crate::sample::{Request, Steer};
 
 /// What the host program wants.
@@ -40,7 +41,7 @@ pub enum Command {
     },
 }
 
-/// What the thread reports.
+/// What the worker reports.
 #[derive(Debug)]
 pub enum Report {
     /// Something happened in a run. Its seconds count computing only, not the time between pulls.
@@ -73,13 +74,16 @@ pub enum Report {
     },
 }
 
-/// The thread has ended: its backend has panicked.
+/// The worker has ended: its backend has panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the engine's thread has ended")]
+#[error("the engine's worker has ended")]
 pub struct Gone;
 
-/// What the thread receives.
+/// What the worker receives.
 pub(super) enum Message<B> {
     Command(Command),
-    Job(Box<dyn FnOnce(&mut B) + Send>),
+    Job(Job<B>),
 }
+
+/// Something else to do with the backend.
+pub(super) type Job<B> = Box<dyn FnOnce(&mut B) -> LocalFuture<'_, ()> + Send>;

@@ -1,5 +1,6 @@
 //! A thread that owns runs, for host programs that must not wait: a window, a server. The host sends
-//! [`Command`]s and receives [`Report`]s, both over bounded channels.
+//! [`Command`]s and receives [`Report`]s, both over bounded channels. In a browser it is a task of the
+//! page, and everything else is the same.
 //!
 //! A run still computes only when it is pulled, one event at a time; runs that are pulled at the same
 //! time take turns. Ending a run takes effect after the event that is being computed. Dropping the
@@ -34,6 +35,6 @@ mod handle;
 mod message;
 mod service;
 
-pub use backend::{Backend, Stream};
+pub use backend::{Backend, LocalFuture, Stream};
 pub use handle::Worker;
 pub use message::{Command, Gone, Report};

@@ -1,7 +1,8 @@
-//! The thread's end of the channels: a loop over commands and pulls.
+//! The worker's end of the channels: a loop over commands and pulls.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError};
+
+use async_channel::{Receiver, Sender, TryRecvError};
 
 use crate::clock::Stopwatch;
 use crate::event::{Block, Done, Event, Step};
@@ -10,11 +11,11 @@ use crate::sample::worker::backend::{Backend, Stream};
 use crate::sample::worker::message::{Command, Gone, Message, Report};
 
 pub(super) struct Service<B: Backend> {
-    /// Dropped before `reports`, so that a host program that is told that the thread is gone cannot
+    /// Dropped before `reports`, so that a host program that is told that the worker is gone cannot
     /// send to it any more.
     messages: Receiver<Message<B>>,
     backend: B,
-    reports: SyncSender<Report>,
+    reports: Sender<Report>,
     wake: Box<dyn Fn() + Send>,
     /// The one that waited longest comes first.
     runs: VecDeque<Live<B::Run>>,
@@ -36,38 +37,38 @@ impl<B: Backend> Service<B> {
     pub(super) fn new(
         backend: B,
         messages: Receiver<Message<B>>,
-        reports: SyncSender<Report>,
+        reports: Sender<Report>,
         wake: Box<dyn Fn() + Send>,
     ) -> Service<B> {
         Service { messages, backend, reports, wake, runs: VecDeque::new() }
     }
 
     /// Serves until the host program's end of a channel is gone.
-    pub(super) fn serve(mut self) {
-        while self.serve_once().is_ok() {}
+    pub(super) async fn serve(mut self) {
+        while self.serve_once().await.is_ok() {}
     }
 
     /// Obeys a command if there is one, or computes an event; waits if there is nothing to do.
-    fn serve_once(&mut self) -> Result<(), Gone> {
+    async fn serve_once(&mut self) -> Result<(), Gone> {
         let is_idle = self.runs.iter().all(|live| live.wanted == 0);
         let message = match is_idle {
-            true => self.messages.recv().map_err(|_| TryRecvError::Disconnected),
+            true => self.messages.recv().await.map_err(|_| TryRecvError::Closed),
             false => self.messages.try_recv(),
         };
         match message {
-            Ok(Message::Command(command)) => self.obey(command),
+            Ok(Message::Command(command)) => self.obey(command).await,
             Ok(Message::Job(job)) => {
-                job(&mut self.backend);
+                job(&mut self.backend).await;
                 Ok(())
             }
-            Err(TryRecvError::Empty) => self.compute(),
-            Err(TryRecvError::Disconnected) => Err(Gone),
+            Err(TryRecvError::Empty) => self.compute().await,
+            Err(TryRecvError::Closed) => Err(Gone),
         }
     }
 
-    fn obey(&mut self, command: Command) -> Result<(), Gone> {
+    async fn obey(&mut self, command: Command) -> Result<(), Gone> {
         match command {
-            Command::Begin { run, request } => self.begin(run, *request),
+            Command::Begin { run, request } => self.begin(run, *request).await,
             Command::Pull { run, steps } => match self.find(run) {
                 Some(live) if live.wanted > 0 || steps > 0 => {
                     live.wanted = live.wanted.saturating_add(steps);
@@ -75,19 +76,19 @@ impl<B: Backend> Service<B> {
                 }
                 found => {
                     let is_over = found.is_none();
-                    self.report(Report::Pulled { run, is_over })
+                    self.report(Report::Pulled { run, is_over }).await
                 }
             },
             Command::Steer { run, sample, cell, steer } => {
                 let Some(live) = self.find(run) else {
-                    return self.report(Report::Pulled { run, is_over: true });
+                    return self.report(Report::Pulled { run, is_over: true }).await;
                 };
                 match live.stream.steer(sample, cell, steer) {
                     Ok(()) => {
                         live.wanted = live.wanted.saturating_add(1);
                         Ok(())
                     }
-                    Err(error) => self.report(Report::Refused { run, error }),
+                    Err(error) => self.report(Report::Refused { run, error }).await,
                 }
             }
             Command::End { run } => {
@@ -97,7 +98,7 @@ impl<B: Backend> Service<B> {
         }
     }
 
-    fn begin(&mut self, run: u64, request: Request) -> Result<(), Gone> {
+    async fn begin(&mut self, run: u64, request: Request) -> Result<(), Gone> {
         // Its memory on the device is free for the new one.
         self.end(run);
         let samples = request.samples;
@@ -106,7 +107,7 @@ impl<B: Backend> Service<B> {
                 self.runs.push_back(Live { run, stream, wanted: 0, samples, secs: 0.0 });
                 Ok(())
             }
-            Err(error) => self.report(Report::Failed { run, error }),
+            Err(error) => self.report(Report::Failed { run, error }).await,
         }
     }
 
@@ -119,17 +120,17 @@ impl<B: Backend> Service<B> {
     }
 
     /// Computes an event of the run whose turn it is.
-    fn compute(&mut self) -> Result<(), Gone> {
+    async fn compute(&mut self) -> Result<(), Gone> {
         let next = self.runs.iter().position(|live| live.wanted > 0);
         let Some(mut live) = next.and_then(|at| self.runs.remove(at)) else { return Ok(()) };
         let run = live.run;
         let computing = Stopwatch::start();
-        let pulled = live.stream.next();
+        let pulled = live.stream.next().await;
         live.secs += computing.secs();
         let mut event = match pulled {
             Ok(Some(event)) => event,
-            Ok(None) => return self.report(Report::Pulled { run, is_over: true }),
-            Err(error) => return self.report(Report::Failed { run, error }),
+            Ok(None) => return self.report(Report::Pulled { run, is_over: true }).await,
+            Err(error) => return self.report(Report::Failed { run, error }).await,
         };
         set_secs(&mut event, live.secs);
         let is_step = matches!(event, Event::Step(_) | Event::Steer(_) | Event::Done(_));
@@ -142,15 +143,15 @@ impl<B: Backend> Service<B> {
         } else {
             self.runs.push_back(live);
         }
-        self.report(Report::Event { run, event: Box::new(event) })?;
+        self.report(Report::Event { run, event: Box::new(event) }).await?;
         if is_over || wanted == 0 {
-            self.report(Report::Pulled { run, is_over })?;
+            self.report(Report::Pulled { run, is_over }).await?;
         }
         Ok(())
     }
 
-    fn report(&self, report: Report) -> Result<(), Gone> {
-        self.reports.send(report).map_err(|_| Gone)?;
+    async fn report(&self, report: Report) -> Result<(), Gone> {
+        self.reports.send(report).await.map_err(|_| Gone)?;
         (self.wake)();
         Ok(())
     }
