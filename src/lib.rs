@@ -28,9 +28,9 @@
 //! - After a run has begun no GPU object is created per step: plans are recorded once per shape.
 //! - The library never prints, reads no environment, names no flag or button, and never panics on
 //!   input. It spawns no thread that outlives a call; the one that a host program asks for,
-//!   `sample::worker`, is joined on drop.
-//! - Only `hub/native`, `eval/data/files` and `train/files` use files, and only `hub/native` the network. A browser
-//!   has neither: there the library runs on bytes that the host program hands over, see
+//!   `sample::worker`, is joined on drop (in a browser it is a task of the page).
+//! - Only `hub/native`, `eval/data/files` and `train/files` use files, and only `hub/native` the network. In a
+//!   browser only `hub/web` fetches and keeps files; host programs can hand over bytes of their own, see
 //!   [`hub::ModelFiles::from_files`].
 //! - Opened cells and emitted text never change; a sample that repeats itself is taken back by an
 //!   event that says so ([`event::Event::Retract`]).

@@ -15,6 +15,7 @@ mod turns;
 pub use estimator::{Estimator, FirstToken, Pattern};
 pub use generative::{GenerativeScorer, SampleScore, Window, windows};
 pub use generative_report::{GenerativeReport, ScoredSample, Summary};
+#[cfg(not(target_arch = "wasm32"))]
 pub(crate) use likelihood::check_has_likelihood;
 pub use likelihood::{Likelihood, LikelihoodOptions, Sequence};
 pub use report::{Cut, Inputs, PplReport, SequenceResult, Settings};

@@ -1,7 +1,7 @@
 //! A model's name → its files: the embedded default, a folder, a repository of the Hugging Face hub,
 //! or bytes that a host program read itself; and the files of a data set on the hub. Knows nothing of
-//! what is in them. Only `native` uses the disk and the network: in a browser a host program hands
-//! over bytes.
+//! what is in them. Only `native` uses the disk and the network of a computer, only `web` the network
+//! and the storage of a browser.
 
 mod adapter;
 mod byte_level;
@@ -27,3 +27,5 @@ pub use options::{DatasetSplit, Download, HubOptions};
 pub use sha256::Sha256;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::kept;
+#[cfg(all(feature = "hub", target_arch = "wasm32"))]
+pub use web::{KeptModel, delete_model, gpt2_tokenizer, kept_models};

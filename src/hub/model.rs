@@ -18,7 +18,7 @@ pub const DEFAULT_MODEL: &str = "tales";
 pub(in crate::hub) const SINGLE: &str = "model.safetensors";
 /// All weights as a pickle of PyTorch, and layers beside them, of models that are published so.
 pub(in crate::hub) const PICKLE: &str = "pytorch_model.bin";
-const LAYERS: [&str; 2] = ["embed_sum_layer.pt", "timestep_layer.pt"];
+pub(in crate::hub) const LAYERS: [&str; 2] = ["embed_sum_layer.pt", "timestep_layer.pt"];
 /// The list of the files that hold the weights.
 pub(in crate::hub) const INDEX: &str = "model.safetensors.index.json";
 
@@ -161,7 +161,7 @@ impl ModelFiles {
 }
 
 /// True for a config of RoBERTa's kind.
-fn is_roberta(config: &[u8]) -> bool {
+pub(in crate::hub) fn is_roberta(config: &[u8]) -> bool {
     let config: serde_json::Value = serde_json::from_slice(config).unwrap_or_default();
     config.get("model_type").and_then(serde_json::Value::as_str) == Some("roberta")
 }
@@ -184,7 +184,7 @@ pub(in crate::hub) fn refuse_stale(
 }
 
 /// Names of the shards that a `model.safetensors.index.json` lists.
-fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
+pub(in crate::hub) fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>> {
     #[derive(serde::Deserialize)]
     struct Index {
         weight_map: BTreeMap<String, String>,
