@@ -1,17 +1,16 @@
 //! A picture of the whole window without one: for documentation and tests.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bdlm::gpu::{Gpu, GpuOptions};
-use egui_system_font_provider::SystemFontProvider;
+use bdlm::gpu::{Gpu, GpuOptions, block_on};
 
 use egui::{ColorImage, RawInput, Rect, Vec2};
 
 use crate::app::App;
 use crate::export::{Canvas, FRAMES, PictureError, picture, png, write_beside};
 use crate::state::{Action, Pane, Stage};
+use crate::system::add_system_fonts;
 
 /// How long nothing may happen.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -35,7 +34,7 @@ impl Headless {
         let options = GpuOptions { adapter, ..GpuOptions::default() };
         let canvas = Canvas::new(&Gpu::request(&options)?);
         let ctx = egui::Context::default();
-        ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+        add_system_fonts(&ctx);
         Ok(Headless { ctx, canvas, size })
     }
 
@@ -88,7 +87,8 @@ impl Headless {
     /// # Errors
     /// [`PictureError`].
     pub fn screenshot(&mut self, app: &mut App) -> Result<ColorImage, PictureError> {
-        picture(&mut self.canvas, &self.ctx, (self.size, FRAMES), |ui| app.show(ui))
+        let Headless { canvas, ctx, size } = self;
+        block_on(picture(canvas, ctx, (*size, FRAMES), |ui| app.show(ui)))
     }
 
     /// Writes a picture of the window.

@@ -7,7 +7,7 @@
 //! shown, as plain data; `views` draw it and push what the user wants as [`state::Action`]s; `app` does
 //! the actions, takes the notices of the engine's thread (`engine`), and changes the state. `store` keeps the runs on disk, `export`
 //! writes files and pictures, `headless` a picture of the whole window. Each folder knows only those
-//! before it: recording → engine → state → store → views → export → app → headless.
+//! before it: system → recording → engine → state → store → views → export → app → headless.
 
 // Errors belong in the window.
 #![warn(
@@ -21,10 +21,12 @@
 pub mod app;
 pub mod engine;
 pub mod export;
+#[cfg(not(target_arch = "wasm32"))]
 pub mod headless;
 pub mod recording;
 pub mod state;
 pub mod store;
+mod system;
 mod views;
 
 pub use recording::Recording;

@@ -2,9 +2,11 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+use bdlm::hub::HubOptions;
 use bdlm_app::engine::{EngineBackend, EngineThread, Notice, Source};
 
 /// Bytes that the weights are said to have; they never all come.
@@ -79,15 +81,10 @@ fn a_cancelled_download_hangs_up_and_can_be_taken_up_again() {
         }
     });
     let home = tempfile::tempdir().unwrap();
-    // SAFETY: the only test of this program; what was started reads no variables.
-    #[allow(unsafe_code, reason = "the hub's client reads variables")]
-    unsafe {
-        std::env::set_var("HF_ENDPOINT", &endpoint);
-        std::env::set_var("HF_HOME", home.path());
-        std::env::remove_var("HF_HUB_OFFLINE");
-    }
-    let engine = EngineThread::spawn(EngineBackend::default(), || {}).unwrap();
-    let source = Source { name: "owner/model".into(), adapter: None };
+    let home_folder = Some(home.path().to_path_buf());
+    let hub = HubOptions { endpoint: Some(endpoint), home: home_folder, ..HubOptions::default() };
+    let engine = EngineThread::spawn(EngineBackend::with_hub(hub), || {}).unwrap();
+    let source = Source { name: "owner/model".into(), ..Source::default() };
     let is_under_way = |notice: &Notice| {
         matches!(notice, Notice::Progress(p)
             if p.what.contains("model.safetensors") && p.part.is_some_and(|part| part > 0.001))
@@ -100,7 +97,29 @@ fn a_cancelled_download_hangs_up_and_can_be_taken_up_again() {
         hangs_up.recv_timeout(Duration::from_secs(10)).expect("bytes still flow");
     }
     // The thread lives, and the embedded model needs no hub.
-    let tales = Source { name: bdlm::hub::DEFAULT_MODEL.into(), adapter: None };
+    let tales = Source { name: bdlm::hub::DEFAULT_MODEL.into(), ..Source::default() };
     assert!(engine.find(tales, Box::default()));
     wait_for(&engine, |notice| matches!(notice, Notice::Found(_)));
+}
+
+#[test]
+fn files_that_are_handed_over_are_a_model_and_broken_ones_are_refused() {
+    let tales = concat!(env!("CARGO_MANIFEST_DIR"), "/../assets/tales/");
+    let file = |name: &str| {
+        let bytes: Arc<[u8]> = std::fs::read(tales.to_string() + name).unwrap().into();
+        (name.to_string(), bytes)
+    };
+    let engine = EngineThread::spawn(EngineBackend::default(), || {}).unwrap();
+    let of = |files| Source { name: "your files".into(), files, ..Source::default() };
+    let whole = ["config.json", "model.safetensors", "tokenizer.json"].map(file).to_vec();
+    assert!(engine.find(of(whole.clone()), Box::default()));
+    wait_for(
+        &engine,
+        |notice| matches!(notice, Notice::Found(found) if found.name == "your files"),
+    );
+    assert!(engine.find(of(whole[1..].to_vec()), Box::default()));
+    wait_for(
+        &engine,
+        |notice| matches!(notice, Notice::Failed { error, .. } if error.to_string().contains("no config.json")),
+    );
 }

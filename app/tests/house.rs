@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders and files of `src`, from the bottom up.
-const ORDER: [&str; 8] =
-    ["recording", "engine", "state", "store", "views", "export", "app", "headless"];
+const ORDER: [&str; 9] =
+    ["system", "recording", "engine", "state", "store", "views", "export", "app", "headless"];
 
 fn rank(name: &str) -> Option<usize> {
     ORDER.iter().position(|folder| *folder == name)

@@ -4,7 +4,8 @@ use egui::Context;
 
 use crate::app::base::App;
 use crate::recording::text;
-use crate::state::{Action, Sheet};
+use crate::state::{Action, Link, Sheet};
+use crate::system::page_address;
 
 impl App {
     /// Does an action.
@@ -49,6 +50,12 @@ impl App {
             Action::FindModel => self.find(self.state.models.source.clone()),
             Action::LoadModel => self.load(),
             Action::CancelLoad => self.engine.cancel(),
+            Action::ForgetModel(id) => drop(self.engine.forget(id)),
+            Action::CopyLink => {
+                let query = Link::query(&state.pane().origin);
+                ctx.copy_text(page_address() + &query);
+                state.files.outcome = "The link is in the clipboard.".into();
+            }
             Action::Export(format, path) => self.export(ctx, format, path),
             Action::Ask(dialog) => self.ask(ctx, dialog),
             Action::CancelExport => self.cancel_export(),

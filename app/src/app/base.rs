@@ -1,6 +1,5 @@
 //! The app's own things: the state that is shown, and the threads behind it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
@@ -14,6 +13,7 @@ use crate::export::Export;
 use crate::recording::Recording;
 use crate::state::{Answer, Banner, Dialog, Origin, Pane, Preferences, State};
 use crate::store::Store;
+use crate::system::Picked;
 use crate::views::theme;
 
 /// The app.
@@ -26,7 +26,9 @@ pub struct App {
     /// A run that is being read.
     pub(super) opening: Option<Receiver<Result<(Recording, Origin), String>>>,
     /// A dialog of the system that is open.
-    pub(super) asking: Option<(Dialog, Receiver<Option<PathBuf>>)>,
+    pub(super) asking: Option<(Dialog, Receiver<Option<Picked>>)>,
+    /// What was dropped on the window, and is being read.
+    pub(super) dropped: Option<Receiver<Option<Picked>>>,
     /// What begins runs of training, and the run that goes on.
     pub(super) trainer: Arc<Begin>,
     pub(super) training: Option<TrainThread>,
@@ -71,6 +73,7 @@ impl App {
             export: None,
             opening: None,
             asking: None,
+            dropped: None,
             trainer,
             training: None,
             runs: 0,

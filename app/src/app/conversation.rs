@@ -1,19 +1,18 @@
 //! The conversation: what is said, and the answers.
 
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bdlm::Error;
 use bdlm::sample::worker::Report;
 use egui::Context;
 
 use crate::app::base::App;
-use crate::app::files::free;
 use crate::export::write_beside;
 use crate::state::{
     Answer, Banner, ChatAction, ChatEdit, ChatFormat, Remedy, Sheet, State, Turn, View,
     remedy_of_run,
 };
+use crate::system::{self, since_1970};
 
 impl App {
     /// Does what the user wants of the conversation.
@@ -66,8 +65,7 @@ impl App {
         }
         state.banner = None;
         self.runs += 1;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        let secs = since.map_or(0, |since| since.as_secs() as i64);
+        let secs = since_1970().as_secs() as i64;
         let ask = self.state.conversation.say(self.runs, &self.state.prefs.chat, secs);
         if self.engine.answer(self.runs, ask) {
             self.go_on_answering(now);
@@ -153,7 +151,7 @@ impl App {
         let model = models.loaded.as_ref().map_or("Model", |model| model.name.as_str());
         let name = model.trim_end_matches('/').rsplit('/').next().unwrap_or(model);
         let text = format.write(&chat.messages(&prefs.chat.system), name);
-        let path = free(path.into());
+        let path = system::free(path.into());
         match write_beside(&path, text.as_bytes()) {
             Ok(()) => chat.outcome = format!("Written: {}", shown(&path)),
             Err(e) => {

@@ -1,21 +1,26 @@
 //! The history of runs: what is kept, on disk too, and shown again.
 
-use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use egui::Context;
-
 use crate::app::base::App;
 use crate::recording::Recording;
-use crate::state::{Banner, History, Pane, RunAction};
-use crate::store::{Answer, Folder, MAX_BYTES, Order, Store};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::state::History;
+use crate::state::{Banner, Pane, RunAction};
+use crate::store::{Answer, Order, Store};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::store::{Folder, MAX_BYTES};
+use crate::system::since_1970;
 
 impl App {
     /// Keeps runs in a folder, and shows those again that were shown when the app was closed.
     ///
     /// # Errors
     /// If the system gives no thread.
-    pub fn keep_runs_in(&mut self, ctx: &Context, folder: PathBuf) -> std::io::Result<()> {
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn keep_runs_in(
+        &mut self,
+        ctx: &egui::Context,
+        folder: std::path::PathBuf,
+    ) -> std::io::Result<()> {
         let wake = ctx.clone();
         let folder = Folder::new(folder, MAX_BYTES);
         let (store, runs) = Store::open(folder, move || wake.request_repaint())?;
@@ -35,7 +40,7 @@ impl App {
 
     /// Puts the run of a pane into the history.
     pub(super) fn add_run(&mut self, pane: usize) {
-        let millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis());
+        let millis = since_1970().as_millis();
         let origin = self.state.panes[pane].origin.clone();
         let id = self.state.history.add(origin, u64::try_from(millis).unwrap_or(0));
         self.state.panes[pane].kept = Some(id);

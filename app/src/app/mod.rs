@@ -7,6 +7,7 @@ mod conversation;
 mod files;
 mod history;
 mod models;
+mod open;
 mod play;
 mod reports;
 mod runs;

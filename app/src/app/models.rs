@@ -14,7 +14,7 @@ impl App {
     }
 
     /// Loads a model, and ends the runs: they belong to the model before.
-    fn load_from(&mut self, source: Source) {
+    pub(super) fn load_from(&mut self, source: Source) {
         self.stop();
         self.state.models.begin(&Attempt::Load(source.clone()));
         if !self.engine.load(source) {
@@ -45,6 +45,9 @@ impl App {
     pub(super) fn show_sheet(&mut self, sheet: Sheet) {
         if sheet == Sheet::Model && self.state.models.adapters.is_none() {
             self.engine.adapters();
+        }
+        if sheet == Sheet::Model {
+            self.engine.kept();
         }
         self.state.sheet = sheet;
     }

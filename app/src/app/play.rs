@@ -1,11 +1,13 @@
 //! Steps that follow each other.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use bdlm::clock::Stopwatch;
 use egui::Context;
 
 use crate::app::base::App;
 use crate::state::Pane;
+use crate::system::IS_PAGE;
 
 /// How long a frame waits for a step.
 const MOMENT: Duration = Duration::from_millis(15);
@@ -41,10 +43,10 @@ impl App {
     /// Waits a moment for the steps that were pulled: those that come are drawn in this frame, which saves
     /// one more for each step.
     fn await_steps(&mut self, now: f64) {
-        let begun = Instant::now();
+        let begun = Stopwatch::start();
         while self.state.panes.iter().any(Pane::is_pulling) {
-            let left = MOMENT.saturating_sub(begun.elapsed());
-            if left.is_zero() || !self.engine.wait(left) {
+            let left = MOMENT.saturating_sub(Duration::from_secs_f64(begun.secs()));
+            if IS_PAGE || left.is_zero() || !self.engine.wait(left) {
                 return;
             }
             self.take_notices(now);

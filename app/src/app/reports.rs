@@ -23,6 +23,7 @@ impl App {
             Notice::Loaded { source, loaded } => self.take_model(source, loaded, now),
             Notice::Cancelled => models.busy = None,
             Notice::Failed { what, error } => self.fail_load(&what, &error),
+            Notice::Kept(kept) => models.kept = kept,
             Notice::Adapters(names) => models.adapters = Some(names),
             Notice::Token { at, token: Ok(token) } => self.pin(at, token),
             Notice::Token { at, token: Err(error) } => self.refuse(at.run, &error),
@@ -32,10 +33,13 @@ impl App {
     /// A model is ready: what was not changed is as it was published with.
     fn take_model(&mut self, source: Source, loaded: Box<Loaded>, now: f64) {
         let State { models, prefs, banner, .. } = &mut self.state;
-        prefs.recent.retain(|name| *name != loaded.name);
-        prefs.recent.insert(0, loaded.name.clone());
-        prefs.recent.truncate(8);
-        prefs.model = loaded.name.clone();
+        // Files that were handed over are not found again by a name.
+        if source.files.is_empty() {
+            prefs.recent.retain(|name| *name != loaded.name);
+            prefs.recent.insert(0, loaded.name.clone());
+            prefs.recent.truncate(8);
+            prefs.model = loaded.name.clone();
+        }
         prefs.adapter = models.source.adapter.clone();
         prefs.panes.iter_mut().for_each(|side| side.suit(loaded.choices));
         if let Some(mistrusted) = &loaded.mistrusted {

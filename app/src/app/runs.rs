@@ -1,11 +1,10 @@
 //! Runs: how they begin, branch off, and are steered.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bdlm::sample::{Prompt, Request, Steer};
 
 use crate::app::base::App;
 use crate::state::{Origin, SampleSettings, SteerBy};
+use crate::system::since_1970;
 
 impl App {
     /// Begins with the prompt, in every pane.
@@ -50,7 +49,7 @@ impl App {
 
     /// Another seed for the next run, unless it is locked; the same for both sides.
     fn new_seed(&mut self) {
-        let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
+        let nanos = since_1970().subsec_nanos();
         // Few digits, to be read and typed.
         let seed = u64::from(nanos / 1000) % 1_000_000;
         for side in self.state.prefs.panes.iter_mut().filter(|side| !side.is_seed_locked) {

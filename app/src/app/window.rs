@@ -4,10 +4,12 @@ use std::sync::atomic::Ordering;
 
 use egui::{CentralPanel, Context, Frame, Panel, Rect, ThemePreference, Ui};
 
+use bdlm::clock::Stopwatch;
 use bdlm::sample::worker::Gone;
 
 use crate::app::base::App;
 use crate::state::{Action, Sheet, ThemeChoice, View};
+use crate::system::IS_PAGE;
 use crate::views::{self, theme};
 
 /// Seconds of a frame that notices may take.
@@ -25,15 +27,7 @@ impl App {
         self.take_training();
         self.take_store();
         self.take_asked(ctx);
-        let dropped = |i: &egui::InputState| {
-            i.raw.dropped_files.first().map(|file| file.path().to_path_buf())
-        };
-        if let Some(file) = ctx.input(dropped) {
-            match self.state.view {
-                View::Training => self.drop_on_training(&file),
-                View::Text | View::Conversation => self.take_dropped(ctx, file),
-            }
-        }
+        self.take_dropped(ctx);
         ctx.set_theme(match self.state.prefs.theme {
             ThemeChoice::System => ThemePreference::System,
             ThemeChoice::Light => ThemePreference::Light,
@@ -51,8 +45,8 @@ impl App {
     }
 
     pub(super) fn take_notices(&mut self, now: f64) {
-        let began = std::time::Instant::now();
-        while began.elapsed().as_secs_f64() < NOTICE_SECS {
+        let began = Stopwatch::start();
+        while began.secs() < NOTICE_SECS {
             let models = &self.state.models;
             match self.engine.try_recv() {
                 Ok(Some(notice)) => self.take(notice, now),
@@ -167,8 +161,17 @@ impl App {
     /// What is beside the text or the conversation.
     fn draw_side(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
+        let is_narrow = theme::is_narrow(ui.ctx());
+        let has_nothing = state.sheet == Sheet::Inspector && state.pane().selected.is_none();
+        if is_narrow && state.view != View::Training && has_nothing {
+            return;
+        }
+        let width = if is_narrow { ui.available_width() } else { SIDE_WIDTH };
         let side = self.bar(ui).inner_margin(egui::Margin::symmetric(14, 10));
-        Panel::right("side").frame(side).exact_size(SIDE_WIDTH).resizable(false).show(ui, |ui| {
+        Panel::right("side").frame(side).exact_size(width).resizable(false).show(ui, |ui| {
+            if is_narrow && state.view != View::Training {
+                views::back_ui(ui, state, actions);
+            }
             egui::ScrollArea::vertical().auto_shrink(false).show(ui, |ui| match state.sheet {
                 _ if state.view == View::Training => {
                     views::train_form_ui(ui, &views::FormSheet::of(state), actions);
@@ -185,7 +188,10 @@ impl App {
                 Sheet::Settings => views::settings_ui(ui, &views::Settings::of(state), actions),
                 Sheet::Model => {
                     views::model_ui(ui, &state.models, &state.prefs.recent, actions);
-                    views::train_link_ui(ui, actions);
+                    views::kept_models_ui(ui, &state.models.kept, actions);
+                    if !IS_PAGE {
+                        views::train_link_ui(ui, actions);
+                    }
                     views::about_ui(ui, &state.models);
                 }
                 Sheet::Help => views::help_ui(ui, actions),

@@ -1,12 +1,15 @@
 //! What the engine's thread drives: the engine of the library, or what a test puts in its place.
 
+use std::future::ready;
+use std::sync::Arc;
+
 use bdlm::Result;
-use bdlm::sample::worker::Stream;
+use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{MemoryPlan, Request};
 
 use crate::engine::chat::{Ask, ChatModel};
 use crate::engine::choices::Choices;
-use crate::engine::training::{Begin, TrainOrder};
+use crate::engine::train::{Begin, TrainOrder};
 
 /// A model and where to run it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Source {
     pub name: String,
     /// Part of an adapter's name; the best one if absent.
     pub adapter: Option<String>,
+    /// Its files by their names, if they were handed over as they are.
+    pub files: Vec<(String, Arc<[u8]>)>,
 }
 
 /// How far a download or a load has come.
@@ -70,24 +75,37 @@ pub struct Loaded {
     pub chat: Option<ChatModel>,
 }
 
+/// A model of the hub that a browser keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptModel {
+    /// Its id.
+    pub id: String,
+    /// Bytes of its files.
+    pub size_bytes: u64,
+}
+
 /// Something that loads models and begins runs.
 pub trait Backend: Send + 'static {
     /// Finds a model's files.
     ///
     /// # Errors
     /// Those of the library.
-    fn find(
-        &mut self,
-        source: &Source,
-        request: &Request,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found>;
+    fn find<'a>(
+        &'a mut self,
+        source: &'a Source,
+        request: &'a Request,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> LocalFuture<'a, Result<Found>>;
 
     /// Loads a model.
     ///
     /// # Errors
     /// Those of the library.
-    fn load(&mut self, source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<Loaded>;
+    fn load<'a>(
+        &'a mut self,
+        source: &'a Source,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> LocalFuture<'a, Result<Loaded>>;
 
     /// Begins a run.
     ///
@@ -97,7 +115,13 @@ pub trait Backend: Send + 'static {
 
     /// Does beforehand what the first steps of such a run would wait for, such as compiling kernels.
     /// What fails then fails again when the run is begun. Ends early if `go_on` is false.
-    fn warm(&mut self, _request: Request, _go_on: &dyn Fn() -> bool) {}
+    fn warm<'a>(
+        &'a mut self,
+        _request: Request,
+        _go_on: &'a dyn Fn() -> bool,
+    ) -> LocalFuture<'a, ()> {
+        Box::pin(ready(()))
+    }
 
     /// Begins to answer a conversation.
     ///
@@ -108,6 +132,17 @@ pub trait Backend: Send + 'static {
     /// What begins runs of training, on a thread of their own.
     fn trainer(&mut self) -> Begin {
         Box::new(TrainOrder::begin)
+    }
+
+    /// Models that a browser keeps for a page; none on a computer, where a folder of the hub's clients
+    /// holds them.
+    fn kept(&self) -> LocalFuture<'_, Vec<KeptModel>> {
+        Box::pin(ready(Vec::new()))
+    }
+
+    /// Deletes what a browser keeps of a model.
+    fn forget<'a>(&'a mut self, _id: &'a str) -> LocalFuture<'a, ()> {
+        Box::pin(ready(()))
     }
 
     /// Names of the adapters.

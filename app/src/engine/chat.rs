@@ -1,11 +1,12 @@
 //! Chats with a loaded model: what is asked, and a run that leaves its blocks to the next one.
 
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 use bdlm::Result;
 use bdlm::event::Event;
 use bdlm::model::Spec;
-use bdlm::sample::worker::Stream;
+use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{
     Chat, Engine, Request, Run, SamplerKind, SamplerNumbers, Sampling, Steer, Watch,
 };
@@ -140,8 +141,11 @@ struct Answering {
 }
 
 impl Stream for Answering {
-    fn next(&mut self) -> Result<Option<Event>> {
-        self.run.as_mut().map_or(Ok(None), Run::next)
+    fn next(&mut self) -> LocalFuture<'_, Result<Option<Event>>> {
+        match &mut self.run {
+            Some(run) => Box::pin(run.next_async()),
+            None => Box::pin(ready(Ok(None))),
+        }
     }
 
     fn steer(&mut self, sample: usize, cell: usize, steer: Steer) -> Result<()> {

@@ -1,10 +1,12 @@
 //! Jobs of the engine's thread that take long and can be cancelled: downloads and loads.
 
-use std::any::Any;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::SyncSender;
+use std::task::{Context, Poll};
 
 use bdlm::Result;
 
@@ -32,13 +34,14 @@ impl Outbox {
     }
 
     /// Does something that reports its progress; none if it was cancelled. The hub's client cannot be
-    /// stopped in any other way than by unwinding through it, which closes its files and connections.
-    pub(super) fn cancellable<T>(
+    /// stopped in any other way than by unwinding through it, which closes its files and connections;
+    /// what is awaited is dropped.
+    pub(super) async fn cancellable<T>(
         &self,
-        work: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<T>,
+        work: impl AsyncFnOnce(&mut dyn FnMut(Progress)) -> Result<T>,
     ) -> Option<Result<T>> {
         let mut progress = |progress: Progress| {
-            if self.cancel.load(Ordering::SeqCst) {
+            if cfg!(not(target_arch = "wasm32")) && self.is_cancelled() {
                 resume_unwind(Box::new(Cancelled));
             }
             // If the channel is full, the next progress will do.
@@ -46,13 +49,22 @@ impl Outbox {
                 self.bell.ring();
             }
         };
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut progress)));
-        outcome.map_or_else(
-            |payload: Box<dyn Any + Send>| match payload.is::<Cancelled>() {
-                true => None,
-                false => resume_unwind(payload),
-            },
-            Some,
-        )
+        let mut work = pin!(work(&mut progress));
+        let polled = |context: &mut Context<'_>| {
+            if self.is_cancelled() {
+                return Poll::Ready(None);
+            }
+            let poll = AssertUnwindSafe(|| work.as_mut().poll(context));
+            match catch_unwind(poll) {
+                Ok(poll) => poll.map(Some),
+                Err(payload) if payload.is::<Cancelled>() => Poll::Ready(None),
+                Err(payload) => resume_unwind(payload),
+            }
+        };
+        poll_fn(polled).await
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancel.load(Ordering::SeqCst)
     }
 }

@@ -3,7 +3,7 @@
 use bdlm::sample::Steer;
 use bdlm::sample::worker::{Command, Report};
 
-use crate::engine::backend::{Found, Loaded, Progress, Source};
+use crate::engine::backend::{Found, KeptModel, Loaded, Progress, Source};
 
 /// A report: of a run, or of a model.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub enum Notice {
         /// Why it failed.
         error: bdlm::Error,
     },
+    /// The models that a browser keeps.
+    Kept(Vec<KeptModel>),
     /// Names of the adapters.
     Adapters(Vec<String>),
     /// The token of a text that is to be pinned.

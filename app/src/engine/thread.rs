@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
 use std::time::Duration;
 
 use bdlm::Result;
@@ -16,6 +15,7 @@ use crate::engine::bell::Bell;
 use crate::engine::chat::Ask;
 use crate::engine::job::Outbox;
 use crate::engine::notice::{Attempt, Notice, SteerAt};
+use crate::system::{IS_PAGE, beside};
 
 /// Notices that can wait for the window, before the thread waits for it.
 const NOTICES: usize = 64;
@@ -75,7 +75,7 @@ impl EngineThread {
 
     /// Begins to answer a conversation, as a run of this number; false as for [`EngineThread::send`].
     pub fn answer(&self, run: u64, ask: Ask) -> bool {
-        let put = move |backend: &mut AnyBackend| backend.ask = Some(ask);
+        let put = async move |backend: &mut AnyBackend| backend.ask = Some(ask);
         // The thread takes both in this order, and nothing between them.
         self.worker.as_ref().is_some_and(|worker| worker.call(put))
             && self.send(Command::Begin { run, request: Box::default() })
@@ -85,8 +85,8 @@ impl EngineThread {
     /// [`EngineThread::send`].
     pub fn find(&self, source: Source, request: Box<Request>) -> bool {
         let what = Attempt::Find(source.clone());
-        let find = move |backend: &mut dyn Backend, progress: &mut dyn FnMut(Progress)| {
-            Ok(Notice::Found(Box::new(backend.find(&source, &request, progress)?)))
+        let find = async move |backend: &mut dyn Backend, progress: &mut dyn FnMut(Progress)| {
+            Ok(Notice::Found(Box::new(backend.find(&source, &request, progress).await?)))
         };
         self.attempt(what, find)
     }
@@ -94,8 +94,8 @@ impl EngineThread {
     /// Loads a model; false as for [`EngineThread::send`].
     pub fn load(&self, source: Source) -> bool {
         let what = Attempt::Load(source.clone());
-        let load = move |backend: &mut dyn Backend, progress: &mut dyn FnMut(Progress)| {
-            let loaded = Box::new(backend.load(&source, progress)?);
+        let load = async move |backend: &mut dyn Backend, progress: &mut dyn FnMut(Progress)| {
+            let loaded = Box::new(backend.load(&source, progress).await?);
             Ok(Notice::Loaded { source, loaded })
         };
         self.attempt(what, load)
@@ -106,17 +106,31 @@ impl EngineThread {
     pub fn warm(&self, request: Box<Request>) -> bool {
         let cancel = self.outbox.cancel.clone();
         let go_on = move || !cancel.load(Ordering::SeqCst);
-        self.call(move |backend, _| backend.warm(*request, &go_on))
+        self.call(async move |backend, _| backend.warm(*request, &go_on).await)
     }
 
     /// Asks for the names of the adapters; false as for [`EngineThread::send`].
     pub fn adapters(&self) -> bool {
-        self.call(|backend, outbox| outbox.send(Notice::Adapters(backend.adapters())))
+        self.call(async |backend, outbox| outbox.send(Notice::Adapters(backend.adapters())))
+    }
+
+    /// Asks for the models that a browser keeps; false as for [`EngineThread::send`].
+    pub fn kept(&self) -> bool {
+        self.call(async |backend, outbox| outbox.send(Notice::Kept(backend.kept().await)))
+    }
+
+    /// Deletes what a browser keeps of a model, and asks for those that it keeps then; false as for
+    /// [`EngineThread::send`].
+    pub fn forget(&self, id: String) -> bool {
+        self.call(async move |backend, outbox| {
+            backend.forget(&id).await;
+            outbox.send(Notice::Kept(backend.kept().await));
+        })
     }
 
     /// Asks for the token of a text that is to be pinned; false as for [`EngineThread::send`].
     pub fn token(&self, at: SteerAt, text: String) -> bool {
-        self.call(move |backend, outbox| {
+        self.call(async move |backend, outbox| {
             outbox.send(Notice::Token { at, token: backend.token(&text) });
         })
     }
@@ -150,11 +164,13 @@ impl EngineThread {
     fn attempt(
         &self,
         what: Attempt,
-        work: impl FnOnce(&mut dyn Backend, &mut dyn FnMut(Progress)) -> Result<Notice> + Send + 'static,
+        work: impl AsyncFnOnce(&mut dyn Backend, &mut dyn FnMut(Progress)) -> Result<Notice>
+        + Send
+        + 'static,
     ) -> bool {
         self.outbox.cancel.store(false, Ordering::SeqCst);
-        self.call(move |backend, outbox| {
-            let outcome = outbox.cancellable(|progress| work(backend, progress));
+        self.call(async move |backend, outbox| {
+            let outcome = outbox.cancellable(async |progress| work(backend, progress).await).await;
             outbox.send(match outcome {
                 None => Notice::Cancelled,
                 Some(Ok(notice)) => notice,
@@ -163,9 +179,9 @@ impl EngineThread {
         })
     }
 
-    fn call(&self, job: impl FnOnce(&mut dyn Backend, &Outbox) + Send + 'static) -> bool {
+    fn call(&self, job: impl AsyncFnOnce(&mut dyn Backend, &Outbox) + Send + 'static) -> bool {
         let outbox = self.outbox.clone();
-        let job = move |backend: &mut AnyBackend| job(&mut *backend.backend, &outbox);
+        let job = async move |backend: &mut AnyBackend| job(&mut *backend.backend, &outbox).await;
         self.worker.as_ref().is_some_and(|worker| worker.call(job))
     }
 }
@@ -177,11 +193,11 @@ impl Drop for EngineThread {
         self.notices = None;
         let (farewell, ended) = sync_channel(1);
         let worker = self.worker.take();
-        let join = move || {
+        let join = async move || {
             drop(worker);
             let _ = farewell.send(());
         };
-        if thread::Builder::new().name("bdlm-farewell".into()).spawn(join).is_ok() {
+        if beside("bdlm-farewell", join).is_ok() && !IS_PAGE {
             let _ = ended.recv_timeout(self.patience);
         }
     }

@@ -1,7 +1,6 @@
 //! Pictures without a window: egui drawn into a texture and read back.
 
-use std::sync::mpsc::channel;
-
+use async_channel::bounded;
 use bdlm::gpu::Gpu;
 use bdlm::wgpu;
 
@@ -48,7 +47,7 @@ impl Canvas {
     ///
     /// # Errors
     /// [`PictureError::Draw`].
-    pub fn paint(
+    pub async fn paint(
         &mut self,
         ctx: &egui::Context,
         output: &FullOutput,
@@ -92,22 +91,22 @@ impl Canvas {
         drop(pass);
         copy(&mut encoder, &texture, &staging, [width, height, row]);
         queue.submit(before.into_iter().chain([encoder.finish()]));
-        self.read(&staging, [width, height, row])
+        self.read(&staging, [width, height, row]).await
     }
 
-    fn read(
+    async fn read(
         &self,
         staging: &wgpu::Buffer,
         [width, height, row]: [u32; 3],
     ) -> Result<ColorImage, PictureError> {
         let failed = |e: &dyn std::fmt::Display| PictureError::Draw(e.to_string());
-        let (sender, receiver) = channel();
+        let (sender, receiver) = bounded(1);
         let slice = staging.slice(..);
         slice.map_async(wgpu::MapMode::Read, move |outcome| {
-            let _ = sender.send(outcome);
+            let _ = sender.try_send(outcome);
         });
         self.gpu.device().poll(wgpu::PollType::wait_indefinitely()).map_err(|e| failed(&e))?;
-        receiver.recv().map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
+        receiver.recv().await.map_err(|e| failed(&e))?.map_err(|e| failed(&e))?;
         let bytes = slice.get_mapped_range().map_err(|e| failed(&e))?;
         let rows = bytes.chunks(row as usize).take(height as usize);
         let pixels: Vec<u8> = rows.flat_map(|row| row[..4 * width as usize].to_vec()).collect();

@@ -1,22 +1,16 @@
 //! Files that are never left half written.
 
-use std::io::Write;
 use std::path::Path;
 
-use bdlm::hub::Output;
-
 use crate::export::error::PictureError;
+use crate::system;
 
 /// Writes a file beside its place and renames it; links, pipes and permissions stay as they are.
 ///
 /// # Errors
 /// [`PictureError::Write`].
 pub fn write_beside(path: &Path, bytes: &[u8]) -> Result<(), PictureError> {
-    let written = Output::create(path).and_then(|mut output| {
-        output.write_all(bytes)?;
-        output.finish()
-    });
-    written.map_err(|e| {
+    system::write(path, bytes).map_err(|e| {
         let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         if let Some(folder) = parent.filter(|folder| !folder.is_dir()) {
             let cause = format!("there is no folder {}", folder.display());

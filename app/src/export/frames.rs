@@ -12,7 +12,7 @@ pub const FRAMES: u32 = 3;
 ///
 /// # Errors
 /// [`PictureError::Draw`].
-pub fn picture(
+pub async fn picture(
     canvas: &mut Canvas,
     ctx: &egui::Context,
     (size, frames): (egui::Vec2, u32),
@@ -28,7 +28,7 @@ pub fn picture(
         let mut output = ctx.run_ui(input, &mut ui);
         canvas.update(&mut output.textures_delta);
         if i + 1 == frames {
-            last = Some(canvas.paint(ctx, &output)?);
+            last = Some(canvas.paint(ctx, &output).await?);
         }
     }
     last.ok_or_else(|| PictureError::Draw("no frame".into()))

@@ -32,17 +32,20 @@ const MOMENT: u16 = 12;
 const LAST: u16 = 250;
 
 /// All moments of a scene's run as a GIF; none if `go_on` has ended it.
-pub(super) fn animation(
+pub(super) async fn animation(
     scene: &Scene,
     go_on: &mut dyn FnMut(f32) -> bool,
 ) -> Result<Option<Vec<u8>>, PictureError> {
     let failed = |e: gif::EncodingError| PictureError::Draw(e.to_string());
     // A run without moments has one picture: its prompt.
     let count = scene.recording.moments().len().max(1);
-    let mut painter = Painter::new(scene, 0..count)?;
-    let samples = [0, count / 2, count - 1].map(|moment| painter.paint(moment));
-    let mut palette = Palette::of(&samples.into_iter().collect::<Result<Vec<_>, _>>()?);
-    let size = painter.paint(0)?.size.map(|side| side.min(usize::from(u16::MAX)) as u16);
+    let mut painter = Painter::new(scene, 0..count).await?;
+    let mut samples = Vec::new();
+    for moment in [0, count / 2, count - 1] {
+        samples.push(painter.paint(moment).await?);
+    }
+    let mut palette = Palette::of(&samples);
+    let size = samples[0].size.map(|side| side.min(usize::from(u16::MAX)) as u16);
     let mut bytes = Vec::new();
     let [width, height] = size;
     let mut encoder =
@@ -53,7 +56,7 @@ pub(super) fn animation(
         if !go_on(moment as f32 / count as f32) {
             return Ok(None);
         }
-        let indices = palette.indices(&painter.paint(moment)?);
+        let indices = palette.indices(&painter.paint(moment).await?);
         let mut frame = changed(&before, &indices, size);
         frame.delay = if moment + 1 == count { LAST } else { MOMENT };
         encoder.write_frame(&frame).map_err(failed)?;

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread;
 
 use crate::export::error::PictureError;
 use crate::export::file::write_beside;
@@ -13,6 +12,7 @@ use crate::export::scene::{Painter, Scene};
 use crate::export::words::{events, markdown};
 use crate::recording::text;
 use crate::state::Format;
+use crate::system::beside;
 
 /// Part of the work from one report to the next: the window is drawn at each.
 const REPORTED: f32 = 0.05;
@@ -51,7 +51,7 @@ impl Export {
         let (outbox, reports) = sync_channel(16);
         let cancel = Arc::new(AtomicBool::new(false));
         let flag = cancel.clone();
-        thread::Builder::new().name("bdlm-export".into()).spawn(move || {
+        beside("bdlm-export", async move || {
             let mut reported = 0.0;
             let mut go_on = |part: f32| {
                 if part - reported >= REPORTED {
@@ -61,8 +61,8 @@ impl Export {
                 }
                 !flag.load(Ordering::SeqCst)
             };
-            let outcome = write(&scene, format, &path, &mut go_on);
-            let _ = outbox.send(match outcome {
+            let outcome = write(&scene, format, &path, &mut go_on).await;
+            let _ = outbox.try_send(match outcome {
                 Ok(true) => ExportReport::Written(path),
                 Ok(false) => ExportReport::Cancelled,
                 Err(e) => ExportReport::Failed(e),
@@ -80,7 +80,7 @@ impl Export {
 
 /// Writes a scene. `go_on` gets the part that is done; if it returns false, nothing is written, and
 /// the result is false.
-fn write(
+async fn write(
     scene: &Scene,
     format: Format,
     path: &Path,
@@ -92,13 +92,13 @@ fn write(
         Format::Events => events(scene).into_bytes(),
         Format::Vector => {
             let one = std::iter::once(scene.moment);
-            Painter::new(scene, one)?.draw(scene.moment).into_bytes()
+            Painter::new(scene, one).await?.draw(scene.moment).into_bytes()
         }
         Format::Picture => {
             let one = std::iter::once(scene.moment);
-            png(&Painter::new(scene, one)?.paint(scene.moment)?)?
+            png(&Painter::new(scene, one).await?.paint(scene.moment).await?)?
         }
-        Format::Animation => match animation(scene, go_on)? {
+        Format::Animation => match animation(scene, go_on).await? {
             Some(bytes) => bytes,
             None => return Ok(false),
         },

@@ -1,10 +1,7 @@
 //! A moment of a run as a picture.
 
-use std::sync::Arc;
-
 use bdlm::gpu::{Gpu, GpuOptions};
 use egui::{Color32, ColorImage, vec2};
-use egui_system_font_provider::SystemFontProvider;
 
 use crate::export::canvas::Canvas;
 use crate::export::error::PictureError;
@@ -12,6 +9,7 @@ use crate::export::frames::picture;
 use crate::export::svg::svg;
 use crate::recording::Recording;
 use crate::state::{Origin, Preferences};
+use crate::system::add_system_fonts;
 use crate::views::{BlockView, legend, theme};
 
 /// A moment of a run, as it is exported.
@@ -82,18 +80,18 @@ pub(super) struct Painter<'a> {
 
 impl Painter<'_> {
     /// A painter of these moments, all in pictures of the same height.
-    pub(super) fn new(
+    pub(super) async fn new(
         scene: &Scene,
         moments: impl Iterator<Item = usize>,
     ) -> Result<Painter<'_>, PictureError> {
         let options = GpuOptions { adapter: scene.adapter.clone(), ..GpuOptions::default() };
         let ctx = egui::Context::default();
         theme::install(&ctx);
-        ctx.add_font_provider(Arc::new(SystemFontProvider::new()));
+        add_system_fonts(&ctx);
         ctx.set_pixels_per_point(f32::from(scene.pixels.clamp(1, 3)));
         ctx.set_theme(if scene.is_dark { egui::Theme::Dark } else { egui::Theme::Light });
         let page = theme::palette_of(&ctx.global_style().visuals).page;
-        let mut canvas = Canvas::new(&Gpu::request(&options)?).with_ground(page);
+        let mut canvas = Canvas::new(&Gpu::request_async(&options).await?).with_ground(page);
         // The height of the highest moment: masked cells are wider than their text.
         let mut height = 100.0f32;
         for moment in moments {
@@ -111,12 +109,13 @@ impl Painter<'_> {
     }
 
     /// A picture of a moment.
-    pub(super) fn paint(&mut self, moment: usize) -> Result<ColorImage, PictureError> {
+    pub(super) async fn paint(&mut self, moment: usize) -> Result<ColorImage, PictureError> {
         let (scene, size) = (self.scene, vec2(WIDTH, self.height.ceil()));
         // Sizes are known: one frame will do. The canvas has the page's colour.
         picture(&mut self.canvas, &self.ctx, (size, 1), |ui| {
             page_ui(ui, (scene, moment), Color32::TRANSPARENT);
         })
+        .await
     }
 
     /// A moment as a drawing.

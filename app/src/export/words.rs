@@ -1,5 +1,6 @@
 //! A run as words: Markdown, and events with what the run was made with.
 
+use bdlm::text::decode;
 use serde_json::Value;
 
 use crate::export::scene::Scene;
@@ -57,9 +58,9 @@ pub(super) fn events(scene: &Scene) -> String {
     format!("{start}\n{rest}")
 }
 
-/// What a run was made with, if its file says so.
-pub fn made_with(path: &std::path::Path) -> Option<Origin> {
-    let text = std::fs::read_to_string(path).ok()?;
+/// What a run was made with, if the bytes of its file say so.
+pub fn made_with(bytes: &[u8]) -> Option<Origin> {
+    let text = decode(bytes).ok()?;
     let start: Value = serde_json::from_str(text.lines().next()?).ok()?;
     serde_json::from_value(start.get(MADE_WITH)?.clone()).ok()
 }

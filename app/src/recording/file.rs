@@ -8,6 +8,7 @@ use bdlm::text::decode;
 
 use crate::recording::earlier::with_masked_steps;
 use crate::recording::record::Recording;
+use crate::system;
 
 /// Prompt and text as they are at a moment.
 pub fn text(recording: &Recording, moment: usize) -> String {
@@ -30,8 +31,16 @@ pub fn json_lines(events: &[Arc<Event>]) -> String {
 /// In words: what was found, and what was expected.
 pub fn read_events(path: &Path) -> Result<Vec<Event>, String> {
     let shown = path.display();
-    let bytes = std::fs::read(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
-    let text = decode(&bytes).map_err(|e| format!("{shown} is {e}, expected lines of events"))?;
+    let bytes = system::read(path).map_err(|e| format!("{shown} cannot be read: {e}"))?;
+    events_of(&shown.to_string(), &bytes)
+}
+
+/// The events of a file that was read already.
+///
+/// # Errors
+/// As [`read_events`].
+pub fn events_of(shown: &str, bytes: &[u8]) -> Result<Vec<Event>, String> {
+    let text = decode(bytes).map_err(|e| format!("{shown} is {e}, expected lines of events"))?;
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let event = |(i, line): (usize, &str)| {
         serde_json::from_str(line)

@@ -10,6 +10,6 @@ mod record;
 mod size;
 
 pub use difference::differing;
-pub use file::{json_lines, read_events, text};
+pub use file::{events_of, json_lines, read_events, text};
 pub use moment::{BlockRecord, CellAt, Moment, Place};
 pub use record::{MAX_BYTES, Recording};

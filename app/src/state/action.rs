@@ -109,6 +109,10 @@ pub enum Action {
     FindModel,
     /// Load the model that is named in the sheet.
     LoadModel,
+    /// Delete what the browser keeps of a model.
+    ForgetModel(String),
+    /// Copy an address that writes the same text.
+    CopyLink,
     /// Cancel a download or a load.
     CancelLoad,
     /// Write a file.

@@ -51,7 +51,7 @@ pub fn remedy_of_load(error: &Error, what: &Attempt, models: &Models) -> (String
         _ if source.name == DEFAULT_MODEL => ("Choose an adapter", Remedy::ShowModel),
         _ if models.loaded.is_some() => ("Choose a model", Remedy::ShowModel),
         _ => {
-            let default = Source { name: DEFAULT_MODEL.into(), adapter: None };
+            let default = Source { name: DEFAULT_MODEL.into(), ..Source::default() };
             ("Load tales instead", Remedy::Load(default))
         }
     };
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn the_same_advice_is_another_button_when_a_model_is_loaded() {
-        let what = Attempt::Load(Source { name: "owner/name".into(), adapter: None });
+        let what = Attempt::Load(Source { name: "owner/name".into(), ..Source::default() });
         let models = Models::default();
         for (advice, words) in [
             (Advice::AskForLess, "Choose a smaller model"),
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn without_advice_a_broken_name_leads_to_the_embedded_model() {
-        let what = Attempt::Load(Source { name: "nowhere".into(), adapter: None });
+        let what = Attempt::Load(Source { name: "nowhere".into(), ..Source::default() });
         let error = Error::unknown_model("there is no model `nowhere`");
         let (words, remedy) = remedy_of_load(&error, &what, &Models::default());
-        let default = Source { name: DEFAULT_MODEL.into(), adapter: None };
+        let default = Source { name: DEFAULT_MODEL.into(), ..Source::default() };
         assert_eq!((words.as_str(), remedy), ("Load tales instead", Remedy::Load(default)));
     }
 }

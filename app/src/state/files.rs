@@ -1,5 +1,7 @@
 //! Files to write and to open.
 
+use crate::system::start_folder;
+
 /// What to write of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -91,8 +93,7 @@ impl Default for Files {
     fn default() -> Files {
         let (outcome, open) = (String::new(), String::new());
         // The whole path, so that it says where files go.
-        let folder = std::env::current_dir().unwrap_or_default();
-        let path = folder.join("bdlm-run").display().to_string();
+        let path = start_folder().join("bdlm-run").display().to_string();
         Files { writing: None, outcome, path, open, pixels: 2, asks: false }
     }
 }

@@ -8,6 +8,7 @@ mod conversation;
 mod edit;
 mod files;
 mod history;
+mod link;
 mod models;
 mod pane;
 mod playback;
@@ -26,6 +27,7 @@ pub use conversation::{
 };
 pub use files::{Dialog, Files, Format};
 pub use history::{History, Kept, MAX_RUNS};
+pub use link::Link;
 pub use models::Models;
 pub use pane::{Origin, Pane, Stage, Undo};
 pub use preferences::{ColorBy, Preferences, Scale, Speed, ThemeChoice};

@@ -1,6 +1,6 @@
 //! The model that runs use, and the one to load next.
 
-use crate::engine::{Attempt, Found, Loaded, Progress, Source};
+use crate::engine::{Attempt, Found, KeptModel, Loaded, Progress, Source};
 
 /// Models and adapters.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +13,8 @@ pub struct Models {
     pub found: Option<Found>,
     /// The model and the adapter that the sheet names.
     pub source: Source,
+    /// Models that the browser keeps, once they were asked for.
+    pub kept: Vec<KeptModel>,
     /// Names of the adapters, once they were asked for.
     pub adapters: Option<Vec<String>>,
     /// What the loaded model was loaded from.

@@ -52,7 +52,8 @@ pub struct State {
 impl State {
     /// What is shown at the start of the app.
     pub fn new(prefs: Preferences) -> State {
-        let source = Source { name: prefs.model.clone(), adapter: prefs.adapter.clone() };
+        let (name, adapter) = (prefs.model.clone(), prefs.adapter.clone());
+        let source = Source { name, adapter, ..Source::default() };
         State {
             prefs,
             panes: vec![Pane::default()],

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use egui::{Button, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use crate::state::{Action, Dialog, Edit, Files, Format, State};
+use crate::system::IS_PAGE;
 use crate::views::theme::note;
 
 /// What the sheet shows.
@@ -40,6 +41,9 @@ fn write_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
     if ui.add_enabled(has_run, Button::new("Copy the text")).clicked() {
         actions.push(Action::CopyText);
     }
+    if IS_PAGE {
+        return downloads_ui(ui, sheet, actions);
+    }
     note(
         ui,
         "Files begin with this path; their ending says what they are. No file is overwritten.",
@@ -69,6 +73,31 @@ fn write_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
     if response.changed() {
         actions.push(Action::Edit(Edit::WritePath(path)));
     }
+    outcome_ui(ui, files, actions);
+}
+
+/// What a page can write: a link, and files that go where downloads go.
+fn downloads_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
+    let FilesSheet { has_run, files, .. } = *sheet;
+    let link = ui.add_enabled(has_run, Button::new("Copy a link to this text"));
+    if link.on_hover_text("An address that writes the same text in another browser").clicked() {
+        actions.push(Action::CopyLink);
+    }
+    ui.add_space(6.0);
+    let can_write = has_run && files.writing.is_none();
+    for format in Format::ALL {
+        let button = Button::new(format.name()).min_size(egui::vec2(150.0, 0.0));
+        if ui.add_enabled(can_write, button).on_hover_text("Download it").clicked() {
+            let path = PathBuf::from(format!("bdlm-run.{}", format.ending()));
+            actions.push(Action::Export(format, path));
+        }
+    }
+    pixels_ui(ui, files.pixels, actions);
+    outcome_ui(ui, files, actions);
+}
+
+/// How far a file is, or what became of the last one.
+fn outcome_ui(ui: &mut Ui, files: &Files, actions: &mut Vec<Action>) {
     if let Some(part) = files.writing {
         ui.add(ProgressBar::new(part).text("Writing"));
         if ui.button("Cancel").clicked() {
@@ -102,6 +131,12 @@ fn open_ui(ui: &mut Ui, files: &Files, actions: &mut Vec<Action>) {
         "A run that this app or the command line has written. No model is needed. A file can also \
          be dropped on the window.",
     );
+    if IS_PAGE {
+        if ui.button("Choose a file …").clicked() {
+            actions.push(Action::Ask(Dialog::OpenRun));
+        }
+        return;
+    }
     let mut path = files.open.clone();
     let edit = TextEdit::singleline(&mut path).hint_text("run.jsonl").desired_width(f32::INFINITY);
     let response = ui.add(edit);

@@ -1,10 +1,9 @@
 //! The sheet with the history: every run that was made, the newest first.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use egui::{Align, Button, Layout, RichText, Role, Sense, TextEdit, Ui, WidgetInfo};
 
 use crate::state::{Action, History, Kept, MAX_RUNS, RunAction, State};
+use crate::system::since_1970;
 use crate::views::theme::{note, palette};
 
 /// What the sheet shows.
@@ -18,12 +17,11 @@ pub struct Runs<'a> {
 impl Runs<'_> {
     /// What is shown of the state.
     pub fn of(state: &State) -> Runs<'_> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let kept = |pane: usize| state.panes.get(pane).and_then(|pane| pane.kept);
         Runs {
             history: &state.history,
             shown: [kept(0), kept(1)],
-            now_secs: now.map_or(0, |now| now.as_secs()),
+            now_secs: since_1970().as_secs(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What draws the window. Each view takes a small read-only view of the state, and pushes what the
 //! user wants as actions.
 
+mod back;
 mod banner;
 mod block;
 mod candidates;
@@ -33,6 +34,7 @@ mod why;
 
 pub use block::{BlockView, ViewResponse};
 
+pub(crate) use back::back_ui;
 pub(crate) use banner::banner_ui;
 pub(crate) use conversation::{
     ChatBar, ChatPage, ChatSheet, chat_bar_ui, chat_page_ui, chat_sheet_ui, message_ui,
@@ -42,7 +44,7 @@ pub(crate) use help::help_ui;
 pub(crate) use history::{Runs, history_ui};
 pub(crate) use inspector::{Inspector, inspector_ui};
 pub(crate) use keys::{Keys, keys};
-pub(crate) use model::{about_ui, model_ui};
+pub(crate) use model::{about_ui, kept_models_ui, model_ui};
 pub(crate) use page::{Page, page_ui};
 pub(crate) use prompt::{PromptBar, prompt_ui};
 pub(crate) use settings::{Settings, settings_ui, window_ui};

@@ -2,8 +2,9 @@
 
 use egui::{Button, ComboBox, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 
-use crate::engine::{Found, Loaded, Source};
+use crate::engine::{Found, KeptModel, Loaded, Source};
 use crate::state::{Action, Dialog, Edit, Models};
+use crate::system::IS_PAGE;
 use crate::views::theme::{note, primary};
 
 /// Checkpoints of the paper.
@@ -24,7 +25,10 @@ pub fn model_ui(ui: &mut Ui, models: &Models, recent: &[String], actions: &mut V
     ui.label(RichText::new("Choose another").strong());
     ui.separator();
     name_ui(ui, &models.source, recent, actions);
-    adapter_ui(ui, &models.source, models.adapters.as_deref(), actions);
+    // A browser has one adapter.
+    if !IS_PAGE {
+        adapter_ui(ui, &models.source, models.adapters.as_deref(), actions);
+    }
     ui.add_space(6.0);
     choice_ui(ui, models, actions);
 }
@@ -66,6 +70,30 @@ fn choice_ui(ui: &mut Ui, models: &Models, actions: &mut Vec<Action>) {
     });
 }
 
+/// Models that the browser keeps: each can be deleted.
+pub fn kept_models_ui(ui: &mut Ui, kept: &[KeptModel], actions: &mut Vec<Action>) {
+    if kept.is_empty() {
+        return;
+    }
+    ui.add_space(12.0);
+    ui.label(RichText::new("Kept in this browser").strong());
+    ui.separator();
+    for model in kept {
+        let short = model.id.rsplit('/').next().unwrap_or(&model.id);
+        let size = format!("{:.0} MB", (model.size_bytes as f64 / 1e6).max(1.0));
+        ui.horizontal(|ui| {
+            ui.add(egui::Label::new(short).truncate()).on_hover_text(&model.id);
+            note(ui, &size);
+            let response = ui.small_button("Delete");
+            let label = format!("Delete {}", model.id);
+            response.widget_info(|| WidgetInfo::labeled(Role::Button, true, &label));
+            if response.clicked() {
+                actions.push(Action::ForgetModel(model.id.clone()));
+            }
+        });
+    }
+}
+
 fn loaded_ui(ui: &mut Ui, loaded: &Loaded) {
     ui.label(RichText::new(&loaded.name).strong());
     note(ui, &loaded.shape);
@@ -83,13 +111,14 @@ fn loaded_ui(ui: &mut Ui, loaded: &Loaded) {
 fn name_ui(ui: &mut Ui, source: &Source, recent: &[String], actions: &mut Vec<Action>) {
     let mut typed = source.name.clone();
     let edit = TextEdit::singleline(&mut typed)
-        .hint_text("tales, a folder, or a hub id")
+        .hint_text(if IS_PAGE { "tales, or a hub id" } else { "tales, a folder, or a hub id" })
         .desired_width(f32::INFINITY);
     let response = ui.add(edit);
     response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, "Model name"));
     let entered = response.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
     let mut chosen = response.changed().then_some(typed);
-    if ui.button("Choose a folder …").clicked() {
+    let choose = if IS_PAGE { "Choose its files …" } else { "Choose a folder …" };
+    if ui.button(choose).clicked() {
         actions.push(Action::Ask(Dialog::ModelFolder));
     }
     let known: Vec<&str> = std::iter::once(bdlm::hub::DEFAULT_MODEL).chain(PUBLISHED).collect();
@@ -104,7 +133,18 @@ fn name_ui(ui: &mut Ui, source: &Source, recent: &[String], actions: &mut Vec<Ac
     if entered && !source.name.trim().is_empty() {
         actions.push(Action::LoadModel);
     }
-    note(ui, "A folder holds config.json and model.safetensors; hub models are downloaded once.");
+    note(
+        ui,
+        match IS_PAGE {
+            true => {
+                "Its files are config.json, model.safetensors and tokenizer.json, chosen or dropped \
+                 together; hub models are downloaded once."
+            }
+            false => {
+                "A folder holds config.json and model.safetensors; hub models are downloaded once."
+            }
+        },
+    );
 }
 
 fn adapter_ui(

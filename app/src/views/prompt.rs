@@ -3,7 +3,7 @@
 use egui::{Button, RichText, TextEdit, Ui, vec2};
 
 use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, View};
-use crate::views::theme::primary;
+use crate::views::theme::{is_narrow, primary};
 
 /// What the bar shows.
 pub struct PromptBar<'a> {
@@ -51,6 +51,14 @@ impl PromptBar<'_> {
 
 /// The bar, in the order in which Tab goes through it.
 pub fn prompt_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
+    if is_narrow(ui.ctx()) {
+        text_ui(ui, bar, ui.available_width(), actions);
+        ui.horizontal_wrapped(|ui| {
+            run_ui(ui, bar.run, actions);
+            menu_ui(ui, bar, actions);
+        });
+        return;
+    }
     ui.horizontal(|ui| {
         let id = ui.scope_id();
         let behind = ui.data(|data| data.get_temp::<f32>(id).unwrap_or(420.0));

@@ -178,6 +178,11 @@ pub fn note(ui: &mut egui::Ui, words: &str) {
     ui.label(egui::RichText::new(words).small().color(palette(ui).quiet));
 }
 
+/// A window that has room for one thing at a time, such as a telephone: beside the text there is nothing.
+pub fn is_narrow(ctx: &egui::Context) -> bool {
+    ctx.content_rect().width() < 600.0
+}
+
 /// Text on the accent: for the one button that matters.
 pub fn primary(ui: &egui::Ui, words: &str) -> egui::Button<'static> {
     let palette = palette(ui);

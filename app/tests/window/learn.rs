@@ -1,13 +1,16 @@
 //! What a newcomer meets: the tour, the keys, the legend, colours, and one cell explained.
 
 use bdlm::event::CellState;
+use bdlm_app::engine::KeptModel;
 use bdlm_app::recording::CellAt;
 use bdlm_app::state::{ColorBy, Scale, TourStep};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use crate::script::Trouble;
-use crate::{Window, click, position, replay, state, wait, window};
+use crate::script::{Script, Trouble};
+use crate::{
+    Painter, Window, click, position, preferences, replay, state, wait, window, window_of,
+};
 
 #[test]
 fn the_tour_shows_a_masked_block_its_candidates_a_reveal_and_the_next_block() {
@@ -57,6 +60,29 @@ fn keys_and_words_are_explained() {
     click(&mut window, "Model");
     window.get_by_label("About the model");
     window.get_by_label("It plays what was recorded.");
+}
+
+#[test]
+fn models_that_a_browser_keeps_are_listed_and_can_be_deleted() {
+    let kept = |name: &str| KeptModel { id: format!("owner/{name}"), size_bytes: 21_000_000 };
+    let (script, _) = Script::new(Trouble::None);
+    let mut window = window_of(
+        egui::vec2(1280.0, 800.0),
+        preferences(),
+        script.with_kept(vec![kept("small"), kept("tiny")]),
+        Painter(None),
+    );
+    click(&mut window, "Model");
+    wait(&mut window, |state| state.models.kept.len() == 2);
+    window.run_steps(2);
+    window.get_by_label("Kept in this browser");
+    window.get_by_label("small");
+    click(&mut window, "Delete owner/small");
+    wait(&mut window, |state| state.models.kept == [kept("tiny")]);
+    click(&mut window, "Delete owner/tiny");
+    wait(&mut window, |state| state.models.kept.is_empty());
+    window.run_steps(2);
+    assert!(window.query_by_label("Kept in this browser").is_none());
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! An engine for tests: it plays a recorded run, steers as the library does, and waits at a gate.
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use bdlm::event::{CellState, Event, Step};
-use bdlm::sample::worker::Stream;
+use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
 use bdlm_app::engine::{
-    Ask, Backend, Begin, ChatModel, Choices, Found, Loaded, Progress, Source, TrainOrder,
+    Ask, Backend, Begin, ChatModel, Choices, Found, KeptModel, Loaded, Progress, Source, TrainOrder,
 };
 use bdlm_app::recording::read_events;
 
@@ -69,6 +70,8 @@ pub struct Script {
     answers: VecDeque<Vec<Event>>,
     /// What begins runs of training.
     trainer: Option<Begin>,
+    /// What a browser would keep.
+    kept: Vec<KeptModel>,
 }
 
 /// A template that reads a choice of thinking.
@@ -78,11 +81,22 @@ const TEMPLATE: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.co
 impl Script {
     pub fn new(trouble: Trouble) -> (Script, Watched) {
         let watched = Watched::default();
-        let (chats, answers) = (false, VecDeque::new());
-        (
-            Script { trouble, watched: watched.clone(), gate: None, chats, answers, trainer: None },
-            watched,
-        )
+        let script = Script {
+            trouble,
+            watched: watched.clone(),
+            gate: None,
+            chats: false,
+            answers: VecDeque::new(),
+            trainer: None,
+            kept: Vec::new(),
+        };
+        (script, watched)
+    }
+
+    /// The engine in a browser that keeps these models.
+    pub fn with_kept(mut self, kept: Vec<KeptModel>) -> Script {
+        self.kept = kept;
+        self
     }
 
     /// An engine of a model that chats, with its answers.
@@ -112,15 +126,8 @@ impl Script {
         self.trainer = Some(begin);
         self
     }
-}
 
-impl Backend for Script {
-    fn find(
-        &mut self,
-        source: &Source,
-        _request: &Request,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<Found> {
+    fn found(&self, source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<Found> {
         let is_endless = self.trouble == Trouble::Endless;
         loop {
             if !is_endless {
@@ -138,7 +145,7 @@ impl Backend for Script {
         })
     }
 
-    fn load(&mut self, source: &Source, _progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
+    fn loaded(&self, source: &Source) -> Result<Loaded> {
         if self.trouble == Trouble::Load {
             return Err(Error::unknown_model("there is no model `nowhere`"));
         }
@@ -164,6 +171,25 @@ impl Backend for Script {
             }),
         })
     }
+}
+
+impl Backend for Script {
+    fn find<'a>(
+        &'a mut self,
+        source: &'a Source,
+        _request: &'a Request,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> LocalFuture<'a, Result<Found>> {
+        Box::pin(async { self.found(source, progress) })
+    }
+
+    fn load<'a>(
+        &'a mut self,
+        source: &'a Source,
+        _progress: &'a mut dyn FnMut(Progress),
+    ) -> LocalFuture<'a, Result<Loaded>> {
+        Box::pin(ready(self.loaded(source)))
+    }
 
     fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
         assert_ne!(self.trouble, Trouble::Panic, "a fault for the test");
@@ -182,8 +208,13 @@ impl Backend for Script {
         }))
     }
 
-    fn warm(&mut self, request: Request, _go_on: &dyn Fn() -> bool) {
+    fn warm<'a>(
+        &'a mut self,
+        request: Request,
+        _go_on: &'a dyn Fn() -> bool,
+    ) -> LocalFuture<'a, ()> {
         self.watched.warmed.lock().unwrap().push(request);
+        Box::pin(ready(()))
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {
@@ -199,6 +230,15 @@ impl Backend for Script {
 
     fn trainer(&mut self) -> Begin {
         self.trainer.take().unwrap_or_else(|| Box::new(TrainOrder::begin))
+    }
+
+    fn kept(&self) -> LocalFuture<'_, Vec<KeptModel>> {
+        Box::pin(ready(self.kept.clone()))
+    }
+
+    fn forget<'a>(&'a mut self, id: &'a str) -> LocalFuture<'a, ()> {
+        self.kept.retain(|model| model.id != id);
+        Box::pin(ready(()))
     }
 
     fn adapters(&self) -> Vec<String> {
@@ -222,8 +262,8 @@ struct Playing {
     gate: Option<Receiver<()>>,
 }
 
-impl Stream for Playing {
-    fn next(&mut self) -> Result<Option<Event>> {
+impl Playing {
+    fn pull(&mut self) -> Result<Option<Event>> {
         if let Some(gate) = &self.gate {
             // Closed for good when the test ends.
             gate.recv().map_err(|_| Error::DeviceLost("the gate is closed".into()))?;
@@ -237,6 +277,12 @@ impl Stream for Playing {
             self.last = Some(step.clone());
         }
         Ok(event)
+    }
+}
+
+impl Stream for Playing {
+    fn next(&mut self) -> LocalFuture<'_, Result<Option<Event>>> {
+        Box::pin(ready(self.pull()))
     }
 
     fn steer(&mut self, _sample: usize, cell: usize, steer: Steer) -> Result<()> {

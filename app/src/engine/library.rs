@@ -5,17 +5,21 @@ use std::path::PathBuf;
 use bdlm::clock::Stopwatch;
 use bdlm::event::Event;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
-use bdlm::hub::{Download, HubOptions, ModelFiles, gpt2_tokenizer};
-use bdlm::measure::{Trusted, Verdict, trusted};
+use bdlm::hub::{HubOptions, ModelFiles};
+use bdlm::measure::{Trusted, trusted};
 use bdlm::model::{Formats, Habits, Spec};
-use bdlm::sample::worker::Stream;
+use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
 
+#[cfg(target_arch = "wasm32")]
+use crate::engine::backend::KeptModel;
 use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
 use crate::engine::chat::{Ask, ChatModel, Chats};
 use crate::engine::choices::Choices;
-use crate::engine::training::{Begin, TrainOrder};
+use crate::engine::describe::{about, sentence, shape, weights};
+use crate::engine::files::Places;
+use crate::engine::train::{Begin, TrainOrder};
 
 /// Blocks of a run that is thrown away: the second one is begun in another way than the first.
 const WARM_BLOCKS: usize = 2;
@@ -38,123 +42,50 @@ pub struct EngineBackend {
     chats: Chats,
     device: Option<Device>,
     cache: Option<PathBuf>,
+    places: Places,
 }
 
 impl EngineBackend {
     /// An engine that keeps compiled kernels in the user's cache folder, and uses the kernels that
     /// `bdlm tune` chose there.
+    #[cfg(not(target_arch = "wasm32"))]
     pub fn with_user_cache() -> EngineBackend {
         let cache = GpuOptions::cache_folder(std::env::var_os("BDLM_CACHE"));
-        EngineBackend { cache, ..EngineBackend::default() }
+        let hub = HubOptions::from_vars(|name| std::env::var_os(name));
+        EngineBackend { cache, places: Places::of_hub(hub), ..EngineBackend::default() }
+    }
+
+    /// An engine that asks this hub, and keeps no compiled kernels.
+    pub fn with_hub(hub: HubOptions) -> EngineBackend {
+        EngineBackend { places: Places::of_hub(hub), ..EngineBackend::default() }
+    }
+
+    /// As [`EngineBackend::with_hub`], for a page beside which the default model lies, at an address that
+    /// ends with a slash.
+    #[cfg(target_arch = "wasm32")]
+    pub fn of_page(hub: HubOptions, beside: String) -> EngineBackend {
+        EngineBackend { places: Places { hub, beside }, ..EngineBackend::default() }
     }
 
     /// The device; a new one if another adapter is wanted, or this one was lost. Its kernels are checked at
     /// the first use.
-    fn device(&mut self, adapter: Option<&String>) -> Result<&Device> {
+    async fn device(&mut self, adapter: Option<&String>) -> Result<&Device> {
         let is_it =
             |device: &Device| device.asked.as_ref() == adapter && device.gpu.check().is_ok();
         let device = match self.device.take().filter(is_it) {
             Some(device) => device,
-            None => Device::request(adapter.cloned(), self.cache.clone())?,
+            None => Device::request(adapter.cloned(), self.cache.clone()).await?,
         };
         Ok(self.device.insert(device))
     }
-}
 
-impl Device {
-    fn request(asked: Option<String>, cache: Option<PathBuf>) -> Result<Device> {
-        let options = GpuOptions { adapter: asked.clone(), cache, ..GpuOptions::default() };
-        let Trusted { gpu, mistrusted } = pollster::block_on(trusted(&options))?;
-        let mistrusted = mistrusted.map(|verdict| sentence(&verdict));
-        Ok(Device { asked, gpu, mistrusted })
-    }
-}
-
-/// What a check has found wrong.
-fn sentence(verdict: &Verdict) -> String {
-    let (kernels, wrong) = (verdict.kernels, verdict.wrong.join(", "));
-    format!(
-        "The {kernels} kernels compute wrong results here ({wrong}): plain ones are used, which are slower."
-    )
-}
-
-/// As a checkpoint in integers holds its weights, else in half precision.
-fn formats(files: &ModelFiles) -> Formats {
-    Formats::of_config(&files.config).unwrap_or(Formats::from(DType::F16))
-}
-
-fn weights(formats: Formats) -> String {
-    match formats.layers == formats.tables {
-        true => formats.layers.to_string(),
-        false => format!("{}, embedding and head {}", formats.layers, formats.tables),
-    }
-}
-
-fn files(source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<ModelFiles> {
-    let mut download = |d: &Download| {
-        progress(Progress {
-            what: format!("Downloading {}", d.file),
-            part: Some(d.done_bytes as f32 / d.total_bytes.max(1) as f32),
-        });
-    };
-    let options = HubOptions::from_vars(|name| std::env::var_os(name));
-    let mut files = ModelFiles::find(&source.name, &options, &mut download)?;
-    let spec = Spec::of_files(&files, Habits::default())?;
-    if files.tokenizer.is_none() && spec.always_bos && spec.bos_token_id.is_none() {
-        files.tokenizer = Some(gpt2_tokenizer(&options, &mut download)?);
-    }
-    Ok(files)
-}
-
-fn shape(spec: &Spec) -> String {
-    let (layers, width) = (spec.n_layers, spec.channels);
-    let tensors = spec.tensors();
-    let parameters: usize = tensors.iter().map(|(_, s)| s.iter().product::<usize>()).sum();
-    let millions = parameters as f64 / 1e6;
-    format!("{}, {layers} layers of {width}, {millions:.1} M parameters", spec.family())
-}
-
-/// The family, the objective, and what is exact.
-fn about(spec: &Spec) -> String {
-    let objective = match (spec.is_diffusion(), spec.block_size(), spec.gives_scores()) {
-        (false, ..) => {
-            "An autoregressive model: trained to predict the next token. It writes token by token; \
-             nothing is masked."
-                .to_string()
-        }
-        (true, _, true) => {
-            "A diffusion model trained by score entropy: it tells how much likelier each token is \
-             than the mask. Its analytic sampler takes many small steps."
-                .to_string()
-        }
-        (true, Some(size), _) => format!(
-            "A block diffusion model: trained to guess the masked tokens of a block of {size}, given \
-             all blocks before it."
-        ),
-        (true, None, _) => {
-            "A masked diffusion model: trained to guess masked tokens anywhere in its window; it has \
-             no blocks."
-                .to_string()
-        }
-    };
-    let exact = match spec.is_diffusion() && !spec.gives_scores() {
-        true => {
-            " Samplers that open one cell at a step, at random, draw exactly from its distribution; \
-             the others are faster and change it."
-        }
-        false => " Its own sampler is the only one.",
-    };
-    objective + exact
-}
-
-impl Backend for EngineBackend {
-    fn find(
-        &mut self,
+    async fn found(
+        &self,
         source: &Source,
         request: &Request,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Found> {
-        let files = files(source, progress)?;
+        let files = self.places.files(source, progress).await?;
         let spec = Spec::of_files(&files, Habits::default())?;
         let kernels = match &self.device {
             Some(Device { gpu, .. }) => gpu.kernels(),
@@ -172,16 +103,21 @@ impl Backend for EngineBackend {
         Ok(Found { name, shape, weights, memory })
     }
 
-    fn load(&mut self, source: &Source, progress: &mut dyn FnMut(Progress)) -> Result<Loaded> {
-        let files = files(source, progress)?;
+    async fn loaded(
+        &mut self,
+        source: &Source,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Loaded> {
+        let files = self.places.files(source, progress).await?;
         progress(Progress { what: "Starting the device".into(), part: None });
-        let Device { gpu, mistrusted, .. } = self.device(source.adapter.as_ref())?;
+        let Device { gpu, mistrusted, .. } = self.device(source.adapter.as_ref()).await?;
         let (gpu, mistrusted) = (gpu.clone(), mistrusted.clone());
         let (what, formats) = (format!("Loading {}", source.name), formats(&files));
-        let engine = Engine::load(&gpu, &files, formats, &mut |done, all| {
+        let mut loading = |done: usize, all: usize| {
             let part = Some(done as f32 / all.max(1) as f32);
             progress(Progress { what: what.clone(), part });
-        })?;
+        };
+        let engine = Engine::load_async(&gpu, &files, formats, &mut loading).await?;
         let spec = engine.network().spec();
         let is_diffusion = spec.is_diffusion();
         let has_samplers = is_diffusion && !spec.gives_scores();
@@ -204,23 +140,64 @@ impl Backend for EngineBackend {
         Ok(loaded)
     }
 
-    fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
-        let engine = self.engine.as_ref().ok_or_else(no_model)?;
-        Ok(Box::new(engine.run(request)?))
-    }
-
-    fn warm(&mut self, request: Request, go_on: &dyn Fn() -> bool) {
+    async fn warmed(&self, request: Request, go_on: &dyn Fn() -> bool) {
         let Some(Ok(mut run)) = self.engine.as_ref().map(|engine| engine.run(request)) else {
             return;
         };
         let begun = Stopwatch::start();
         let mut blocks = 0;
         while go_on() && blocks < WARM_BLOCKS && begun.secs() < WARM_SECS {
-            match run.next() {
+            match run.next_async().await {
                 Ok(Some(event)) => blocks += usize::from(matches!(event, Event::Block(_))),
                 Ok(None) | Err(_) => return,
             }
         }
+    }
+}
+
+impl Device {
+    async fn request(asked: Option<String>, cache: Option<PathBuf>) -> Result<Device> {
+        let options = GpuOptions { adapter: asked.clone(), cache, ..GpuOptions::default() };
+        let Trusted { gpu, mistrusted } = trusted(&options).await?;
+        let mistrusted = mistrusted.map(|verdict| sentence(&verdict));
+        Ok(Device { asked, gpu, mistrusted })
+    }
+}
+
+/// As a checkpoint in integers holds its weights, else in half precision.
+fn formats(files: &ModelFiles) -> Formats {
+    Formats::of_config(&files.config).unwrap_or(Formats::from(DType::F16))
+}
+
+impl Backend for EngineBackend {
+    fn find<'a>(
+        &'a mut self,
+        source: &'a Source,
+        request: &'a Request,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> LocalFuture<'a, Result<Found>> {
+        Box::pin(self.found(source, request, progress))
+    }
+
+    fn load<'a>(
+        &'a mut self,
+        source: &'a Source,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> LocalFuture<'a, Result<Loaded>> {
+        Box::pin(self.loaded(source, progress))
+    }
+
+    fn begin(&mut self, request: Request) -> Result<Box<dyn Stream>> {
+        let engine = self.engine.as_ref().ok_or_else(no_model)?;
+        Ok(Box::new(engine.run(request)?))
+    }
+
+    fn warm<'a>(
+        &'a mut self,
+        request: Request,
+        go_on: &'a dyn Fn() -> bool,
+    ) -> LocalFuture<'a, ()> {
+        Box::pin(self.warmed(request, go_on))
     }
 
     fn answer(&mut self, ask: Ask) -> Result<Box<dyn Stream>> {
@@ -235,9 +212,26 @@ impl Backend for EngineBackend {
         })
     }
 
+    #[cfg(target_arch = "wasm32")]
+    fn kept(&self) -> LocalFuture<'_, Vec<KeptModel>> {
+        Box::pin(async {
+            let kept = bdlm::hub::kept_models().await.into_iter();
+            kept.map(|model| KeptModel { id: model.id, size_bytes: model.size_bytes }).collect()
+        })
+    }
+
+    #[cfg(target_arch = "wasm32")]
+    fn forget<'a>(&'a mut self, id: &'a str) -> LocalFuture<'a, ()> {
+        Box::pin(bdlm::hub::delete_model(id))
+    }
+
     fn adapters(&self) -> Vec<String> {
-        let name = |adapter: &bdlm::wgpu::Adapter| adapter.get_info().name;
-        let mut names: Vec<String> = Gpu::adapters().iter().map(name).collect();
+        // A page has the adapter that its browser gives it.
+        #[cfg(target_arch = "wasm32")]
+        let mut names = Vec::new();
+        #[cfg(not(target_arch = "wasm32"))]
+        let mut names: Vec<String> =
+            Gpu::adapters().iter().map(|adapter| adapter.get_info().name).collect();
         names.dedup();
         names
     }

@@ -7,10 +7,8 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use bdlm::Error;
-use bdlm::train::TrainEvent;
-
-use crate::engine::training::{Begin, TrainOrder, TrainStream};
+use crate::engine::train::notice::TrainNotice;
+use crate::engine::train::order::{Begin, TrainOrder, TrainStream};
 
 /// How long closing the window waits for the thread: files are renamed into place when they are whole,
 /// so that a thread that is cut off leaves the last save.
@@ -25,25 +23,6 @@ enum Wish {
     Stop,
     /// End as it is: the window is gone.
     Leave,
-}
-
-/// What the thread reports.
-#[derive(Debug)]
-pub enum TrainNotice {
-    /// What is done before the first step.
-    Preparing(String),
-    /// Something happened.
-    Event(Box<TrainEvent>),
-    /// It waits.
-    Paused,
-    /// It goes on after a pause.
-    GoesOn,
-    /// It was stopped, and is saved unless it had not begun.
-    Stopped,
-    /// It is at its end, and is saved.
-    Finished,
-    /// It has failed; what was saved stays.
-    Failed(Error),
 }
 
 /// The window's end.
