@@ -5,77 +5,14 @@ mod common;
 
 use std::path::Path;
 
-use bdlm::eval::data::{DataFile, ReadOptions};
+use bdlm::eval::data::ReadOptions;
 use bdlm::event::Event;
 use bdlm::hub::{FileBytes, ModelFiles};
 use bdlm::model::{Checkpoint, Spec};
 use bdlm::text::{Tokenizer, decode};
+use common::damage::{Damage, damaged, damages, read};
 use common::fixtures::folder;
 use proptest::prelude::*;
-
-/// What may happen to bytes, at a part of their length.
-#[derive(Clone, Debug)]
-enum Damage {
-    Set(u8),
-    Cut,
-    Remove(usize),
-    Repeat(usize),
-    Insert(&'static str),
-}
-
-/// What means something to a parser.
-const TELLING: [&str; 20] = [
-    "\"",
-    "{",
-    "}",
-    "[",
-    "]",
-    ",",
-    ":",
-    "-1",
-    "1e999",
-    "null",
-    "\n",
-    "\r\n",
-    "\u{feff}",
-    "\0",
-    "99999999999999999999",
-    "NaN",
-    "\\u",
-    "\u{1f98a}",
-    ";",
-    "\t",
-];
-
-fn damages() -> impl Strategy<Value = Vec<(f64, Damage)>> {
-    let damage = prop_oneof![
-        4 => any::<u8>().prop_map(Damage::Set),
-        1 => Just(Damage::Cut),
-        2 => (1..40usize).prop_map(Damage::Remove),
-        2 => (1..40usize).prop_map(Damage::Repeat),
-        4 => prop::sample::select(TELLING.to_vec()).prop_map(Damage::Insert),
-    ];
-    prop::collection::vec((0.0..1.0, damage), 1..6)
-}
-
-/// The bytes with all damage done to the first `most` of them.
-fn damaged(mut bytes: Vec<u8>, damages: &[(f64, Damage)], most: usize) -> Vec<u8> {
-    for (place, damage) in damages {
-        let at = (bytes.len().min(most) as f64 * place) as usize;
-        let end = |count: usize| (at + count).min(bytes.len());
-        match damage {
-            Damage::Set(byte) => bytes.iter_mut().skip(at).take(1).for_each(|b| *b = *byte),
-            Damage::Cut => bytes.truncate(at),
-            Damage::Remove(count) => drop(bytes.drain(at..end(*count))),
-            Damage::Repeat(count) => {
-                let part = bytes[at..end(*count)].to_vec();
-                bytes.splice(at..at, part);
-            }
-            Damage::Insert(text) => drop(bytes.splice(at..at, text.bytes())),
-        }
-    }
-    bytes
-}
 
 #[test]
 fn damage_is_done_where_it_should_be() {
@@ -87,12 +24,6 @@ fn damage_is_done_where_it_should_be() {
     assert_eq!(done(0.99, Damage::Insert("{")), b"some byte{s");
     assert_eq!(damaged(b"some bytes".to_vec(), &[(0.5, Damage::Cut)], 4), b"so");
     assert_eq!(damaged(Vec::new(), &[(0.5, Damage::Set(1))], 4), b"");
-}
-
-/// Reads all documents of a file of this name.
-fn read(name: &str, bytes: &[u8], options: &ReadOptions) -> bdlm::Result<Vec<String>> {
-    let mut reader = bytes;
-    DataFile::copied(Path::new(name), &mut reader)?.documents(options)?.collect()
 }
 
 const TABLE: &str = "id,text\n1,one\n2,\"two, \"\"2\"\"\"\n3,\" over\ntwo lines\"\n";

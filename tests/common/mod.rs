@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod chat_model;
+pub mod damage;
 pub mod fixtures;
 pub mod hub;
 pub mod optimiser_twins;

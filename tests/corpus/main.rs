@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod cuts;
+mod damage;
 mod documents;
 mod fetch;
 mod forms;
