@@ -22,6 +22,7 @@ pub use ops::{
 pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
+pub(crate) use wait::breathe;
 
 /// Numbers of the memory layout that the shaders expect: padding, and words of a row.
 pub mod layout {

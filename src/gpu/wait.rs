@@ -82,3 +82,31 @@ pub(crate) async fn mapped(device: &wgpu::Device, slice: &wgpu::BufferSlice<'_>)
         None => Err(Error::internal("the callback of a buffer's mapping panicked")),
     }
 }
+
+/// Lets others have their turn: on a computer those of the same executor, in a browser the page, which is
+/// drawn and hears its reader meanwhile.
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) async fn breathe() {
+    let mut is_second = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_second, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+/// As on a computer. What is woken at once runs before the page is drawn, and timers are slow in a page
+/// that is hidden: a message to oneself is neither.
+#[cfg(target_arch = "wasm32")]
+pub(crate) async fn breathe() {
+    let Ok(channel) = web_sys::MessageChannel::new() else { return };
+    let heard =
+        js_sys::Promise::new(&mut |resolve, _| channel.port1().set_onmessage(Some(&resolve)));
+    if channel.port2().post_message(&wasm_bindgen::JsValue::UNDEFINED).is_ok() {
+        let _ = wasm_bindgen_futures::JsFuture::from(heard).await;
+    }
+    channel.port1().close();
+}

@@ -23,9 +23,9 @@ pub use native::DatasetFiles;
 pub use native::{Output, gpt2_tokenizer};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{kept, open_file, unnamed_file};
-pub use options::{DatasetSplit, Download, HubOptions};
+pub use options::{DatasetSplit, Download, HubOptions, KeptModel};
 pub use sha256::Sha256;
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::kept;
 #[cfg(all(feature = "hub", target_arch = "wasm32"))]
-pub use web::{KeptModel, delete_model, gpt2_tokenizer, kept_models};
+pub use web::{delete_model, gpt2_tokenizer, kept_models};

@@ -209,3 +209,10 @@ pub(in crate::hub) fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>>
         None => Ok(names),
     }
 }
+
+/// True for `owner/name`.
+pub(in crate::hub) fn is_hub_id(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let part = |p: &str| !p.is_empty() && !p.starts_with('.') && p.chars().all(allowed);
+    name.split('/').count() == 2 && name.split('/').all(part)
+}

@@ -10,8 +10,17 @@ pub struct Download {
     pub file: String,
     /// Bytes that are here.
     pub done_bytes: u64,
-    /// Bytes of the whole file.
+    /// Bytes of the whole file; 0 if that is not known.
     pub total_bytes: u64,
+}
+
+/// A model of the hub that a browser keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptModel {
+    /// Its id on the hub, with the hub's address if it is another one.
+    pub id: String,
+    /// Bytes of its files.
+    pub size_bytes: u64,
 }
 
 /// A part of a data set on the hub.

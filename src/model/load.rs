@@ -2,11 +2,10 @@
 
 use std::cell::Cell;
 use std::ops::Range;
-use std::task::Poll;
 
 use half::f16;
 
-use crate::gpu::{DType, Gpu, Tensor, Weight};
+use crate::gpu::{DType, Gpu, Tensor, Weight, breathe};
 use crate::model::{Axis, Checkpoint, Entry, Formats, Kind, Spec, Widths};
 use crate::{Advice, Error, Result};
 
@@ -282,17 +281,4 @@ impl<'a> MatrixRows<'a> {
         }
         Ok(())
     }
-}
-
-/// Lets others have their turn: loading in a browser must not freeze the page.
-async fn breathe() {
-    let mut is_second = false;
-    std::future::poll_fn(|context| {
-        if std::mem::replace(&mut is_second, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -42,9 +42,10 @@ impl File {
     }
 }
 
-const FOLDERS: [&str; 8] =
-    ["src", "shaders", "app", "tests", "benches", "examples", "docs", ".github"];
-const TEXT: [&str; 8] = ["rs", "wgsl", "toml", "md", "sh", "yml", "py", "run"];
+const FOLDERS: [&str; 9] =
+    ["src", "shaders", "app", "web", "tests", "benches", "examples", "docs", ".github"];
+const TEXT: [&str; 12] =
+    ["rs", "wgsl", "toml", "md", "sh", "yml", "py", "run", "js", "mjs", "ts", "html"];
 
 /// All sources and documents. Data, vocabularies and build outputs are left out.
 pub fn repository() -> Vec<File> {
@@ -68,7 +69,7 @@ fn collect(root: &Path, folder: &str, files: &mut Vec<File>) {
         let name = entry.file_name().into_string().unwrap();
         let path = format!("{folder}/{name}");
         match entry.file_type().unwrap().is_dir() {
-            true if name == "target" || path == "tests/fixtures" => {}
+            true if name == "target" || name == "node_modules" || path == "tests/fixtures" => {}
             true => collect(root, &path, files),
             false => add(root, &path, files),
         }

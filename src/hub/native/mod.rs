@@ -16,7 +16,7 @@ pub use dataset::DatasetFiles;
 pub(crate) use files::{open_file, unnamed_file};
 pub use output::Output;
 
-use crate::hub::model::{INDEX, SINGLE, refuse_stale};
+use crate::hub::model::{INDEX, SINGLE, is_hub_id, refuse_stale};
 use crate::hub::{AdapterFiles, DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
 use crate::{Advice, Error, Fault, Result};
 
@@ -123,13 +123,6 @@ impl AdapterFiles {
              adapter_model.safetensors, or a hub id"
         )))
     }
-}
-
-/// True for `owner/name`.
-fn is_hub_id(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let part = |p: &str| !p.is_empty() && !p.starts_with('.') && p.chars().all(allowed);
-    name.split('/').count() == 2 && name.split('/').all(part)
 }
 
 /// GPT-2's tokenizer from the hub, for checkpoints without one.

@@ -49,12 +49,14 @@ pub async fn bytes(
         _ => {}
     }
     let header = |name| response.headers().get(name).ok().flatten()?.parse::<u64>().ok();
-    // The length of what is compressed on its way is not that of the file.
-    let is_packed = response.headers().has("content-encoding").unwrap_or(false);
-    let total = if is_packed { None } else { header("content-length") }.unwrap_or(0);
+    // What is compressed on its way has another length, and a page may not see that it is: only weights,
+    // which never are, have a length that can be relied upon.
+    let is_whole = address.ends_with(".safetensors");
+    let total = header("content-length").filter(|_| is_whole).unwrap_or(0);
     let Some(body) = response.body() else { return Ok(Some(Vec::new())) };
     let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
-    let mut bytes = Vec::with_capacity(usize::try_from(total).unwrap_or(0));
+    let mut bytes = Vec::new();
+    reserve(&mut bytes, total)?;
     loop {
         let chunk = JsFuture::from(reader.read()).await.map_err(words)?;
         let is_done = Reflect::get(&chunk, &"done".into()).map_err(words)?.is_truthy();
@@ -64,14 +66,26 @@ pub async fn bytes(
         let chunk: Uint8Array =
             Reflect::get(&chunk, &"value".into()).map_err(words)?.unchecked_into();
         let at = bytes.len();
+        if bytes.capacity() < at + chunk.length() as usize {
+            reserve(&mut bytes, (at as u64).max(u64::from(chunk.length())))?;
+        }
         bytes.resize(at + chunk.length() as usize, 0);
         chunk.copy_to(&mut bytes[at..]);
-        report(bytes.len() as u64, total.max(bytes.len() as u64));
+        report(bytes.len() as u64, total);
     }
     if total > bytes.len() as u64 {
         return Err(format!("{} of {total} bytes came, then the connection ended", bytes.len()));
     }
     Ok(Some(bytes))
+}
+
+/// Makes room for more bytes.
+fn reserve(bytes: &mut Vec<u8>, more: u64) -> Result<(), String> {
+    let room = usize::try_from(more).ok().and_then(|more| bytes.try_reserve_exact(more).ok());
+    room.ok_or_else(|| {
+        let megabytes = (bytes.len() as u64 + more) / 1_000_000;
+        format!("a page has no room for its {megabytes} MB")
+    })
 }
 
 /// What JavaScript says of an error.

@@ -12,4 +12,8 @@ mod store;
 #[cfg(feature = "hub")]
 pub use model::gpt2_tokenizer;
 #[cfg(feature = "hub")]
-pub use store::{KeptModel, delete_model, kept_models};
+pub use store::{delete_model, kept_models};
+
+/// The hub, where no other one is named.
+#[cfg(feature = "hub")]
+const HUB: &str = "https://huggingface.co";

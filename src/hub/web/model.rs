@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::hub::model::{INDEX, LAYERS, PICKLE, SINGLE, is_roberta, shard_names};
-use crate::hub::web::{fetch, store};
+use crate::hub::model::{INDEX, LAYERS, PICKLE, SINGLE, is_hub_id, is_roberta, shard_names};
+use crate::hub::web::{HUB, fetch, store};
 use crate::hub::{DEFAULT_MODEL, Download, FileBytes, HubOptions, ModelFiles};
 use crate::{Advice, Error, Fault, Result};
-
-/// The hub, where no other one is named.
-const HUB: &str = "https://huggingface.co";
 
 impl ModelFiles {
     /// A model of the hub by its id, `owner/name`. What was fetched is kept in the browser, and not
@@ -21,6 +18,12 @@ impl ModelFiles {
         options: &HubOptions,
         progress: &mut dyn FnMut(&Download),
     ) -> Result<ModelFiles> {
+        if !is_hub_id(id) {
+            return Err(Error::unknown_model(format!(
+                "there is no model `{id}`: expected `{DEFAULT_MODEL}`, or a hub id such as \
+                 kuleshov-group/bd3lm-owt-block_size16"
+            )));
+        }
         let hub = Repository::of_hub(id, options);
         let missing = |file: &str| {
             Error::hub(format!(
@@ -113,7 +116,9 @@ impl Repository {
         if self.is_kept
             && let Some(bytes) = store::read(&address).await
         {
-            return Ok(Some(FileBytes::new(format!("{}/{file}", self.name), bytes)));
+            // Nothing is kept of a file that is not there: it is not asked for again.
+            let found = (!bytes.is_empty()).then_some(bytes);
+            return Ok(found.map(|bytes| FileBytes::new(format!("{}/{file}", self.name), bytes)));
         }
         let report = &mut |done_bytes, total_bytes| {
             progress(&Download { file: file.into(), done_bytes, total_bytes });
@@ -122,6 +127,9 @@ impl Repository {
             Error::Hub(Fault::from(format!("{address}: {cause}")).advise(Advice::CheckNetwork))
         })?
         else {
+            if self.is_kept && file != "config.json" {
+                let _ = store::write(&address, &[]).await;
+            }
             return Ok(None);
         };
         if self.is_kept {
@@ -149,10 +157,15 @@ fn names(here: &Named) -> Result<Vec<String>> {
         SINGLE,
     ];
     if is_roberta {
-        names.extend(["vocab.json", "merges.txt", PICKLE]);
         names.extend(LAYERS);
-    } else if is_missing(SINGLE) {
-        names.push(INDEX);
+    }
+    match (is_missing(SINGLE), is_roberta) {
+        (true, true) => names.push(PICKLE),
+        (true, false) => names.push(INDEX),
+        (false, _) => {}
+    }
+    if is_roberta && is_missing("tokenizer.json") {
+        names.extend(["vocab.json", "merges.txt"]);
     }
     let mut names: Vec<String> = names.into_iter().map(String::from).collect();
     if let Some(index) = here.get(INDEX).and_then(Option::as_ref) {

@@ -5,6 +5,8 @@ use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, CacheStorage, Request, Response};
 
+use crate::hub::options::KeptModel;
+use crate::hub::web::HUB;
 use crate::hub::web::fetch::words;
 
 /// Name of the cache.
@@ -17,15 +19,6 @@ extern "C" {
     /// Of the page, or of its worker. Pages that are not secure have none.
     #[wasm_bindgen(thread_local_v2, js_name = caches)]
     static CACHES: Option<CacheStorage>;
-}
-
-/// A model that the browser keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptModel {
-    /// Its id on the hub.
-    pub id: String,
-    /// Bytes of its files.
-    pub size_bytes: u64,
 }
 
 /// The models that the browser keeps, by their ids.
@@ -95,9 +88,9 @@ async fn requests() -> Vec<(Request, String)> {
     let named = |request: Request| {
         let url = request.url();
         let (before, _) = url.split_once(BRANCH)?;
-        let mut parts = before.rsplit('/');
-        let (name, owner) = (parts.next()?, parts.next()?);
-        let id = format!("{owner}/{name}");
+        // Those of another hub with its address.
+        let id = before.strip_prefix(HUB).map_or(before, |id| id.trim_start_matches('/'));
+        let id = id.to_string();
         Some((request, id))
     };
     requests.filter_map(named).collect()
