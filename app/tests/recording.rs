@@ -242,3 +242,16 @@ fn events_in_any_order_with_any_numbers_can_be_looked_at() {
     }
     assert!(n_odd > 100, "{n_odd}");
 }
+
+/// The page plays it where there is no WebGPU.
+#[test]
+fn the_recorded_run_of_the_page_is_one_of_todays_events() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/site/run.jsonl");
+    let events = read_events(&path).unwrap();
+    assert!(matches!(events.first(), Some(Event::Start(start)) if start.block_size == 4));
+    assert!(matches!(events.last(), Some(Event::Done(_))));
+    let written = std::fs::read_to_string(path).unwrap();
+    let again: String =
+        events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect();
+    assert_eq!(written.len(), again.len(), "no field is new, none is gone");
+}

@@ -5,7 +5,7 @@ use egui::Context;
 use crate::app::base::App;
 use crate::recording::text;
 use crate::state::{Action, Link, Sheet};
-use crate::system::page_address;
+use crate::system::{page_address, page_hub};
 
 impl App {
     /// Does an action.
@@ -52,7 +52,7 @@ impl App {
             Action::CancelLoad => self.engine.cancel(),
             Action::ForgetModel(id) => drop(self.engine.forget(id)),
             Action::CopyLink => {
-                let query = Link::query(&state.pane().origin);
+                let query = Link::query(&state.pane().origin, page_hub().as_deref());
                 ctx.copy_text(page_address() + &query);
                 state.files.outcome = "The link is in the clipboard.".into();
             }

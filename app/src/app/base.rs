@@ -13,7 +13,7 @@ use crate::export::Export;
 use crate::recording::Recording;
 use crate::state::{Answer, Banner, Dialog, Origin, Pane, Preferences, State};
 use crate::store::Store;
-use crate::system::Picked;
+use crate::system::{IS_PAGE, Picked, add_system_fonts};
 use crate::views::theme;
 
 /// The app.
@@ -63,6 +63,9 @@ impl App {
         mut backend: impl Backend,
     ) -> std::io::Result<App> {
         theme::install(ctx);
+        if IS_PAGE {
+            add_system_fonts(ctx);
+        }
         let wake = ctx.clone();
         let trainer = Arc::new(backend.trainer());
         let engine = EngineThread::spawn(backend, move || wake.request_repaint())?;

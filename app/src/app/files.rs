@@ -1,7 +1,7 @@
 //! Files that are written.
 
+use async_channel::TryRecvError;
 use std::path::PathBuf;
-use std::sync::mpsc::TryRecvError;
 
 use egui::Context;
 
@@ -62,7 +62,7 @@ impl App {
                     let banner = Banner::of("The file could not be written.", error.to_string());
                     self.state.banner = Some(banner);
                 }
-                Err(TryRecvError::Disconnected) => {}
+                Err(TryRecvError::Closed) => {}
             }
             break;
         }

@@ -13,9 +13,6 @@ use crate::recording::{Recording, events_of};
 use crate::state::{Banner, Dialog, Edit, Origin, Sheet, View};
 use crate::system::{self, IS_PAGE, Picked, Wanted};
 
-/// The name of a model whose files were handed over.
-const HANDED_OVER: &str = "your files";
-
 impl App {
     /// Reads the run of a file, beside the window.
     pub(super) fn open_file(&mut self, ctx: &Context, path: PathBuf) {
@@ -48,7 +45,10 @@ impl App {
         match (answer, self.state.view) {
             (Some(Picked::Path(path)), View::Training) => self.drop_on_training(&path),
             (Some(picked), _) => self.open_picked(ctx, picked),
-            (None, _) => {}
+            (None, _) => {
+                let cause = "Drop files, not a folder: a page cannot look into one.";
+                self.state.banner = Some(Banner::of("What was dropped could not be read.", cause));
+            }
         }
     }
 
@@ -71,7 +71,7 @@ impl App {
             [(name, bytes)] if is_run(name, bytes) => self.show_opened(opened(name, bytes)),
             _ => {
                 let adapter = self.state.models.source.adapter.clone();
-                self.load_from(Source { name: HANDED_OVER.into(), adapter, files });
+                self.load_from(Source { name: Source::HANDED_OVER.into(), adapter, files });
             }
         }
     }

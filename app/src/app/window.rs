@@ -162,8 +162,12 @@ impl App {
     fn draw_side(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
         let is_narrow = theme::is_narrow(ui.ctx());
-        let has_nothing = state.sheet == Sheet::Inspector && state.pane().selected.is_none();
-        if is_narrow && state.view != View::Training && has_nothing {
+        let has_nothing = match state.view {
+            View::Text => state.sheet == Sheet::Inspector && state.pane().selected.is_none(),
+            View::Conversation => state.sheet == Sheet::Inspector,
+            View::Training => false,
+        };
+        if is_narrow && has_nothing {
             return;
         }
         let width = if is_narrow { ui.available_width() } else { SIDE_WIDTH };

@@ -4,6 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use bdlm::Result;
+use bdlm::hub::KeptModel;
 use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{MemoryPlan, Request};
 
@@ -20,6 +21,11 @@ pub struct Source {
     pub adapter: Option<String>,
     /// Its files by their names, if they were handed over as they are.
     pub files: Vec<(String, Arc<[u8]>)>,
+}
+
+impl Source {
+    /// The name of a model whose files were handed over.
+    pub const HANDED_OVER: &str = "your files";
 }
 
 /// How far a download or a load has come.
@@ -73,15 +79,6 @@ pub struct Loaded {
     pub has_samplers: bool,
     /// What its chats begin with, if it has a template.
     pub chat: Option<ChatModel>,
-}
-
-/// A model of the hub that a browser keeps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptModel {
-    /// Its id.
-    pub id: String,
-    /// Bytes of its files.
-    pub size_bytes: u64,
 }
 
 /// Something that loads models and begins runs.

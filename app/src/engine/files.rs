@@ -43,7 +43,7 @@ impl Places {
         let mut download = |d: &Download| {
             progress(Progress {
                 what: format!("Downloading {}", d.file),
-                part: Some(d.done_bytes as f32 / d.total_bytes.max(1) as f32),
+                part: (d.total_bytes > 0).then(|| d.done_bytes as f32 / d.total_bytes as f32),
             });
         };
         let mut files = match source.files.is_empty() {

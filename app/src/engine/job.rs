@@ -5,8 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::SyncSender;
-use std::task::{Context, Poll};
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use async_channel::Sender;
 
 use bdlm::Result;
 
@@ -17,9 +19,39 @@ use crate::engine::notice::Notice;
 /// The thread's end of the window's channel.
 #[derive(Clone)]
 pub(super) struct Outbox {
-    pub(super) notices: SyncSender<Notice>,
-    pub(super) cancel: Arc<AtomicBool>,
+    pub(super) notices: Sender<Notice>,
+    pub(super) cancel: Arc<Cancel>,
     pub(super) bell: Arc<Bell>,
+}
+
+/// Whether what is being done is to end, and who waits for it.
+#[derive(Default)]
+pub(super) struct Cancel {
+    is_wanted: AtomicBool,
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Cancel {
+    /// Something begins.
+    pub(super) fn begin(&self) {
+        self.is_wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Ends it, also where it waits for a server that says nothing.
+    pub(super) fn end(&self) {
+        self.is_wanted.store(true, Ordering::SeqCst);
+        let waker = self.waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// True if it is to end.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::SeqCst)
+    }
+
+    fn keep(&self, waker: &Waker) {
+        *self.waker.lock().unwrap_or_else(PoisonError::into_inner) = Some(waker.clone());
+    }
 }
 
 /// The payload of an unwinding that is not a panic.
@@ -27,8 +59,8 @@ struct Cancelled;
 
 impl Outbox {
     /// Sends a notice; in vain if the window is gone.
-    pub(super) fn send(&self, notice: Notice) {
-        if self.notices.send(notice).is_ok() {
+    pub(super) async fn send(&self, notice: Notice) {
+        if self.notices.send(notice).await.is_ok() {
             self.bell.ring();
         }
     }
@@ -41,7 +73,7 @@ impl Outbox {
         work: impl AsyncFnOnce(&mut dyn FnMut(Progress)) -> Result<T>,
     ) -> Option<Result<T>> {
         let mut progress = |progress: Progress| {
-            if cfg!(not(target_arch = "wasm32")) && self.is_cancelled() {
+            if cfg!(not(target_arch = "wasm32")) && self.cancel.is_wanted() {
                 resume_unwind(Box::new(Cancelled));
             }
             // If the channel is full, the next progress will do.
@@ -51,7 +83,8 @@ impl Outbox {
         };
         let mut work = pin!(work(&mut progress));
         let polled = |context: &mut Context<'_>| {
-            if self.is_cancelled() {
+            self.cancel.keep(context.waker());
+            if self.cancel.is_wanted() {
                 return Poll::Ready(None);
             }
             let poll = AssertUnwindSafe(|| work.as_mut().poll(context));
@@ -62,9 +95,5 @@ impl Outbox {
             }
         };
         poll_fn(polled).await
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancel.load(Ordering::SeqCst)
     }
 }

@@ -12,8 +12,6 @@ use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{Engine, MemoryPlan, Request};
 use bdlm::{Error, Result};
 
-#[cfg(target_arch = "wasm32")]
-use crate::engine::backend::KeptModel;
 use crate::engine::backend::{Backend, Found, Loaded, Progress, Source};
 use crate::engine::chat::{Ask, ChatModel, Chats};
 use crate::engine::choices::Choices;
@@ -213,11 +211,8 @@ impl Backend for EngineBackend {
     }
 
     #[cfg(target_arch = "wasm32")]
-    fn kept(&self) -> LocalFuture<'_, Vec<KeptModel>> {
-        Box::pin(async {
-            let kept = bdlm::hub::kept_models().await.into_iter();
-            kept.map(|model| KeptModel { id: model.id, size_bytes: model.size_bytes }).collect()
-        })
+    fn kept(&self) -> LocalFuture<'_, Vec<bdlm::hub::KeptModel>> {
+        Box::pin(bdlm::hub::kept_models())
     }
 
     #[cfg(target_arch = "wasm32")]

@@ -12,7 +12,7 @@ mod notice;
 mod thread;
 mod train;
 
-pub use backend::{Backend, Found, KeptModel, Loaded, Progress, Source};
+pub use backend::{Backend, Found, Loaded, Progress, Source};
 pub use chat::{Ask, ChatModel};
 pub use choices::Choices;
 pub use library::EngineBackend;

@@ -1,9 +1,10 @@
 //! What the engine's thread reports to the window.
 
+use bdlm::hub::KeptModel;
 use bdlm::sample::Steer;
 use bdlm::sample::worker::{Command, Report};
 
-use crate::engine::backend::{Found, KeptModel, Loaded, Progress, Source};
+use crate::engine::backend::{Found, Loaded, Progress, Source};
 
 /// A report: of a run, or of a model.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 //! find and load models. The window never waits for it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use async_channel::{Receiver, bounded};
 use bdlm::Result;
 use bdlm::sample::Request;
 use bdlm::sample::worker::{self, Command, Gone, Stream, Worker};
@@ -13,7 +13,7 @@ use bdlm::sample::worker::{self, Command, Gone, Stream, Worker};
 use crate::engine::backend::{Backend, Progress, Source};
 use crate::engine::bell::Bell;
 use crate::engine::chat::Ask;
-use crate::engine::job::Outbox;
+use crate::engine::job::{Cancel, Outbox};
 use crate::engine::notice::{Attempt, Notice, SteerAt};
 use crate::system::{IS_PAGE, beside};
 
@@ -58,9 +58,9 @@ impl EngineThread {
         backend: impl Backend,
         wake: impl Fn() + Send + Sync + 'static,
     ) -> std::io::Result<EngineThread> {
-        let (sender, notices) = sync_channel(NOTICES);
+        let (sender, notices) = bounded(NOTICES);
         let bell = Arc::new(Bell::new(wake));
-        let cancel = Arc::new(AtomicBool::new(false));
+        let cancel = Arc::new(Cancel::default());
         let outbox = Outbox { notices: sender, cancel, bell: bell.clone() };
         let backend = AnyBackend { backend: Box::new(backend), ask: None };
         let worker = Worker::spawn(backend, move || bell.ring())?;
@@ -105,18 +105,18 @@ impl EngineThread {
     /// [`EngineThread::send`].
     pub fn warm(&self, request: Box<Request>) -> bool {
         let cancel = self.outbox.cancel.clone();
-        let go_on = move || !cancel.load(Ordering::SeqCst);
+        let go_on = move || !cancel.is_wanted();
         self.call(async move |backend, _| backend.warm(*request, &go_on).await)
     }
 
     /// Asks for the names of the adapters; false as for [`EngineThread::send`].
     pub fn adapters(&self) -> bool {
-        self.call(async |backend, outbox| outbox.send(Notice::Adapters(backend.adapters())))
+        self.call(async |backend, outbox| outbox.send(Notice::Adapters(backend.adapters())).await)
     }
 
     /// Asks for the models that a browser keeps; false as for [`EngineThread::send`].
     pub fn kept(&self) -> bool {
-        self.call(async |backend, outbox| outbox.send(Notice::Kept(backend.kept().await)))
+        self.call(async |backend, outbox| outbox.send(Notice::Kept(backend.kept().await)).await)
     }
 
     /// Deletes what a browser keeps of a model, and asks for those that it keeps then; false as for
@@ -124,20 +124,20 @@ impl EngineThread {
     pub fn forget(&self, id: String) -> bool {
         self.call(async move |backend, outbox| {
             backend.forget(&id).await;
-            outbox.send(Notice::Kept(backend.kept().await));
+            outbox.send(Notice::Kept(backend.kept().await)).await;
         })
     }
 
     /// Asks for the token of a text that is to be pinned; false as for [`EngineThread::send`].
     pub fn token(&self, at: SteerAt, text: String) -> bool {
         self.call(async move |backend, outbox| {
-            outbox.send(Notice::Token { at, token: backend.token(&text) });
+            outbox.send(Notice::Token { at, token: backend.token(&text) }).await;
         })
     }
 
     /// Ends a download or a load as soon as it reports its progress.
     pub fn cancel(&self) {
-        self.outbox.cancel.store(true, Ordering::SeqCst);
+        self.outbox.cancel.end();
     }
 
     /// The next notice, if there is one.
@@ -168,14 +168,15 @@ impl EngineThread {
         + Send
         + 'static,
     ) -> bool {
-        self.outbox.cancel.store(false, Ordering::SeqCst);
+        self.outbox.cancel.begin();
         self.call(async move |backend, outbox| {
             let outcome = outbox.cancellable(async |progress| work(backend, progress).await).await;
-            outbox.send(match outcome {
+            let notice = match outcome {
                 None => Notice::Cancelled,
                 Some(Ok(notice)) => notice,
                 Some(Err(error)) => Notice::Failed { what, error },
-            });
+            };
+            outbox.send(notice).await;
         })
     }
 

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+
+use async_channel::{Receiver, bounded};
 
 use crate::export::error::PictureError;
 use crate::export::file::write_beside;
@@ -48,7 +49,7 @@ impl Export {
         path: PathBuf,
         wake: impl Fn() + Send + 'static,
     ) -> std::io::Result<Export> {
-        let (outbox, reports) = sync_channel(16);
+        let (outbox, reports) = bounded(16);
         let cancel = Arc::new(AtomicBool::new(false));
         let flag = cancel.clone();
         beside("bdlm-export", async move || {
@@ -62,11 +63,12 @@ impl Export {
                 !flag.load(Ordering::SeqCst)
             };
             let outcome = write(&scene, format, &path, &mut go_on).await;
-            let _ = outbox.try_send(match outcome {
+            let report = match outcome {
                 Ok(true) => ExportReport::Written(path),
                 Ok(false) => ExportReport::Cancelled,
                 Err(e) => ExportReport::Failed(e),
-            });
+            };
+            let _ = outbox.send(report).await;
             wake();
         })?;
         Ok(Export { reports, cancel })

@@ -20,7 +20,10 @@ impl State {
             Edit::Scale(scale) => prefs.scale = scale,
             Edit::KeepColors(keep) => prefs.keep_colors = keep,
             Edit::ReduceMotion(reduce) => prefs.reduce_motion = reduce,
-            Edit::ModelName(name) => (models.source.name, models.found) = (name, None),
+            Edit::ModelName(name) => {
+                (models.source.name, models.found) = (name, None);
+                models.source.files.clear();
+            }
             Edit::Adapter(adapter) => models.source.adapter = adapter,
             Edit::Pin(pin) => self.pin = pin,
             Edit::WritePath(path) => files.path = path,

@@ -57,15 +57,16 @@ impl Link {
         link
     }
 
-    /// The query that writes a run's text again, with its `?`.
-    pub fn query(origin: &Origin) -> String {
+    /// The query that writes a run's text again, with its `?`, where the models of a hub are.
+    pub fn query(origin: &Origin, hub: Option<&str>) -> String {
         let mut query = Serializer::new(String::new());
         query.append_pair("prompt", &(origin.prompt.clone() + &origin.carried));
         query.append_pair("model", &origin.model);
-        let (settings, usual) = (fields(&origin.settings), fields(&SampleSettings::default()));
+        query.extend_pairs(hub.map(|hub| ("hub", hub)));
+        let settings = fields(&origin.settings);
         for name in SETTINGS {
             let value = &settings[name];
-            if name == "seed" || !value.is_null() && *value != usual[name] {
+            if !value.is_null() {
                 // Names as on the command line.
                 let text =
                     value.as_str().map_or_else(|| value.to_string(), |s| s.replace('_', "-"));
@@ -80,17 +81,31 @@ impl Link {
         self.prompt.is_some()
     }
 
-    /// The preferences, with what is asked for.
+    /// True if nothing is asked for.
+    pub fn is_plain(&self) -> bool {
+        *self == Link::default()
+    }
+
+    /// The model that is asked for.
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The preferences, with what is asked for. How to sample is as by default: a link writes the same
+    /// text whatever was chosen here before.
     pub fn applied_to(&self, mut prefs: Preferences) -> Preferences {
         prefs.model = self.model.clone().unwrap_or(prefs.model);
         prefs.prompt = self.prompt.clone().unwrap_or(prefs.prompt);
         prefs.theme = self.theme.unwrap_or(prefs.theme);
         if self.begins() {
-            // A link writes the same text whatever was chosen here before.
             prefs.panes[0] = SampleSettings::default();
         }
+        prefs
+    }
+
+    /// Sets what is asked for, once the model's own choices are taken over: these win over them.
+    pub fn apply_settings(&self, side: &mut SampleSettings) {
         for (name, value) in &self.settings {
-            let side = &mut prefs.panes[0];
             let mut changed = fields(side);
             changed[*name] = value.clone();
             if let Ok(changed) = serde_json::from_value(changed) {
@@ -98,7 +113,6 @@ impl Link {
                 side.is_seed_locked |= *name == "seed";
             }
         }
-        prefs
     }
 }
 
@@ -111,6 +125,18 @@ mod tests {
     use bdlm::sample::SamplerKind;
 
     use super::*;
+    use crate::engine::Choices;
+
+    /// The settings of someone who opens a link with a model that has choices of its own.
+    fn opened(link: &Link) -> Preferences {
+        let before = SampleSettings { top_k: 5, ..SampleSettings::default() };
+        let prefs =
+            Preferences { panes: [before, SampleSettings::default()], ..Default::default() };
+        let mut prefs = link.applied_to(prefs);
+        prefs.panes[0].suit(Choices { top_p: 0.8, ..Choices::default() });
+        link.apply_settings(&mut prefs.panes[0]);
+        prefs
+    }
 
     #[test]
     fn a_link_of_a_run_asks_for_the_same_run() {
@@ -120,31 +146,34 @@ mod tests {
             per_pass: 3,
             temperature: 0.7,
             block_size: Some(4),
+            // Not what the model would take.
+            top_p: 1.0,
             ..SampleSettings::default()
         };
         let prompt = "Ä cat & a dog = 50 %?".to_string();
         let model = "owner/name".to_string();
         let origin = Origin { model, prompt, settings, ..Origin::default() };
-        let query = Link::query(&origin);
+        let query = Link::query(&origin, Some("https://hub.example"));
         assert!(query.starts_with("?prompt=%C3%84+cat+%26+a+dog"), "{query}");
         assert!(query.contains("&sampler=entropy-bounded"), "{query}");
         let link = Link::read(&query);
-        let before = SampleSettings { top_k: 5, ..SampleSettings::default() };
-        let prefs =
-            Preferences { panes: [before, SampleSettings::default()], ..Default::default() };
-        let prefs = link.applied_to(prefs);
-        assert!(link.begins());
+        let prefs = opened(&link);
+        assert!(link.begins() && !link.is_plain());
+        assert_eq!(link.hub.as_deref(), Some("https://hub.example"));
         assert_eq!((&prefs.model, &prefs.prompt), (&origin.model, &origin.prompt));
-        let wanted = SampleSettings { is_seed_locked: true, ..origin.settings };
+        let own = prefs.panes[0].own;
+        let wanted = SampleSettings { is_seed_locked: true, own, ..origin.settings };
         assert_eq!(prefs.panes[0], wanted);
     }
 
     #[test]
     fn what_is_wrong_in_an_address_is_left_out() {
         let link = Link::read("?seed=many&sampler=best&length=-3&what=ever&theme=pink&top_p=0.5");
-        let prefs = link.applied_to(Preferences::default());
-        let wanted = SampleSettings { top_p: 0.5, ..SampleSettings::default() };
+        let prefs = opened(&link);
+        let own = prefs.panes[0].own;
+        let wanted = SampleSettings { top_k: 5, top_p: 0.5, own, ..SampleSettings::default() };
         assert_eq!((prefs.panes[0].clone(), prefs.theme), (wanted, ThemeChoice::default()));
         assert!(!link.begins());
+        assert!(Link::read("").is_plain() && Link::read("?what=ever").is_plain());
     }
 }

@@ -1,6 +1,8 @@
 //! The model that runs use, and the one to load next.
 
-use crate::engine::{Attempt, Found, KeptModel, Loaded, Progress, Source};
+use bdlm::hub::KeptModel;
+
+use crate::engine::{Attempt, Found, Loaded, Progress, Source};
 
 /// Models and adapters.
 #[derive(Clone, Debug, Default, PartialEq)]

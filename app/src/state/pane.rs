@@ -6,7 +6,7 @@ use bdlm::sample::worker::Command;
 use bdlm::sample::{Request, Steer};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::SteerAt;
+use crate::engine::{Source, SteerAt};
 use crate::recording::{CellAt, Recording};
 use crate::state::settings::SampleSettings;
 
@@ -92,6 +92,14 @@ pub struct Pane {
 }
 
 impl Pane {
+    /// True if the text follows from the settings alone, with a model that others can find.
+    pub fn can_link(&self) -> bool {
+        let is_steered =
+            self.recording.events().iter().any(|event| matches!(**event, Event::Steer(_)));
+        let Origin { model, parent, .. } = &self.origin;
+        !model.is_empty() && *model != Source::HANDED_OVER && parent.is_none() && !is_steered
+    }
+
     /// A recording, at its end.
     pub fn of(recording: Recording) -> Pane {
         let position = recording.moments().len().saturating_sub(1);

@@ -10,13 +10,13 @@ use std::sync::Arc;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{
-    add_system_fonts, ask, beside, dropped, free, page_address, read, since_1970, start_folder,
-    write,
+    add_system_fonts, ask, beside, dropped, free, page_address, page_hub, read, since_1970,
+    start_folder, write,
 };
 #[cfg(target_arch = "wasm32")]
 pub(crate) use web::{
-    add_system_fonts, ask, beside, dropped, free, page_address, read, since_1970, start_folder,
-    write,
+    add_system_fonts, ask, beside, dropped, free, page_address, page_hub, read, since_1970,
+    start_folder, write,
 };
 
 /// Whether this is a page: it has no paths, no folders and no threads.

@@ -57,6 +57,11 @@ pub(crate) fn page_address() -> String {
     String::new()
 }
 
+/// There is no page.
+pub(crate) fn page_hub() -> Option<String> {
+    None
+}
+
 /// The folder in which the program was started.
 pub(crate) fn start_folder() -> PathBuf {
     std::env::current_dir().unwrap_or_default()

@@ -9,10 +9,12 @@ use std::time::Duration;
 use js_sys::{Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
-use web_sys::{Blob, Document, HtmlAnchorElement, HtmlInputElement, Url};
+use web_sys::{Blob, Document, Event, HtmlAnchorElement, HtmlInputElement, Url};
 use web_time::{SystemTime, UNIX_EPOCH};
 
 use crate::system::{Picked, Wanted};
+
+const A_MINUTE_MILLIS: i32 = 60_000;
 
 /// The time since 1970.
 pub(crate) fn since_1970() -> Duration {
@@ -28,8 +30,16 @@ pub(crate) fn beside(_name: &str, work: impl AsyncFnOnce() + Send + 'static) -> 
     Ok(())
 }
 
-/// A page sees no fonts of the system.
-pub(crate) fn add_system_fonts(_ctx: &egui::Context) {}
+/// A page sees no fonts of the system: the browser draws what is missing. The symbols of buttons are ours.
+pub(crate) fn add_system_fonts(ctx: &egui::Context) {
+    const SYMBOLS: &str = "emoji-icon-font";
+    let mut fonts = egui::FontDefinitions::default();
+    let mut symbols = egui::FontData::from_static(epaint_default_fonts::EMOJI_ICON);
+    symbols.tweak.scale = 0.9;
+    fonts.font_data.insert(SYMBOLS.into(), Arc::new(symbols));
+    fonts.families.values_mut().for_each(|family| family.push(SYMBOLS.into()));
+    ctx.set_fonts(fonts);
+}
 
 /// Fails: a page cannot open a file by its path.
 ///
@@ -53,7 +63,14 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     link.set_download(&name);
     link.click();
-    Url::revoke_object_url(&url).map_err(said)
+    // Some browsers read it later.
+    let forget = Closure::once_into_js(move || Url::revoke_object_url(&url));
+    let window = web_sys::window().ok_or(io::ErrorKind::Unsupported)?;
+    let timer = window.set_timeout_with_callback_and_timeout_and_arguments_0(
+        forget.unchecked_ref(),
+        A_MINUTE_MILLIS,
+    );
+    timer.map(drop).map_err(said)
 }
 
 /// The page's address, without what is behind a `?`.
@@ -61,6 +78,13 @@ pub(crate) fn page_address() -> String {
     let here = web_sys::window().map(|window| window.location());
     let part = |part: Result<String, JsValue>| part.unwrap_or_default();
     here.map(|here| part(here.origin()) + &part(here.pathname())).unwrap_or_default()
+}
+
+/// The hub that the page's address names.
+pub(crate) fn page_hub() -> Option<String> {
+    let query = web_sys::window()?.location().search().ok()?;
+    form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
+        .find_map(|(name, value)| (name == "hub").then(|| value.into_owned()))
 }
 
 /// There are no folders.
@@ -98,10 +122,11 @@ pub(crate) fn ask(
         }
         Wanted::Folder => input.set_multiple(true),
     }
-    let (chosen, wake) = (input.clone(), Arc::new(wake));
+    let wake = Arc::new(wake);
     let (given, woken) = (outbox.clone(), wake.clone());
-    let change = Closure::<dyn FnMut()>::new(move || {
-        let list = chosen.files();
+    let change = Closure::<dyn FnMut(Event)>::new(move |event: Event| {
+        let input = event.target().and_then(|target| target.dyn_into::<HtmlInputElement>().ok());
+        let list = input.and_then(|input| input.files());
         let files = (0..list.as_ref().map_or(0, web_sys::FileList::length))
             .filter_map(|i| list.as_ref()?.get(i))
             .collect();
@@ -120,7 +145,7 @@ pub(crate) fn ask(
         .add_event_listener_with_callback("cancel", cancel.as_ref().unchecked_ref())
         .map_err(said)?;
     input.click();
-    // They live as long as the element that calls them.
+    // The browser's collector has them, with the element that calls them.
     change.into_js_value();
     cancel.into_js_value();
     Ok(asking)

@@ -11,6 +11,8 @@ use crate::views::theme::note;
 /// What the sheet shows.
 pub struct FilesSheet<'a> {
     has_run: bool,
+    /// An address would write the same text.
+    can_link: bool,
     /// Which run, if there are two.
     side: Option<&'static str>,
     files: &'a Files,
@@ -22,7 +24,8 @@ impl FilesSheet<'_> {
         let has_run = !state.pane().recording.events().is_empty();
         let side =
             (state.panes.len() == 2).then_some(if state.active == 0 { "left" } else { "right" });
-        FilesSheet { has_run, side, files: &state.files }
+        let can_link = state.pane().can_link();
+        FilesSheet { has_run, can_link, side, files: &state.files }
     }
 }
 
@@ -34,7 +37,7 @@ pub fn files_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) 
 }
 
 fn write_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
-    let FilesSheet { has_run, side, files } = *sheet;
+    let FilesSheet { has_run, side, files, .. } = *sheet;
     let title = side.map_or("Save this run".into(), |side| format!("Save the {side} run"));
     ui.label(RichText::new(title).strong());
     ui.separator();
@@ -78,9 +81,14 @@ fn write_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
 
 /// What a page can write: a link, and files that go where downloads go.
 fn downloads_ui(ui: &mut Ui, sheet: &FilesSheet<'_>, actions: &mut Vec<Action>) {
-    let FilesSheet { has_run, files, .. } = *sheet;
-    let link = ui.add_enabled(has_run, Button::new("Copy a link to this text"));
-    if link.on_hover_text("An address that writes the same text in another browser").clicked() {
+    let FilesSheet { has_run, can_link, files, .. } = *sheet;
+    let link = ui
+        .add_enabled(can_link, Button::new("Copy a link to this text"))
+        .on_hover_text("An address that writes the same text in another browser")
+        .on_disabled_hover_text(
+            "For texts of tales or a hub's model, in which nothing was steered",
+        );
+    if link.clicked() {
         actions.push(Action::CopyLink);
     }
     ui.add_space(6.0);

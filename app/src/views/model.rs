@@ -1,8 +1,9 @@
 //! The sheet with the model: which one, on which adapter, and how much memory it needs.
 
+use bdlm::hub::KeptModel;
 use egui::{Button, ComboBox, ProgressBar, RichText, Role, TextEdit, Ui, WidgetInfo};
 
-use crate::engine::{Found, KeptModel, Loaded, Source};
+use crate::engine::{Found, Loaded, Source};
 use crate::state::{Action, Dialog, Edit, Models};
 use crate::system::IS_PAGE;
 use crate::views::theme::{note, primary};

@@ -3,6 +3,7 @@
 use egui::{Button, RichText, TextEdit, Ui, vec2};
 
 use crate::state::{Action, ChatAction, Edit, Sheet, State, ThemeChoice, View};
+use crate::system::IS_PAGE;
 use crate::views::theme::{is_narrow, primary};
 
 /// What the bar shows.
@@ -135,7 +136,7 @@ fn menu_ui(ui: &mut Ui, bar: &PromptBar<'_>, actions: &mut Vec<Action>) {
     }
     let sheets = [
         (bar.model.as_str(), "Model", Sheet::Model),
-        ("🕘", "History of runs", Sheet::History),
+        (if IS_PAGE { "↺" } else { "🕘" }, "History of runs", Sheet::History),
         ("🗁", "Files: save, export, open", Sheet::Files),
         ("⚙", "Settings", Sheet::Settings),
         ("?", "Help: tour, keys, marks", Sheet::Help),

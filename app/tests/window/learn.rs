@@ -1,15 +1,16 @@
 //! What a newcomer meets: the tour, the keys, the legend, colours, and one cell explained.
 
 use bdlm::event::CellState;
-use bdlm_app::engine::KeptModel;
+use bdlm::hub::KeptModel;
+use bdlm_app::Recording;
 use bdlm_app::recording::CellAt;
-use bdlm_app::state::{ColorBy, Scale, TourStep};
+use bdlm_app::state::{Action, ColorBy, Scale, TourStep};
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
-use crate::script::{Script, Trouble};
+use crate::script::{Script, Trouble, recorded};
 use crate::{
-    Painter, Window, click, position, preferences, replay, state, wait, window, window_of,
+    Painter, Window, app, click, position, preferences, replay, state, wait, window, window_of,
 };
 
 #[test]
@@ -83,6 +84,27 @@ fn models_that_a_browser_keeps_are_listed_and_can_be_deleted() {
     wait(&mut window, |state| state.models.kept.is_empty());
     window.run_steps(2);
     assert!(window.query_by_label("Kept in this browser").is_none());
+}
+
+#[test]
+fn a_narrow_window_shows_one_thing_at_a_time() {
+    let (script, _) = Script::new(Trouble::None);
+    let size = egui::vec2(390.0, 844.0);
+    let mut window = window_of(size, preferences(), script, Painter(None));
+    wait(&mut window, |state| state.models.loaded.is_some());
+    app(&mut window).open(Recording::of(recorded()));
+    window.run_steps(2);
+    assert!(window.query_by_label_contains("Point at a word").is_none(), "the text has the room");
+    assert!(window.get_by_label("Settings").rect().right() <= 390.0, "nothing is cut off");
+    click(&mut window, "Settings");
+    window.get_by_label("Temperature");
+    click(&mut window, "‹ Back to the text");
+    assert!(window.query_by_label("Temperature").is_none());
+    let at = CellAt { block_idx: 2, cell: 1 };
+    app(&mut window).act(&egui::Context::default(), Action::Select(0, Some(at)), 0.0);
+    window.run_steps(2);
+    click(&mut window, "‹ Back to the text");
+    assert_eq!(state(&mut window).pane().selected, None);
 }
 
 #[test]

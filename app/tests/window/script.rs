@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use bdlm::event::{CellState, Event, Step};
+use bdlm::hub::KeptModel;
 use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{MemoryPlan, Request, Steer};
 use bdlm::{Error, Result};
 use bdlm_app::engine::{
-    Ask, Backend, Begin, ChatModel, Choices, Found, KeptModel, Loaded, Progress, Source, TrainOrder,
+    Ask, Backend, Begin, ChatModel, Choices, Found, Loaded, Progress, Source, TrainOrder,
 };
 use bdlm_app::recording::read_events;
 
