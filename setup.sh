@@ -3,8 +3,10 @@
 # driver where no GPU driver is found, the libraries a window needs, and Rust.
 # Run it as root, or as a user who may use sudo. Where nothing is missing it changes nothing.
 #
-#   ./setup.sh           install what is missing
-#   ./setup.sh --check   only say what is missing; exit code 1 if something is
+#   ./setup.sh             install what is missing
+#   ./setup.sh --check     only say what is missing; exit code 1 if something is
+#   ./setup.sh --browser   also install what builds and tests the web page: Rust's library for browsers,
+#                          wasm-bindgen, Node.js, Chromium
 set -eu
 
 here=$(dirname "$0")
@@ -141,14 +143,90 @@ check_rust_version() {
     fail "Rust is ${got%% *}, bdlm needs $wanted or later: install it from https://rustup.rs, and remove the older one or put it later on the PATH"
 }
 
+# ---- The web page
+
+wasm=wasm32-unknown-unknown
+sysroot=$here/target/wasm-sysroot
+
+# Rust's library for browsers: rustup's, else one built from Debian's sources with Debian's compiler.
+install_wasm() {
+    # The compiler that built it must be the one that uses it.
+    if [ -e "$sysroot/version" ] && [ "$(cat "$sysroot/version")" = "$(/usr/bin/rustc --version)" ]; then
+        return
+    fi
+    rm -rf "$sysroot"
+    if have rustup && (cd "$here" && rustup target add $wasm) 2>/dev/null; then
+        return
+    fi
+    have rustup || [ ! -d "$(rustc --print target-libdir --target $wasm)" ] || return 0
+    have apt-get || fail "no library for $wasm: install Rust with rustup, from https://rustup.rs"
+    say "rustup has no library for $wasm here: building it with Debian's compiler"
+    missing='rustc-web cargo-web rust-web-src lld-22'
+    install_packages rustc-web cargo-web rust-web-src lld-22
+    rm -rf "$sysroot"
+    mkdir -p "$sysroot/seed/src"
+    sysroot=$(cd "$sysroot" && pwd)
+    printf '[package]\nname = "seed"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n[profile.release]\npanic = "abort"\n' \
+        >"$sysroot/seed/Cargo.toml"
+    : >"$sysroot/seed/src/lib.rs"
+    (
+        cd "$sysroot/seed"
+        RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=target \
+            CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22 \
+            CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS=-Cembed-bitcode=yes \
+            /usr/bin/cargo build -q --release --target $wasm -Zbuild-std=std,panic_abort
+    )
+    libraries=$sysroot/lib/rustlib
+    mkdir -p "$libraries/$wasm/lib"
+    for host in /usr/lib/rustlib/*-linux-gnu; do ln -sfn "$host" "$libraries/${host##*/}"; done
+    for library in "$sysroot/seed/target/$wasm/release/deps"/*.rlib; do
+        case ${library##*/} in libseed*) ;; *) cp "$library" "$libraries/$wasm/lib/" ;; esac
+    done
+    rm -rf "$sysroot/seed"
+    cat >"$sysroot/env.sh" <<EOF
+export RUSTC=/usr/bin/rustc BDLM_WASM_CARGO=/usr/bin/cargo
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=wasm-ld-22
+export CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS="--sysroot=$sysroot"
+EOF
+    /usr/bin/rustc --version >"$sysroot/version"
+}
+
+# The program that writes JavaScript beside a module: of the version that the module is built with.
+install_bindgen() {
+    version=$(sed -n 's/^wasm-bindgen = "=\(.*\)"/\1/p' "$here/web/Cargo.toml")
+    tool=$here/target/tools/bin/wasm-bindgen
+    [ "$("$tool" --version 2>/dev/null)" != "wasm-bindgen $version" ] || return 0
+    say "installing wasm-bindgen $version"
+    CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 cargo install --quiet --debug --force \
+        --root "$here/target/tools" --target-dir "$here/target/tools-build" "wasm-bindgen-cli@$version"
+}
+
+install_browser() {
+    missing=
+    { have node && have npm; } || missing='nodejs npm'
+    [ -e "${BDLM_CHROMIUM:-/usr/bin/chromium}" ] || missing="${missing:+$missing }chromium"
+    if [ -n "$missing" ]; then
+        have apt-get || fail "missing: $missing. Install Node.js 18 or later and Chromium, and name the browser with BDLM_CHROMIUM"
+        # shellcheck disable=SC2086 # a list of names
+        install_packages $missing || fail "cannot install $missing; on Ubuntu name a Chromium or Chrome with BDLM_CHROMIUM"
+    fi
+    install_wasm
+    install_bindgen
+    (cd "$here/web" && npm ci --silent --no-audit --no-fund)
+}
+
 # ---- What to do
 
 case ${1:-} in
-    '' | --check) ;;
-    *) fail 'usage: ./setup.sh [--check]' ;;
+    '' | --check | --browser) ;;
+    *) fail 'usage: ./setup.sh [--check | --browser]' ;;
 esac
 
 if ! have apt-get || ! have dpkg-query; then
+    if [ "${1:-}" = --browser ]; then
+        install_browser
+        exit 0
+    fi
     say 'installing packages is left to you on this system. bdlm needs Rust and, on Linux, a C compiler and a Vulkan driver: gcc, vulkan-loader and mesa-vulkan-drivers on Fedora; gcc, vulkan-icd-loader and vulkan-swrast on Arch.'
     exit 0
 fi
@@ -167,7 +245,7 @@ fi
 [ -z "$missing" ] || install_packages $missing
 
 if [ -n "${SUDO_USER:-}" ] && [ "$SUDO_USER" != root ]; then
-    have cargo || say 'Rust belongs to a user: run ./setup.sh again without sudo'
+    have cargo && [ "${1:-}" != --browser ] || say 'the rest belongs to a user: run it again without sudo'
     exit 0
 fi
 if ! have cargo; then
@@ -175,3 +253,4 @@ if ! have cargo; then
     put_rust_on_path
 fi
 check_rust_version
+[ "${1:-}" != --browser ] || install_browser
