@@ -9,6 +9,7 @@ use crate::measure::compare::{Comparison, Timings};
 use crate::measure::kernels::Kernels;
 use crate::measure::likelihood::LikelihoodTime;
 use crate::measure::passes::Passes;
+use crate::measure::prompt::PromptTime;
 use crate::measure::text::TextTime;
 use crate::measure::training::TrainTime;
 use crate::model::Network;
@@ -36,6 +37,9 @@ pub struct BenchReport {
     /// Texts, by block size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<TextTime>,
+    /// Prompts, by block size.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub prompts: Vec<PromptTime>,
     /// Likelihoods, by block size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub likelihoods: Vec<LikelihoodTime>,
@@ -68,6 +72,7 @@ impl BenchReport {
             load_ms: load.as_secs_f64() * 1e3,
             passes: Vec::new(),
             texts: Vec::new(),
+            prompts: Vec::new(),
             likelihoods: Vec::new(),
             trainings: Vec::new(),
             kernels: None,
@@ -99,6 +104,10 @@ impl BenchReport {
             let size = text.block_size;
             times.push((format!("token of a text, block {size}"), 1e3 / text.tokens_per_sec));
             times.push((format!("first block, block {size}"), text.first_block_ms));
+        }
+        for prompt in &self.prompts {
+            let what = format!("token of a prompt, block {}", prompt.block_size);
+            times.push((what, 1e3 / prompt.tokens_per_sec));
         }
         for likelihood in &self.likelihoods {
             let (size, draws) = (likelihood.block_size, likelihood.draws);

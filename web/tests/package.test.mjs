@@ -101,7 +101,7 @@ test("a model of the hub reports its progress, is kept, and can be deleted", asy
     return { parts, before, after: await kept() };
   `);
   assert.ok(got.parts.some(([what]) => what === "Downloading model.safetensors"));
-  assert.ok(got.parts.every(([, part]) => part === undefined || (part >= 0 && part <= 1)));
+  assert.ok(got.parts.every(([, part]) => part == null || (part >= 0 && part <= 1)));
   assert.equal(got.before[0].id, "tests/qwen3");
   assert.ok(got.before[0].sizeBytes > 589_400);
   assert.deepEqual(got.after, []);

@@ -9,7 +9,9 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use bdlm::clock::Stopwatch;
 use bdlm::gpu::Gpu;
-use bdlm::measure::{self, BenchReport, Kernels, LikelihoodTime, Passes, TextTime, TrainTime};
+use bdlm::measure::{
+    self, BenchReport, Kernels, LikelihoodTime, Passes, PromptTime, TextTime, TrainTime,
+};
 use bdlm::model::Spec;
 use bdlm::sample::Engine;
 use clap::{Args, ValueEnum};
@@ -70,6 +72,8 @@ enum Part {
     Passes,
     /// A text, from the prompt to the last block
     Text,
+    /// A prompt of 512 tokens, to the first step behind it
+    Prompt,
     /// The likelihood of a text
     Likelihood,
     /// The gradients of a few sequences of at most 256 tokens, of random weights
@@ -109,6 +113,9 @@ impl Bench {
         }
         if self.measures(Part::Passes) {
             self.time_passes(&engine, &mut report)?;
+        }
+        for size in self.block_sizes_of(Part::Prompt, spec) {
+            report.prompts.push(time_prompt(&engine, size)?);
         }
         for size in self.block_sizes_of(Part::Likelihood, spec) {
             report.likelihoods.push(time_likelihood(&engine, size, self.draws)?);
@@ -226,6 +233,16 @@ fn time_likelihood(engine: &Engine, block_size: usize, draws: usize) -> Result<L
     let time = pollster::block_on(time)?;
     bar.finish_and_clear();
     Ok(time.ok_or(Interrupted)?)
+}
+
+fn time_prompt(engine: &Engine, block_size: usize) -> Result<PromptTime> {
+    let bar = progress_bar("{spinner} {msg}");
+    bar.set_message(format!("timing a prompt, block {block_size}"));
+    bar.tick();
+    let time = pollster::block_on(PromptTime::measure(engine, block_size))?;
+    check_interrupt()?;
+    bar.finish_and_clear();
+    Ok(time)
 }
 
 fn time_training(gpu: &Gpu, spec: &Spec, block_size: usize, sequences: usize) -> Result<TrainTime> {

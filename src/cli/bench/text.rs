@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use bdlm::measure::{
-    BenchReport, Ceilings, Chain, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes, Ratio,
-    TextTime, TrainTime,
+    BenchReport, Ceilings, Chain, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes,
+    PromptTime, Ratio, TextTime, TrainTime,
 };
 
 use crate::cli::present::kernel_table;
@@ -21,6 +21,7 @@ pub fn print(out: &mut impl Write, report: &BenchReport) -> Result<()> {
     let load = report.load_ms / 1e3;
     line(out, "model", &format!("{model}, {weights} weights, loaded in {load:.2} s"))?;
     report.texts.iter().try_for_each(|text| print_text(out, text))?;
+    report.prompts.iter().try_for_each(|prompt| print_prompt(out, prompt))?;
     report.passes.iter().try_for_each(|passes| print_passes(out, passes))?;
     report.likelihoods.iter().try_for_each(|time| print_likelihood(out, time))?;
     report.trainings.iter().try_for_each(|time| print_training(out, time))?;
@@ -54,8 +55,15 @@ fn print_text(out: &mut impl Write, time: &TextTime) -> Result<()> {
     line(out, "first block", &words)
 }
 
+fn print_prompt(out: &mut impl Write, time: &PromptTime) -> Result<()> {
+    let PromptTime { block_size, tokens, first_step_ms, tokens_per_sec } = time;
+    writeln!(out)?;
+    let words = format!("{tokens} tokens, then a block of {block_size}: {first_step_ms}");
+    line(out, "prompt", &format!("{words}, {tokens_per_sec:.1} tokens a second"))
+}
+
 fn print_passes(out: &mut impl Write, passes: &Passes) -> Result<()> {
-    let Passes { block_size, context, .. } = passes;
+    let Passes { block_size, context, .. } = *passes;
     writeln!(out)?;
     line(out, "block", &format!("{block_size} after {context} cached positions"))?;
     line(out, "denoising pass", &format!("{}, the first {:.0}", passes.pass_ms, passes.first_ms))?;
@@ -64,6 +72,10 @@ fn print_passes(out: &mut impl Write, passes: &Passes) -> Result<()> {
     line(out, "dispatches", &format!("{pass} a pass, {layer} a layer"))?;
     let rate = passes.tokens_per_sec;
     line(out, "tokens", &format!("{rate:.1} a second with the default sampler, batch 1"))?;
+    let at = |count: usize| format!("{:.1} at {count}", count as f64 * 1e3 / passes.pass_ms.median);
+    let counts = [1, 2, 4].into_iter().filter(|&count| count <= block_size);
+    let rates = counts.map(at).collect::<Vec<_>>().join(", ");
+    line(out, "tokens a second", &format!("{rates} a pass"))?;
     let (weights, rate) = (bytes(passes.weights_bytes), bytes(passes.weights_bytes_per_sec as u64));
     line(out, "weights read", &format!("{weights} a pass, {rate} a second"))?;
     if let Some(times) = &passes.kernels_ms {
