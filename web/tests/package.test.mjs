@@ -84,7 +84,7 @@ test("a run ends by return(), and leaves the model usable", async () => {
 
 test("wrong requests and models are errors with words", async () => {
   const words = (body) => inPage(`try { ${body} } catch (error) { return error.message; }`);
-  assert.match(await words(`const model = await load(files); model.generate({ lenght: 4 }); `), /lenght/);
+  assert.match(await words(`const model = await load(files); model.generate({ size: 4 }); `), /size/);
   assert.match(await words(`const model = await load(files); model.generate({ promptIds: [999999] });`), /999999/);
   assert.match(await words(`await load({ "config.json": files["config.json"] });`), /model\.safetensors/);
   assert.match(await words(`await load({ ...files, "model.safetensors": new Uint8Array(9) });`), /model\.safetensors/);

@@ -4,8 +4,7 @@ use egui::Context;
 
 use crate::app::base::App;
 use crate::recording::text;
-use crate::state::{Action, Link, Sheet};
-use crate::system::{page_address, page_hub};
+use crate::state::{Action, Sheet};
 
 impl App {
     /// Does an action.
@@ -51,11 +50,7 @@ impl App {
             Action::LoadModel => self.load(),
             Action::CancelLoad => self.engine.cancel(),
             Action::ForgetModel(id) => drop(self.engine.forget(id)),
-            Action::CopyLink => {
-                let query = Link::query(&state.pane().origin, page_hub().as_deref());
-                ctx.copy_text(page_address() + &query);
-                state.files.outcome = "The link is in the clipboard.".into();
-            }
+            Action::CopyLink => self.copy_link(ctx),
             Action::Export(format, path) => self.export(ctx, format, path),
             Action::Ask(dialog) => self.ask(ctx, dialog),
             Action::CancelExport => self.cancel_export(),

@@ -7,8 +7,8 @@ use egui::Context;
 
 use crate::app::base::App;
 use crate::export::{Export, ExportReport, Scene};
-use crate::state::{Banner, Format};
-use crate::system::free;
+use crate::state::{Banner, Format, Link};
+use crate::system::{free, page_address, page_hub};
 
 impl App {
     /// Writes a file of the active pane, beside those that are there.
@@ -32,6 +32,13 @@ impl App {
             Ok(export) => (self.export, self.state.files.writing) = (Some(export), Some(0.0)),
             Err(e) => self.state.files.outcome = format!("No thread to write with: {e}"),
         }
+    }
+
+    /// Copies an address that writes the active pane's text again.
+    pub(super) fn copy_link(&mut self, ctx: &Context) {
+        let query = Link::query(&self.state.pane().origin, page_hub().as_deref());
+        ctx.copy_text(page_address() + &query);
+        self.state.files.outcome = "The link is in the clipboard.".into();
     }
 
     /// Cancels what is being written.

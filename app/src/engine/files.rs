@@ -28,7 +28,11 @@ pub(super) struct Places {
 impl Places {
     /// A hub.
     pub fn of_hub(hub: HubOptions) -> Places {
-        Places { hub, ..Places::default() }
+        Places {
+            hub,
+            #[cfg(target_arch = "wasm32")]
+            beside: String::new(),
+        }
     }
 
     /// The files of a model.
@@ -58,13 +62,17 @@ impl Places {
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    async fn find(&self, name: &str, download: Progressing<'_>) -> Result<ModelFiles> {
-        ModelFiles::find(name, &self.hub, download)
+    fn find(
+        &self,
+        name: &str,
+        download: Progressing<'_>,
+    ) -> impl Future<Output = Result<ModelFiles>> {
+        std::future::ready(ModelFiles::find(name, &self.hub, download))
     }
 
     #[cfg(not(target_arch = "wasm32"))]
-    async fn tokenizer(&self, download: Progressing<'_>) -> Result<FileBytes> {
-        bdlm::hub::gpt2_tokenizer(&self.hub, download)
+    fn tokenizer(&self, download: Progressing<'_>) -> impl Future<Output = Result<FileBytes>> {
+        std::future::ready(bdlm::hub::gpt2_tokenizer(&self.hub, download))
     }
 
     #[cfg(target_arch = "wasm32")]
