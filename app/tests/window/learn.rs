@@ -97,9 +97,9 @@ fn a_narrow_window_shows_one_thing_at_a_time() {
     assert!(window.query_by_label_contains("Point at a word").is_none(), "the text has the room");
     assert!(window.get_by_label("Settings").rect().right() <= 390.0, "nothing is cut off");
     click(&mut window, "Settings");
-    window.get_by_label("Temperature");
+    window.get_by_label("Reduce motion");
     click(&mut window, "‹ Back to the text");
-    assert!(window.query_by_label("Temperature").is_none());
+    assert!(window.query_by_label("Reduce motion").is_none());
     let at = CellAt { block_idx: 2, cell: 1 };
     app(&mut window).act(&egui::Context::default(), Action::Select(0, Some(at)), 0.0);
     window.run_steps(2);
