@@ -151,7 +151,7 @@ export type Files = Record<string, Blob | ArrayBuffer | Uint8Array>;
 /** Loads a model: `tales`, an id of the Hugging Face hub, or files. */
 export function load(model?: string | Files, onProgress?: Progress, options?: LoadOptions): Promise<Model>;
 
-/** The models of the hub that this browser keeps. */
+/** The models that this browser keeps: their ids on the hub, with the address of another hub before them. */
 export function kept(): Promise<{ id: string; sizeBytes: number }[]>;
 
 /** Deletes what this browser keeps of a model. */
