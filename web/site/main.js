@@ -28,7 +28,7 @@ async function withoutWebGpu(why) {
 function failed(what, error) {
   element("canvas").hidden = true;
   element("splash").hidden = false;
-  element("progress").textContent = `${what}: ${error?.message ?? error}`;
+  element("progress").textContent = `${what}: ${error?.message ?? error}`.trim();
   element("state").dataset.state = "failed";
 }
 
@@ -39,6 +39,14 @@ addEventListener("error", ({ error }) => {
 addEventListener("unhandledrejection", ({ reason }) => {
   if (reason instanceof WebAssembly.RuntimeError) failed("The page has failed; load it again", reason);
 });
+
+// Without its GPU the canvas stands still: the text goes on the page instead.
+new MutationObserver(() => {
+  if (element("state").dataset.painter !== "lost") return;
+  failed("The GPU was lost; load the page again. The text so far", "");
+  element("text").classList.remove("spoken");
+  element("splash").append(element("text"));
+}).observe(element("state"), { attributeFilter: ["data-painter"] });
 
 try {
   const why = await whyNoWebGpu();

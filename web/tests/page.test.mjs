@@ -175,3 +175,16 @@ test("without WebGPU a sentence is shown, and a recorded run plays", async () =>
   await page.screenshot({ path: `${pictures}recorded.png` });
   await context.close();
 });
+
+test("a lost GPU is said, and the text so far is kept", async () => {
+  const own = await launch();
+  const page = await open(own, `${served.address}/?prompt=Once%20upon&seed=3&length=200`);
+  await until(page, (now) => now.state === "playing" && Number(now.moments) > 6, "steps");
+  await (await own.newBrowserCDPSession()).send("Browser.crashGpuProcess");
+  await page.waitForFunction(() => document.getElementById("state").dataset.painter === "lost");
+  await page.waitForFunction(() => !document.getElementById("splash").hidden);
+  const words = await page.innerText("#splash");
+  assert.match(words, /The GPU was lost; load the page again.*Once upon/s);
+  await page.screenshot({ path: `${pictures}lost.png` }).catch(() => {});
+  await own.close();
+});

@@ -2,8 +2,11 @@
 
 mod spoken;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use bdlm::hub::{DEFAULT_MODEL, HubOptions, kept_models};
-use bdlm::wgpu::DeviceType;
+use bdlm::wgpu::{DeviceLostReason, DeviceType};
 use bdlm_app::app::App;
 use bdlm_app::engine::EngineBackend;
 use bdlm_app::state::{Action, Banner, Link, Remedy, State};
@@ -41,12 +44,23 @@ pub async fn start(
         let mut app = App::new(&cc.egui_ctx, prefs, EngineBackend::of_page(hub, BESIDE.into()))?;
         // A painter that is a processor needs its time for the model.
         app.state.prefs.is_drawn_slowly = cc.wgpu_render_state.as_ref().is_some_and(is_software);
+        let is_lost = Arc::new(AtomicBool::new(false));
+        if let Some(painter) = &cc.wgpu_render_state {
+            let (lost, wake) = (is_lost.clone(), cc.egui_ctx.clone());
+            painter.device.set_device_lost_callback(move |reason, _| {
+                if reason == DeviceLostReason::Unknown {
+                    lost.store(true, Ordering::SeqCst);
+                    wake.request_repaint();
+                }
+            });
+        }
         match is_here {
             true => app.load(),
             false => ask(&mut app.state, link.hub.as_deref()),
         }
         let (is_saved, spoken) = (link.is_plain(), Spoken::new(status, text));
-        let page = Page { app, link: Some(link).filter(Link::begins), is_saved, spoken };
+        let link = Some(link).filter(Link::begins);
+        let page = Page { app, link, is_saved, spoken, is_lost };
         Ok(Box::new(page) as Box<dyn eframe::App>)
     };
     let options = eframe::WebOptions { dithering: false, ..Default::default() };
@@ -77,6 +91,8 @@ struct Page {
     /// A visit by a link changes nothing that the browser keeps.
     is_saved: bool,
     spoken: Spoken,
+    /// Nothing can be drawn any more: the page says so in its own words.
+    is_lost: Arc<AtomicBool>,
 }
 
 impl eframe::App for Page {
@@ -90,6 +106,9 @@ impl eframe::App for Page {
         }
         self.app.logic(ctx, frame);
         self.spoken.say(&self.app.state);
+        if self.is_lost.swap(false, Ordering::SeqCst) {
+            self.spoken.say_lost();
+        }
     }
 
     fn ui(&mut self, ui: &mut Ui, frame: &mut eframe::Frame) {

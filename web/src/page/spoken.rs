@@ -19,6 +19,11 @@ impl Spoken {
         Spoken { status, text, said: Default::default(), facts }
     }
 
+    /// Says that the canvas stands still.
+    pub fn say_lost(&self) {
+        let _ = self.status.dataset().set("painter", "lost");
+    }
+
     /// Says what is shown, where that is new.
     pub fn say(&mut self, state: &State) {
         let pane = state.pane();
