@@ -211,6 +211,7 @@ pub(in crate::hub) fn shard_names(index: &FileBytes) -> Result<BTreeSet<String>>
 }
 
 /// True for `owner/name`.
+#[cfg(any(feature = "hub", not(target_arch = "wasm32")))]
 pub(in crate::hub) fn is_hub_id(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     let part = |p: &str| !p.is_empty() && !p.starts_with('.') && p.chars().all(allowed);
