@@ -159,6 +159,17 @@ test("on a telephone and in the light theme the page fits", async () => {
   await dark.close();
 });
 
+test("a finger on Generate begins a text, and the canvas follows the window", async () => {
+  const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
+  const page = await open(browser, served.address, phone);
+  await until(page, isReady, "the model");
+  await page.touchscreen.tap(60, 59);
+  await until(page, (now) => now.state === "playing" && Number(now.moments) > 2, "steps");
+  await page.setViewportSize({ width: 844, height: 390 });
+  await page.waitForFunction(() => document.getElementById("canvas").width === 844);
+  await page.close();
+});
+
 test("without WebGPU a sentence is shown, and a recorded run plays", async () => {
   const context = await browser.newContext();
   await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "gpu", { value: undefined }));

@@ -35,7 +35,13 @@ pub async fn start(
     let link = Link::read(&query);
     let is_here = match link.model() {
         None | Some(DEFAULT_MODEL) => true,
-        Some(id) => kept_models().await.iter().any(|model| model.id.ends_with(id)),
+        Some(id) => {
+            let id = match link.hub.as_deref() {
+                Some(hub) => format!("{}/{id}", hub.trim_end_matches('/')),
+                None => id.into(),
+            };
+            kept_models().await.iter().any(|model| model.id == id)
+        }
     };
     let begin = move |cc: &eframe::CreationContext<'_>| {
         let kept = cc.storage.and_then(|storage| eframe::get_value(storage, eframe::APP_KEY));
