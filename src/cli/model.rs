@@ -254,8 +254,7 @@ impl RandomShape {
     }
 }
 
-/// True for a checkpoint that does not say which token is BOS: without a tokenizer it could not
-/// begin a text.
+/// What the config alone says; what is wrong with it is said later.
 fn needs_tokenizer(files: &ModelFiles) -> bool {
-    Spec::from_json(&files.config).is_ok_and(|spec| spec.always_bos && spec.bos_token_id.is_none())
+    Spec::from_json(&files.config).is_ok_and(|spec| spec.needs_tokenizer())
 }

@@ -115,7 +115,7 @@ async fn files(
     }
     .map_err(thrown)?;
     let spec = Spec::of_files(&files, Habits::default()).map_err(thrown)?;
-    if files.tokenizer.is_none() && spec.always_bos && spec.bos_token_id.is_none() {
+    if files.tokenizer.is_none() && spec.needs_tokenizer() {
         files.tokenizer = Some(gpt2_tokenizer(hub, progress).await.map_err(thrown)?);
     }
     Ok(files)

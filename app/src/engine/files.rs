@@ -55,7 +55,7 @@ impl Places {
             false => handed_over(source)?,
         };
         let spec = Spec::of_files(&files, Habits::default())?;
-        if files.tokenizer.is_none() && spec.always_bos && spec.bos_token_id.is_none() {
+        if files.tokenizer.is_none() && spec.needs_tokenizer() {
             files.tokenizer = Some(self.tokenizer(&mut download).await?);
         }
         Ok(files)

@@ -35,6 +35,12 @@ impl Spec {
         Spec::read(Sources::of_files(files)?, asked)
     }
 
+    /// True for a checkpoint that does not say which token is BOS: without a tokenizer it could not begin
+    /// a text, and GPT-2's is needed where it brings none.
+    pub fn needs_tokenizer(&self) -> bool {
+        self.always_bos && self.bos_token_id.is_none()
+    }
+
     fn read(sources: Sources<'_>, asked: Habits) -> Result<Spec> {
         let draw = sources.draw()?;
         let spec = Spec::of_kind(sources, asked)?;
