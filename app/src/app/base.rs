@@ -44,10 +44,11 @@ pub struct App {
 }
 
 impl Drop for App {
-    /// Keeps the text if the window goes down.
+    /// Keeps the texts if the window goes down.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.record_all();
+            self.keep_conversation();
         }
     }
 }

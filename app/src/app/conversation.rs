@@ -3,15 +3,17 @@
 use std::path::Path;
 
 use bdlm::Error;
+use bdlm::event::Event;
 use bdlm::sample::worker::Report;
 use egui::Context;
 
 use crate::app::base::App;
 use crate::export::write_beside;
 use crate::state::{
-    Answer, Banner, ChatAction, ChatEdit, ChatFormat, Remedy, Sheet, State, Turn, View,
-    remedy_of_run,
+    Answer, Banner, ChatAction, ChatEdit, ChatFormat, KeptTalk, Remedy, Sheet, State, Talk, Turn,
+    View, remedy_of_run,
 };
+use crate::store::Order;
 use crate::system::{self, since_1970};
 
 impl App {
@@ -24,15 +26,24 @@ impl App {
             ChatAction::Stop => self.stop_answer(),
             ChatAction::New => {
                 self.stop_answer();
-                self.state.conversation.put_aside(Vec::new());
+                self.put_aside(Talk::default());
             }
             ChatAction::Reopen(at) if at < chat.earlier.len() => {
                 self.stop_answer();
-                let chat = &mut self.state.conversation;
-                let turns = chat.earlier.remove(at);
-                chat.put_aside(turns);
+                let talk = self.state.conversation.earlier.remove(at);
+                self.put_aside(talk);
             }
             ChatAction::Reopen(_) => {}
+            ChatAction::Delete(at) => {
+                if let Some(id) = chat.delete(at) {
+                    self.order(Order::Forget(id));
+                }
+            }
+            ChatAction::Undelete => {
+                if let Some(kept) = chat.undelete() {
+                    self.order(Order::Keep(kept));
+                }
+            }
             ChatAction::Copy(at) => {
                 if let Some(turn) = chat.turns.get(at) {
                     ctx.copy_text(turn.answer.text());
@@ -56,6 +67,21 @@ impl App {
         }
     }
 
+    /// Shows another conversation.
+    fn put_aside(&mut self, others: Talk) {
+        let gone = self.state.conversation.put_aside(others);
+        gone.into_iter().for_each(|id| self.order(Order::Forget(id)));
+    }
+
+    /// Keeps the conversation on disk as it is now.
+    pub(super) fn keep_conversation(&self) {
+        let chat = &self.state.conversation;
+        let kept = KeptTalk::of(chat.id, &chat.turns);
+        if !kept.is_empty() {
+            self.order(Order::Keep(kept));
+        }
+    }
+
     /// Sends the message.
     fn say(&mut self, now: f64) {
         let state = &mut self.state;
@@ -65,8 +91,7 @@ impl App {
         }
         state.banner = None;
         self.runs += 1;
-        let secs = since_1970().as_secs() as i64;
-        let ask = self.state.conversation.say(self.runs, &self.state.prefs.chat, secs);
+        let ask = self.state.conversation.say(self.runs, &self.state.prefs.chat, since_1970());
         if self.engine.answer(self.runs, ask) {
             self.go_on_answering(now);
         } else {
@@ -84,6 +109,7 @@ impl App {
             if chat.turns.last().is_some_and(|turn| turn.answer.text().is_empty()) {
                 chat.take_back();
             }
+            self.keep_conversation();
         }
     }
 
@@ -110,7 +136,13 @@ impl App {
         let answer = self.state.conversation.live().filter(|answer| answer.is_of(run));
         let Some(answer) = answer else { return Some(report) };
         match report {
-            Report::Event { event, .. } => answer.push(*event, now),
+            Report::Event { event, .. } => {
+                let is_done = matches!(*event, Event::Done(_));
+                answer.push(*event, now);
+                if is_done {
+                    self.keep_conversation();
+                }
+            }
             Report::Pulled { is_over, .. } => answer.pulled(is_over),
             Report::Refused { .. } => answer.pulled(false),
             Report::Failed { error, .. } => self.fail_answer(&error),

@@ -2,16 +2,16 @@
 
 use crate::app::base::App;
 use crate::recording::Recording;
-#[cfg(not(target_arch = "wasm32"))]
-use crate::state::History;
 use crate::state::{Banner, Pane, RunAction};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::state::{History, Talk};
 use crate::store::{Answer, Order, Store};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::store::{Folder, MAX_BYTES};
 use crate::system::since_1970;
 
 impl App {
-    /// Keeps runs in a folder, and shows those again that were shown when the app was closed.
+    /// Keeps runs and conversations in a folder, and lists those that are there.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -23,14 +23,20 @@ impl App {
     ) -> std::io::Result<()> {
         let wake = ctx.clone();
         let folder = Folder::new(folder, MAX_BYTES);
-        let (store, runs) = Store::open(folder, move || wake.request_repaint())?;
-        self.state.history = History::of(runs);
+        let (store, found) = Store::open(folder, move || wake.request_repaint())?;
+        self.state.history = History::of(found.runs);
+        self.state.conversation.earlier = found.talks.into_iter().map(Talk::from).collect();
         self.store = Some(store);
         Ok(())
     }
 
-    /// Shows the runs again that were shown when the app was closed.
+    /// Shows the runs and the conversation again that were shown when the app was closed.
     pub fn restore(&mut self) {
+        let chat = &mut self.state.conversation;
+        if let Some(at) = chat.earlier.iter().position(|talk| talk.id == self.state.prefs.talk) {
+            let talk = chat.earlier.remove(at);
+            chat.put_aside(talk);
+        }
         for (pane, (id, moment)) in self.state.prefs.shown.clone().into_iter().take(2).enumerate() {
             if self.state.history.get(id).is_some() {
                 self.read(id, pane, moment);
@@ -67,6 +73,8 @@ impl App {
     /// What the next start of the app shows.
     pub fn remember_session(&mut self) {
         self.record_all();
+        self.keep_conversation();
+        self.state.prefs.talk = self.state.conversation.id;
         let shown = |pane: &Pane| Some((pane.kept?, pane.position));
         self.state.prefs.shown = self.state.panes.iter().filter_map(shown).collect();
     }
@@ -137,7 +145,7 @@ impl App {
                 }
                 Answer::Failed(cause) => {
                     self.state.history.is_stored = false;
-                    let words = "Runs cannot be kept on disk; they stay until the window closes.";
+                    let words = "Runs and conversations cannot be kept on disk; they stay until the window closes.";
                     self.state.banner = Some(Banner::of(words, cause));
                 }
             }
@@ -163,7 +171,7 @@ impl App {
         self.order(Order::Index(self.state.history.runs().to_vec()));
     }
 
-    fn order(&self, order: Order) {
+    pub(super) fn order(&self, order: Order) {
         if let Some(store) = &self.store {
             store.send(order);
         }

@@ -23,7 +23,7 @@ pub use advice::{remedy_of_load, remedy_of_run};
 pub use banner::{Banner, Remedy};
 pub use conversation::{
     Answer, AnswerStage, ChatAction, ChatEdit, ChatFormat, ChatSettings, ChatSpeed, Conversation,
-    Cost, Thought, Turn, View, template_name,
+    Cost, KeptTalk, MAX_TALKS, Talk, Thought, Turn, View, template_name,
 };
 pub use files::{Dialog, Files, Format};
 pub use history::{History, Kept, MAX_RUNS};

@@ -200,6 +200,8 @@ pub struct Preferences {
     pub train: TrainForm,
     /// The runs that were shown when the app was closed, and their moments.
     pub shown: Vec<(u64, usize)>,
+    /// Number of the conversation that was shown then; 0 if none.
+    pub talk: u64,
 }
 
 impl Default for Preferences {
@@ -222,6 +224,7 @@ impl Default for Preferences {
             chat: ChatSettings::default(),
             train: TrainForm::default(),
             shown: Vec::new(),
+            talk: 0,
         }
     }
 }

@@ -9,6 +9,7 @@ use bdlm::hub::Output;
 
 use crate::recording::{Recording, json_lines, read_events};
 use crate::state::Kept;
+use crate::store::talks::Talks;
 
 /// Bytes of all runs on disk. Beyond that the oldest that are not pinned lose their candidates, then
 /// their cells, then go.
@@ -119,14 +120,24 @@ impl Folder {
         self.path.join(format!("{id}.jsonl"))
     }
 
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
-        let failed = |e: std::io::Error| format!("{} cannot be written: {e}", path.display());
-        fs::create_dir_all(&self.path).map_err(failed)?;
-        let write = || {
-            let mut output = Output::create(path)?;
-            output.write_all(bytes)?;
-            output.finish()
-        };
-        write().map_err(failed)
+    /// Where conversations are kept.
+    pub(super) fn talks(&self) -> Talks {
+        Talks::new(self.path.join("conversations"))
     }
+
+    fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
+        write(&self.path, path, bytes)
+    }
+}
+
+/// Writes a file of a folder, which is made if it is not there.
+pub(super) fn write(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let failed = |e: std::io::Error| format!("{} cannot be written: {e}", path.display());
+    fs::create_dir_all(folder).map_err(failed)?;
+    let write = || {
+        let mut output = Output::create(path)?;
+        output.write_all(bytes)?;
+        output.finish()
+    };
+    write().map_err(failed)
 }

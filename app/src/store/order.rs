@@ -1,7 +1,7 @@
 //! What is asked of the store, and what it reports.
 
 use crate::recording::Recording;
-use crate::state::Kept;
+use crate::state::{Kept, KeptTalk};
 
 /// Something to write, to read or to delete.
 pub enum Order {
@@ -13,6 +13,10 @@ pub enum Order {
     Read(u64),
     /// A run to delete.
     Remove(u64),
+    /// A conversation to keep.
+    Keep(KeptTalk),
+    /// A conversation to delete.
+    Forget(u64),
 }
 
 /// What the store reports.

@@ -3,8 +3,9 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use crate::state::Kept;
+use crate::state::{Kept, KeptTalk};
 use crate::store::folder::Folder;
+use crate::store::talks::Talks;
 use crate::store::{Answer, Order};
 
 /// The window's end.
@@ -14,27 +15,36 @@ pub struct Store {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What was there before.
+pub struct Found {
+    /// The runs, the oldest first.
+    pub runs: Vec<Kept>,
+    /// The conversations, the oldest first.
+    pub talks: Vec<KeptTalk>,
+}
+
 impl Store {
-    /// Starts the thread; `wake` is called after each answer. Also returns the runs that are there.
+    /// Starts the thread; `wake` is called after each answer. Also returns what is there.
     ///
     /// # Errors
     /// If the system gives no thread.
     pub fn open(
         folder: Folder,
         wake: impl Fn() + Send + 'static,
-    ) -> std::io::Result<(Store, Vec<Kept>)> {
-        let runs = folder.index();
+    ) -> std::io::Result<(Store, Found)> {
+        let talks = folder.talks();
+        let found = Found { runs: folder.index(), talks: talks.all() };
         let ((orders, inbox), (outbox, answers)) = (channel(), channel());
         let serve = move || {
             for order in inbox {
-                if let Some(answer) = obey(&folder, order) {
+                if let Some(answer) = obey(&folder, &talks, order) {
                     let _ = outbox.send(answer);
                     wake();
                 }
             }
         };
         let thread = thread::Builder::new().name("bdlm-store".into()).spawn(serve)?;
-        Ok((Store { orders: Some(orders), answers, thread: Some(thread) }, runs))
+        Ok((Store { orders: Some(orders), answers, thread: Some(thread) }, found))
     }
 
     /// Sends an order.
@@ -50,7 +60,7 @@ impl Store {
     }
 }
 
-fn obey(folder: &Folder, order: Order) -> Option<Answer> {
+fn obey(folder: &Folder, talks: &Talks, order: Order) -> Option<Answer> {
     let failed = |outcome: Result<(), String>| outcome.err().map(Answer::Failed);
     match order {
         Order::Write(id, recording) => failed(folder.write_run(id, &recording)),
@@ -61,6 +71,11 @@ fn obey(folder: &Folder, order: Order) -> Option<Answer> {
         Order::Read(id) => Some(Answer::Read(id, folder.read_run(id))),
         Order::Remove(id) => {
             folder.remove(id);
+            None
+        }
+        Order::Keep(talk) => failed(talks.write(&talk)),
+        Order::Forget(id) => {
+            talks.remove(id);
             None
         }
     }

@@ -237,6 +237,82 @@ fn a_new_conversation_puts_the_old_one_aside() {
 }
 
 #[test]
+fn conversations_are_there_after_a_restart_until_they_are_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |answers: &[&str]| {
+        let (mut window, watched) = chatting(Trouble::None, answers);
+        let ctx = window.ctx.clone();
+        crate::app(&mut window).keep_runs_in(&ctx, folder.path().into()).unwrap();
+        (window, watched)
+    };
+    let (mut window, _) = open(&["First.", "Second.", "Third."]);
+    say(&mut window, "One");
+    click(&mut window, "New conversation");
+    say(&mut window, "Two");
+    say(&mut window, "Three");
+    crate::app(&mut window).remember_session();
+    let prefs = state(&mut window).prefs.clone();
+    let cost = state(&mut window).conversation.turns[1].answer.cost();
+    drop(window);
+
+    let (mut window, watched) = open(&["Fourth."]);
+    state(&mut window).prefs.talk = prefs.talk;
+    crate::app(&mut window).restore();
+    window.run_steps(3);
+    window.get_by_label("Second.");
+    let chat = &state(&mut window).conversation;
+    assert_eq!(
+        (chat.turns[1].answer.cost(), chat.turns[1].answer.stage),
+        (cost, AnswerStage::Done)
+    );
+    say(&mut window, "Four");
+    let said: Vec<String> = roles(&watched, 0).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said, ["Two", "Second.", "Three", "Third.", "Four"]);
+    window.get_by_label_contains("The newest 50 are kept on disk");
+    press(&mut window, "Delete One (1 turn)");
+    assert!(window.query_by_label("One (1 turn)").is_none());
+    press(&mut window, "Bring it back");
+    window.get_by_label("One (1 turn)");
+    press(&mut window, "Delete One (1 turn)");
+    drop(window);
+
+    let (mut window, _) = open(&[]);
+    let kept: Vec<String> =
+        state(&mut window).conversation.earlier.iter().map(|talk| talk.title()).collect();
+    assert_eq!(kept, ["Two (3 turns)"]);
+    // A file that holds no conversation is left where it is.
+    let damaged = folder.path().join("conversations/7.json");
+    std::fs::write(&damaged, "{").unwrap();
+    drop(window);
+    let (mut window, _) = open(&[]);
+    assert_eq!(state(&mut window).conversation.earlier.len(), 1);
+    assert!(damaged.exists());
+}
+
+#[test]
+fn an_answer_from_before_a_restart_is_shown_without_its_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |answers: &[&str]| {
+        let (mut window, _) = chatting(Trouble::None, answers);
+        let ctx = window.ctx.clone();
+        crate::app(&mut window).keep_runs_in(&ctx, folder.path().into()).unwrap();
+        window.run_steps(2);
+        window
+    };
+    let mut window = open(&["Because of the air."]);
+    say(&mut window, "Why?");
+    assert!(state(&mut window).conversation.turns[0].answer.has_steps());
+    drop(window);
+    let mut window = open(&[]);
+    press(&mut window, "Why? (1 turn)");
+    window.get_by_label("Because of the air.");
+    assert!(!state(&mut window).conversation.turns[0].answer.has_steps());
+    click(&mut window, "Look inside");
+    let state = state(&mut window);
+    assert_eq!((state.view, state.pane().recording.done().is_some()), (View::Text, true));
+}
+
+#[test]
 fn a_template_that_refuses_the_turns_is_a_banner_and_the_message_comes_back() {
     let (mut window, _) = chatting(Trouble::Template, &[]);
     type_message(&mut window, "Hello");

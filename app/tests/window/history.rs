@@ -238,8 +238,8 @@ fn a_window_that_goes_down_in_the_middle_of_a_run_keeps_its_text() {
     }));
     assert!(went_down.is_err());
     drop(gate);
-    let (_store, runs) = Store::open(Folder::new(folder.path().into(), MAX_BYTES), || {}).unwrap();
-    assert_eq!(runs.len(), 1);
-    let kept = Folder::new(folder.path().into(), MAX_BYTES).read_run(runs[0].id).unwrap();
+    let (_store, found) = Store::open(Folder::new(folder.path().into(), MAX_BYTES), || {}).unwrap();
+    assert_eq!(found.runs.len(), 1);
+    let kept = Folder::new(folder.path().into(), MAX_BYTES).read_run(found.runs[0].id).unwrap();
     assert!(kept.moments().len() >= shown, "{} of {shown}", kept.moments().len());
 }

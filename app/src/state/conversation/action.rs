@@ -32,6 +32,10 @@ pub enum ChatAction {
     New,
     /// Show a conversation that was put aside.
     Reopen(usize),
+    /// Delete a conversation that was put aside, by its index.
+    Delete(usize),
+    /// Bring back the one that was deleted last.
+    Undelete,
     /// Put an answer into the clipboard.
     Copy(usize),
     /// Show the run of an answer in the text view.

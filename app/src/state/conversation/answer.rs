@@ -53,6 +53,11 @@ impl Answer {
         Answer { run, ..Answer::default() }
     }
 
+    /// An answer that is not being written.
+    pub fn kept(recording: Recording, stage: AnswerStage) -> Answer {
+        Answer { recording, stage, ..Answer::default() }
+    }
+
     /// True if it is being written by this run.
     pub fn is_of(&self, run: u64) -> bool {
         self.stage == AnswerStage::Live && self.run == run
@@ -61,6 +66,11 @@ impl Answer {
     /// The finished text.
     pub fn text(&self) -> String {
         self.recording.finished_blocks().map(|block| block.text.as_str()).collect()
+    }
+
+    /// True if its steps are there: on disk they are not kept.
+    pub fn has_steps(&self) -> bool {
+        self.recording.events().iter().any(|event| matches!(**event, Event::Step(_)))
     }
 
     /// The newest moment.

@@ -132,7 +132,10 @@ fn below_ui(ui: &mut Ui, view: &AnswerView<'_>, actions: &mut Vec<Action>) {
         if ui.add(small("Copy answer")).clicked() {
             actions.push(Action::Chat(ChatAction::Copy(view.index)));
         }
-        let hint = "Go through the steps of this answer in the text view, with timeline and inspector";
+        let hint = match view.turn.answer.has_steps() {
+            true => "Go through the steps of this answer in the text view, with timeline and inspector",
+            false => "Show this answer in the text view; its steps were not kept when the app was closed",
+        };
         if ui.add(small("Look inside")).on_hover_text(hint).clicked() {
             actions.push(Action::Chat(ChatAction::LookInside(view.index)));
         }

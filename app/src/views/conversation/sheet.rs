@@ -7,7 +7,8 @@ use egui::{Button, ComboBox, DragValue, RichText, Role, TextEdit, Ui, WidgetInfo
 
 use crate::engine::{ChatModel, Loaded};
 use crate::state::{
-    Action, ChatAction, ChatEdit, ChatFormat, ChatSettings, ChatSpeed, Conversation, State,
+    Action, ChatAction, ChatEdit, ChatFormat, ChatSettings, ChatSpeed, Conversation, MAX_TALKS,
+    State,
 };
 use crate::views::conversation::template::template_ui;
 use crate::views::slider::number_ui;
@@ -18,13 +19,21 @@ pub struct ChatSheet<'a> {
     conversation: &'a Conversation,
     settings: &'a ChatSettings,
     loaded: Option<&'a Loaded>,
+    /// Whether conversations are kept on disk.
+    is_stored: bool,
 }
 
 impl ChatSheet<'_> {
     /// What is shown of the state.
     pub fn of(state: &State) -> ChatSheet<'_> {
         let loaded = state.models.loaded.as_deref();
-        ChatSheet { conversation: &state.conversation, settings: &state.prefs.chat, loaded }
+        let is_stored = state.history.is_stored;
+        ChatSheet {
+            conversation: &state.conversation,
+            settings: &state.prefs.chat,
+            loaded,
+            is_stored,
+        }
     }
 }
 
@@ -41,7 +50,7 @@ pub fn chat_sheet_ui(ui: &mut Ui, sheet: &ChatSheet<'_>, actions: &mut Vec<Actio
     thinking_ui(ui, sheet.settings, template, actions);
     heading(ui, "Save this conversation");
     files_ui(ui, sheet.conversation, actions);
-    earlier_ui(ui, sheet.conversation, actions);
+    earlier_ui(ui, sheet, actions);
     heading(ui, "Answers");
     answers_ui(ui, sheet, model, actions);
 }
@@ -185,18 +194,41 @@ fn files_ui(ui: &mut Ui, chat: &Conversation, actions: &mut Vec<Action>) {
 }
 
 /// Conversations that were put aside.
-fn earlier_ui(ui: &mut Ui, chat: &Conversation, actions: &mut Vec<Action>) {
-    if chat.earlier.is_empty() {
+fn earlier_ui(ui: &mut Ui, sheet: &ChatSheet<'_>, actions: &mut Vec<Action>) {
+    let chat = sheet.conversation;
+    if chat.earlier.is_empty() && chat.deleted.is_none() {
         return;
     }
     heading(ui, "Earlier conversations");
-    for (at, turns) in chat.earlier.iter().enumerate().rev() {
-        let first: String =
-            turns.first().map_or("", |turn| turn.said.as_str()).chars().take(34).collect();
-        let s = if turns.len() == 1 { "" } else { "s" };
-        let words = format!("{} ({} turn{s})", first.replace('\n', " "), turns.len());
-        if ui.add(Button::new(words).truncate()).on_hover_text("Open it again").clicked() {
-            actions.push(Action::Chat(ChatAction::Reopen(at)));
+    for (at, talk) in chat.earlier.iter().enumerate().rev() {
+        ui.horizontal(|ui| {
+            let title = talk.title();
+            let open = Button::new(&title).truncate();
+            let width = ui.available_width() - 26.0;
+            if ui.add_sized([width, 0.0], open).on_hover_text("Open it again").clicked() {
+                actions.push(Action::Chat(ChatAction::Reopen(at)));
+            }
+            let delete = ui.small_button("✖");
+            let name = format!("Delete {title}");
+            delete.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
+            if delete.on_hover_text("Delete it").clicked() {
+                actions.push(Action::Chat(ChatAction::Delete(at)));
+            }
+        });
+    }
+    if let Some(talk) = &chat.deleted {
+        note(ui, &format!("Deleted: {}", talk.title()));
+        if ui.button("Bring it back").clicked() {
+            actions.push(Action::Chat(ChatAction::Undelete));
         }
+    }
+    match sheet.is_stored {
+        true => {
+            let most = format!(
+                "The newest {MAX_TALKS} are kept on disk, without the steps of their answers."
+            );
+            note(ui, &most);
+        }
+        false => note(ui, "They stay until the window closes."),
     }
 }
