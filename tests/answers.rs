@@ -5,10 +5,11 @@ mod common;
 
 use bdlm::event::{CellState, Done, Event};
 use bdlm::gpu::{DType, Gpu};
-use bdlm::model::{Grid, Habits};
+use bdlm::hub::ModelFiles;
+use bdlm::model::{Grid, Habits, Objective};
 use bdlm::sample::{
-    CachePolicy, Engine, Fallback, Nucleus, Prompt, Request, SamplerKind, SamplerNumbers, Sampling,
-    Watch,
+    CachePolicy, Engine, Fallback, LoadOptions, Nucleus, Prompt, Request, SamplerKind,
+    SamplerNumbers, Sampling, Watch,
 };
 use common::fixtures::{Fixture, folder};
 use common::{events, gpus};
@@ -263,5 +264,59 @@ fn what_an_earlier_answer_stored_is_used_as_far_as_the_tokens_are_the_same() {
         let request = Request { prompt: Prompt::Exact(ids), ..base.clone() };
         let (alone, ..) = run(request.clone(), None);
         assert_eq!(run(request, kept).0.ids, alone.ids, "{name}, another grid");
+    }
+}
+
+/// The same network as if it were published for whole answers, which its name says.
+fn of_whole_answers(gpu: &Gpu) -> Engine {
+    let mut files = ModelFiles::open(&folder("qwen3-block8")).unwrap();
+    files.name = "Tiny-diffusion-mdlm-v0.1".into();
+    let habits = Habits { mask_id: Some(125), ..Habits::default() };
+    let options = LoadOptions { habits, ..LoadOptions::from(DType::F32) };
+    Engine::load(gpu, &files, options, &mut |_, _| {}).unwrap()
+}
+
+#[test]
+fn models_of_whole_answers_see_all_of_it_and_open_it_window_by_window() {
+    let text = std::fs::read(folder("qwen3-block8").join("whole_answers.json")).unwrap();
+    let fixture: Value = serde_json::from_slice(&text).unwrap();
+    let ids = |value: &Value| serde_json::from_value::<Vec<u32>>(value.clone()).unwrap();
+    for (i, gpu) in gpus().enumerate() {
+        let engine = of_whole_answers(&gpu);
+        let spec = engine.network().spec().clone();
+        let own = SamplerKind::of_model(&spec);
+        assert_eq!((spec.objective, own), (Objective::Masked, SamplerKind::Bd3lmSteps));
+        // Kernels are compiled anew for each length: the first family runs all, the others two.
+        let most = if i == 0 { usize::MAX } else { 2 };
+        for case in fixture["answers"].as_array().unwrap().iter().take(most) {
+            let count = |key: &str| Some(case[key].as_u64().unwrap() as usize);
+            let kind =
+                if case["schedule"] == "even" { SamplerKind::LladaLowConfidence } else { own };
+            let numbers = SamplerNumbers {
+                steps: count("steps"),
+                sub_block: count("sub_block"),
+                ..SamplerNumbers::default()
+            };
+            let sampling =
+                Sampling { sampler: kind.sampler(numbers, 8), ..Sampling::of_model(&spec) };
+            let request = Request {
+                prompt: Prompt::Exact(ids(&case["prompt"])),
+                new_tokens: count("new_tokens"),
+                stop_ids: Some(Vec::new()),
+                sampling,
+                ..Request::of_model(&spec)
+            };
+            let batches: &[usize] = if case["name"] == "two_a_step" { &[1, 2] } else { &[1] };
+            for &batch in batches {
+                let all = events(&engine, Request { samples: batch, batch, ..request.clone() });
+                let words = format!("{}, {:?} kernels, batch {batch}", case["name"], gpu.kernels());
+                let dones = all.iter().filter_map(|event| match event {
+                    Event::Done(done) => Some((done.ids.clone(), done.denoise)),
+                    _ => None,
+                });
+                let wanted = (ids(&case["ids"]), count("passes").unwrap());
+                assert_eq!(dones.collect::<Vec<_>>(), vec![wanted; batch], "{words}");
+            }
+        }
     }
 }

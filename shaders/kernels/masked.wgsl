@@ -6,7 +6,8 @@
 override C: u32;             // channels, a multiple of 4
 override CELLS: u32;         // rows that are cells
 override BLOCK: u32;         // cells of a block
-override WINDOW: u32;        // cells of a window of it, which open before those behind them
+override FIRST: u32;         // cells of it before its first window
+override WINDOW: u32;        // cells of a window, which open before those behind them
 override SHIFT: u32;         // rows by which a cell's row comes before it
 override MASK: u32;          // the mask token's id
 override LANES: u32;
@@ -31,7 +32,7 @@ fn masked(
             end = BLOCK;
         }
         if (ids[t] == MASK && i < end) {
-            end = min(end, (i / WINDOW + 1u) * WINDOW);
+            end = min(end, FIRST + ((max(i, FIRST) - FIRST) / WINDOW + 1u) * WINDOW);
             cell = select(NO_CELL, t, before == r);
             before += 1u;
         }

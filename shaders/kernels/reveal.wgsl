@@ -12,7 +12,8 @@
 // and dLLM as published.
 
 override CELLS: u32;         // cells of a block
-override WINDOW: u32;        // cells of a window of it, which open before those behind them
+override FIRST: u32;         // cells of it before its first window
+override WINDOW: u32;        // cells of a window, which open before those behind them
 override CHUNKS: u32;        // partial draws per row
 override MASK: u32;          // the mask token's id
 override DRAWABLE: f32;      // tokens of the vocabulary but for the mask token, V - 1
@@ -42,7 +43,8 @@ fn reveal(
     workgroupBarrier();
     for (var i = lane; i < CELLS; i += LANES) {
         masked[i] = closed[i];
-        for (var j = 0u; j < i / WINDOW * WINDOW; j++) {
+        let before = (max(i, FIRST) - FIRST) / WINDOW * WINDOW;
+        for (var j = 0u; j < select(0u, FIRST + before, before > 0u); j++) {
             masked[i] = select(masked[i], 0u, closed[j] == 1u);
         }
         if (masked[i] == 1u) {

@@ -221,8 +221,11 @@ impl Model {
             writeln!(out, "  {:<18}{size} tokens", "block")?;
         }
         writeln!(out, "  {:<18}{} tokens", "window", c.window)?;
-        let tokenizer =
-            if self.tokenizer { "in the checkpoint" } else { "none (GPT-2's will be used)" };
+        let tokenizer = match (self.tokenizer, c.needs_tokenizer()) {
+            (true, _) => "in the checkpoint",
+            (false, true) => "none (GPT-2's will be used)",
+            (false, false) => "none (ids can be given and read)",
+        };
         writeln!(out, "  {:<18}{tokenizer}", "tokenizer")?;
         Ok(())
     }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use bdlm::model::Spec;
 use bdlm::sample::{
-    ContextPolicy, Fallback, Nucleus, Projection, Request, SamplerKind, SamplerNumber,
+    ContextPolicy, Fallback, Nucleus, Projection, Request, Sampler, SamplerKind, SamplerNumber,
     SamplerNumbers, Sampling,
 };
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -78,7 +78,8 @@ struct SamplingArgs {
     /// sdar-entropy [default: 0.1, SDAR's 0.35]
     #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
     entropy_bound: Option<f32>,
-    /// Cells in a sub-block, for fast-dllm-v2 [default: 8]
+    /// Cells in a sub-block, for fast-dllm-v2 [default: 8], bd3lm-steps and llada-low-confidence
+    /// [default: the block, of a model of whole answers 32]
     #[arg(long, value_name = "N")]
     sub_block: Option<usize>,
     /// Run sub-blocks beside the kept keys and values of their block: faster, an approximation
@@ -226,7 +227,9 @@ impl RequestArgs {
             ..own
         };
         let n_cells = request.n_cells(spec);
-        let sampling = self.sampling.sampling(kind, &request.sampling, n_cells);
+        let numbers = self.sampling.numbers().of_model(kind, spec);
+        let sampler = kind.sampler(numbers, n_cells);
+        let sampling = self.sampling.sampling(sampler, &request.sampling);
         Ok(Request { sampling, ..request })
     }
 }
@@ -259,9 +262,9 @@ impl SamplingArgs {
         }
     }
 
-    fn sampling(&self, kind: SamplerKind, own: &Sampling, n_cells: usize) -> Sampling {
+    fn sampling(&self, sampler: Sampler, own: &Sampling) -> Sampling {
         Sampling {
-            sampler: kind.sampler(self.numbers(), n_cells),
+            sampler,
             temperature: self.temperature.unwrap_or(own.temperature),
             top_k: self.top_k.unwrap_or(own.top_k),
             top_p: self.top_p.unwrap_or(own.top_p),

@@ -206,10 +206,11 @@ pub fn attention(
 pub fn masked(ids: &[u32], mask: u32, block: BlockCells) -> Vec<[usize; 2]> {
     let first = |cell: usize| {
         let start = cell / block.size * block.size;
-        (start..start + block.size).find(|&i| ids[i] == mask).map(|i| (i - start) / block.window)
+        (start..start + block.size).find(|&i| ids[i] == mask).map(|i| block.window_of(i - start))
     };
-    let may_open =
-        |&cell: &usize| ids[cell] == mask && first(cell) == Some(cell % block.size / block.window);
+    let may_open = |&cell: &usize| {
+        ids[cell] == mask && first(cell) == Some(block.window_of(cell % block.size))
+    };
     let row = |cell: usize| cell - block.shift.min(cell % block.size);
     (0..ids.len()).filter(may_open).map(|cell| [cell, row(cell)]).collect()
 }

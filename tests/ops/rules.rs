@@ -14,6 +14,7 @@ pub(crate) fn rules() -> impl Iterator<Item = Rule> {
     let above = Rule { test: Test::Above(0.6), ..likely };
     [
         Rule { quota: Quota::Even(Steps::Block(3)), ..likely },
+        Rule { quota: Quota::Linear(Steps::Block(8)), ..windowed },
         Rule { score: Score::Position, quota: Quota::Constant(2), ..windowed },
         Rule { test: Test::Above(0.5), ..windowed },
         Rule { test: Test::Above(1.0), ..windowed },
@@ -27,18 +28,15 @@ pub(crate) fn rules() -> impl Iterator<Item = Rule> {
     .into_iter()
 }
 
-/// As [`expected_reveal`], for knobs that no other sampler has: windows, tests, fallbacks.
+/// As [`expected_reveal`], for knobs that no other sampler has: schedules, tests, fallbacks.
 pub(crate) fn expected_of_rule(
     rule: Rule,
     masked: &[bool],
     confidence: impl Fn(usize) -> f64,
     entropy: impl Fn(usize) -> f64,
 ) -> Vec<bool> {
-    let window = rule.window.unwrap_or(masked.len());
-    let first = masked.iter().position(|&masked| masked).unwrap_or(0) / window;
-    let masked: Vec<bool> = (0..masked.len()).map(|i| masked[i] && i / window == first).collect();
     // Behind the last step of a schedule one opens at a time.
-    let quota = rule.quota.at(2, masked.len(), masked.len()).max(1);
+    let quota = rule.quota_at(2, masked.len(), masked.len()).max(1);
     let likely = |i: usize| match rule.test {
         Test::Above(p) => p < 1.0 && confidence(i) > f64::from(p),
         Test::AtLeast(p) => confidence(i) >= f64::from(p),
@@ -49,7 +47,7 @@ pub(crate) fn expected_of_rule(
         if passing.iter().filter(|&&passes| passes).count() >= quota {
             return passing;
         }
-        return twins::reveal(&masked, |i| i as f64, quota, |_, _| false);
+        return twins::reveal(masked, |i| i as f64, quota, |_, _| false);
     }
     let below = |i: usize, before: &[usize]| match rule.test {
         Test::SumThrough(nats) => {
@@ -58,9 +56,9 @@ pub(crate) fn expected_of_rule(
         _ => likely(i),
     };
     match rule.score {
-        Score::Position => twins::reveal(&masked, |i| i as f64, quota, below),
-        Score::Entropy => twins::reveal(&masked, &entropy, quota, below),
-        _ => twins::reveal(&masked, |i| -confidence(i), quota, below),
+        Score::Position => twins::reveal(masked, |i| i as f64, quota, below),
+        Score::Entropy => twins::reveal(masked, &entropy, quota, below),
+        _ => twins::reveal(masked, |i| -confidence(i), quota, below),
     }
 }
 

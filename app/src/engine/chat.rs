@@ -81,7 +81,8 @@ impl Ask {
             ..Request::of_model(spec)
         };
         let kind = self.sampler.unwrap_or(SamplerKind::of_model(spec));
-        request.sampling.sampler = kind.sampler(SamplerNumbers::default(), request.n_cells(spec));
+        let numbers = SamplerNumbers::default().of_model(kind, spec);
+        request.sampling.sampler = kind.sampler(numbers, request.n_cells(spec));
         if let Some(temperature) = self.temperature {
             request.sampling.temperature = temperature;
         }

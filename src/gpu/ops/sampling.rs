@@ -35,6 +35,8 @@ pub struct Vocabulary {
 pub struct BlockCells {
     /// Cells of a block.
     pub size: usize,
+    /// Cells of it before its first window.
+    pub first: usize,
     /// Cells of a window of it: those of one open before those behind them. The block's, if all may
     /// open.
     pub window: usize,
@@ -43,9 +45,14 @@ pub struct BlockCells {
 }
 
 impl BlockCells {
+    /// Index of the window that a cell of the block is in.
+    pub fn window_of(&self, cell: usize) -> usize {
+        cell.saturating_sub(self.first) / self.window
+    }
+
     /// Cells that may all open, each of its own row.
     pub fn whole(size: usize) -> BlockCells {
-        BlockCells { size, window: size, shift: 0 }
+        BlockCells { size, first: 0, window: size, shift: 0 }
     }
 }
 
@@ -71,6 +78,7 @@ impl Recorder<'_> {
             ("C", c as f64),
             ("CELLS", t as f64),
             ("BLOCK", block.size as f64),
+            ("FIRST", block.first as f64),
             ("WINDOW", block.window as f64),
             ("SHIFT", block.shift as f64),
             ("MASK", f64::from(mask_id)),
@@ -157,6 +165,7 @@ impl Recorder<'_> {
         let lanes = lanes_for_turns(self.gpu(), block.size * block.size);
         let overrides = [
             ("CELLS", block.size as f64),
+            ("FIRST", block.first as f64),
             ("WINDOW", block.window as f64),
             ("CHUNKS", partials.dim(1) as f64),
             ("MASK", f64::from(vocabulary.mask_id)),

@@ -31,6 +31,8 @@ pub struct Capacity {
     pub candidates: usize,
     /// Whether top-k or nucleus apply.
     pub filtered: bool,
+    /// Cells of a block before its first window.
+    pub first: usize,
     /// Cells of a window, of which those of one open before those behind them.
     pub window: usize,
     /// Behind the largest id that may be drawn: a vocabulary may be wider than its tokenizer.
@@ -93,6 +95,7 @@ impl Capacity {
                 Watch::Blocks => 0,
             },
             filtered: request.sampling.is_filtered(),
+            first: 0,
             window: request.sampling.sampler.rule().map_or(block_size, |r| r.window_of(block_size)),
             drawn_ids: spec.vocab_size,
             simplex: simplex.map(|of| SimplexCapacity::new(of, request.watch)),
@@ -117,6 +120,8 @@ impl Capacity {
             Sight::Context if n_prompt + self.block_size > self.ring.slots() => {
                 self.with_context(n_prompt)
             }
+            // The windows of an answer that is one block begin behind the prompt.
+            Sight::Own if self.window < self.block_size => Capacity { first: n_prompt, ..self },
             _ => self,
         }
     }

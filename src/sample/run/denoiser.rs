@@ -318,6 +318,7 @@ impl Denoiser {
             PassKind::Lead => BlockCells::whole(block),
             _ => BlockCells {
                 size: block,
+                first: self.capacity.first.min(block),
                 window: self.capacity.window.min(block),
                 shift: self.capacity.geometry.shift,
             },

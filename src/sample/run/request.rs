@@ -224,7 +224,8 @@ impl Request {
     }
 
     fn check_window_cache(&self) -> Result<()> {
-        let has_windows = self.sampling.sampler.rule().is_some_and(|rule| rule.window.is_some());
+        let is_cached = |rule: Rule| rule.window.is_some() && !rule.quota.counts_masked();
+        let has_windows = self.sampling.sampler.rule().is_some_and(is_cached);
         let refuse = |words: &str| Err(Error::request(words));
         match (self.window_cache, has_windows) {
             (true, false) => refuse("a cache of sub-blocks is for samplers with sub-blocks"),

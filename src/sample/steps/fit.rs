@@ -14,10 +14,24 @@ impl SamplerKind {
             (Objective::Simplex { .. }, ..) => SamplerKind::Simplex,
             _ if !spec.mask_counts() => SamplerKind::FirstHitting,
             (Objective::Block { .. }, _, 1..) => SamplerKind::FastDllmV2,
-            (Objective::Block { .. }, Grid::Prompt, 0) => SamplerKind::Bd3lmSteps,
+            (Objective::Block { .. } | Objective::Masked, Grid::Prompt, 0) => {
+                SamplerKind::Bd3lmSteps
+            }
             (Objective::Block { .. }, _, 0) => SamplerKind::SdarDynamic,
             _ => SamplerKind::FirstHitting,
         }
+    }
+}
+
+impl SamplerNumbers {
+    /// These numbers of a sampler, with those that a model is published with where none is given.
+    #[must_use]
+    pub fn of_model(self, kind: SamplerKind, spec: &Spec) -> SamplerNumbers {
+        /// Of dLLM's script for models of whole answers.
+        const SUB_BLOCK: usize = 32;
+        let is_whole = (kind, spec.objective) == (SamplerKind::Bd3lmSteps, Objective::Masked);
+        let sub_block = self.sub_block.or(is_whole.then_some(SUB_BLOCK));
+        SamplerNumbers { sub_block, ..self }
     }
 }
 
@@ -36,7 +50,8 @@ impl Sampling {
         };
         let keeps = spec.mask_counts() || spec.has_simplex();
         let nucleus = if keeps { Nucleus::Crossing } else { Nucleus::Below };
-        let sampler = kind.sampler(SamplerNumbers::default(), spec.block_size().unwrap_or(1));
+        let numbers = SamplerNumbers::default().of_model(kind, spec);
+        let sampler = kind.sampler(numbers, spec.block_size().unwrap_or(1));
         Sampling { sampler, temperature, top_k, top_p, nucleus }
     }
 

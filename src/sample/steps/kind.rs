@@ -241,7 +241,9 @@ impl SamplerKind {
     pub fn takes(self, number: SamplerNumber) -> bool {
         let also: &[SamplerNumber] = match self {
             SamplerKind::SdarDynamic => &[SamplerNumber::Steps, SamplerNumber::Fallback],
-            SamplerKind::FastDllmV2 => &[SamplerNumber::SubBlock],
+            SamplerKind::FastDllmV2 | SamplerKind::Bd3lmSteps | SamplerKind::LladaLowConfidence => {
+                &[SamplerNumber::SubBlock]
+            }
             SamplerKind::Simplex => &[SamplerNumber::Projection, SamplerNumber::Context],
             _ => &[],
         };
@@ -314,6 +316,7 @@ impl SamplerKind {
             measure: Measure::Drawn,
             ..Rule::default()
         };
+        let of_windows = Rule { window: numbers.sub_block, measure: Measure::Model, ..sdar };
         match self {
             SamplerKind::SdarDynamic => Rule {
                 test: Test::Above(numbers.threshold.unwrap_or(0.85)),
@@ -335,11 +338,9 @@ impl SamplerKind {
                 ends: Ends::AtOnce,
                 ..sdar
             },
-            SamplerKind::Bd3lmSteps => {
-                Rule { quota: Quota::Linear(of_answer), measure: Measure::Model, ..sdar }
-            }
+            SamplerKind::Bd3lmSteps => Rule { quota: Quota::Linear(of_answer), ..of_windows },
             SamplerKind::LladaLowConfidence => {
-                Rule { quota: Quota::EvenMasked(of_answer), measure: Measure::Model, ..sdar }
+                Rule { quota: Quota::EvenMasked(of_answer), ..of_windows }
             }
             // SDAR's static one; the others are no presets.
             _ => sdar,

@@ -149,6 +149,17 @@ impl Rule {
         self.test != Test::None || self.window.is_some()
     }
 
+    /// Cells that open at a step, of a block of so many cells of which so many were masked at first. Where
+    /// quotas count the masked cells, each window has a share of the steps, and a schedule of its own.
+    pub fn quota_at(&self, step: usize, block_size: usize, masked: usize) -> usize {
+        match self.window {
+            Some(window) if window < masked && self.quota.counts_masked() => {
+                self.quota.in_windows(window, masked, step)
+            }
+            _ => self.quota.at(step, block_size, masked),
+        }
+    }
+
     /// Fails for numbers that no sampler has.
     ///
     /// # Errors
@@ -200,15 +211,43 @@ impl Quota {
     /// The quota of one block of an answer of so many.
     #[must_use]
     pub fn of_answer(self, n_blocks: usize) -> Quota {
-        let n_blocks = n_blocks.max(1);
         match self {
-            Quota::Linear(Steps::Answer(n)) => Quota::Linear(Steps::Block(n.div_ceil(n_blocks))),
-            Quota::EvenMasked(Steps::Answer(n)) => {
-                Quota::EvenMasked(Steps::Block((n / n_blocks).max(1)))
-            }
-            Quota::Even(Steps::Answer(n)) => Quota::Even(Steps::Block((n / n_blocks).max(1))),
+            Quota::Linear(Steps::Answer(_))
+            | Quota::EvenMasked(Steps::Answer(_))
+            | Quota::Even(Steps::Answer(_)) => self.shared(n_blocks.max(1)),
             other => other,
         }
+    }
+
+    /// The quota of one of so many parts, which share the steps.
+    fn shared(self, n_parts: usize) -> Quota {
+        let steps = |steps: Steps, share: fn(usize, usize) -> usize| match steps {
+            Steps::Block(n) | Steps::Answer(n) => Steps::Block(share(n, n_parts).max(1)),
+            Steps::Cells => Steps::Cells,
+        };
+        match self {
+            Quota::Constant(n) => Quota::Constant(n),
+            Quota::Even(n) => Quota::Even(steps(n, |n, parts| n / parts)),
+            Quota::EvenMasked(n) => Quota::EvenMasked(steps(n, |n, parts| n / parts)),
+            Quota::Linear(n) => Quota::Linear(steps(n, usize::div_ceil)),
+        }
+    }
+
+    /// Cells that open at a step of a block whose masked cells are in windows of so many.
+    fn in_windows(self, window: usize, masked: usize, step: usize) -> usize {
+        let quota = self.shared(masked.div_ceil(window));
+        let windows = (0..masked).step_by(window).map(|at| window.min(masked - at));
+        windows.flat_map(|cells| quota.schedule(cells)).nth(step).unwrap_or(1)
+    }
+
+    /// The cells that open at each step until so many are open.
+    fn schedule(self, cells: usize) -> impl Iterator<Item = usize> {
+        let mut left = cells;
+        (0..).map_while(move |step| {
+            let opened = (left > 0).then(|| self.at(step, cells, cells).min(left))?;
+            left -= opened;
+            Some(opened)
+        })
     }
 
     /// True if the quotas depend on how many cells of a block were masked at first.
@@ -286,6 +325,20 @@ mod tests {
         assert_eq!(all(linear(6), 8, 8), [1, 1, 2, 1, 2, 1]);
         assert_eq!(all(linear(6), 8, 3), [1, 1, 1], "steps that open nothing are left out");
         assert_ne!(all(linear(20), 32, 32), all(Quota::Even(Steps::Block(20)), 32, 32));
+    }
+
+    #[test]
+    fn each_window_of_an_answer_has_a_schedule_of_its_own() {
+        let rule = |quota| Rule { quota, window: Some(8), ..Rule::default() };
+        let quotas = |quota, masked| -> Vec<usize> {
+            (0..6).map(|step| rule(quota).quota_at(step, 64, masked)).collect()
+        };
+        // Three windows of 8, 8 and 4 cells share five steps: two each, rounded up.
+        assert_eq!(quotas(Quota::Linear(Steps::Answer(5)), 20), [4, 4, 4, 4, 2, 2]);
+        // LLaDA rounds down.
+        assert_eq!(quotas(Quota::EvenMasked(Steps::Block(5)), 20), [8, 8, 4, 1, 1, 1]);
+        assert_eq!(quotas(Quota::Linear(Steps::Answer(2)), 8), [4, 4, 1, 1, 1, 1], "one window");
+        assert_eq!(quotas(Quota::Constant(3), 20), [3; 6], "a constant has no schedule");
     }
 
     #[test]

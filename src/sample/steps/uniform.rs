@@ -132,7 +132,7 @@ impl Rule {
         let is_open = |step: &usize| {
             let before = left;
             // A window may have less masked cells than the quota.
-            let quota = self.quota.at(*step, block.cells, block.masked).max(1);
+            let quota = self.quota_at(*step, block.cells, block.masked).max(1);
             left = left.saturating_sub(if self.window.is_some() { 1 } else { quota });
             before > 0
         };
@@ -143,7 +143,7 @@ impl Rule {
     fn fill(&self, uniform: StepUniform, block: BlockSize) -> StepUniform {
         // No probability reaches 2: rounded ones may be a little more than 1.
         const NEVER: f32 = 2.0;
-        let quota = self.quota.at(uniform.step as usize, block.cells, block.masked);
+        let quota = self.quota_at(uniform.step as usize, block.cells, block.masked);
         let order = match self.score {
             Score::Random => Order::Bits,
             Score::Position => Order::Position,
