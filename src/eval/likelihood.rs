@@ -94,6 +94,11 @@ impl Likelihood {
         self.layout.batch
     }
 
+    /// Tokens at the beginning of a sequence that are given, unless it says otherwise.
+    pub fn given(&self) -> usize {
+        self.layout.n_given(self.options.first)
+    }
+
     /// Runs of the network so far.
     pub fn passes(&self) -> usize {
         self.passes
@@ -110,7 +115,7 @@ impl Likelihood {
         sequences: &[(usize, &[u32])],
         progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
     ) -> Result<Option<Vec<SequenceNll>>> {
-        let given = self.layout.n_given(self.options.first);
+        let given = self.given();
         let sequence = |&(index, ids): &(usize, _)| Sequence { index, ids, given };
         let sequences: Vec<Sequence<'_>> = sequences.iter().map(sequence).collect();
         self.estimate_given(&sequences, progress).await
@@ -170,7 +175,7 @@ impl Likelihood {
         ids: &[u32],
         patterns: &[Pattern],
     ) -> Result<Vec<Vec<f64>>> {
-        let sequence = [Sequence { index: 0, ids, given: self.layout.n_given(self.options.first) }];
+        let sequence = [Sequence { index: 0, ids, given: self.given() }];
         self.hold(&sequence).await?;
         let mut losses = Vec::with_capacity(patterns.len());
         for some in patterns.chunks(self.layout.copies) {

@@ -1,13 +1,10 @@
 //! `bdlm eval chat`.
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bdlm::eval::{
-    FirstToken, Inputs, Likelihood, LikelihoodOptions, PplReport, Sequence, SequenceResult,
-    Settings, Turn, turns,
+    FirstToken, Inputs, Likelihood, LikelihoodOptions, PplReport, Sequence, Settings, Turn, turns,
 };
 use bdlm::hub::Sha256;
 use bdlm::sample::Engine;
@@ -17,14 +14,15 @@ use serde::Serialize;
 
 use crate::cli::chat::TemplateArgs;
 use crate::cli::device::DeviceArgs;
+use crate::cli::eval::batches::Batches;
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::ppl::EstimateArgs;
 use crate::cli::eval::present::ReportArgs;
 use crate::cli::eval::work::weights;
 use crate::cli::files::{read_text, shown};
 use crate::cli::model::ModelArgs;
-use crate::cli::print::{note, progress_bar};
-use crate::cli::process::{Interrupted, go_on, utc_secs};
+use crate::cli::print::note;
+use crate::cli::process::{Interrupted, utc_secs};
 
 /// Likelihood of the assistant's turns of chats, given all that was said before each.
 ///
@@ -125,15 +123,14 @@ impl EvalChat {
         let likelihood = Likelihood::new(engine.network().clone(), options)?;
         let settings = self.settings(engine, &likelihood, inputs);
         let head = Head { turns_sha256: digest(turns), settings: &settings };
-        let (journal, results) = self.journal.open("eval chat", &head)?;
-        let done = results.iter().map(|result: &SequenceResult| result.index).collect();
-        let mut work = Work { engine, likelihood, journal, results, done };
-        let is_whole = work.evaluate(turns)?;
-        if work.results.is_empty() {
+        let (mut journal, results) = self.journal.open("eval chat", &head)?;
+        let mut batches = Batches::new((likelihood, engine), results, Some(turns.len()));
+        let is_whole = evaluate(&mut batches, turns, &mut journal)?;
+        let results = batches.finish();
+        if results.is_empty() {
             return Err(Interrupted.into());
         }
-        work.results.sort_by_key(|result| result.index);
-        Ok((PplReport::new(settings, &work.results)?, is_whole))
+        Ok((PplReport::new(settings, &results)?, is_whole))
     }
 
     fn settings(&self, engine: &Engine, likelihood: &Likelihood, inputs: Inputs) -> Settings {
@@ -153,59 +150,20 @@ impl EvalChat {
     }
 }
 
-/// An evaluation under way.
-struct Work<'a> {
-    engine: &'a Engine,
-    likelihood: Likelihood,
-    journal: Journal,
-    results: Vec<SequenceResult>,
-    /// Indices of the results.
-    done: HashSet<usize>,
-}
-
-impl Work<'_> {
-    /// Evaluates the turns that are not done; false if Ctrl-C came before the last. The same turns are
-    /// together whether all are evaluated at once or not: sums of floats depend on it.
-    fn evaluate(&mut self, turns: &[Turn]) -> Result<bool> {
-        let bar = progress_bar("{msg} [{bar:30}] {percent}% {eta}");
-        bar.set_length(1000 * turns.len() as u64);
-        let batch = self.likelihood.batch();
-        for (number, some) in turns.chunks(batch).enumerate() {
-            let (first, begun) = (number * batch, Instant::now());
-            if (first..first + some.len()).all(|index| self.done.contains(&index)) {
-                continue;
-            }
-            let before = self.likelihood.passes();
-            let sequences: Vec<Sequence<'_>> = (first..)
-                .zip(some)
-                .map(|(index, turn)| Sequence { index, ids: &turn.ids, given: turn.given })
-                .collect();
-            let mut progress = |done: usize, all: usize| {
-                let part = 1000 * some.len() * done / all.max(1);
-                bar.set_position((1000 * first + part) as u64);
-                go_on()
-            };
-            let found = self.likelihood.estimate_given(&sequences, &mut progress);
-            let Some(found) = pollster::block_on(found)? else { return Ok(false) };
-            let mut results = Vec::new();
-            for (sequence, found) in sequences.iter().zip(&found) {
-                let counted = &sequence.ids[sequence.given..];
-                let bytes = self.engine.tokenizer().and_then(|t| t.text_bytes(counted));
-                let mut result = SequenceResult::new(sequence.index, found, bytes);
-                if sequence.index == first {
-                    result.passes = self.likelihood.passes() - before;
-                    result.secs = begun.elapsed().as_secs_f64();
-                }
-                if self.done.insert(sequence.index) {
-                    results.push(result);
-                }
-            }
-            self.journal.push_all(&results)?;
-            self.results.extend(results);
+/// Evaluates the turns that are not done; false if Ctrl-C came before the last.
+fn evaluate(batches: &mut Batches, turns: &[Turn], journal: &mut Journal) -> Result<bool> {
+    let batch = batches.likelihood().batch();
+    let turns = turns.iter().enumerate();
+    let sequences: Vec<Sequence<'_>> = turns
+        .map(|(index, Turn { ids, given, .. })| Sequence { index, ids, given: *given })
+        .collect();
+    for some in sequences.chunks(batch) {
+        let is_done = batches.are_done(some.iter().map(|turn| turn.index));
+        if !is_done && !batches.evaluate(some, |_| true, |results| journal.push_all(results))? {
+            return Ok(false);
         }
-        bar.finish_and_clear();
-        Ok(true)
     }
+    Ok(true)
 }
 
 /// The digest of turns as tokens.

@@ -1,5 +1,6 @@
 //! `bdlm eval`: its subcommands.
 
+mod batches;
 mod blocks;
 mod chat;
 mod data;

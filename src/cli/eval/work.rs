@@ -1,27 +1,20 @@
 //! An evaluation of likelihood, from its arguments to its report: what `ppl` and `blocks` share.
 
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::time::Instant;
-
 use anyhow::{Result, bail};
 use bdlm::eval::data::{CorpusOptions, Counts};
 use bdlm::eval::{
-    Estimator, Inputs, Likelihood, LikelihoodOptions, PplReport, SequenceNll, SequenceResult,
-    Settings,
+    self, Estimator, Inputs, Likelihood, LikelihoodOptions, PplReport, SequenceResult, Settings,
 };
 use bdlm::gpu::DType;
 use bdlm::hub::ModelDigests;
 use bdlm::sample::Engine;
-use bdlm::text::Tokenizer;
-use indicatif::ProgressBar;
 
+use crate::cli::eval::batches::Batches;
 use crate::cli::eval::data::DataArgs;
 use crate::cli::eval::journal::Journal;
 use crate::cli::eval::parts::{End, Line, Sequence, of_evaluation};
 use crate::cli::eval::source::{Item, Items, Selection, Source};
-use crate::cli::print::progress_bar;
-use crate::cli::process::{Interrupted, go_on};
+use crate::cli::process::Interrupted;
 
 /// What to estimate.
 #[derive(Clone, Copy)]
@@ -122,21 +115,16 @@ impl<'a> Subject<'a> {
         let (results, end) = of_evaluation(lines, evaluation);
         let spec = self.engine.network().spec();
         let mut work = Work {
-            likelihood,
-            tokenizer: self.engine.tokenizer().cloned(),
+            batches: Batches::new((likelihood, self.engine), results, items.n_expected()),
             // Tokens that were given are to be right.
             unscored_id: spec.mask_id.filter(|_| self.settings.cut.is_some()),
             journal,
             evaluation,
             has_end: end.is_some(),
-            done: results.iter().map(|result| result.index).collect(),
-            results,
-            bar: bar(items.n_expected()),
         };
         let counts = work.evaluate(items)?;
-        work.bar.finish_and_clear();
         let is_whole = counts.is_some();
-        let mut report = PplReport::new(self.settings(estimate)?, &work.results)?;
+        let mut report = PplReport::new(self.settings(estimate)?, &work.batches.finish())?;
         report.counts = counts.flatten();
         if report.sequences == 0 && !is_whole {
             return Err(Interrupted.into());
@@ -162,41 +150,25 @@ pub fn weights(engine: &Engine) -> String {
 
 /// An evaluation under way.
 struct Work<'a> {
-    likelihood: Likelihood,
-    tokenizer: Option<Arc<Tokenizer>>,
+    batches: Batches,
     /// The token that no text should hold: sequences with it are not scored.
     unscored_id: Option<u32>,
     journal: &'a mut Journal,
     evaluation: usize,
     has_end: bool,
-    /// Indices of the results.
-    done: HashSet<usize>,
-    results: Vec<SequenceResult>,
-    bar: ProgressBar,
-}
-
-/// Steps of the bar per sequence.
-const BAR_STEPS: u64 = 1000;
-
-fn bar(count: Option<usize>) -> ProgressBar {
-    let Some(count) = count else { return progress_bar("{spinner} {msg} {elapsed}") };
-    let bar = progress_bar("{msg} [{bar:30}] {percent}% {eta}");
-    bar.set_length(BAR_STEPS * count as u64);
-    bar
 }
 
 impl Work<'_> {
     /// Evaluates all sequences that are not done; returns what became of the documents, or none if
-    /// interrupted. The same sequences are together whether all are evaluated at once or not: sums
-    /// of floats depend on it.
+    /// interrupted.
     fn evaluate(&mut self, mut items: Items) -> Result<Option<Option<Counts>>> {
+        let batch = self.batches.likelihood().batch();
         loop {
-            let some: Vec<Item> =
-                items.by_ref().take(self.likelihood.batch()).collect::<Result<_>>()?;
+            let some: Vec<Item> = items.by_ref().take(batch).collect::<Result<_>>()?;
             if some.is_empty() {
                 break;
             }
-            let is_done = some.iter().all(|item| self.done.contains(&item.index));
+            let is_done = self.batches.are_done(some.iter().map(|item| item.index));
             if !is_done && !self.evaluate_batch(&some)? {
                 return Ok(None);
             }
@@ -210,54 +182,17 @@ impl Work<'_> {
     }
 
     fn evaluate_batch(&mut self, items: &[Item]) -> Result<bool> {
-        let (started, passes) = (Instant::now(), self.likelihood.passes());
-        let is_scored = |item: &&Item| !self.unscored_id.is_some_and(|id| item.ids.contains(&id));
-        let scored = items.iter().filter(is_scored);
-        let sequences: Vec<(usize, &[u32])> = scored.map(|i| (i.index, &i.ids[..])).collect();
-        let (before, count) = (self.results.len() as u64, items.len() as u64);
-        self.bar.set_message(self.summary());
-        let bar = &self.bar;
-        let mut progress = |done: usize, all: usize| {
-            let part = count * BAR_STEPS * done as u64 / all.max(1) as u64;
-            bar.set_position(before * BAR_STEPS + part);
-            go_on()
-        };
-        let found = pollster::block_on(self.likelihood.estimate(&sequences, &mut progress))?;
-        let Some(found) = found else { return Ok(false) };
-        let mut found = sequences.iter().map(|(index, _)| *index).zip(found).peekable();
-        let mut results = Vec::new();
-        for (i, item) in items.iter().enumerate() {
-            let nll = found.next_if(|(index, _)| *index == item.index);
-            let nll = nll.map(|(_, nll)| nll).unwrap_or_default();
-            let mut result = SequenceResult::new(item.index, &nll, self.bytes(&item.ids, &nll));
-            // Time and passes of a batch stand in its first line: their sums are right.
-            if i == 0 {
-                result.passes = self.likelihood.passes() - passes;
-                result.secs = started.elapsed().as_secs_f64();
-            }
-            if self.done.insert(item.index) {
-                results.push(result);
-            }
-        }
-        let evaluation = self.evaluation;
-        let line = |result: &SequenceResult| Sequence { evaluation, result: result.clone() };
-        self.journal.push_all(&results.iter().map(line).collect::<Vec<_>>())?;
-        self.results.extend(results);
-        Ok(true)
-    }
-
-    /// Bytes of the counted tokens' text: those behind the ones that are given.
-    fn bytes(&self, ids: &[u32], found: &SequenceNll) -> Option<u64> {
-        let counted = ids.get(ids.len() - found.tokens..)?;
-        self.tokenizer.as_ref()?.text_bytes(counted)
-    }
-
-    fn summary(&self) -> String {
-        let tokens: usize = self.results.iter().map(|result| result.tokens).sum();
-        let nll: f64 = self.results.iter().map(|result| result.nll).sum();
-        match tokens {
-            0 => "evaluating".into(),
-            _ => format!("{} sequences, {:.3} nats", self.results.len(), nll / tokens as f64),
-        }
+        let Work { batches, unscored_id, journal, evaluation, .. } = self;
+        let given = batches.likelihood().given();
+        let all =
+            items.iter().map(|item| eval::Sequence { index: item.index, ids: &item.ids, given });
+        let is_scored = |ids: &[u32]| !unscored_id.is_some_and(|id| ids.contains(&id));
+        batches.evaluate(&all.collect::<Vec<_>>(), is_scored, |results| {
+            let line = |result: &SequenceResult| Sequence {
+                evaluation: *evaluation,
+                result: result.clone(),
+            };
+            journal.push_all(&results.iter().map(line).collect::<Vec<_>>())
+        })
     }
 }
