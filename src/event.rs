@@ -39,6 +39,10 @@ pub struct Start {
     pub ids: Vec<u32>,
     /// The prompt's text, without BOS; none without a tokenizer.
     pub text: Option<String>,
+    /// Tokens that a cell may become: those of the vocabulary but for the mask token. None in
+    /// recordings that are older than this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub n_drawable: Option<usize>,
 }
 
 /// One reveal decision in the current block of a sample. Step 0 is before the first decision: all
@@ -76,6 +80,10 @@ pub struct Cell {
     pub confidence: f32,
     /// Entropy of the model's distribution when the token was drawn, in nats.
     pub entropy: f32,
+    /// Rank of the token among all that could be drawn, from 1, in falling order of the model's
+    /// probability; if the request asks for candidates and the cell was masked before the step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
     /// The likeliest tokens, if the request asks for them and the cell was masked before the step.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub candidates: Vec<Candidate>,

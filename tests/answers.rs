@@ -3,7 +3,7 @@
 
 mod common;
 
-use bdlm::event::{CellState, Done, Event};
+use bdlm::event::{Cell, CellState, Done, Event};
 use bdlm::gpu::{DType, Gpu};
 use bdlm::hub::ModelFiles;
 use bdlm::model::{Grid, Habits, Objective};
@@ -113,7 +113,7 @@ impl Case {
         });
         let states: Vec<Vec<i64>> = steps
             .map(|step| {
-                let token = |cell: &bdlm::event::Cell| match cell.state {
+                let token = |cell: &Cell| match cell.state {
                     CellState::Masked => i64::from(mask_id),
                     _ => i64::from(cell.token),
                 };
@@ -164,6 +164,33 @@ fn every_answer_of_the_published_loops_is_repeated_token_by_token_and_pass_by_pa
             }
         }
     }
+}
+
+#[test]
+fn cells_behind_the_window_are_blank_and_do_not_show_what_another_block_drew() {
+    let Some(gpu) = common::gpu(None) else { return };
+    let f = Fixture::open_with(MODELS[1].0, MODELS[1].1);
+    let engine = engine(&f, &gpu);
+    let mut counts = [0, 0];
+    for case in cases(&f, MODELS[1].0).iter().filter(|case| case.asked["sub_block"] == 4) {
+        let watch = Watch::Steps { candidates: 2 };
+        let mut window = 0;
+        for event in events(&engine, Request { watch, ..case.request() }) {
+            let Event::Step(step) = event else { continue };
+            let is_masked = |cell: &&Cell| cell.state == CellState::Masked;
+            for (i, cell) in step.cells.iter().enumerate().filter(|(_, cell)| is_masked(cell)) {
+                let is_looked_at = step.step > 0 && i / 4 == window;
+                let found = (cell.is_blank(), cell.candidates.len(), cell.rank.is_some());
+                let wanted = if is_looked_at { (false, 2, true) } else { (true, 0, false) };
+                assert_eq!(found, wanted, "{}, step {}, cell {i}", case.name, step.step);
+                counts[usize::from(is_looked_at)] += 1;
+            }
+            // The window of the next step.
+            let first = step.cells.iter().position(|cell| cell.state == CellState::Masked);
+            window = first.unwrap_or(0) / 4;
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
 }
 
 #[test]

@@ -211,6 +211,10 @@ fn opened_cells_never_change_and_the_stream_keeps_its_grammar() {
     last.cells[0].token += 1;
     assert!(check_sample(&broken).is_err(), "a changed cell is noticed");
     assert!(check_sample(&by_sample[&0][1..]).is_err(), "a missing start is noticed");
+    let mut unranked = by_sample[&0].clone();
+    let Event::Step(last) = &mut unranked[step] else { unreachable!() };
+    last.cells.iter_mut().for_each(|cell| cell.rank = None);
+    assert!(check_sample(&unranked).is_err(), "a missing rank is noticed");
     let mut unmasked = by_sample[&0].clone();
     unmasked.remove(1);
     assert!(check_sample(&unmasked).is_err(), "a missing step 0 is noticed");
@@ -272,20 +276,33 @@ fn check_blank(cells: &[Cell], block_size: usize) -> Result<(), String> {
     }
 }
 
+/// The rank of a token that is listed is its place in the list; that of another is behind it.
+fn is_ranked(cell: &Cell) -> bool {
+    let listed = cell.candidates.iter().position(|candidate| candidate.token == cell.token);
+    match (cell.rank, listed) {
+        (Some(rank), Some(at)) => rank == at + 1,
+        (Some(rank), None) => rank > cell.candidates.len(),
+        (None, _) => false,
+    }
+}
+
 /// At a step one cell opens, and those that are open stay as they are.
 fn check_cells(cells: &[Cell], open: &mut [Option<u32>]) -> Result<(), String> {
     let mut opened = 0;
     for (cell, open) in cells.iter().zip(open) {
         match (cell.state, *open) {
             (CellState::Masked, None) => {
-                if cell.candidates.len() != 2 {
-                    return Err("a masked cell has its candidates".into());
+                if cell.candidates.len() != 2 || !is_ranked(cell) {
+                    return Err("a masked cell has its candidates and the rank of its token".into());
                 }
             }
             (CellState::Masked, Some(_)) => return Err("a cell closed".into()),
             (_, Some(token)) if token != cell.token => return Err("it changed".into()),
             (CellState::Given, _) => *open = Some(cell.token),
             (CellState::Open { .. }, None) => {
+                if !is_ranked(cell) {
+                    return Err("a cell that opens has the rank of its token".into());
+                }
                 opened += 1;
                 *open = Some(cell.token);
             }

@@ -6,14 +6,16 @@ use bdlm::event::{
 
 fn cell(state: CellState, candidates: Vec<Candidate>) -> Cell {
     let text = Some(" fox".to_string());
-    Cell { token: 7, text, state, confidence: 0.5, entropy: 1.25, candidates }
+    let rank = (state == CellState::Masked).then_some(3);
+    Cell { token: 7, text, state, confidence: 0.5, entropy: 1.25, rank, candidates }
 }
 
 /// What a block's first step shows: the mask token, and nothing drawn.
 fn blank() -> Cell {
     let (text, candidates) = (Some(String::new()), Vec::new());
     let state = CellState::Masked;
-    Cell { token: 4096, text, state, confidence: 0.0, entropy: 0.0, candidates }
+    let (confidence, entropy, rank) = (0.0, 0.0, None);
+    Cell { token: 4096, text, state, confidence, entropy, rank, candidates }
 }
 
 fn step(cells: Vec<Cell>) -> Step {
@@ -33,6 +35,7 @@ fn events() -> Vec<Event> {
             length: 64,
             ids: vec![0, 5],
             text: text("The"),
+            n_drawable: Some(4096),
         }),
         Event::Step(Step { step: 0, ..step(vec![blank()]) }),
         Event::Step(step(vec![
@@ -102,6 +105,17 @@ fn another_json_form_is_rejected() {
     };
     assert!(is_kept(json_lines()));
     assert!(!is_kept(json_lines().replacen("\"seed\"", "\"seeds\"", 1)), "a key has changed");
+}
+
+#[test]
+fn events_that_are_older_than_ranks_read_back() {
+    let lines = json_lines().replace(",\"n_drawable\":4096", "").replace(",\"rank\":3", "");
+    let read = |line: &str| serde_json::from_str::<Event>(line).unwrap();
+    let (old, new): (Vec<Event>, Vec<Event>) = (lines.lines().map(read).collect(), events());
+    assert!(matches!(&old[0], Event::Start(start) if start.n_drawable.is_none()));
+    assert!(matches!(&old[2], Event::Step(step) if step.cells.iter().all(|c| c.rank.is_none())));
+    assert_ne!([&old[0], &old[2]], [&new[0], &new[2]]);
+    assert_eq!([&old[1], &old[3]], [&new[1], &new[3]], "nothing else is another");
 }
 
 #[test]

@@ -91,7 +91,8 @@ impl Scripted {
 
 fn start() -> Event {
     let (ids, text) = (vec![0], Some(String::new()));
-    Event::Start(Start { sample: 0, seed: 1, block_size: 4, window: 8, length: 8, ids, text })
+    let (block_size, window, length, n_drawable) = (4, 8, 8, None);
+    Event::Start(Start { sample: 0, seed: 1, block_size, window, length, ids, text, n_drawable })
 }
 
 fn step(step: usize) -> Step {

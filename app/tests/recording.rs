@@ -20,12 +20,13 @@ fn start(window: usize, prompt: Option<&str>) -> Event {
         length: 12,
         ids: vec![0, 7],
         text: prompt.map(String::from),
+        n_drawable: Some(4000),
     })
 }
 
 fn cell(token: u32, state: CellState, text: Option<&str>) -> Cell {
     let (text, candidates) = (text.map(String::from), Vec::new());
-    Cell { token, text, state, confidence: 0.5, entropy: 1.0, candidates }
+    Cell { token, text, state, confidence: 0.5, entropy: 1.0, rank: None, candidates }
 }
 
 fn step(block_idx: usize, step: usize, cells: Vec<Cell>) -> Event {
@@ -147,6 +148,26 @@ fn without_a_tokenizer_tokens_are_numbers_once() {
     recording.push(block(0, vec![0, 7, 10, 11], None));
     recording.push(done(vec![0, 7, 10, 11], None));
     assert_eq!(text(&recording, 1), "0 7 10 11 ");
+}
+
+#[test]
+fn a_rank_is_that_of_the_step_at_which_the_token_was_drawn() {
+    let mut recording = Recording::default();
+    recording.push(start(16, Some("a")));
+    let ranked = |token, state, rank| Cell { rank, ..cell(token, state, Some(" x")) };
+    let open = CellState::Open { step: 1 };
+    for (number, own) in [
+        (1, ranked(9, CellState::Masked, Some(70))),
+        (2, ranked(7, open, Some(1234))),
+        (3, ranked(7, open, None)),
+    ] {
+        recording.push(step(0, number, vec![own]));
+    }
+    let at = CellAt { block_idx: 0, cell: 0 };
+    let rank = |token, last| recording.rank(at, token, [0, last]);
+    assert_eq!([rank(9, 0), rank(7, 1), rank(7, 2)], [Some(70), Some(1234), Some(1234)]);
+    assert_eq!(rank(9, 2), None, "it was drawn before, and is not what the cell holds");
+    assert_eq!(Recording::of(recorded()).rank(at, 7, [0, 3]), None, "an older run has none");
 }
 
 #[test]

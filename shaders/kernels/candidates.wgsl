@@ -1,5 +1,6 @@
 // The COUNT likeliest tokens of each masked row with their probabilities under the model
-// (temperature 1, no filter), likeliest first, ties by id. For watched runs. One workgroup a row.
+// (temperature 1, no filter), likeliest first, ties by id. And the rank of the drawn token in this
+// order, from 1; 0 if none could be drawn. For watched runs. One workgroup a row.
 
 override V: u32;             // tokens that may be drawn, the mask token apart
 override COUNTED: u32;       // tokens that have a share of the distribution
@@ -7,15 +8,13 @@ override STRIDE: u32;        // columns of logits
 override MASK: u32;          // the mask token's id; it is no candidate
 override MASK_COUNTS: bool;  // whether it has a share of the distribution
 override COUNT: u32;         // candidates per row
+override CHUNKS: u32;        // partial draws per row
 
-struct Candidate {
-    token: u32,
-    probability: f32,
-}
-
+// Of a cell: the rank, then each candidate's token and the bits of its probability.
 @group(0) @binding(0) var<storage, read> logits: array<f32>;                // [R, STRIDE]
 @group(0) @binding(1) var<storage, read> masked: array<u32>;                // [R]
-@group(0) @binding(2) var<storage, read_write> top: array<Candidate>;       // [T, COUNT]
+@group(0) @binding(2) var<storage, read> partials: array<Partial>;          // [T, CHUNKS]
+@group(0) @binding(3) var<storage, read_write> likely: array<u32>;          // [T, 1 + 2 COUNT]
 
 var<workgroup> values: array<f32, LANES>;
 var<workgroup> tokens: array<u32, LANES>;
@@ -30,7 +29,10 @@ fn candidates(
     if (t == NO_CELL) {
         return;
     }
+    let own = t * (1u + 2u * COUNT);
+    let rank = rank_of(drawn(t), group.x, lane);
     if (lane == 0u) {
+        likely[own] = rank;
         last = vec2(0xffffffffu, 0u);
     }
     var highest = NEVER;
@@ -67,9 +69,34 @@ fn candidates(
             sum = denominator(group.x, highest, lane);
         }
         if (lane == 0u) {
-            top[t * COUNT + n] = Candidate(token, exp(best - highest) / sum);
+            likely[own + 1u + 2u * n] = token;
+            likely[own + 2u + 2u * n] = bitcast<u32>(exp(best - highest) / sum);
         }
     }
+}
+
+// The token that reveal takes: of the highest score, the first of equals.
+fn drawn(t: u32) -> u32 {
+    var best = partials[t * CHUNKS];
+    for (var i = 1u; i < CHUNKS; i++) {
+        let other = partials[t * CHUNKS + i];
+        if (other.score > best.score) {
+            best = other;
+        }
+    }
+    return best.token;
+}
+
+// One more than the tokens before this one. Their number is exact as a float.
+fn rank_of(token: u32, row: u32, lane: u32) -> u32 {
+    let key = sort_key(logits[row * STRIDE + min(token, V - 1u)]);
+    var before = 0u;
+    for (var v = lane; v < V; v += LANES) {
+        let other = sort_key(logits[row * STRIDE + v]);
+        let comes_before = other > key || (other == key && v < token);
+        before += select(0u, 1u, comes_before && v != MASK);
+    }
+    return select(0u, u32(total(f32(before), lane)) + 1u, token < V);
 }
 
 // The sum of exp(l - highest) over the row.

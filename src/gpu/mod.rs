@@ -29,7 +29,7 @@ pub mod layout {
     pub use crate::gpu::device::TEXTURE_WIDTH;
     pub use crate::gpu::memory::{COLUMN_PAD, EIGHT, PackedRow, ROW_PAD, packed_row, row_bytes};
     pub use crate::gpu::ops::{
-        CANDIDATE_WORDS, CELL_WORDS, OUTCOME_WORDS, PARTIAL_WORDS, RATE_WORDS, STEP_WORDS,
-        SUM_WORDS, draw_chunks, square_chunks,
+        CELL_WORDS, OUTCOME_WORDS, PARTIAL_WORDS, RATE_WORDS, STEP_WORDS, SUM_WORDS, draw_chunks,
+        likely_words, square_chunks,
     };
 }

@@ -6,6 +6,7 @@
 
 mod attention;
 mod backward;
+mod candidates;
 #[path = "../common/mod.rs"]
 mod common;
 mod embedding;

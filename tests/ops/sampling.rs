@@ -1,6 +1,6 @@
-//! Threshold, draw, reveal, candidates.
+//! Threshold, draw, reveal.
 
-use bdlm::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
+use bdlm::gpu::layout::{CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
 use bdlm::gpu::{BlockCells, DType, DrawRows, Gpu, Recorder, Tensor, Vocabulary};
 use bdlm::sample::{BlockSize, Nucleus, Sampler, Sampling, StepUniform};
 
@@ -38,7 +38,7 @@ impl Rows {
         self.vocabulary.mask_id as usize
     }
 
-    fn upload_logits(&self, gpu: &Gpu) -> Tensor {
+    pub(crate) fn upload_logits(&self, gpu: &Gpu) -> Tensor {
         let v = self.vocabulary.size;
         // Numbers in the padding must not matter.
         let padded = |row: &[f32]| {
@@ -51,7 +51,7 @@ impl Rows {
     }
 
     /// Each row of logits belongs to its own cell, where this is masked.
-    fn upload_masked(&self, gpu: &Gpu) -> Tensor {
+    pub(crate) fn upload_masked(&self, gpu: &Gpu) -> Tensor {
         let cell = |(t, &id): (u32, &u32)| if id as usize == self.mask() { t } else { NO_CELL };
         let masked: Vec<u32> = (0..).zip(&self.ids).map(cell).collect();
         words(gpu, &[self.ids.len()], &masked)
@@ -518,35 +518,6 @@ fn logits_that_are_no_numbers_are_reported_and_not_opened() {
             }
         }
     }
-}
-
-#[test]
-fn candidates() {
-    for gpu in gpus() {
-        for (v, count) in [(5, 1), (98, 5), (6, 10), (4099, 3), (50_258, 64)] {
-            let mut rows = Rows::new(3, v, 3.0);
-            rows.logits[v..2 * v].fill(0.5);
-            let logits = rows.upload_logits(&gpu);
-            let masked = rows.upload_masked(&gpu);
-            let top = words(&gpu, &[3, count, CANDIDATE_WORDS], &vec![0; 6 * count]);
-            run(&gpu, |r| r.candidates(&logits, &masked, rows.vocabulary, &top).unwrap());
-            let found: Vec<[u32; 2]> = read(&gpu, &top);
-            for (t, found) in found.chunks(count).enumerate() {
-                let p = twins::softmax(rows.row(t), 1.0, rows.mask());
-                let order = twins::candidates(rows.row(t), rows.mask());
-                for (i, &[token, probability]) in found.iter().enumerate() {
-                    let probability = f32::from_bits(probability);
-                    let Some(&wanted) = order.get(i) else {
-                        assert_eq!((token as usize, probability), (v, 0.0), "there are no more");
-                        continue;
-                    };
-                    assert_eq!(token as usize, wanted, "row {t}, {:?}", gpu.kernels());
-                    assert!((f64::from(probability) - p[wanted]).abs() < f64::from(PROBABILITY));
-                }
-            }
-        }
-    }
-    all_kernels_ran("candidates");
 }
 
 #[test]

@@ -62,6 +62,8 @@ export interface Cell {
   state: CellState;
   confidence: number;
   entropy: number;
+  /** Rank of the token among all that could be drawn, from 1. */
+  rank?: number;
   candidates?: Candidate[];
 }
 
@@ -74,6 +76,8 @@ export interface StartEvent {
   length: number;
   ids: number[];
   text: string | null;
+  /** Tokens that a cell may become. */
+  n_drawable?: number;
 }
 
 export interface StepEvent {

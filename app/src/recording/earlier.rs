@@ -54,6 +54,7 @@ fn masked(first: &Step) -> Step {
             state: CellState::Masked,
             confidence: 0.0,
             entropy: 0.0,
+            rank: None,
             candidates: Vec::new(),
         },
     };

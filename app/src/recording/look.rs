@@ -76,6 +76,13 @@ impl Recording {
         (first..=last).find_map(at).map(|step_there| step_there.passes)
     }
 
+    /// Rank of a cell's token when it was drawn, by the model's probability, at one of some moments.
+    pub fn rank(&self, at: CellAt, token: u32, [first, last]: [usize; 2]) -> Option<usize> {
+        let cell = |moment: usize| self.step(moment)?.cells.get(at.cell);
+        let drawn = (first..=last).rev().filter_map(cell).find(|cell| cell.rank.is_some())?;
+        drawn.rank.filter(|_| drawn.token == token)
+    }
+
     /// Probability of a token in a cell over some moments, where it is known.
     pub fn history(&self, at: CellAt, token: u32, [first, last]: [usize; 2]) -> Vec<(usize, f32)> {
         let mut found = Vec::new();

@@ -5,8 +5,8 @@ use egui::{Color32, Rect, Role, Sense, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 
 use crate::recording::{CellAt, Recording};
 use crate::views::block::quoted;
+use crate::views::numbers::digits;
 use crate::views::theme::palette;
-use crate::views::why::digits;
 
 /// Height of a bar.
 pub const ROW: f32 = 20.0;

@@ -7,10 +7,11 @@ use crate::recording::CellAt;
 use crate::state::{Action, Pane, State};
 use crate::views::block::quoted;
 use crate::views::candidates::{ROW, candidate_ui, candidates};
+use crate::views::numbers::digits;
 use crate::views::plots::{curve_ui, plots_ui};
 use crate::views::steer::{Steering, steer_ui};
 use crate::views::theme::{note, palette, quiet};
-use crate::views::why::{digits, own_probability, why};
+use crate::views::why::{own_probability, why};
 
 /// Candidates that there is room for.
 const ROWS: f32 = 9.0;

@@ -15,6 +15,7 @@ mod inspector;
 mod keys;
 pub(crate) mod legend;
 mod model;
+mod numbers;
 mod page;
 mod pane;
 mod plots;

@@ -5,6 +5,7 @@ use bdlm::sample::SamplerKind;
 
 use crate::recording::{CellAt, Recording};
 use crate::state::Pane;
+use crate::views::numbers::{digits, grouped};
 
 /// The sentence.
 pub fn why(
@@ -19,7 +20,7 @@ pub fn why(
                 .into()
         }
         CellState::Masked => {
-            let rank = rank(cell.token, listed);
+            let rank = rank(pane, (at, cell), moments, listed);
             format!("Masked: drawn this step, {rank}, and not kept. The next step draws it anew.")
         }
         CellState::Given => "Given by the prompt; the model did not draw it.".into(),
@@ -34,7 +35,7 @@ pub fn why(
         CellState::Open { step } => {
             let pass = pane.recording.pass_of(step, moments);
             let pass = pass.map(|pass| format!(", pass {pass}")).unwrap_or_default();
-            let (rank, reason) = (rank(cell.token, listed), reason(pane, cell));
+            let (rank, reason) = (rank(pane, (at, cell), moments, listed), reason(pane, cell));
             format!("Opened at step {step}{pass}{reason}. Its token was {rank}.")
         }
     }
@@ -74,8 +75,20 @@ fn reason(pane: &Pane, cell: &Cell) -> String {
     }
 }
 
-fn rank(token: u32, listed: &[Candidate]) -> String {
-    match listed.iter().position(|candidate| candidate.token == token) {
+/// How likely the model held the token, beside all others.
+fn rank(
+    pane: &Pane,
+    (at, cell): (CellAt, &Cell),
+    moments: [usize; 2],
+    listed: &[Candidate],
+) -> String {
+    if let Some(rank) = pane.recording.rank(at, cell.token, moments) {
+        let count = pane.recording.start().and_then(|start| start.n_drawable);
+        let of = count.map(|count| format!(" of {}", grouped(count))).unwrap_or_default();
+        return format!("rank {}{of}", grouped(rank));
+    }
+    // Recordings of earlier versions have no ranks.
+    match listed.iter().position(|candidate| candidate.token == cell.token) {
         Some(at) => format!("rank {} of the model's list", at + 1),
         None if listed.is_empty() => "drawn from the model's distribution".into(),
         None => format!("a rare draw: not among the {} likeliest", listed.len()),
@@ -95,13 +108,4 @@ pub fn own_probability(
         let drawn = cell.state == CellState::Masked && cell.token == token && !cell.is_blank();
         listed.map(|candidate| candidate.probability).or(drawn.then_some(cell.confidence))
     })
-}
-
-/// A probability with as many digits as it needs.
-pub fn digits(p: f32) -> String {
-    match p {
-        p if p >= 0.1 => format!("{p:.2}"),
-        p if p >= 0.0001 => format!("{p:.4}"),
-        p => format!("{p:.1e}"),
-    }
 }

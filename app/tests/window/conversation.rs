@@ -25,6 +25,7 @@ pub fn answer(text: &str) -> Vec<Event> {
         length: 128,
         ids: vec![1; PROMPT],
         text: Some("<|im_start|>user\n…".into()),
+        n_drawable: None,
     };
     let words: Vec<String> = text.split_inclusive(' ').map(String::from).collect();
     let mut events = vec![Event::Start(start)];
@@ -71,6 +72,7 @@ fn step(i: usize, words: &[String], masked: usize) -> Step {
         state: if at < open { CellState::Open { step: 1 } } else { CellState::Masked },
         confidence: 0.2 + 0.2 * at as f32,
         entropy: 1.0,
+        rank: None,
         candidates: Vec::new(),
     };
     let cells = words.iter().enumerate().map(cell).collect();

@@ -2,12 +2,13 @@
 
 use bdlm::event::{CellState, Event};
 use bdlm::sample::Prompt;
+use bdlm_app::Recording;
 use bdlm_app::recording::CellAt;
 use egui_kittest::kittest::{NodeT, Queryable};
 
-use crate::script::{Trouble, Watched};
+use crate::script::{Trouble, Watched, recorded};
 use crate::{
-    Window, click, moments, position, replay, state, step_on, wait, wait_for_moment, window,
+    Window, app, click, moments, position, replay, state, step_on, wait, wait_for_moment, window,
 };
 
 /// A live run, paused where some cells of a block are open and some masked.
@@ -62,7 +63,7 @@ fn a_cell_shows_what_it_could_have_been() {
     assert!((4..=5).contains(&candidates), "the drawn one is appended: {candidates}");
     window.get_by_label_contains("had an entropy of");
     let CellState::Open { step } = states(&mut window)[cell] else { panic!("it is masked") };
-    let reported = crate::script::recorded().into_iter().find_map(|event| match event {
+    let reported = recorded().into_iter().find_map(|event| match event {
         Event::Step(s) if (s.block_idx, s.step) == (block, step) => Some(s.passes),
         _ => None,
     });
@@ -77,6 +78,34 @@ fn a_cell_shows_what_it_could_have_been() {
     window.run_steps(3);
     assert!(window.query_by_label_contains("had an entropy of").is_none());
     window.get_by_label_contains("Point at a word or a cell");
+}
+
+#[test]
+fn the_rank_of_a_token_is_exact_where_it_was_recorded() {
+    let ranked = |mut event: Event| {
+        match &mut event {
+            Event::Start(start) => start.n_drawable = Some(4096),
+            Event::Step(step) => {
+                let drawn = step.cells.iter_mut().filter(|cell| !cell.candidates.is_empty());
+                drawn.for_each(|cell| cell.rank = Some(1234));
+            }
+            _ => {}
+        }
+        event
+    };
+    let mut window = replay();
+    let mut words_of = |events: Vec<Event>, wanted: &str| {
+        app(&mut window).open(Recording::of(events));
+        let block = state(&mut window).pane().recording.finished_blocks().nth(1).unwrap();
+        let block_idx = block.block_idx;
+        state(&mut window).panes[0].selected = Some(CellAt { block_idx, cell: 2 });
+        window.run_steps(2);
+        window.query_by_label_contains(wanted).is_some()
+    };
+    let exact = "Its token was rank 1,234 of 4,096.";
+    assert!(words_of(recorded().into_iter().map(ranked).collect(), exact));
+    assert!(!words_of(recorded(), exact));
+    assert!(words_of(recorded(), "Its token was "), "a run without ranks is described too");
 }
 
 #[test]

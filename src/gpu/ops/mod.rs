@@ -30,8 +30,8 @@ pub use product::Epilogue;
 pub use rms_norm::{HeadNorm, RmsNorm};
 pub use rotary::Attended;
 pub use sampling::{
-    BlockCells, CANDIDATE_WORDS, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary,
-    draw_chunks,
+    BlockCells, CELL_WORDS, DrawRows, PARTIAL_WORDS, STEP_WORDS, Vocabulary, draw_chunks,
+    likely_words,
 };
 pub use scoring::SUM_WORDS;
 pub use sequences::{Modulation, Sequences};

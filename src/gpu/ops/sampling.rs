@@ -9,12 +9,10 @@ use crate::gpu::memory::Tensor;
 use crate::gpu::ops::layout::{expect_groups, flag};
 use crate::gpu::plan::Recorder;
 
-/// Numbers of a partial draw, a cell and a candidate, as the shaders lay them out.
+/// Numbers of a partial draw, as the shaders lay them out.
 pub const PARTIAL_WORDS: usize = 7;
 /// Words of a cell: token, confidence, entropy, state.
 pub const CELL_WORDS: usize = 4;
-/// Words of a candidate: token, probability.
-pub const CANDIDATE_WORDS: usize = 2;
 /// Words of the uniform `Step`.
 pub const STEP_WORDS: usize = 16;
 
@@ -176,25 +174,31 @@ impl Recorder<'_> {
         self.dispatch(&REVEAL, &overrides, &bindings, [t / block.size, 1, 1])
     }
 
-    /// The likeliest tokens of each masked cell.
+    /// The rank of each masked cell's drawn token, and the likeliest tokens.
     ///
     /// # Shapes
-    /// logits `[R, V or wider]` of the cells masked `[R]`, top `[T, count, 2]`.
+    /// logits `[R, V or wider]` of the cells masked `[R]`, partials `[T, chunks, 7]` of [`Self::draw`],
+    /// likely `[T, likely_words(count)]`.
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn candidates(
         &mut self,
-        logits: &Tensor,
-        masked: &Tensor,
-        vocabulary: Vocabulary,
-        top: &Tensor,
+        (logits, masked): (&Tensor, &Tensor),
+        partials: &Tensor,
+        (vocabulary, count): (Vocabulary, usize),
+        likely: &Tensor,
     ) -> Result<()> {
         let r = expect_logits(logits, masked, vocabulary)?;
-        top.expect(&[top.dim(0).max(r), top.dim(1), CANDIDATE_WORDS])?;
-        let lanes = lanes_for_turns(self.gpu(), (top.dim(1) + 1) * vocabulary.size);
+        let t = likely.dim(0).max(r);
+        likely.expect(&[t, likely_words(count)])?;
+        partials.expect(&[t, partials.dim(1), PARTIAL_WORDS])?;
+        // A turn over the row for each candidate, one for the sum, one for the rank.
+        let lanes = lanes_for_turns(self.gpu(), (count + 2) * vocabulary.size);
         let mut overrides = vocabulary.overrides(logits, lanes as f64).to_vec();
-        overrides.push(("COUNT", top.dim(1) as f64));
-        self.dispatch(&CANDIDATES, &overrides, &[logits, masked, top], [r, 1, 1])
+        overrides.push(("COUNT", count as f64));
+        overrides.push(("CHUNKS", partials.dim(1) as f64));
+        let bindings = [logits, masked, partials, likely];
+        self.dispatch(&CANDIDATES, &overrides, &bindings, [r, 1, 1])
     }
 }
 
@@ -209,6 +213,11 @@ pub struct DrawRows<'a> {
     pub limits: &'a Tensor,
     /// Whether the filters apply.
     pub filtered: bool,
+}
+
+/// Words of a cell's rank and candidates, which are a token and a probability each.
+pub fn likely_words(candidates: usize) -> usize {
+    1 + 2 * candidates
 }
 
 /// Partial draws per row for logits of `columns` columns.

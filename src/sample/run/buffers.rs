@@ -1,7 +1,7 @@
 //! The tensors that the sampler's kernels read and write.
 
 use crate::Result;
-use crate::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks};
+use crate::gpu::layout::{CELL_WORDS, PARTIAL_WORDS, STEP_WORDS, draw_chunks, likely_words};
 use crate::gpu::{DType, KernelFamily, Planned, Tensor};
 use crate::model::{Network, Spec, Widths};
 use crate::sample::run::capacity::Capacity;
@@ -15,7 +15,7 @@ pub struct Buffers {
     pub limits: Tensor,   // [cells, 2]
     pub partials: Tensor, // [cells, chunks, 7]
     pub cells: Tensor,    // [cells, 4]
-    pub top: Tensor,      // [cells, candidates, 2]
+    pub likely: Tensor,   // [cells, 1 + 2 candidates]
     pub masked: Tensor,   // [cells]: those that the rows of logits belong to
     pub masked_x: Tensor, // [cells, C]: the residual stream in their rows
     pub step: Tensor,     // [16]
@@ -37,7 +37,7 @@ impl Buffers {
         let (gpu, spec) = (network.gpu(), network.spec());
         let (own_ids, others) = table(spec, capacity, gpu.kernels());
         let make = |planned: Planned<'_>| planned.make(gpu);
-        let [logits, keys, limits, partials, cells, top, masked, masked_x, step, steps] =
+        let [logits, keys, limits, partials, cells, likely, masked, masked_x, step, steps] =
             others.map(make);
         Ok(Buffers {
             logits: logits?,
@@ -45,7 +45,7 @@ impl Buffers {
             limits: limits?,
             partials: partials?,
             cells: cells?,
-            top: top?,
+            likely: likely?,
             masked: masked?,
             masked_x: masked_x?,
             step: step?,
@@ -58,9 +58,9 @@ impl Buffers {
 
     /// Every tensor.
     pub fn tensors(&self) -> impl Iterator<Item = &Tensor> {
-        let Buffers { logits, keys, limits, partials, cells, top, .. } = self;
+        let Buffers { logits, keys, limits, partials, cells, likely, .. } = self;
         let Buffers { masked, masked_x, step, steps, own_ids, noise, simplex, .. } = self;
-        [logits, keys, limits, partials, cells, top, masked, masked_x, step, steps]
+        [logits, keys, limits, partials, cells, likely, masked, masked_x, step, steps]
             .into_iter()
             .chain(own_ids)
             .chain(noise.iter().flat_map(Noise::tensors))
@@ -93,7 +93,7 @@ fn table(
         words("limits", &[cells, 2]),
         words("partials", &[cells, draw_chunks(kernels, columns), PARTIAL_WORDS]),
         words("cells", &[cells, CELL_WORDS]),
-        words("candidates", &[cells, capacity.candidates.max(1), CANDIDATE_WORDS]),
+        words("candidates", &[cells, likely_words(capacity.candidates)]),
         words("masked", &[cells]),
         Planned::activation("masked x", &[cells, Widths::of(spec).channels.held()]),
         Planned::plain("step", &[STEP_WORDS], DType::U32, 1),

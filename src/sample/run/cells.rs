@@ -19,13 +19,3 @@ pub const PINNED: u32 = u32::MAX - 1;
 
 /// State of a cell whose logits are no numbers.
 pub const NOT_FINITE: u32 = u32::MAX;
-
-/// A likely token as the GPU left it.
-#[repr(C)]
-#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-pub struct CandidateWords {
-    /// The token.
-    pub token: u32,
-    /// Its probability.
-    pub probability: f32,
-}

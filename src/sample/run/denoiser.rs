@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::Stopwatch;
-use crate::gpu::layout::{CANDIDATE_WORDS, CELL_WORDS, STEP_WORDS};
+use crate::gpu::layout::{CELL_WORDS, STEP_WORDS, likely_words};
 use crate::gpu::{
     BlockCells, Commands, DrawRows, KernelTime, Plan, Profiler, Readback, Recorder, Tensor,
     Vocabulary,
@@ -13,7 +13,7 @@ use crate::gpu::{
 use crate::model::{KvCache, Network, Row, Workspace};
 use crate::sample::run::buffers::Buffers;
 use crate::sample::run::capacity::Capacity;
-use crate::sample::run::cells::{CandidateWords, CellWords};
+use crate::sample::run::cells::CellWords;
 use crate::sample::run::pass_shape::{PassKind, PassShape};
 use crate::sample::steps::{Geometry, Sampling, StepUniform};
 use crate::{Error, Result};
@@ -30,7 +30,7 @@ pub struct Denoiser {
     workspace: Workspace,
     cache: KvCache,
     pub(super) buffers: Buffers,
-    staging: Readback,
+    pub(super) staging: Readback,
     plans: HashMap<PassShape, Plan>,
     begun: Vec<PassShape>, // what the last block began with
     prepared: Option<Commands>,
@@ -45,7 +45,7 @@ impl Denoiser {
     /// [`Error::TooLarge`], [`Error::OutOfMemory`].
     pub fn new(network: Arc<Network>, capacity: Capacity) -> Result<Denoiser> {
         let (gpu, spec) = (network.gpu(), network.spec());
-        let words = CELL_WORDS.max(capacity.candidates * CANDIDATE_WORDS);
+        let words = CELL_WORDS.max(likely_words(capacity.candidates));
         Ok(Denoiser {
             workspace: Workspace::new(gpu, spec, capacity.rows)?,
             cache: KvCache::new(gpu, spec, network.cache_dtype(), capacity.slots())?,
@@ -130,6 +130,7 @@ impl Denoiser {
         self.workspace.write(gpu, rows, &self.cache)?;
         self.buffers.keys.write(gpu, keys)?;
         self.buffers.cells.write(gpu, &vec![[0u32; CELL_WORDS]; keys.len()])?;
+        self.clear_likely(keys.len())?;
         self.write_steps(steps)
     }
 
@@ -260,15 +261,6 @@ impl Denoiser {
         }
     }
 
-    /// The likeliest tokens of cells that were masked at the last step, `[cells, candidates]`.
-    ///
-    /// # Errors
-    /// [`Error::DeviceLost`].
-    pub async fn read_candidates(&self, cells: usize) -> Result<Vec<CandidateWords>> {
-        let count = cells * self.capacity.candidates;
-        Commands::new(self.network.gpu()).read(&self.buffers.top, count, &self.staging).await
-    }
-
     /// Times per kernel since the profiler was set, slowest first.
     ///
     /// # Errors
@@ -385,13 +377,12 @@ impl Denoiser {
         let vocabulary = self.vocabulary();
         let (keys, limits) =
             (self.buffers.keys.rows(0, cells)?, self.buffers.limits.rows(0, cells)?);
-        if self.capacity.candidates > 0 {
-            r.candidates(logits, masked, vocabulary, &self.buffers.top.rows(0, cells)?)?;
-        }
         if filtered {
             r.threshold(logits, masked, &self.buffers.step, vocabulary, &limits)?;
         }
         let rows = DrawRows { masked, keys: &keys, limits: &limits, filtered };
-        r.draw(logits, rows, &self.buffers.step, vocabulary, &self.buffers.partials.rows(0, cells)?)
+        let partials = self.buffers.partials.rows(0, cells)?;
+        r.draw(logits, rows, &self.buffers.step, vocabulary, &partials)?;
+        self.record_likely(r, (logits, masked), &partials)
     }
 }

@@ -170,6 +170,7 @@ impl Engine {
             prompt,
             n_opening,
             geometry,
+            n_drawable: drawn_ids - usize::from((spec.masked_id() as usize) < drawn_ids),
             spec: spec.clone(),
             eos: self.eos(),
             stop_ids: request.stop_ids.clone().unwrap_or_else(|| spec.stop_ids.clone()),

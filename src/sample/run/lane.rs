@@ -74,6 +74,7 @@ impl Lane {
             length: task.request.length,
             ids: self.ids.clone(),
             text: self.transcript.as_ref().map(|t| t.text().to_string()),
+            n_drawable: Some(task.n_drawable),
         }
     }
 

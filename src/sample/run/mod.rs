@@ -10,6 +10,7 @@ mod engine;
 mod given_noise;
 mod kept;
 mod lane;
+mod likely;
 mod masked_block;
 mod memory;
 mod noise;

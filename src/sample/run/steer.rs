@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::event::{Event, Step};
 use crate::sample::run::cells::{CellWords, PINNED};
+use crate::sample::run::likely::Likely;
 use crate::sample::run::request::CachePolicy;
 use crate::sample::run::stream::{Current, Run, opened_at};
 use crate::{Error, Result};
@@ -151,7 +152,7 @@ impl Run {
         let own = &cells[n * block_size..n * block_size + count];
         let cell = |(i, words): (usize, &CellWords)| match lane.ids.get(first + i) {
             None if from == 0 && words.state == 0 => Ok(self.blank()),
-            given => self.cell(*words, given.copied(), from, &[]),
+            given => self.cell(*words, given.copied(), from, Likely::default()),
         };
         let cells = own.iter().enumerate().map(cell);
         let step = Step {

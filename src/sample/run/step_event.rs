@@ -4,8 +4,10 @@ use bytemuck::Zeroable;
 
 use crate::Result;
 use crate::event::{Candidate, Cell, CellState, Event, Step};
-use crate::sample::run::cells::{CandidateWords, CellWords, PINNED};
+use crate::gpu::layout::likely_words;
+use crate::sample::run::cells::{CellWords, PINNED};
 use crate::sample::run::lane::check_finite;
+use crate::sample::run::likely::{CandidateWords, Likely};
 use crate::sample::run::stream::{Current, Run};
 
 impl Run {
@@ -20,7 +22,7 @@ impl Run {
             let first = lane.block_start(&self.task);
             let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
             let cell = |i: usize| match lane.ids.get(first + i) {
-                Some(&given) => self.cell(CellWords::zeroed(), Some(given), 0, &[]),
+                Some(&given) => self.cell(CellWords::zeroed(), Some(given), 0, Likely::default()),
                 None => Ok(self.blank()),
             };
             self.events.push_back(Event::Step(Step {
@@ -43,6 +45,7 @@ impl Run {
             state: CellState::Masked,
             confidence: 0.0,
             entropy: 0.0,
+            rank: None,
             candidates: Vec::new(),
         }
     }
@@ -53,9 +56,10 @@ impl Run {
         current: &Current,
         step: usize,
         cells: &[CellWords],
-        (top, candidates): (&[CandidateWords], usize),
+        likely: &[u32],
     ) -> Result<()> {
         let block_size = self.task.geometry.block_size;
+        let per_cell = likely_words(self.capacity.candidates);
         for (n, &lane) in current.lanes.iter().enumerate() {
             let Some(lane) = &self.lanes[lane] else { continue };
             let count = lane.n_given(&self.task) + lane.masked_positions(&self.task).len();
@@ -67,10 +71,11 @@ impl Run {
             let first = lane.block_start(&self.task);
             let mut shown = Vec::with_capacity(block_size);
             for (i, words) in cells.iter().enumerate() {
-                let at = (n * block_size + i) * candidates;
+                let at = (n * block_size + i) * per_cell;
+                let likely = Likely::of(&likely[at..at + per_cell]);
                 let given = lane.ids.get(first + i).copied();
                 check_finite(lane.sample, first + i, words.state)?;
-                shown.push(self.cell(*words, given, step, &top[at..at + candidates])?);
+                shown.push(self.cell(*words, given, step, likely)?);
             }
             self.events.push_back(Event::Step(Step {
                 sample: lane.sample,
@@ -89,13 +94,17 @@ impl Run {
         words: CellWords,
         given: Option<u32>,
         step: usize,
-        top: &[CandidateWords],
+        likely: Likely<'_>,
     ) -> Result<Cell> {
         let piece = |token: u32| self.task.tokenizer.as_ref().map(|t| t.piece(token));
         if let Some(token) = given {
             let (text, state) = (piece(token), CellState::Given);
-            let candidates = Vec::new();
-            return Ok(Cell { token, text, state, confidence: 1.0, entropy: 0.0, candidates });
+            let (confidence, entropy, rank, candidates) = (1.0, 0.0, None, Vec::new());
+            return Ok(Cell { token, text, state, confidence, entropy, rank, candidates });
+        }
+        if words == CellWords::zeroed() {
+            // No pass has looked at it yet: it is behind the window.
+            return Ok(self.blank());
         }
         let state = match words.state {
             0 => CellState::Masked,
@@ -104,7 +113,7 @@ impl Run {
         };
         // The network ran before the cell opened: at that step too there were candidates.
         let undecided = words.state == 0 || words.state == step as u32 + 1;
-        let likely = if undecided { top } else { &[] };
+        let Likely { rank, top } = if undecided { likely } else { Likely::default() };
         let candidate = |c: &CandidateWords| Candidate {
             token: c.token,
             text: piece(c.token),
@@ -116,7 +125,8 @@ impl Run {
             state,
             confidence: words.confidence,
             entropy: words.entropy,
-            candidates: likely
+            rank: (rank > 0).then_some(rank as usize),
+            candidates: top
                 .iter()
                 .filter(|c| (c.token as usize) < self.task.spec.vocab_size)
                 .map(candidate)

@@ -183,7 +183,7 @@ impl Run {
         }
         match self.task.request.watch {
             Watch::Blocks => self.run_block().await?,
-            Watch::Steps { candidates } => self.run_step(candidates).await?,
+            Watch::Steps { .. } => self.run_step().await?,
         }
         Ok(true)
     }
@@ -253,7 +253,7 @@ impl Run {
     }
 
     /// The next step of the current blocks.
-    async fn run_step(&mut self, candidates: usize) -> Result<()> {
+    async fn run_step(&mut self) -> Result<()> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
         if current.taken == current.steps.len() {
             return self.finish_blocks(&current, &current.cells);
@@ -261,8 +261,8 @@ impl Run {
         let step = current.steps.get(current.taken).copied().unwrap_or(0);
         let end = current.taken + 1;
         let cells = self.run_steps(&mut current, end).await?;
-        let top = self.read_candidates(&current, cells.len()).await?;
-        self.push_step_events(&current, step, &cells, (&top, candidates))?;
+        let likely = self.read_likely(&current, cells.len()).await?;
+        self.push_step_events(&current, step, &cells, &likely)?;
         if end == current.steps.len() || self.all_done(&current, &cells) {
             return self.finish_blocks(&current, &cells);
         }

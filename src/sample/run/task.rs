@@ -20,6 +20,8 @@ pub struct Task {
     pub geometry: Geometry,
     /// The network.
     pub spec: Spec,
+    /// Tokens that a cell may become.
+    pub n_drawable: usize,
     /// The end-of-text token.
     pub eos: Option<u32>,
     /// Tokens that end an answer.

@@ -1,16 +1,11 @@
 //! Passes over a window of a block alone: keys and values of the rest of the block stay as the last
 //! pass over all of it left them. An approximation. Source: Wu et al., Fast-dLLM v2, 2025.
 
-use bytemuck::Zeroable;
-
 use crate::Result;
 use crate::model::Row;
-use crate::sample::run::cells::{CandidateWords, CellWords};
+use crate::sample::run::cells::CellWords;
 use crate::sample::run::pass_shape::PassShape;
 use crate::sample::run::stream::{Current, Run};
-
-/// A token of no vocabulary.
-const NO_TOKEN: u32 = u32::MAX;
 
 impl Run {
     /// The step with this number among the current ones: over the first window that has a masked cell,
@@ -66,22 +61,5 @@ impl Run {
         let step = current.steps.get(number).copied().unwrap_or(0);
         self.denoiser.begin(&rows, &keys, &sampling.uniforms(&[step], current.size))?;
         Ok(rows.len())
-    }
-
-    /// The likeliest tokens of all current cells; none of those that the last pass left out.
-    pub(super) async fn read_candidates(
-        &self,
-        current: &Current,
-        cells: usize,
-    ) -> Result<Vec<CandidateWords>> {
-        let Some(passed) = current.passed.clone() else {
-            return self.denoiser.read_candidates(cells).await;
-        };
-        let found = self.denoiser.read_candidates(passed.len()).await?;
-        let per_cell = self.capacity.candidates;
-        let none = CandidateWords { token: NO_TOKEN, ..CandidateWords::zeroed() };
-        let mut all = vec![none; cells * per_cell];
-        all[passed.start * per_cell..passed.end * per_cell].copy_from_slice(&found);
-        Ok(all)
     }
 }

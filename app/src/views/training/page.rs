@@ -4,6 +4,7 @@ use egui::{Frame, Label, Margin, RichText, Role, ScrollArea, Sense, Ui, WidgetIn
 
 use crate::state::{TrainStage, Training};
 use crate::views::block::{BlockView, whole};
+use crate::views::numbers::grouped;
 use crate::views::theme::{LINE_HEIGHT, TEXT_SIZE, palette};
 use crate::views::training::curves::curves_ui;
 
@@ -154,18 +155,6 @@ fn samples_ui(ui: &mut Ui, run: &Training) {
     }
 }
 
-/// A number with its thousands apart.
-fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let parts: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .filter_map(|part| std::str::from_utf8(part).ok())
-        .collect();
-    parts.join(",")
-}
-
 /// Seconds as a person says them.
 fn duration(secs: f64) -> String {
     match secs {
@@ -180,8 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_written_as_people_read_them() {
-        assert_eq!([grouped(7), grouped(1234), grouped(1_234_567)], ["7", "1,234", "1,234,567"]);
+    fn durations_are_written_as_people_say_them() {
         assert_eq!([duration(4.4), duration(300.0), duration(9000.0)], ["4 s", "5 min", "2.5 h"]);
     }
 }
