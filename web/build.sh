@@ -1,23 +1,21 @@
 #!/usr/bin/env bash
 # Makes the web page and the package for other pages: folders that any web server can serve.
 #
-#   web/build.sh               target/web/site and target/web/pkg
-#   web/build.sh web-test      the same with this profile of Cargo.toml: built sooner, larger and slower
+#   web/build.sh      target/web/site and target/web/pkg
 #
 # `./setup.sh --browser` installs what it needs.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=target/web
-profile=${1:-web}
 bindgen=target/tools/bin/wasm-bindgen
 
 # Builds a module, and the JavaScript that loads it.
 module() { # name, folder, features
-    web/cargo.sh build --profile "$profile" -p bdlm_web --features "$3"
+    web/cargo.sh build --profile web -p bdlm_web --features "$3"
     mkdir -p "$2"
     "$bindgen" --target web --remove-name-section --remove-producers-section --out-name "$1" --out-dir "$2" \
-        "target/wasm/wasm32-unknown-unknown/$profile/bdlm_web.wasm"
+        target/wasm/wasm32-unknown-unknown/web/bdlm_web.wasm
 }
 
 rm -rf "$out"
