@@ -27,8 +27,19 @@ pub struct Placed<K> {
     pub text: String,
     /// Width of the blanks that it begins with.
     pub indent: f32,
+    /// Bytes of all pieces before it.
+    pub from: usize,
     /// What it is.
     pub kind: K,
+}
+
+/// A part of a word that is not placed yet.
+struct Part<K> {
+    text: String,
+    width: f32,
+    indent: f32,
+    from: usize,
+    kind: K,
 }
 
 /// Sets pieces in lines of a width; returns their places and the height.
@@ -40,9 +51,11 @@ pub fn flow<K: Copy>(
     measure: &mut dyn FnMut(&str) -> f32,
 ) -> (Vec<Placed<K>>, f32) {
     let mut lines = Lines { placed: Vec::new(), word: Vec::new(), at: Vec2::ZERO, width };
+    let mut from = 0;
     for piece in pieces {
         for (i, line) in piece.text.split('\n').enumerate() {
             if i > 0 {
+                from += 1;
                 lines.end_word();
                 lines.at = vec2(0.0, lines.at.y + LINE_HEIGHT);
             }
@@ -62,11 +75,13 @@ pub fn flow<K: Copy>(
                         true => (text_width + CELL_PADDING).max(piece.min_width),
                         false => text_width,
                     };
-                    lines.word.push((part.to_string(), width, indent, piece.kind));
+                    let (text, kind) = (part.to_string(), piece.kind);
+                    lines.word.push(Part { text, width, indent, from, kind });
                     if piece.min_width > 0.0 {
                         lines.end_word();
                     }
                 }
+                from += cut;
                 if is_last {
                     break;
                 }
@@ -93,28 +108,29 @@ fn word_end(text: &str) -> usize {
 
 struct Lines<K> {
     placed: Vec<Placed<K>>,
-    /// Text, width, indent and kind of the pieces of the word that is not placed yet.
-    word: Vec<(String, f32, f32, K)>,
+    word: Vec<Part<K>>,
     at: Vec2,
     width: f32,
 }
 
 impl<K: Copy> Lines<K> {
     fn end_word(&mut self) {
-        let width: f32 = self.word.iter().map(|(_, width, ..)| width).sum();
+        let width: f32 = self.word.iter().map(|part| part.width).sum();
         if self.at.x > 0.0 && self.at.x + width > self.width {
             self.at = vec2(0.0, self.at.y + LINE_HEIGHT);
         }
-        for (text, width, indent, kind) in std::mem::take(&mut self.word) {
+        for mut part in std::mem::take(&mut self.word) {
             // A line does not begin with a blank.
-            let is_first = self.at.x == 0.0 && indent > 0.0;
-            let (text, width, indent) = match is_first {
-                true => (text.trim_start().to_string(), width - indent, 0.0),
-                false => (text, width, indent),
-            };
+            if self.at.x == 0.0 && part.indent > 0.0 {
+                let blanks = part.text.len() - part.text.trim_start().len();
+                part.text.drain(..blanks);
+                part.width -= part.indent;
+                (part.indent, part.from) = (0.0, part.from + blanks);
+            }
+            let Part { text, width, indent, from, kind } = part;
             let rect = Rect::from_min_size(self.at.to_pos2(), vec2(width.max(0.0), LINE_HEIGHT));
             self.at.x += width.max(0.0);
-            self.placed.push(Placed { rect, text, indent, kind });
+            self.placed.push(Placed { rect, text, indent, from, kind });
         }
     }
 }
@@ -180,6 +196,20 @@ mod tests {
         let (placed, height) = set(&[("a\n\nb", 0.0), ("\n", 0.0)], 80.0);
         assert_eq!(placed, [at("a", 0.0, 0.0), at("b", 0.0, 2.0)]);
         assert_eq!(height, 4.0);
+    }
+
+    #[test]
+    fn what_is_placed_knows_where_it_is_in_the_text() {
+        let texts = ["one  two", " daü", "ghter\n\n x", "", "  y"];
+        let piece = |text: &&str| Piece { text: text.to_string(), kind: (), min_width: 0.0 };
+        let pieces: Vec<Piece<()>> = texts.iter().map(piece).collect();
+        let measure = &mut |text: &str| 10.0 * text.chars().count() as f32;
+        let whole = texts.concat();
+        for width in [30.0, 90.0, 1000.0] {
+            let (placed, _) = flow(&pieces, width, measure);
+            let is_there = |p: &Placed<()>| whole[p.from..].starts_with(&p.text);
+            assert!(placed.len() >= 6 && placed.iter().all(is_there), "{placed:?}");
+        }
     }
 
     #[test]

@@ -86,7 +86,7 @@ fn step(i: usize, words: &[String], masked: usize) -> Step {
     }
 }
 
-fn chatting(trouble: Trouble, answers: &[&str]) -> (Window, Watched) {
+pub fn chatting(trouble: Trouble, answers: &[&str]) -> (Window, Watched) {
     let answers = answers.iter().map(|text| answer(text)).collect();
     let (script, watched) = Script::of_answers(trouble, answers);
     let mut window = window_of(vec2(1280.0, 800.0), preferences(), script, Painter(None));
@@ -102,7 +102,7 @@ fn type_message(window: &mut Window, text: &str) {
 }
 
 /// Types a message, sends it with Enter, and waits for the whole answer.
-fn say(window: &mut Window, text: &str) {
+pub fn say(window: &mut Window, text: &str) {
     type_message(window, text);
     window.key_press(Key::Enter);
     window.run_steps(1);

@@ -4,6 +4,7 @@ use bdlm::event::Event;
 use bdlm::sample::worker::Command;
 
 use crate::recording::Recording;
+use crate::state::conversation::thought::Thought;
 
 /// Where an answer stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,16 @@ impl Answer {
     /// The finished text.
     pub fn text(&self) -> String {
         self.recording.finished_blocks().map(|block| block.text.as_str()).collect()
+    }
+
+    /// What is read of it once it is finished: without its thought, and without blanks around it. Empty
+    /// until then.
+    pub fn finished(&self) -> String {
+        let text = self.text();
+        match self.stage {
+            AnswerStage::Live => String::new(),
+            _ => text[Thought::behind(&text)..].trim_end().to_string(),
+        }
     }
 
     /// The newest moment.

@@ -46,7 +46,10 @@ impl BlockView<'_> {
         if !ui.is_rect_visible(rect) {
             return;
         }
+        let is_found = self.found_in(placed).next().is_some();
         let color = match kind {
+            // On the ground of a match only text can be read.
+            _ if is_found => palette.text,
             Kind::Prompt { is_seen: true } => palette.quiet,
             Kind::Prompt { is_seen: false } => palette.faded,
             Kind::Token { is_seen: false, .. } | Kind::Text { is_seen: false } => palette.faded,
@@ -79,6 +82,7 @@ impl BlockView<'_> {
                 ui.painter().vline(x, rect.top() + 6.0..=rect.bottom() - 6.0, line);
             }
         }
+        self.paint_found(ui, palette, (placed, rect));
         if let Kind::Token { is_pinned: true, .. } = kind {
             pin(ui.painter(), palette, text_rect.shrink2(vec2(0.0, 2.0)));
         }
