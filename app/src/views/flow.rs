@@ -29,6 +29,8 @@ pub struct Placed<K> {
     pub indent: f32,
     /// Bytes of all pieces before it.
     pub from: usize,
+    /// The piece begins with it.
+    pub begins: bool,
     /// What it is.
     pub kind: K,
 }
@@ -39,6 +41,7 @@ struct Part<K> {
     width: f32,
     indent: f32,
     from: usize,
+    begins: bool,
     kind: K,
 }
 
@@ -53,6 +56,7 @@ pub fn flow<K: Copy>(
     let mut lines = Lines { placed: Vec::new(), word: Vec::new(), at: Vec2::ZERO, width };
     let mut from = 0;
     for piece in pieces {
+        let mut begins = true;
         for (i, line) in piece.text.split('\n').enumerate() {
             if i > 0 {
                 from += 1;
@@ -65,7 +69,7 @@ pub fn flow<K: Copy>(
                 let (part, after) = rest.split_at(cut);
                 let is_last = after.is_empty();
                 if !part.is_empty() || (piece.min_width > 0.0 && i == 0 && is_last) {
-                    if part.starts_with(' ') || piece.min_width > 0.0 {
+                    if part.starts_with(begins_word) || piece.min_width > 0.0 {
                         lines.end_word();
                     }
                     let text_width = measure(part);
@@ -76,7 +80,8 @@ pub fn flow<K: Copy>(
                         false => text_width,
                     };
                     let (text, kind) = (part.to_string(), piece.kind);
-                    lines.word.push(Part { text, width, indent, from, kind });
+                    lines.word.push(Part { text, width, indent, from, begins, kind });
+                    begins = false;
                     if piece.min_width > 0.0 {
                         lines.end_word();
                     }
@@ -97,13 +102,27 @@ pub fn flow<K: Copy>(
 fn word_end(text: &str) -> usize {
     let mut seen_word = false;
     for (i, c) in text.char_indices() {
-        match (c == ' ', seen_word) {
-            (true, true) => return i,
-            (false, _) => seen_word = true,
-            _ => {}
+        if seen_word && begins_word(c) {
+            return i;
         }
+        seen_word |= c != ' ';
     }
     text.len()
+}
+
+/// A line can break before a blank, and before most signs of Chinese and Japanese, which are written
+/// without blanks. Not before punctuation and small kana.
+fn begins_word(c: char) -> bool {
+    matches!(
+        c,
+        ' ' | '\u{2e80}'..='\u{2fdf}'
+            | 'あ' | 'い' | 'う' | 'え' | 'お'..='ち' | 'つ'..='も' | 'や' | 'ゆ' | 'よ'..='ろ' | 'わ'..='ん'
+            | 'ア' | 'イ' | 'ウ' | 'エ' | 'オ'..='チ' | 'ツ'..='モ' | 'ヤ' | 'ユ' | 'ヨ'..='ロ' | 'ワ'..='ン'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}'
+    )
 }
 
 struct Lines<K> {
@@ -127,10 +146,10 @@ impl<K: Copy> Lines<K> {
                 part.width -= part.indent;
                 (part.indent, part.from) = (0.0, part.from + blanks);
             }
-            let Part { text, width, indent, from, kind } = part;
+            let Part { text, width, indent, from, begins, kind } = part;
             let rect = Rect::from_min_size(self.at.to_pos2(), vec2(width.max(0.0), LINE_HEIGHT));
             self.at.x += width.max(0.0);
-            self.placed.push(Placed { rect, text, indent, from, kind });
+            self.placed.push(Placed { rect, text, indent, from, begins, kind });
         }
     }
 }
@@ -189,6 +208,17 @@ mod tests {
     fn tokens_of_a_word_stay_together() {
         let (placed, _) = set(&[("a", 0.0), (" dau", 0.0), ("ghter", 0.0)], 80.0);
         assert_eq!(placed, [at("a", 0.0, 0.0), at("dau", 0.0, 1.0), at("ghter", 30.0, 1.0)]);
+    }
+
+    #[test]
+    fn signs_that_are_written_without_blanks_break_anywhere_but_before_punctuation() {
+        let (placed, _) = set(&[("昔々、", 0.0), ("山の中", 0.0)], 40.0);
+        let texts: Vec<&str> = placed.iter().map(|(text, ..)| text.as_str()).collect();
+        assert_eq!(texts, ["昔々、", "山", "の", "中"]);
+        let lines: Vec<f32> = placed.iter().map(|(.., line)| *line).collect();
+        assert_eq!(lines, [0.0, 0.0, 1.0, 1.0]);
+        let (placed, _) = set(&[("きょう", 0.0), ("は", 0.0)], 10.0);
+        assert_eq!(placed[0], at("きょ", 0.0, 0.0), "a small sign stays with the one before");
     }
 
     #[test]

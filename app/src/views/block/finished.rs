@@ -76,7 +76,7 @@ impl BlockView<'_> {
                 let stroke = Stroke::new(1.2, palette.accent);
                 ui.painter().rect_stroke(text_rect, 3, stroke, StrokeKind::Outside);
             }
-            if is_first {
+            if is_first && placed.begins {
                 let x = rect.left() + (0.5 * placed.indent - 0.5);
                 let line = Stroke::new(1.0, palette.bar);
                 ui.painter().vline(x, rect.top() + 6.0..=rect.bottom() - 6.0, line);

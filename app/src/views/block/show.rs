@@ -62,7 +62,10 @@ impl BlockView<'_> {
                 kind => {
                     seen.found = seen.found.or(self.current_found(ui, (placed, rect)));
                     self.finished(ui, &palette, (placed, rect), kind, seen.hovered);
-                    seen.clicked = seen.clicked.or(self.block_clicked(ui, &palette, rect, kind));
+                    if placed.begins {
+                        let clicked = self.block_clicked(ui, &palette, rect, kind);
+                        seen.clicked = seen.clicked.or(clicked);
+                    }
                 }
             }
         }

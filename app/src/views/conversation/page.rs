@@ -1,6 +1,6 @@
 //! The turns of a conversation, or what is shown before there is one.
 
-use egui::{Button, Frame, Margin, RichText, ScrollArea, Ui, vec2};
+use egui::{Button, Frame, Margin, Rect, RichText, ScrollArea, Ui, UiBuilder, vec2};
 
 use crate::state::{
     Action, ChatAction, ChatEdit, Conversation, Marks, Models, Preferences, Sheet, State,
@@ -50,8 +50,10 @@ pub fn chat_page_ui(ui: &mut Ui, page: &ChatPage<'_>, actions: &mut Vec<Action>)
     let area = ScrollArea::vertical().id_salt("turns").auto_shrink(false).stick_to_bottom(true);
     area.show(ui, |ui| {
         let column = BlockView::width(ui, ui.available_width() - 2.0 * MARGIN);
-        let beside = ((ui.available_width() - column) / 2.0).clamp(MARGIN, 127.0);
-        Frame::new().inner_margin(Margin::symmetric(beside as i8, 18)).show(ui, |ui| {
+        let beside = ((ui.available_width() - column) / 2.0).max(MARGIN);
+        let corner = ui.cursor().min + vec2(beside, 18.0);
+        let rect = Rect::from_min_size(corner, vec2(column, ui.available_height()));
+        ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
             ui.set_max_width(column);
             for (index, turn) in page.conversation.turns.iter().enumerate() {
                 said_ui(ui, &turn.said, page.found(2 * index));
@@ -61,6 +63,7 @@ pub fn chat_page_ui(ui: &mut Ui, page: &ChatPage<'_>, actions: &mut Vec<Action>)
                 answer_ui(ui, &view, actions);
                 ui.add_space(18.0);
             }
+            ui.add_space(18.0);
         });
     });
 }
