@@ -361,6 +361,24 @@ fn a_real_model_goes_on_with_what_earlier_turns_stored() {
 }
 
 #[test]
+fn an_answer_ends_where_the_models_window_does() {
+    let Some(_) = crate::pictures::canvas() else { return };
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/qwen3-block4");
+    let model = chat_model(&fixture, QWEN2);
+    let prefs = Preferences { model: model.path().display().to_string(), ..preferences() };
+    let mut window = real_window(vec2(900.0, 600.0), prefs);
+    // The longest answer of the settings and the prompt are longer together.
+    let longest = state(&mut window).prefs.chat.tokens;
+    say(&mut window, "Hello");
+    let turn = &state(&mut window).conversation.turns[0];
+    let done = turn.answer.recording.done().unwrap();
+    let prompt = turn.answer.recording.start().unwrap().ids.len();
+    assert!(longest >= 512 && prompt + longest > 512, "{prompt} and {longest} tokens");
+    assert!((prompt + 1..=512).contains(&done.ids.len()), "{} tokens", done.ids.len());
+    assert_eq!(state(&mut window).banner, None);
+}
+
+#[test]
 fn closing_the_window_during_an_answer_ends_the_thread() {
     let (mut window, watched) = chatting(Trouble::None, &["One two three four five six"]);
     type_message(&mut window, "Count");
