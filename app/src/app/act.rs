@@ -62,6 +62,7 @@ impl App {
             Action::Open(path) => self.open_file(ctx, path),
             Action::Remedy => self.remedy(ctx, now),
             Action::Dismiss => state.banner = None,
+            Action::Find(action) => state.look(action, now),
             Action::Chat(action) => self.chat(ctx, action, now),
             Action::Train(action) => self.train(ctx, action),
             Action::Edit(edit) => state.edit(edit),

@@ -8,7 +8,7 @@ use bdlm::clock::Stopwatch;
 use bdlm::sample::worker::Gone;
 
 use crate::app::base::App;
-use crate::state::{Action, Sheet, ThemeChoice, View};
+use crate::state::{Action, Marks, Sheet, ThemeChoice, View};
 use crate::system::IS_PAGE;
 use crate::views::{self, theme};
 
@@ -81,6 +81,8 @@ impl App {
 
     fn draw_conversation(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
+        let marks = state.marks();
+        views::find_keys(ui, state, actions);
         let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("conversation").frame(bar).show(ui, |ui| {
             views::chat_bar_ui(ui, &views::ChatBar::of(state), actions);
@@ -89,10 +91,11 @@ impl App {
         Panel::bottom("message").frame(bar).show(ui, |ui| {
             views::message_ui(ui, state, actions);
         });
+        self.draw_find(ui, &marks, actions);
         let page = self.page(ui);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
             let place = ui.max_rect();
-            views::chat_page_ui(ui, &views::ChatPage::of(state), actions);
+            views::chat_page_ui(ui, &views::ChatPage::of(state, &marks), actions);
             self.draw_banner(ui, place, actions);
         });
     }
@@ -114,6 +117,8 @@ impl App {
 
     fn draw_text(&self, ui: &mut Ui, actions: &mut Vec<Action>) {
         let state = &self.state;
+        let marks = state.marks();
+        views::find_keys(ui, state, actions);
         views::keys(ui, &views::Keys::of(state), actions);
         let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 9));
         Panel::top("prompt").frame(bar).show(ui, |ui| {
@@ -123,10 +128,11 @@ impl App {
             views::timeline_ui(ui, &views::Timeline::of(state), actions);
         });
         self.draw_side(ui, actions);
+        self.draw_find(ui, &marks, actions);
         let page = self.page(ui);
         CentralPanel::default_margins().frame(page).show(ui, |ui| {
             let place = ui.max_rect();
-            views::page_ui(ui, &views::Page::of(state), actions);
+            views::page_ui(ui, &views::Page::of(state, &marks), actions);
             if let Some(step) = state.tour {
                 views::tour_ui(ui, place, step, !self.awaits_tour(), actions);
             }
@@ -155,6 +161,16 @@ impl App {
     fn draw_banner(&self, ui: &Ui, place: Rect, actions: &mut Vec<Action>) {
         if let Some(banner) = &self.state.banner {
             views::banner_ui(ui, place, banner, actions);
+        }
+    }
+
+    /// The field that finds words, under the page.
+    fn draw_find(&self, ui: &mut Ui, marks: &[Marks], actions: &mut Vec<Action>) {
+        if self.state.find.is_some() {
+            let bar = self.bar(ui).inner_margin(egui::Margin::symmetric(12, 6));
+            Panel::bottom("find").frame(bar).show(ui, |ui| {
+                views::find_ui(ui, &views::FindBar::of(&self.state, marks), actions);
+            });
         }
     }
 

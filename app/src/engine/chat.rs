@@ -8,7 +8,7 @@ use bdlm::event::Event;
 use bdlm::model::Spec;
 use bdlm::sample::worker::{LocalFuture, Stream};
 use bdlm::sample::{
-    Chat, Engine, Request, Run, SamplerKind, SamplerNumbers, Sampling, Steer, Watch,
+    Chat, Engine, Prompt, Request, Run, SamplerKind, SamplerNumbers, Sampling, Steer, Watch,
 };
 use bdlm::text::{ChatTemplate, Message};
 
@@ -90,6 +90,16 @@ impl Ask {
     }
 }
 
+/// Most tokens of an answer to so many, which ends where the window does unless that slides. At least
+/// one: conversations that fill the window are refused in words.
+fn room_behind(spec: &Spec, n_prompt: usize) -> usize {
+    match spec.slides() || spec.has_simplex() {
+        true => usize::MAX,
+        // The last block can lead to one token more.
+        false => spec.window.saturating_sub(n_prompt + 1).max(1),
+    }
+}
+
 /// The template and the choice of thinking that a chat was made with, and the chat.
 type OpenChat = (Option<String>, Option<bool>, Arc<Mutex<Chat>>);
 
@@ -118,7 +128,12 @@ impl Chats {
             let mut chat = shared.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             while chat.pop().is_some() {}
             ask.messages.iter().cloned().for_each(|message| chat.push(message));
-            chat.answer(ask.request(engine.network().spec()), ask.now)?
+            let spec = engine.network().spec();
+            let mut request = ask.request(spec);
+            if let Prompt::Exact(ids) = chat.prompt_tokens(ask.now)? {
+                request.new_tokens = Some(ask.tokens.min(room_behind(spec, ids.len())));
+            }
+            chat.answer(request, ask.now)?
         };
         Ok(Box::new(Answering { run: Some(run), chat: shared }))
     }

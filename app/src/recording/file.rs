@@ -12,10 +12,9 @@ use crate::system;
 
 /// Prompt and text as they are at a moment.
 pub fn text(recording: &Recording, moment: usize) -> String {
-    let prefix = recording.prefix(moment).to_string();
     match recording.done().and_then(|done| done.text.clone()) {
         Some(text) if moment + 1 >= recording.moments().len() => text,
-        _ => prefix + &recording.blocks(moment).map(|b| b.text.as_str()).collect::<String>(),
+        _ => recording.written(moment),
     }
 }
 

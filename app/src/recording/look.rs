@@ -19,6 +19,12 @@ impl Recording {
         self.prefixes.get(take).map_or("", String::as_str)
     }
 
+    /// Prompt and finished blocks at a moment.
+    pub fn written(&self, moment: usize) -> String {
+        let blocks = self.blocks(moment).map(|block| block.text.as_str());
+        self.prefix(moment).to_string() + &blocks.collect::<String>()
+    }
+
     /// Times that the sample was taken back before a moment.
     pub fn redraws(&self, moment: usize) -> usize {
         self.moments().get(moment).map_or(0, |m| m.take)

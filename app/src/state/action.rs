@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::recording::CellAt;
 use crate::state::conversation::ChatAction;
 use crate::state::files::{Dialog, Format};
+use crate::state::find::FindAction;
 use crate::state::preferences::{ColorBy, Scale, Speed, ThemeChoice};
 use crate::state::settings::SampleSettings;
 use crate::state::tour::TourStep;
@@ -129,6 +130,8 @@ pub enum Action {
     Remedy,
     /// Take the banner away.
     Dismiss,
+    /// Look for words in the text.
+    Find(FindAction),
     /// Do something with the conversation.
     Chat(ChatAction),
     /// Do something about training.

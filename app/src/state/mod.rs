@@ -7,12 +7,14 @@ mod banner;
 mod conversation;
 mod edit;
 mod files;
+mod find;
 mod history;
 mod link;
 mod models;
 mod pane;
 mod playback;
 mod preferences;
+mod search;
 mod settings;
 mod shown;
 mod tour;
@@ -26,6 +28,7 @@ pub use conversation::{
     Cost, KeptTalk, MAX_TALKS, Talk, Thought, Turn, View, template_name,
 };
 pub use files::{Dialog, Files, Format};
+pub use find::{Find, FindAction, Marks};
 pub use history::{History, Kept, MAX_RUNS};
 pub use link::Link;
 pub use models::Models;

@@ -6,6 +6,7 @@ use crate::state::action::Sheet;
 use crate::state::banner::Banner;
 use crate::state::conversation::{Conversation, View};
 use crate::state::files::Files;
+use crate::state::find::Find;
 use crate::state::history::History;
 use crate::state::models::Models;
 use crate::state::pane::{Pane, Stage};
@@ -39,6 +40,8 @@ pub struct State {
     pub history: History,
     /// The step of the tour that is shown.
     pub tour: Option<TourStep>,
+    /// What is looked for in the text; none while the field is not there.
+    pub find: Option<Find>,
     /// A token to pin, as it is typed.
     pub pin: String,
     /// The text, or the conversation.
@@ -67,6 +70,7 @@ impl State {
             files: Files::default(),
             history: History::default(),
             tour: None,
+            find: None,
             pin: String::new(),
             view: View::Text,
             conversation: Conversation::default(),

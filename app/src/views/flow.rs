@@ -27,8 +27,22 @@ pub struct Placed<K> {
     pub text: String,
     /// Width of the blanks that it begins with.
     pub indent: f32,
+    /// Bytes of all pieces before it.
+    pub from: usize,
+    /// The piece begins with it.
+    pub begins: bool,
     /// What it is.
     pub kind: K,
+}
+
+/// A part of a word that is not placed yet.
+struct Part<K> {
+    text: String,
+    width: f32,
+    indent: f32,
+    from: usize,
+    begins: bool,
+    kind: K,
 }
 
 /// Sets pieces in lines of a width; returns their places and the height.
@@ -40,9 +54,12 @@ pub fn flow<K: Copy>(
     measure: &mut dyn FnMut(&str) -> f32,
 ) -> (Vec<Placed<K>>, f32) {
     let mut lines = Lines { placed: Vec::new(), word: Vec::new(), at: Vec2::ZERO, width };
+    let mut from = 0;
     for piece in pieces {
+        let mut begins = true;
         for (i, line) in piece.text.split('\n').enumerate() {
             if i > 0 {
+                from += 1;
                 lines.end_word();
                 lines.at = vec2(0.0, lines.at.y + LINE_HEIGHT);
             }
@@ -52,7 +69,7 @@ pub fn flow<K: Copy>(
                 let (part, after) = rest.split_at(cut);
                 let is_last = after.is_empty();
                 if !part.is_empty() || (piece.min_width > 0.0 && i == 0 && is_last) {
-                    if part.starts_with(' ') || piece.min_width > 0.0 {
+                    if part.starts_with(begins_word) || piece.min_width > 0.0 {
                         lines.end_word();
                     }
                     let text_width = measure(part);
@@ -62,11 +79,14 @@ pub fn flow<K: Copy>(
                         true => (text_width + CELL_PADDING).max(piece.min_width),
                         false => text_width,
                     };
-                    lines.word.push((part.to_string(), width, indent, piece.kind));
+                    let (text, kind) = (part.to_string(), piece.kind);
+                    lines.word.push(Part { text, width, indent, from, begins, kind });
+                    begins = false;
                     if piece.min_width > 0.0 {
                         lines.end_word();
                     }
                 }
+                from += cut;
                 if is_last {
                     break;
                 }
@@ -82,39 +102,54 @@ pub fn flow<K: Copy>(
 fn word_end(text: &str) -> usize {
     let mut seen_word = false;
     for (i, c) in text.char_indices() {
-        match (c == ' ', seen_word) {
-            (true, true) => return i,
-            (false, _) => seen_word = true,
-            _ => {}
+        if seen_word && begins_word(c) {
+            return i;
         }
+        seen_word |= c != ' ';
     }
     text.len()
 }
 
+/// A line can break before a blank, and before most signs of Chinese and Japanese, which are written
+/// without blanks. Not before punctuation and small kana.
+fn begins_word(c: char) -> bool {
+    matches!(
+        c,
+        ' ' | '\u{2e80}'..='\u{2fdf}'
+            | 'あ' | 'い' | 'う' | 'え' | 'お'..='ち' | 'つ'..='も' | 'や' | 'ゆ' | 'よ'..='ろ' | 'わ'..='ん'
+            | 'ア' | 'イ' | 'ウ' | 'エ' | 'オ'..='チ' | 'ツ'..='モ' | 'ヤ' | 'ユ' | 'ヨ'..='ロ' | 'ワ'..='ン'
+            | '\u{3400}'..='\u{4dbf}'
+            | '\u{4e00}'..='\u{9fff}'
+            | '\u{f900}'..='\u{faff}'
+            | '\u{20000}'..='\u{3ffff}'
+    )
+}
+
 struct Lines<K> {
     placed: Vec<Placed<K>>,
-    /// Text, width, indent and kind of the pieces of the word that is not placed yet.
-    word: Vec<(String, f32, f32, K)>,
+    word: Vec<Part<K>>,
     at: Vec2,
     width: f32,
 }
 
 impl<K: Copy> Lines<K> {
     fn end_word(&mut self) {
-        let width: f32 = self.word.iter().map(|(_, width, ..)| width).sum();
+        let width: f32 = self.word.iter().map(|part| part.width).sum();
         if self.at.x > 0.0 && self.at.x + width > self.width {
             self.at = vec2(0.0, self.at.y + LINE_HEIGHT);
         }
-        for (text, width, indent, kind) in std::mem::take(&mut self.word) {
+        for mut part in std::mem::take(&mut self.word) {
             // A line does not begin with a blank.
-            let is_first = self.at.x == 0.0 && indent > 0.0;
-            let (text, width, indent) = match is_first {
-                true => (text.trim_start().to_string(), width - indent, 0.0),
-                false => (text, width, indent),
-            };
+            if self.at.x == 0.0 && part.indent > 0.0 {
+                let blanks = part.text.len() - part.text.trim_start().len();
+                part.text.drain(..blanks);
+                part.width -= part.indent;
+                (part.indent, part.from) = (0.0, part.from + blanks);
+            }
+            let Part { text, width, indent, from, begins, kind } = part;
             let rect = Rect::from_min_size(self.at.to_pos2(), vec2(width.max(0.0), LINE_HEIGHT));
             self.at.x += width.max(0.0);
-            self.placed.push(Placed { rect, text, indent, kind });
+            self.placed.push(Placed { rect, text, indent, from, begins, kind });
         }
     }
 }
@@ -176,10 +211,35 @@ mod tests {
     }
 
     #[test]
+    fn signs_that_are_written_without_blanks_break_anywhere_but_before_punctuation() {
+        let (placed, _) = set(&[("昔々、", 0.0), ("山の中", 0.0)], 40.0);
+        let texts: Vec<&str> = placed.iter().map(|(text, ..)| text.as_str()).collect();
+        assert_eq!(texts, ["昔々、", "山", "の", "中"]);
+        let lines: Vec<f32> = placed.iter().map(|(.., line)| *line).collect();
+        assert_eq!(lines, [0.0, 0.0, 1.0, 1.0]);
+        let (placed, _) = set(&[("きょう", 0.0), ("は", 0.0)], 10.0);
+        assert_eq!(placed[0], at("きょ", 0.0, 0.0), "a small sign stays with the one before");
+    }
+
+    #[test]
     fn line_breaks_of_the_text_are_kept() {
         let (placed, height) = set(&[("a\n\nb", 0.0), ("\n", 0.0)], 80.0);
         assert_eq!(placed, [at("a", 0.0, 0.0), at("b", 0.0, 2.0)]);
         assert_eq!(height, 4.0);
+    }
+
+    #[test]
+    fn what_is_placed_knows_where_it_is_in_the_text() {
+        let texts = ["one  two", " daü", "ghter\n\n x", "", "  y"];
+        let piece = |text: &&str| Piece { text: text.to_string(), kind: (), min_width: 0.0 };
+        let pieces: Vec<Piece<()>> = texts.iter().map(piece).collect();
+        let measure = &mut |text: &str| 10.0 * text.chars().count() as f32;
+        let whole = texts.concat();
+        for width in [30.0, 90.0, 1000.0] {
+            let (placed, _) = flow(&pieces, width, measure);
+            let is_there = |p: &Placed<()>| whole[p.from..].starts_with(&p.text);
+            assert!(placed.len() >= 6 && placed.iter().all(is_there), "{placed:?}");
+        }
     }
 
     #[test]

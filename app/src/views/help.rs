@@ -5,7 +5,7 @@ use egui::{Grid, RichText, Ui};
 use crate::state::{Action, TourStep};
 use crate::views::theme::{note, palette, quiet};
 
-const KEYS: [(&str, &str); 12] = [
+const KEYS: [(&str, &str); 13] = [
     ("Enter in the prompt", "generate"),
     ("Ctrl+Enter", "the same, from anywhere"),
     ("Space", "play, pause"),
@@ -14,6 +14,7 @@ const KEYS: [(&str, &str); 12] = [
     ("Up, Down", "faster, slower"),
     ("Tab, Enter", "reach a cell, select it"),
     ("Ctrl+C", "copy the text"),
+    ("Ctrl+F", "find words in the text"),
     ("Ctrl+Z", "undo steering"),
     ("Ctrl with +, -, 0", "zoom"),
     ("Escape", "close what is open"),

@@ -8,6 +8,7 @@ mod candidates;
 mod conversation;
 mod empty;
 mod files;
+mod find;
 mod flow;
 mod help;
 mod history;
@@ -41,6 +42,7 @@ pub(crate) use conversation::{
     ChatBar, ChatPage, ChatSheet, chat_bar_ui, chat_page_ui, chat_sheet_ui, message_ui,
 };
 pub(crate) use files::{FilesSheet, files_ui};
+pub(crate) use find::{FindBar, find_keys, find_ui};
 pub(crate) use help::help_ui;
 pub(crate) use history::{Runs, history_ui};
 pub(crate) use inspector::{Inspector, inspector_ui};

@@ -3,7 +3,7 @@
 use egui::{Align, Layout, Sense, Ui, vec2};
 
 use crate::recording::differing;
-use crate::state::{Action, Pane, Preferences, Stage, State};
+use crate::state::{Action, Marks, Pane, Preferences, Stage, State};
 use crate::views::empty::{Beginning, empty_ui};
 use crate::views::legend::legend_ui;
 use crate::views::pane::{MARGIN, Side, side_ui};
@@ -15,17 +15,20 @@ pub struct Page<'a> {
     active: usize,
     playing: bool,
     prefs: &'a Preferences,
+    /// Words of the active pane that were looked for, and when.
+    found: Option<(&'a Marks, f64)>,
     beginning: Beginning<'a>,
 }
 
-impl Page<'_> {
-    /// What is shown of the state.
-    pub fn of(state: &State) -> Page<'_> {
+impl<'a> Page<'a> {
+    /// What is shown of the state, and of the words that are looked for.
+    pub fn of(state: &'a State, marks: &'a [Marks]) -> Page<'a> {
         Page {
             panes: &state.panes,
             active: state.active,
             playing: state.playing,
             prefs: &state.prefs,
+            found: marks.first().zip(state.find.as_ref().map(|find| find.chosen_at)),
             beginning: Beginning::of(&state.models),
         }
     }
@@ -53,6 +56,7 @@ pub fn page_ui(ui: &mut Ui, page: &Page<'_>, actions: &mut Vec<Action>) {
         for (index, pane) in page.panes.iter().enumerate() {
             let side = Side {
                 pane,
+                found: page.found.filter(|_| page.active == index),
                 marked: marks.as_ref().map(|marks| &marks[index][..]),
                 index,
                 is_active: (count == 2).then_some(page.active == index),

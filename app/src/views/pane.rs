@@ -2,8 +2,9 @@
 
 use egui::{Button, Context, RichText, ScrollArea, Ui, pos2, vec2};
 
-use crate::state::{Action, Pane, Preferences, Stage};
+use crate::state::{Action, Marks, Pane, Preferences, Stage};
 use crate::views::block::BlockView;
+use crate::views::find::is_sought;
 use crate::views::theme::{LINE_HEIGHT, palette};
 
 /// Around the text.
@@ -17,6 +18,8 @@ pub struct Side<'a> {
     pub pane: &'a Pane,
     /// Its tokens that differ from the other side's.
     pub marked: Option<&'a [bool]>,
+    /// Words of it that were looked for, and when.
+    pub found: Option<(&'a Marks, f64)>,
     /// Index of the pane.
     pub index: usize,
     /// Whether timeline and inspector are about it, if there are two.
@@ -57,6 +60,7 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
         .scale(prefs.scale)
         .keep_colors(prefs.keep_colors)
         .marked(side.marked)
+        .found(side.found.map(|(marks, _)| marks))
         .selected(pane.selected)
         .glow(glow(ui.ctx(), pane, prefs.is_still()))
         .id_salt(index)
@@ -67,17 +71,21 @@ fn text_ui(ui: &mut Ui, side: &Side<'_>, actions: &mut Vec<Action>) {
     if let Some(cell) = response.clicked {
         actions.push(Action::Select(index, Some(cell)));
     }
-    let follows = pane.is_at_end() || side.playing;
+    let animation = match prefs.is_still() {
+        true => egui::style::ScrollAnimation::none(),
+        false => ui.style().scroll_animation,
+    };
+    let sought = side.found.filter(|(_, chosen_at)| is_sought(ui, *chosen_at));
+    if let (Some(_), Some(found)) = (sought, response.found) {
+        ui.scroll_to_rect_animation(found.expand(2.0 * LINE_HEIGHT), None, animation);
+    }
+    let follows = (pane.is_at_end() || side.playing) && sought.is_none();
     if follows && ui.input(|i| i.time) - pane.shown_at < 0.5 {
         let y = top + response.current_y;
         let line = egui::Rect::from_min_max(
             pos2(ui.min_rect().left(), y - LINE_HEIGHT),
             pos2(ui.min_rect().left() + 1.0, y + 4.0 * LINE_HEIGHT),
         );
-        let animation = match prefs.is_still() {
-            true => egui::style::ScrollAnimation::none(),
-            false => ui.style().scroll_animation,
-        };
         ui.scroll_to_rect_animation(line, None, animation);
     }
     ui.add_space(2.0 * LINE_HEIGHT);

@@ -35,6 +35,8 @@ pub struct Palette {
     pub page: Color32,
     /// Light of a cell that has just opened.
     pub glow: Color32,
+    /// Ground of words that were looked for.
+    pub found: Color32,
     /// Ground of an error.
     pub error: Color32,
     is_dark: bool,
@@ -63,6 +65,7 @@ pub const DARK: Palette = Palette {
     bar: Color32::from_rgb(98, 108, 126),
     page: Color32::from_rgb(22, 25, 31),
     glow: Color32::from_rgb(120, 112, 84),
+    found: Color32::from_rgb(96, 80, 22),
     error: Color32::from_rgb(74, 32, 36),
     is_dark: true,
 };
@@ -80,6 +83,7 @@ pub const LIGHT: Palette = Palette {
     bar: Color32::from_rgb(150, 160, 175),
     page: Color32::from_rgb(253, 253, 252),
     glow: Color32::from_rgb(255, 224, 130),
+    found: Color32::from_rgb(255, 226, 122),
     error: Color32::from_rgb(253, 228, 226),
     is_dark: false,
 };
@@ -226,6 +230,7 @@ mod tests {
                 (palette.quiet, palette.masked),
                 (palette.on_accent, palette.accent),
                 (palette.text, palette.error),
+                (palette.text, palette.found),
             ];
             for (text, ground) in pairs {
                 let found = contrast(text, ground);

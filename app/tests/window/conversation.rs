@@ -86,7 +86,7 @@ fn step(i: usize, words: &[String], masked: usize) -> Step {
     }
 }
 
-fn chatting(trouble: Trouble, answers: &[&str]) -> (Window, Watched) {
+pub fn chatting(trouble: Trouble, answers: &[&str]) -> (Window, Watched) {
     let answers = answers.iter().map(|text| answer(text)).collect();
     let (script, watched) = Script::of_answers(trouble, answers);
     let mut window = window_of(vec2(1280.0, 800.0), preferences(), script, Painter(None));
@@ -102,7 +102,7 @@ fn type_message(window: &mut Window, text: &str) {
 }
 
 /// Types a message, sends it with Enter, and waits for the whole answer.
-fn say(window: &mut Window, text: &str) {
+pub fn say(window: &mut Window, text: &str) {
     type_message(window, text);
     window.key_press(Key::Enter);
     window.run_steps(1);
@@ -434,6 +434,24 @@ fn a_real_model_goes_on_with_what_earlier_turns_stored() {
     let ((kept, fewer), (anew, more)) = (talk(&prefs, false), talk(&prefs, true));
     assert_eq!(kept, anew);
     assert!(fewer <= more, "{fewer} passes with stored blocks, {more} without");
+}
+
+#[test]
+fn an_answer_ends_where_the_models_window_does() {
+    let Some(_) = crate::pictures::canvas() else { return };
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/qwen3-block4");
+    let model = chat_model(&fixture, QWEN2);
+    let prefs = Preferences { model: model.path().display().to_string(), ..preferences() };
+    let mut window = real_window(vec2(900.0, 600.0), prefs);
+    // The longest answer of the settings and the prompt are longer together.
+    let longest = state(&mut window).prefs.chat.tokens;
+    say(&mut window, "Hello");
+    let turn = &state(&mut window).conversation.turns[0];
+    let done = turn.answer.recording.done().unwrap();
+    let prompt = turn.answer.recording.start().unwrap().ids.len();
+    assert!(longest >= 512 && prompt + longest > 512, "{prompt} and {longest} tokens");
+    assert!((prompt + 1..=512).contains(&done.ids.len()), "{} tokens", done.ids.len());
+    assert_eq!(state(&mut window).banner, None);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod conversation;
 mod engine;
 mod errors;
 mod files;
+mod find;
 mod history;
 mod learn;
 mod pictures;

@@ -4,6 +4,7 @@ use bdlm::event::Event;
 use bdlm::sample::worker::Command;
 
 use crate::recording::Recording;
+use crate::state::conversation::thought::Thought;
 
 /// Where an answer stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,16 @@ impl Answer {
     /// True if its steps are there: on disk they are not kept.
     pub fn has_steps(&self) -> bool {
         self.recording.events().iter().any(|event| matches!(**event, Event::Step(_)))
+    }
+
+    /// What is read of it once it is finished: without its thought, and without blanks around it. Empty
+    /// until then.
+    pub fn finished(&self) -> String {
+        let text = self.text();
+        match self.stage {
+            AnswerStage::Live => String::new(),
+            _ => text[Thought::behind(&text)..].trim_end().to_string(),
+        }
     }
 
     /// The newest moment.

@@ -32,6 +32,14 @@ impl Thought {
         });
         Some(Thought { thought, answer })
     }
+
+    /// Where a text goes on behind its thought, or behind blanks if it has none.
+    pub fn behind(text: &str) -> usize {
+        match Thought::of(text) {
+            None => text.len() - text.trim_start().len(),
+            Some(Thought { answer, .. }) => answer.unwrap_or(text.len()),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -54,6 +62,9 @@ mod tests {
             Some(("the template began it", Some("No")))
         );
         assert_eq!(parts("No thought <think> here"), None);
+        let behind = |text: &str| text[Thought::behind(text)..].to_string();
+        assert_eq!(behind("<think>\nWell. \n</think>\n\nYes."), "Yes.");
+        assert_eq!([behind("<think>Well"), behind(" Yes. ")], ["", "Yes. "]);
         assert_eq!(parts(""), None);
     }
 }

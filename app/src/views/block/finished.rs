@@ -46,7 +46,10 @@ impl BlockView<'_> {
         if !ui.is_rect_visible(rect) {
             return;
         }
+        let is_found = self.found_in(placed).next().is_some();
         let color = match kind {
+            // On the ground of a match only text can be read.
+            _ if is_found => palette.text,
             Kind::Prompt { is_seen: true } => palette.quiet,
             Kind::Prompt { is_seen: false } => palette.faded,
             Kind::Token { is_seen: false, .. } | Kind::Text { is_seen: false } => palette.faded,
@@ -73,12 +76,13 @@ impl BlockView<'_> {
                 let stroke = Stroke::new(1.2, palette.accent);
                 ui.painter().rect_stroke(text_rect, 3, stroke, StrokeKind::Outside);
             }
-            if is_first {
+            if is_first && placed.begins {
                 let x = rect.left() + (0.5 * placed.indent - 0.5);
                 let line = Stroke::new(1.0, palette.bar);
                 ui.painter().vline(x, rect.top() + 6.0..=rect.bottom() - 6.0, line);
             }
         }
+        self.paint_found(ui, palette, (placed, rect));
         if let Kind::Token { is_pinned: true, .. } = kind {
             pin(ui.painter(), palette, text_rect.shrink2(vec2(0.0, 2.0)));
         }

@@ -3,6 +3,7 @@
 
 mod cell;
 mod finished;
+mod found;
 mod kind;
 mod pieces;
 mod show;

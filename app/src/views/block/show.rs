@@ -1,6 +1,6 @@
 //! Drawing the view, and what the user did in it.
 
-use egui::{Role, Sense, Ui, WidgetInfo, vec2};
+use egui::{Rect, Role, Sense, Ui, WidgetInfo, vec2};
 
 use crate::recording::CellAt;
 use crate::views::block::kind::Kind;
@@ -15,6 +15,8 @@ pub struct ViewResponse {
     pub hovered: Option<CellAt>,
     /// The cell that was clicked.
     pub clicked: Option<CellAt>,
+    /// Where the match that is shown is, of the words that were looked for.
+    pub found: Option<Rect>,
     /// Where the current block begins, from the top of the text, in points.
     pub current_y: f32,
 }
@@ -58,8 +60,12 @@ impl BlockView<'_> {
                     seen.clicked = seen.clicked.or(cell.clicked().then_some(at));
                 }
                 kind => {
+                    seen.found = seen.found.or(self.current_found(ui, (placed, rect)));
                     self.finished(ui, &palette, (placed, rect), kind, seen.hovered);
-                    seen.clicked = seen.clicked.or(self.block_clicked(ui, &palette, rect, kind));
+                    if placed.begins {
+                        let clicked = self.block_clicked(ui, &palette, rect, kind);
+                        seen.clicked = seen.clicked.or(clicked);
+                    }
                 }
             }
         }
@@ -71,9 +77,7 @@ impl BlockView<'_> {
 
     /// What a screen reader says of the whole.
     fn spoken(&self) -> String {
-        let prefix = self.recording.prefix(self.moment);
-        let blocks = self.recording.blocks(self.moment).map(|block| block.text.as_str());
-        let text = format!("{prefix}{}", blocks.collect::<String>());
+        let text = self.recording.written(self.moment);
         let shown = text.get(text.floor_char_boundary(self.hidden)..).unwrap_or_default();
         format!("Text: {shown}")
     }

@@ -4,7 +4,7 @@ use bdlm::event::{Cell, CellState};
 use egui::Ui;
 
 use crate::recording::{CellAt, Recording};
-use crate::state::{ColorBy, Scale};
+use crate::state::{ColorBy, Marks, Scale};
 use crate::views::flow;
 use crate::views::theme::LINE_CHARS;
 
@@ -24,6 +24,8 @@ pub struct BlockView<'a> {
     pub(super) ranked: Vec<f32>,
     /// Tokens that differ from another run's, see [`BlockView::marked`].
     pub(super) marked: Option<&'a [bool]>,
+    /// Words that were looked for, see [`BlockView::found`].
+    pub(super) found: Option<&'a Marks>,
     pub(super) selected: Option<CellAt>,
     pub(super) glow: f32,
     /// Bytes of the text's beginning that are not shown.
@@ -43,6 +45,7 @@ impl<'a> BlockView<'a> {
             keep_colors: false,
             ranked: Vec::new(),
             marked: None,
+            found: None,
             selected: None,
             glow: 0.0,
             hidden: 0,
@@ -71,6 +74,12 @@ impl<'a> BlockView<'a> {
     /// Underlines tokens of finished blocks that differ from another run's; one for each token.
     pub fn marked(mut self, marked: Option<&'a [bool]>) -> Self {
         self.marked = marked;
+        self
+    }
+
+    /// Marks words of the prompt and of finished blocks: bytes of [`Recording::written`].
+    pub fn found(mut self, found: Option<&'a Marks>) -> Self {
+        self.found = found;
         self
     }
 

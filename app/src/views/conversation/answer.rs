@@ -4,6 +4,7 @@ use egui::{Button, Label, RichText, Ui};
 
 use crate::state::{Action, Answer, AnswerStage, ChatAction, Preferences, Thought, Turn};
 use crate::views::block::{BlockView, whole};
+use crate::views::conversation::marked::{Found, marked_ui};
 use crate::views::theme::{LINE_HEIGHT, TEXT_SIZE, palette};
 
 /// Seconds that an opened cell glows.
@@ -15,6 +16,8 @@ pub struct AnswerView<'a> {
     pub turn: &'a Turn,
     /// The turn's index.
     pub index: usize,
+    /// Words of it that were looked for.
+    pub found: Option<Found<'a>>,
     /// Colours, motion, and whether thoughts are shown.
     pub prefs: &'a Preferences,
 }
@@ -34,28 +37,24 @@ pub fn answer_ui(ui: &mut Ui, view: &AnswerView<'_>, actions: &mut Vec<Action>) 
             actions,
         );
     }
-    // Bytes of the answer that are not shown as such: its thought, and blanks before the rest.
-    let shown_from = match &thought {
-        None => text.len() - text.trim_start().len(),
-        Some(Thought { answer, .. }) => answer.unwrap_or(text.len()),
-    };
+    let finished = answer.finished();
     if answer.stage == AnswerStage::Live {
-        live_ui(ui, view, shown_from);
-    } else if shown_from < text.len() {
-        text_ui(ui, text[shown_from..].trim_end());
+        live_ui(ui, view, Thought::behind(&text));
+    } else if !finished.is_empty() {
+        text_ui(ui, &finished, view.found);
     }
     below_ui(ui, view, actions);
 }
 
 /// Text that is finished, in the lines of the block view.
-fn text_ui(ui: &mut Ui, text: &str) {
+fn text_ui(ui: &mut Ui, text: &str, found: Option<Found<'_>>) {
     let words = RichText::new(whole(text)).size(TEXT_SIZE).line_height(Some(LINE_HEIGHT));
-    ui.add(Label::new(words.color(palette(ui).text)).wrap());
+    marked_ui(ui, words.color(palette(ui).text), found);
     // As much as the block view leaves below: nothing jumps when an answer ends.
     ui.add_space(4.0);
 }
 
-/// The block view of what is shown of an answer that is being written.
+/// The block view of what is shown of an answer that is being written: what comes behind so many bytes.
 fn live_ui(ui: &mut Ui, view: &AnswerView<'_>, shown_from: usize) {
     let Answer { recording, shown_at, .. } = &view.turn.answer;
     if recording.moments().is_empty() {

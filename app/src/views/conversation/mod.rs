@@ -2,6 +2,7 @@
 
 mod answer;
 mod bar;
+mod marked;
 mod message;
 mod page;
 mod sheet;

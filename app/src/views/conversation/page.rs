@@ -1,11 +1,14 @@
 //! The turns of a conversation, or what is shown before there is one.
 
-use egui::{Button, Frame, Margin, RichText, ScrollArea, Ui, vec2};
+use egui::{Button, Frame, Margin, Rect, RichText, ScrollArea, Ui, UiBuilder, vec2};
 
-use crate::state::{Action, ChatAction, ChatEdit, Conversation, Models, Preferences, Sheet, State};
+use crate::state::{
+    Action, ChatAction, ChatEdit, Conversation, Marks, Models, Preferences, Sheet, State,
+};
 use crate::views::block::BlockView;
 use crate::views::conversation::answer::{AnswerView, answer_ui};
 use crate::views::conversation::bar::last_part;
+use crate::views::conversation::marked::{Found, marked_ui};
 use crate::views::theme::{TEXT_SIZE, palette};
 
 /// Around the turns.
@@ -19,13 +22,22 @@ pub struct ChatPage<'a> {
     conversation: &'a Conversation,
     prefs: &'a Preferences,
     models: &'a Models,
+    /// Matches in what was said and answered, in turns, and when one was chosen.
+    marks: &'a [Marks],
+    chosen_at: f64,
 }
 
-impl ChatPage<'_> {
-    /// What is shown of the state.
-    pub fn of(state: &State) -> ChatPage<'_> {
+impl<'a> ChatPage<'a> {
+    /// What is shown of the state, and of the words that are looked for.
+    pub fn of(state: &'a State, marks: &'a [Marks]) -> ChatPage<'a> {
         let State { conversation, prefs, models, .. } = state;
-        ChatPage { conversation, prefs, models }
+        let chosen_at = state.find.as_ref().map_or(0.0, |find| find.chosen_at);
+        ChatPage { conversation, prefs, models, marks, chosen_at }
+    }
+
+    fn found(&self, text: usize) -> Option<Found<'a>> {
+        let marks = self.marks.get(text)?;
+        Some(Found { marks, chosen_at: self.chosen_at, is_still: self.prefs.is_still() })
     }
 }
 
@@ -38,22 +50,26 @@ pub fn chat_page_ui(ui: &mut Ui, page: &ChatPage<'_>, actions: &mut Vec<Action>)
     let area = ScrollArea::vertical().id_salt("turns").auto_shrink(false).stick_to_bottom(true);
     area.show(ui, |ui| {
         let column = BlockView::width(ui, ui.available_width() - 2.0 * MARGIN);
-        let beside = ((ui.available_width() - column) / 2.0).clamp(MARGIN, 127.0);
-        Frame::new().inner_margin(Margin::symmetric(beside as i8, 18)).show(ui, |ui| {
+        let beside = ((ui.available_width() - column) / 2.0).max(MARGIN);
+        let corner = ui.cursor().min + vec2(beside, 18.0);
+        let rect = Rect::from_min_size(corner, vec2(column, ui.available_height()));
+        ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
             ui.set_max_width(column);
             for (index, turn) in page.conversation.turns.iter().enumerate() {
-                said_ui(ui, &turn.said);
+                said_ui(ui, &turn.said, page.found(2 * index));
                 ui.add_space(8.0);
-                let view = AnswerView { turn, index, prefs: page.prefs };
+                let found = page.found(2 * index + 1);
+                let view = AnswerView { turn, index, found, prefs: page.prefs };
                 answer_ui(ui, &view, actions);
                 ui.add_space(18.0);
             }
+            ui.add_space(18.0);
         });
     });
 }
 
 /// What the user said, at the right, on ground of its own.
-fn said_ui(ui: &mut Ui, said: &str) {
+fn said_ui(ui: &mut Ui, said: &str, found: Option<Found<'_>>) {
     let palette = palette(ui);
     let room = ui.available_width();
     let most = (room * 0.82).min(room - 24.0).max(80.0);
@@ -71,7 +87,7 @@ fn said_ui(ui: &mut Ui, said: &str) {
         let bubble = Frame::new().fill(palette.masked).corner_radius(10);
         bubble.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
             ui.set_max_width(galley.size().x + 1.0);
-            ui.add(egui::Label::new(text).wrap());
+            marked_ui(ui, text, found);
         });
     });
 }

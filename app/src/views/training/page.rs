@@ -1,6 +1,6 @@
 //! The run: how far it is, its curves, and what its model writes.
 
-use egui::{Frame, Label, Margin, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, vec2};
+use egui::{Label, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
 use crate::state::{TrainStage, Training};
 use crate::views::block::{BlockView, whole};
@@ -21,8 +21,10 @@ pub fn train_page_ui(ui: &mut Ui, run: &Training) {
     let page = ui.available_height();
     ScrollArea::vertical().id_salt("training").auto_shrink(false).show(ui, |ui| {
         let width = (ui.available_width() - 2.0 * MARGIN).min(900.0);
-        let beside = ((ui.available_width() - width) / 2.0).clamp(MARGIN, 127.0);
-        Frame::new().inner_margin(Margin::symmetric(beside as i8, 16)).show(ui, |ui| {
+        let beside = ((ui.available_width() - width) / 2.0).max(MARGIN);
+        let corner = ui.cursor().min + vec2(beside, 16.0);
+        let rect = Rect::from_min_size(corner, vec2(width, ui.available_height()));
+        ui.scope_builder(UiBuilder::new().max_rect(rect), |ui| {
             ui.set_max_width(width);
             status_ui(ui, run);
             if !run.losses.is_empty() {
@@ -30,6 +32,7 @@ pub fn train_page_ui(ui: &mut Ui, run: &Training) {
                 curves_ui(ui, run, (page * 0.4).clamp(140.0, 340.0));
             }
             samples_ui(ui, run);
+            ui.add_space(16.0);
         });
     });
 }
