@@ -4,7 +4,7 @@ mod common;
 
 use bdlm::gpu::layout::STEP_WORDS;
 use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
-use bdlm::model::{Batch, Checkpoint, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
+use bdlm::model::{Batch, Checkpoint, Habits, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
 use bdlm::sample::BlockSize;
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
@@ -218,6 +218,42 @@ fn products_that_rotate_and_cache_give_the_same_network() {
         for gpu in gpus() {
             check(&logits(&gpu), &wanted, tolerances::LOGITS_F32)
                 .unwrap_or_else(|e| panic!("{length} tokens, {:?}: {e}", gpu.kernels()));
+        }
+    }
+}
+
+/// Kernels of the layers of a pass over so many rows.
+fn kernels_of_layers(network: &Network, rows: usize) -> Vec<&'static str> {
+    let (gpu, spec) = (network.gpu(), network.spec());
+    let workspace = Workspace::new(gpu, spec, rows).unwrap();
+    let cache = KvCache::new(gpu, spec, network.cache_dtype(), rows).unwrap();
+    let pass = workspace.pass(rows, rows, &cache, None).unwrap();
+    let mut r = Recorder::new(gpu);
+    network.record_layers(&mut r, &pass).unwrap();
+    r.finish().unwrap().kernels().filter(|&kernel| kernel != "embedding").collect()
+}
+
+#[test]
+fn a_layer_of_few_rows_has_five_dispatches_on_gpus() {
+    const PRODUCT: &str = "matmul_rows";
+    let layer = [PRODUCT, "attention_joined", PRODUCT, PRODUCT, PRODUCT];
+    // Heads are normalised between the first product and attention.
+    let normed = [&layer[..1], &["normed_rotary"], &layer[1..]].concat();
+    for gpu in gpus().filter(|gpu| gpu.kernels().is_for_gpus()) {
+        for name in ["bd3lm-block4", "gpt2-tiny", "llama-tiny", "qwen3-block4"] {
+            let fixture = match name {
+                "qwen3-block4" => Fixture::open_with(name, Habits::default()),
+                _ => Fixture::open(name),
+            };
+            let network = fixture.load(&gpu, DType::F16);
+            let layer = if fixture.spec.head_norms { &normed } else { &layer[..] };
+            for rows in [1, 4, 9, 16] {
+                let wanted = layer.repeat(fixture.spec.n_layers);
+                assert_eq!(kernels_of_layers(&network, rows), wanted, "{name}, {rows} rows");
+            }
+            // The tiles of more rows would each compute the norm.
+            let count = kernels_of_layers(&network, 17).len();
+            assert_eq!(count, (layer.len() + 2) * fixture.spec.n_layers, "{name}");
         }
     }
 }

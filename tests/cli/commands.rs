@@ -222,7 +222,7 @@ fn tune_keeps_what_is_fastest_until_it_is_forgotten() {
     let candidates = report["candidates"].as_array().unwrap();
     let same = |c: &Value, name: &str| c[name] == report["chosen"][name];
     let is_chosen = |c: &&Value| {
-        let names = ["kernels", "few_rows", "lanes", "tile", "shares", "fused_norms"];
+        let names = ["kernels", "few_rows", "height", "lanes", "tile", "shares", "fused_norms"];
         names.iter().all(|name| same(c, name))
     };
     let chosen = candidates.iter().find(is_chosen).unwrap();
