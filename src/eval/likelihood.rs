@@ -38,8 +38,7 @@ impl LikelihoodOptions {
     /// [`Error::Request`] if they do not fit the model.
     pub fn for_model(&self, spec: &Spec) -> Result<LikelihoodOptions> {
         let layout = layout(spec, self)?;
-        // One token per block leaves nothing to chance.
-        let is_exact = layout.block_size == 1;
+        let is_exact = self.estimator.is_exact_for(spec, self.block_size);
         let estimator = if is_exact { Estimator::Exact } else { self.estimator };
         let block_size = layout.has_clean_half().then_some(layout.block_size);
         Ok(LikelihoodOptions { estimator, block_size, ..*self })

@@ -26,7 +26,9 @@ pub use likelihood::LikelihoodTime;
 pub use passes::{Bench, Passes};
 pub use prompt::PromptTime;
 pub use report::BenchReport;
-pub use self_test::{KernelCheck, Trusted, Verdict, check_kernels, checked, trusted};
+pub use self_test::{
+    KernelCheck, Trusted, Verdict, check_kernels, checked, trusted, trusted_for_draws,
+};
 pub use spread::Spread;
 pub use text::TextTime;
 pub use training::TrainTime;
