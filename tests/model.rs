@@ -2,8 +2,11 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use bdlm::gpu::layout::STEP_WORDS;
 use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
+use bdlm::measure::PassCounts;
 use bdlm::model::{Batch, Checkpoint, Habits, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
 use bdlm::sample::BlockSize;
 use common::fixtures::Fixture;
@@ -256,6 +259,28 @@ fn a_layer_of_few_rows_has_five_dispatches_on_gpus() {
             assert_eq!(count, (layer.len() + 2) * fixture.spec.n_layers, "{name}");
         }
     }
+}
+
+#[test]
+fn a_pass_of_few_rows_loads_each_weight_once_and_a_draw_once_a_tile() {
+    let Some(gpu) = gpu(Some(KernelFamily::Workgroup)) else { return };
+    let network = Arc::new(Fixture::open("bd3lm-block4").load(&gpu, DType::F16));
+    let Spec { channels: c, mlp, vocab_size, n_layers, window, .. } = network.spec().clone();
+    let numbers = n_layers * (4 * c * c + 2 * c * mlp.width) + vocab_size.next_multiple_of(4) * c;
+    let products = |counts: PassCounts| {
+        counts.kernels.into_iter().find(|kernel| kernel.kernel == "matmul_rows").unwrap()
+    };
+    let pass = products(PassCounts::of_pass(&network, 4, 4).unwrap());
+    assert_eq!(pass.weight_bytes, 2.0 * numbers as f64);
+    assert_eq!(pass.multiply_adds, 4.0 * numbers as f64);
+    assert_eq!(pass.dispatches, 4 * n_layers + 1);
+    assert!(pass.floor_us > 0.0 && pass.floor_us < 1e6 * 2.0 * pass.weight_bytes / 3850e9);
+    let draw = products(PassCounts::of_draw(&network, 4).unwrap());
+    let tiles = (window as f64 / 16.0).ceil();
+    assert!(
+        draw.weight_bytes > tiles * (pass.weight_bytes - 2.0 * (vocab_size * c) as f64),
+        "{draw:?}"
+    );
 }
 
 #[test]
