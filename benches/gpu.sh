@@ -1,12 +1,14 @@
 #!/bin/sh
 # Measures a GPU in less than four minutes: ceilings, chains of empty dispatches, kernels, passes, texts
-# and likelihoods, first with the choices of the rules, then as `bdlm tune` chose, with q8, and on
-# matrix units; texts in batches; and parity of every kernel with its twin on the CPU.
+# and likelihoods, first with the choices of the rules, then as `bdlm tune` chose, with q8, with the shape
+# of a chat model, and on matrix units; what the kernels issue; texts and likelihoods in batches; what
+# matrix units cost in nats; and parity of every kernel with its twin on the CPU, and of whole passes with
+# the fixtures.
 #
 #   benches/gpu.sh FOLDER        reports as JSON, and table.txt, go to the folder
 #
-# BDLM is the program and OPS the compiled test `ops`, where they cannot be built. Nothing is kept in the
-# user's folders.
+# BDLM is the program, OPS and MODEL the compiled tests `ops` and `model`, where they cannot be built.
+# Nothing is kept in the user's folders.
 set -u
 out=${1:?usage: benches/gpu.sh FOLDER}
 mkdir -p "$out"
@@ -14,8 +16,12 @@ if [ -z "${BDLM:-}" ]; then
     cargo build --release || exit
     BDLM=target/release/bdlm
 fi
-if [ -z "${OPS:-}" ] && command -v cargo >/dev/null; then
-    OPS=$(cargo test --release --test ops --no-run 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -n 1)
+compiled() { # TEST
+    cargo test --release --test "$1" --no-run 2>&1 | sed -n 's/.*(\(.*\))$/\1/p' | tail -n 1
+}
+if command -v cargo >/dev/null; then
+    OPS=${OPS:-$(compiled ops)}
+    MODEL=${MODEL:-$(compiled model)}
 fi
 BDLM_CACHE=$(mktemp -d)
 export BDLM_CACHE
@@ -42,18 +48,31 @@ bench() { # NAME SECONDS OPTIONS..
 }
 
 bench rules.json 60 --measure all --context 0,512,1008 --format json
-step tune.json 30 "$BDLM" tune --passes 10 --format json
+bench counts 20 --measure counts --kernels workgroup --context 512
+# Five dispatches a layer, or as many as were measured to be faster.
+step tune.json 40 "$BDLM" tune --passes 10 --format json
 bench tuned 30 --measure passes,text,likelihood --context 0,512,1008 --compare "$out/rules.json"
 bench q8 20 --measure passes --context 512 --weights q8 --compare "$out/rules.json"
 bench units 20 --measure likelihood --kernels cooperative --compare "$out/rules.json"
+step chat 30 "$BDLM" bench --random qwen3-0.6b --block-size 4,16 --measure passes,prompt --context 512
 for batch in 1 16 64; do
     step "batch$batch" 20 "$BDLM" generate --samples "$batch" --batch "$batch" --length 128 --seed 7
     echo "batch $batch: $(tail -n 2 "$out/errors.txt")" >>"$out/batches.txt"
 done
+# Likelihoods of many sequences, by draws on matrix units where there are, and in f32.
+for batch in 1 4 16; do
+    step "draws$batch" 20 "$BDLM" eval ppl --data README.md --batch "$batch"
+    grep -E '^(passes|nats)' "$out/draws$batch.txt" | sed "s/^/batch $batch: /" >>"$out/draws.txt"
+done
+step orders.json 20 "$BDLM" eval ppl --data README.md --estimator orders --format json
+step orders32.json 30 "$BDLM" eval ppl --data README.md --estimator orders --kernels workgroup \
+    --format json
+grep -E '"(nll_per_token|kernels)"' "$out/orders.json" "$out/orders32.json" >"$out/nats.txt"
 [ -n "${OPS:-}" ] && step parity 60 "$OPS" --skip sampling --test-threads 16
+[ -n "${MODEL:-}" ] && step fixtures 30 "$MODEL" --test-threads 16
 {
     echo "rules: rules.json"
-    for name in parity tuned q8 units batches; do
+    for name in parity fixtures counts tuned q8 units chat batches draws nats; do
         [ -f "$out/$name.txt" ] && echo && echo "== $name" && tail -n 60 "$out/$name.txt"
     done
 } >"$out/table.txt"

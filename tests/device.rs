@@ -97,7 +97,7 @@ fn a_choice_that_was_kept_is_used_where_it_can_be() {
     let believed = used(None);
     assert_eq!(believed, Tuning::of(own.kernels()));
 
-    let chosen = Tuning { few_rows: 8, shares: 2, ..Tuning::of(KernelFamily::Plain) };
+    let chosen = Tuning { few_rows: 8, shares: Some(2), ..Tuning::of(KernelFamily::Plain) };
     let file = chosen.keep(folder.path(), own.info()).unwrap();
     assert_eq!(used(None), chosen);
     assert_eq!(used(Some(KernelFamily::Plain)), chosen);
@@ -113,7 +113,11 @@ fn a_choice_that_was_kept_is_used_where_it_can_be() {
     let (device, queue) = host_device(wgpu::Features::empty()).unwrap();
     let adopted = Gpu::adopt(device, queue, &options(None)).unwrap();
     assert_ne!(adopted.kernels(), KernelFamily::Cooperative);
-    for unsound in [Tuning { shares: 9, ..chosen }, Tuning { few_rows: 65, ..chosen }] {
+    for unsound in [
+        Tuning { shares: Some(9), ..chosen },
+        Tuning { few_rows: 65, ..chosen },
+        Tuning { height: 4, ..chosen },
+    ] {
         unsound.keep(folder.path(), own.info()).unwrap();
         assert_eq!(used(None), believed);
         let options = GpuOptions { tuning: Some(unsound), ..GpuOptions::default() };

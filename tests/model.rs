@@ -2,9 +2,12 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use bdlm::gpu::layout::STEP_WORDS;
 use bdlm::gpu::{Commands, DType, Gpu, KernelFamily, Readback, Recorder, Tensor, Vocabulary};
-use bdlm::model::{Batch, Checkpoint, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
+use bdlm::measure::PassCounts;
+use bdlm::model::{Batch, Checkpoint, Habits, KvCache, Mask, Network, Ring, Row, Spec, Workspace};
 use bdlm::sample::BlockSize;
 use common::fixtures::Fixture;
 use common::{check, gpu, gpus, tolerances};
@@ -220,6 +223,64 @@ fn products_that_rotate_and_cache_give_the_same_network() {
                 .unwrap_or_else(|e| panic!("{length} tokens, {:?}: {e}", gpu.kernels()));
         }
     }
+}
+
+/// Kernels of the layers of a pass over so many rows.
+fn kernels_of_layers(network: &Network, rows: usize) -> Vec<&'static str> {
+    let (gpu, spec) = (network.gpu(), network.spec());
+    let workspace = Workspace::new(gpu, spec, rows).unwrap();
+    let cache = KvCache::new(gpu, spec, network.cache_dtype(), rows).unwrap();
+    let pass = workspace.pass(rows, rows, &cache, None).unwrap();
+    let mut r = Recorder::new(gpu);
+    network.record_layers(&mut r, &pass).unwrap();
+    r.finish().unwrap().kernels().filter(|&kernel| kernel != "embedding").collect()
+}
+
+#[test]
+fn a_layer_of_few_rows_has_five_dispatches_on_gpus() {
+    const PRODUCT: &str = "matmul_rows";
+    let layer = [PRODUCT, "attention_joined", PRODUCT, PRODUCT, PRODUCT];
+    // Heads are normalised between the first product and attention.
+    let normed = [&layer[..1], &["normed_rotary"], &layer[1..]].concat();
+    for gpu in gpus().filter(|gpu| gpu.kernels().is_for_gpus()) {
+        for name in ["bd3lm-block4", "gpt2-tiny", "llama-tiny", "qwen3-block4"] {
+            let fixture = match name {
+                "qwen3-block4" => Fixture::open_with(name, Habits::default()),
+                _ => Fixture::open(name),
+            };
+            let network = fixture.load(&gpu, DType::F16);
+            let layer = if fixture.spec.head_norms { &normed } else { &layer[..] };
+            for rows in [1, 4, 9, 16] {
+                let wanted = layer.repeat(fixture.spec.n_layers);
+                assert_eq!(kernels_of_layers(&network, rows), wanted, "{name}, {rows} rows");
+            }
+            // The tiles of more rows would each compute the norm.
+            let count = kernels_of_layers(&network, 17).len();
+            assert_eq!(count, (layer.len() + 2) * fixture.spec.n_layers, "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_pass_of_few_rows_loads_each_weight_once_and_a_draw_once_a_tile() {
+    let Some(gpu) = gpu(Some(KernelFamily::Workgroup)) else { return };
+    let network = Arc::new(Fixture::open("bd3lm-block4").load(&gpu, DType::F16));
+    let Spec { channels: c, mlp, vocab_size, n_layers, window, .. } = network.spec().clone();
+    let numbers = n_layers * (4 * c * c + 2 * c * mlp.width) + vocab_size.next_multiple_of(4) * c;
+    let products = |counts: PassCounts| {
+        counts.kernels.into_iter().find(|kernel| kernel.kernel == "matmul_rows").unwrap()
+    };
+    let pass = products(PassCounts::of_pass(&network, 4, 4).unwrap());
+    assert_eq!(pass.weight_bytes, 2.0 * numbers as f64);
+    assert_eq!(pass.multiply_adds, 4.0 * numbers as f64);
+    assert_eq!(pass.dispatches, 4 * n_layers + 1);
+    assert!(pass.floor_us > 0.0 && pass.floor_us < 1e6 * 2.0 * pass.weight_bytes / 3850e9);
+    let draw = products(PassCounts::of_draw(&network, 4).unwrap());
+    let tiles = (window as f64 / 16.0).ceil();
+    assert!(
+        draw.weight_bytes > tiles * (pass.weight_bytes - 2.0 * (vocab_size * c) as f64),
+        "{draw:?}"
+    );
 }
 
 #[test]

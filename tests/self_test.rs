@@ -5,8 +5,8 @@ mod common;
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
-use bdlm::gpu::{GpuOptions, KernelFamily};
-use bdlm::measure::{Trusted, Verdict, check_kernels, checked};
+use bdlm::gpu::{GpuOptions, KernelFamily, Tuning};
+use bdlm::measure::{Trusted, Verdict, check_kernels, checked, trusted_for_draws};
 use common::{gpu, gpus};
 
 #[test]
@@ -30,7 +30,9 @@ fn every_family_passes_its_own_check() {
             "gather",
             "head_norm",
             "matmul",
+            "matmul_swiglu",
             "norm",
+            "normed_rotary",
             "rms_norm",
             "rotary",
             "swiglu",
@@ -77,9 +79,33 @@ fn kernels_that_were_found_wrong_give_way_to_the_plain_ones() {
     // Kernels that are asked for are taken as they are.
     let forced = GpuOptions { kernels: Some(gpu.kernels()), ..options.clone() };
     assert_eq!(request(&forced), (gpu.kernels(), None));
-    // A verdict on other kernels says nothing of these.
-    Verdict { kernels: KernelFamily::Cooperative, ..wrong }.keep(folder.path(), &gpu).unwrap();
+    // A verdict on other kernels says nothing of these, and one of another version nothing at all.
+    let other = Verdict { kernels: KernelFamily::Cooperative, ..wrong.clone() };
+    found.keep(folder.path(), &gpu).unwrap();
+    other.keep(folder.path(), &gpu).unwrap();
+    assert_eq!(Verdict::kept(folder.path(), &gpu), Some(found.clone()));
+    assert_eq!(request(&options), (gpu.kernels(), None));
+    Verdict { version: "0.0.0".into(), ..wrong }.keep(folder.path(), &gpu).unwrap();
     assert_eq!(Verdict::kept(folder.path(), &gpu), None);
     assert_eq!(request(&options), (gpu.kernels(), None));
     assert_eq!(Verdict::kept(folder.path(), &gpu), Some(found));
+}
+
+#[test]
+fn draws_take_matrix_units_where_they_are_right_and_nothing_else_is_asked_for() {
+    let Some(usual) = gpu(None) else { return };
+    let kernels = |options: &GpuOptions| {
+        pollster::block_on(trusted_for_draws(options)).unwrap().gpu.kernels()
+    };
+    // A software adapter keeps what it has, whatever Mesa offers it.
+    assert_eq!(kernels(&GpuOptions::default()), usual.kernels());
+    let forced = GpuOptions { kernels: Some(KernelFamily::Workgroup), ..GpuOptions::default() };
+    assert_eq!(kernels(&forced), KernelFamily::Workgroup);
+    // As on a GPU, whose kernels are these by the rules.
+    let tuning = Some(Tuning::of(KernelFamily::Workgroup));
+    let wanted = match gpu(Some(KernelFamily::Cooperative)) {
+        Some(_) => KernelFamily::Cooperative,
+        None => KernelFamily::Workgroup,
+    };
+    assert_eq!(kernels(&GpuOptions { tuning, ..GpuOptions::default() }), wanted);
 }

@@ -12,7 +12,7 @@ override D: u32;             // head width, a multiple of 8; D/8 divides LANES
 override GROUP: u32;         // consecutive rows that share a cache region
 override SCALE: f32;         // of scores: 1 / sqrt(the head width of the network)
 override LANES: u32;
-override SHARES: u32;        // of the keys; if 1, y is [T, H * D] and final
+override SHARES: u32;        // of the keys, whose sums go to y, [T, SHARES, H, D + 4]
 
 const PARTS = 8u;            // lanes that look at all scores
 

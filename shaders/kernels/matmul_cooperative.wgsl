@@ -16,6 +16,7 @@ override W_STAGED: u32;      // 4 * ACROSS * UNIT * STRIDE
 override SUMS: u32;          // DOWN * ACROSS * UNIT * 2 * UNIT
 
 const TILE_K = 2u * UNIT;
+const HALF = UNIT;                   // columns between the two vectors of sums that a lane ends
 const STRIDE = TILE_K / 4u + 2u;     // vectors of a staged row, padded against bank conflicts
 const LARGEST: f32 = 65504.0;        // f16
 
@@ -87,11 +88,15 @@ fn matmul_cooperative(
 fn finish(m: u32, n: u32, own: u32, lane: u32) {
     workgroupBarrier();
     let lanes = LANES / (DOWN * ACROSS);
-    for (var i = 4u * (lane % lanes); i < UNIT * 2u * UNIT; i += 4u * lanes) {
-        let j = own + i;
-        let sum = vec4(sums[j], sums[j + 1u], sums[j + 2u], sums[j + 3u]);
-        let at = n + i % (2u * UNIT);
-        store4(m + i / (2u * UNIT), at, bias4(at) + sum);
+    for (var i = 4u * (lane % lanes); i < UNIT * UNIT; i += 4u * lanes) {
+        let row = i / UNIT;
+        let left = n + i % UNIT;
+        let at = own + row * 2u * UNIT + i % UNIT;
+        store_pair(m + row, left, left + HALF, four_sums(at), four_sums(at + HALF));
     }
     workgroupBarrier();
+}
+
+fn four_sums(i: u32) -> vec4<f32> {
+    return vec4(sums[i], sums[i + 1u], sums[i + 2u], sums[i + 3u]);
 }

@@ -1,19 +1,20 @@
-// Matrix product for GPUs, few rows: up to 8 rows and 4 columns per workgroup, parallel along K.
+// Matrix product for GPUs, few rows: up to 16 rows and 4 columns per workgroup, parallel along K.
 //
 // With so few rows the weights are read once and the product waits for memory, so each lane takes
 // every LANES-th group of eight inputs, uses a load of x for four columns, and the partial sums meet
-// in workgroup memory. Rows are named one by one: an array that is indexed in a loop leaves the
-// registers. The tiles of the same columns run side by side: one of them reads the weights
-// from memory, the others from the cache.
+// in workgroup memory, those of eight rows at a time. Rows are named one by one: an array that is
+// indexed in a loop leaves the registers. The tiles of the same columns run side by side: one of them
+// reads the weights from memory, the others from the cache.
 
 override LANES: u32;         // a multiple of 32
 override STEPS: u32;         // groups of eight inputs that a lane takes, at most
-override HEIGHT: u32;        // rows of a tile: 4 or 8
-override PARTIAL: u32;       // (HEIGHT + others()) * LANES
+override HEIGHT: u32;        // rows of a tile: 4, 8, 12 or 16
+override MEETING: u32;       // rows whose sums meet at a time: 4 or 8
+override PARTIAL: u32;       // (MEETING + others()) * LANES
 const PARTS = 8u;            // lanes that sum a row of partial sums
 
-var<private> s: array<vec4<f32>, 8>;                 // sums of the rows
-var<workgroup> partial: array<vec4<f32>, PARTIAL>;   // [HEIGHT + others(), LANES]
+var<private> s: array<vec4<f32>, 16>;                // sums of the rows
+var<workgroup> partial: array<vec4<f32>, PARTIAL>;   // [MEETING + others(), LANES]
 
 @compute @workgroup_size(LANES)
 fn matmul_rows(
@@ -30,11 +31,23 @@ fn matmul_rows(
             add(m0, tile, k8, step == 0u);
         }
     }
-    meet(lane);
-    meet_rows(lane);
+    end_rows(0u, m0, tile, lane);
+    if (HEIGHT > 8u) {
+        workgroupBarrier();
+        end_rows(8u, m0, tile, lane);
+    }
+}
+
+// Ends the sums of up to eight rows, those from `r0` on.
+fn end_rows(r0: u32, m0: u32, tile: u32, lane: u32) {
+    meet(r0, lane);
+    meet_four(r0, lane);
+    if (HEIGHT > r0 + 4u) {
+        meet_four(r0 + 4u, lane);
+    }
     workgroupBarrier();
     // PARTS lanes sum a row, neighbours neighbours.
-    for (var i = lane; i < PARTS * (HEIGHT + others()); i += LANES) {
+    for (var i = lane; i < PARTS * (MEETING + others()); i += LANES) {
         let row = i / PARTS * LANES;
         var sum = vec4(0.0);
         for (var j = i % PARTS; j < LANES; j += PARTS) {
@@ -43,8 +56,8 @@ fn matmul_rows(
         partial[row + i % PARTS] = sum;
     }
     workgroupBarrier();
-    if (lane < HEIGHT) {
-        store_columns(m0 + lane, tile, ended(lane, met(lane)));
+    if (lane < MEETING && r0 + lane < HEIGHT) {
+        store_columns(m0 + r0 + lane, tile, ended(lane, met(lane)));
     }
 }
 
@@ -61,16 +74,23 @@ fn met(r: u32) -> vec4<f32> {
 fn add(m0: u32, tile: u32, k8: u32, is_first: bool) {
     let w = four_columns(tile, k8);
     let i = m0 * (K / 4u) + 2u * k8;
-    add_row(0u, i, k8, is_first, w);
-    add_row(1u, i, k8, is_first, w);
-    add_row(2u, i, k8, is_first, w);
-    add_row(3u, i, k8, is_first, w);
+    add_four(0u, i, k8, is_first, w);
     if (HEIGHT > 4u) {
-        add_row(4u, i, k8, is_first, w);
-        add_row(5u, i, k8, is_first, w);
-        add_row(6u, i, k8, is_first, w);
-        add_row(7u, i, k8, is_first, w);
+        add_four(4u, i, k8, is_first, w);
     }
+    if (HEIGHT > 8u) {
+        add_four(8u, i, k8, is_first, w);
+    }
+    if (HEIGHT > 12u) {
+        add_four(12u, i, k8, is_first, w);
+    }
+}
+
+fn add_four(r: u32, i: u32, k8: u32, is_first: bool, w: Columns) {
+    add_row(r, i, k8, is_first, w);
+    add_row(r + 1u, i, k8, is_first, w);
+    add_row(r + 2u, i, k8, is_first, w);
+    add_row(r + 3u, i, k8, is_first, w);
 }
 
 fn add_row(r: u32, i: u32, k8: u32, is_first: bool, w: Columns) {
@@ -95,16 +115,10 @@ fn four_columns(tile: u32, k8: u32) -> Columns {
     return Columns(transpose(w.lo), transpose(w.hi));
 }
 
-// Writes the lane's sums.
-fn meet_rows(lane: u32) {
-    meet_row(0u, lane);
-    meet_row(1u, lane);
-    meet_row(2u, lane);
-    meet_row(3u, lane);
-    if (HEIGHT > 4u) {
-        meet_row(4u, lane);
-        meet_row(5u, lane);
-        meet_row(6u, lane);
-        meet_row(7u, lane);
-    }
+// Writes the lane's sums of four rows.
+fn meet_four(r: u32, lane: u32) {
+    meet_row(r, lane);
+    meet_row(r + 1u, lane);
+    meet_row(r + 2u, lane);
+    meet_row(r + 3u, lane);
 }

@@ -5,6 +5,7 @@
 
 override TILE_M: u32;        // rows, 32, 64 or 128
 override TILE_N: u32;        // columns, likewise
+override HALF: u32;          // TILE_N / 2, the columns between the two vectors of sums of a lane
 override TILE_K: u32;        // inputs, 16, 32 or 64
 override SLICES: u32;        // at most TILE_K / 4
 override LANES: u32;         // SLICES * TILE_M * TILE_N / 64
@@ -112,8 +113,6 @@ fn finish(at: vec2<u32>, sums: Eight, slice: u32, in_slice: u32) {
         workgroupBarrier();
     }
     if (slice == 0u) {
-        let right = at.y + TILE_N / 2u;
-        store4(at.x, at.y, bias4(at.y) + sum.lo);
-        store4(at.x, right, bias4(right) + sum.hi);
+        store_pair(at.x, at.y, at.y + HALF, sum.lo, sum.hi);
     }
 }

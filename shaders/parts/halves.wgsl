@@ -2,7 +2,8 @@
 // fetched is converted when it is staged: until then nobody waits for it.
 //
 // Provides: Fetched, fetch(m0, n0, k0, lane), stage(fetched, lane)
-// Needs: K, LANES, LARGEST, STRIDE, TILE_K, W_EIGHTS, X_FOURS, halves, w_tile, x4, x_tile
+// Needs: K, LANES, LARGEST, STRIDE, TILE_K, W_EIGHTS, X_FOURS, halves, w_tile, weight_row, x4
+// Needs: x_tile
 
 // What a lane fetches: up to four numbers of x, and up to eight of w, four times.
 struct Fetched {
@@ -51,7 +52,7 @@ fn fetch_w(n0: u32, k0: u32, i: u32) -> vec4<u32> {
     if (K % TILE_K != 0u && k >= K) {
         return vec4(0u);
     }
-    return halves(n0 + i / (TILE_K / 8u), k / 8u);
+    return halves(weight_row(n0 + i / (TILE_K / 8u)), k / 8u);
 }
 
 fn stage(f: Fetched, lane: u32) {

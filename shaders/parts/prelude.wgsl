@@ -1,7 +1,7 @@
 // Joined to every kernel: what several of them need.
 //
-// Provides: NEVER, Eight, unpack_f16(p), unpack_f32(lo, hi), pack_f16(x), texel(i), gelu_tanh(x)
-// Provides: gelu_erf(x), pcg4d(counter)
+// Provides: NEVER, Eight, scaled(x, by), unpack_f16(p), unpack_f32(lo, hi), pack_f16(x), texel(i)
+// Provides: gelu_tanh(x), gelu_erf(x), pcg4d(counter)
 
 // Stands for minus infinity, which some drivers do not keep.
 const NEVER: f32 = -1e30;
@@ -10,6 +10,10 @@ const NEVER: f32 = -1e30;
 struct Eight {
     lo: vec4<f32>,
     hi: vec4<f32>,
+}
+
+fn scaled(x: Eight, by: f32) -> Eight {
+    return Eight(by * x.lo, by * x.hi);
 }
 
 // Eight f16 numbers, two to a word, lower half first.

@@ -3,7 +3,7 @@
 // Queries and caches are words here: one for two f16 or one f32.
 //
 // Provides: NORM, MODULATION, column(tile, i), store_columns(m, tile, sum)
-// Needs: bias4
+// Needs: bias2
 
 override H: u32;             // query heads
 override G: u32;             // key heads
@@ -53,11 +53,6 @@ fn store_columns(m: u32, tile: u32, sum: vec4<f32>) {
     let i = (slots[m] * G * D + n - first) / 2u;
     hold(is_key, i, low);
     hold(is_key, i + D / 4u, high);
-}
-
-fn bias2(n: u32) -> vec2<f32> {
-    let four = bias4(n);
-    return select(four.xy, four.zw, n % 4u == 2u);
 }
 
 // Makes these pair i of the keys or of the values.

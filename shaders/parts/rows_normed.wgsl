@@ -12,9 +12,9 @@
 // lanes turn to the pivots of the first one, and their sums meet as those of the product do. Padding,
 // columns from CHANNELS on, counts nowhere.
 //
-// Provides: others(), weighed(n, k8, i), given(r, i, k8, is_first), meet(lane)
+// Provides: others(), weighed(n, k8, i), given(r, i, k8, is_first), meet(r0, lane)
 // Provides: meet_row(r, lane), ended(r, sum)
-// Needs: HEIGHT, K, LANES, MODULATION, NORM, met, partial, s, weights, x4
+// Needs: K, LANES, MEETING, MODULATION, NORM, met, partial, s, weights, x4
 
 override CHANNELS: u32;      // columns but for the padding of K, which is fewer than eight
 override EPSILON: f32;       // added to the variance
@@ -24,11 +24,11 @@ override SCALE_AT: u32;      // first column of scale
 @group(0) @binding(NORM) var<storage, read> norm_weight: array<vec4<f32>>;         // [K]
 @group(0) @binding(MODULATION) var<storage, read> modulation: array<vec4<f32>>;    // [1, 6K or 2K]
 
-var<private> pivots: array<f32, 8>;              // of rows
-var<private> found: array<vec2<f32>, 8>;         // of rows: sum_k x - pivot, and their squares
+var<private> pivots: array<f32, 16>;             // of rows
+var<private> found: array<vec2<f32>, 16>;        // of rows: sum_k x - pivot, and their squares
 var<private> gains: vec4<f32>;                   // of columns: sum_k w g
 var<private> shifts: vec4<f32>;                  // of columns: sum_k w shift
-var<workgroup> first: array<f32, 8>;             // pivots of the first lane
+var<workgroup> first: array<f32, 16>;            // pivots of the first lane
 
 // Weights k8 of row n with the gain, the tile's i-th column.
 fn weighed(n: u32, k8: u32, i: u32) -> Eight {
@@ -63,8 +63,8 @@ fn given(r: u32, i: u32, k8: u32, is_first: bool) -> Eight {
     return Eight(lo, hi);
 }
 
-fn meet(lane: u32) {
-    let beyond = (HEIGHT + HEIGHT / 2u) * LANES + lane;
+fn meet(r0: u32, lane: u32) {
+    let beyond = (MEETING + MEETING / 2u) * LANES + lane;
     partial[beyond] = gains;
     partial[beyond + LANES] = shifts;
     workgroupBarrier();
@@ -74,18 +74,19 @@ fn meet_row(r: u32, lane: u32) {
     let count = numbers_of(lane);
     let away = select(0.0, pivots[r] - first[r], count > 0.0);
     found[r] += away * vec2(count, 2.0 * found[r].x + count * away);
-    partial[r * LANES + lane] = s[r] + away * gains;
+    let row = r % MEETING;
+    partial[row * LANES + lane] = s[r] + away * gains;
     if (r % 2u == 1u) {
-        partial[(HEIGHT + r / 2u) * LANES + lane] = vec4(found[r - 1u], found[r]);
+        partial[(MEETING + row / 2u) * LANES + lane] = vec4(found[r - 1u], found[r]);
     }
 }
 
 fn ended(r: u32, sum: vec4<f32>) -> vec4<f32> {
-    let pair = met(HEIGHT + r / 2u);
+    let pair = met(MEETING + r / 2u);
     let own = select(pair.xy, pair.zw, r % 2u == 1u) / f32(CHANNELS);
     let variance = max(own.y - own.x * own.x, 0.0);
-    let centred = sum - own.x * met(HEIGHT + HEIGHT / 2u);
-    return centred * inverseSqrt(variance + EPSILON) + met(HEIGHT + HEIGHT / 2u + 1u);
+    let centred = sum - own.x * met(MEETING + MEETING / 2u);
+    return centred * inverseSqrt(variance + EPSILON) + met(MEETING + MEETING / 2u + 1u);
 }
 
 // How many of a row's numbers a lane reads.
@@ -97,5 +98,5 @@ fn numbers_of(lane: u32) -> f32 {
 
 // Other sums that meet: two rows' sums and squares in a vector, then gains and shifts.
 fn others() -> u32 {
-    return HEIGHT / 2u + 2u;
+    return MEETING / 2u + 2u;
 }

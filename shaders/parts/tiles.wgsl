@@ -1,7 +1,7 @@
 // Joined to matmul_tiled: fetches tiles of both factors, and stages them in workgroup memory.
 //
 // Provides: Fetched, fetch(m0, n0, k0, lane), stage(fetched, lane)
-// Needs: K, LANES, TILE_K, TILE_M, TILE_N, w_tile, weights, x4, x_tile
+// Needs: K, LANES, TILE_K, TILE_M, TILE_N, w_tile, weight_row, weights, x4, x_tile
 
 // What a lane fetches: up to four vectors of x and twice eight numbers of w.
 struct Fetched {
@@ -42,7 +42,7 @@ fn fetch_w(n0: u32, k0: u32, i: u32) -> Eight {
     if (K % TILE_K != 0u && k >= K) {
         return Eight(vec4(0.0), vec4(0.0));
     }
-    return weights(n0 + i / (TILE_K / 8u), k / 8u);
+    return weights(weight_row(n0 + i / (TILE_K / 8u)), k / 8u);
 }
 
 fn stage(f: Fetched, lane: u32) {

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use bdlm::gpu::{DType, Gpu, GpuOptions, KernelFamily};
-use bdlm::measure::{Trusted, Verdict, trusted};
+use bdlm::measure::{Trusted, Verdict, trusted, trusted_for_draws};
 use bdlm::model::Formats;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
@@ -119,7 +119,11 @@ impl AdapterArgs {
 
     /// Requests the device; says so if it is the CPU.
     pub fn request(&self) -> Result<Gpu> {
-        let Trusted { gpu, mistrusted } = pollster::block_on(trusted(&self.options()))?;
+        Ok(self.noted(pollster::block_on(trusted(&self.options()))?))
+    }
+
+    /// The device, after a note of what the user should know of it.
+    fn noted(&self, Trusted { gpu, mistrusted }: Trusted) -> Gpu {
         if let Some(Verdict { kernels, wrong, .. }) = mistrusted {
             let (name, driver) = (&gpu.info().name, driver(gpu.info()));
             note(&format!(
@@ -132,7 +136,7 @@ impl AdapterArgs {
             let name = &gpu.info().name;
             note(&format!("no GPU found: computing on the CPU with {name}"));
         }
-        Ok(gpu)
+        gpu
     }
 }
 
@@ -145,5 +149,13 @@ impl DeviceArgs {
     /// Requests the device; says so if it is the CPU.
     pub fn request(&self) -> Result<Gpu> {
         self.adapter.request()
+    }
+
+    /// The same for an estimate: one by random draws may use matrix units, an exact one keeps f32.
+    pub fn request_for_estimate(&self, is_exact: bool) -> Result<Gpu> {
+        if is_exact {
+            return self.request();
+        }
+        Ok(self.adapter.noted(pollster::block_on(trusted_for_draws(&self.options()))?))
     }
 }

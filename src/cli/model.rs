@@ -130,6 +130,11 @@ impl ModelArgs {
         })
     }
 
+    /// What the model is, before its weights are read.
+    pub fn spec(&self, block_size: Option<usize>) -> Result<Spec> {
+        Ok(Spec::of_files(&self.find()?, self.habits(block_size))?)
+    }
+
     /// Finds and loads the model and a tokenizer; with the block size that is asked for, if any.
     pub fn load(
         &self,

@@ -117,13 +117,14 @@ impl Tune {
 }
 
 fn print_candidate(out: &mut impl Write, candidate: &Candidate) -> Result<()> {
-    let Tuning { kernels, few_rows, lanes, tile, shares, fused_norms } = candidate.tuning;
+    let Tuning { kernels, few_rows, height, lanes, tile, shares, fused_norms } = candidate.tuning;
     write!(out, "{:<12}", kernels.to_string())?;
     let norms = if fused_norms { "fused" } else { "apart" };
     let tile = tile.map_or("by shape".into(), |tile| tile.to_string());
+    let shares = shares.map_or("by keys".into(), |shares| shares.to_string());
     match kernels.is_for_gpus() {
-        true => write!(out, "{few_rows:>4}{lanes:>6}{tile:>11}{shares:>7}{norms:>6}")?,
-        false => write!(out, "{:>4}{:>6}{:>11}{:>7}{:>6}", "-", "-", "-", "-", "-")?,
+        true => write!(out, "{few_rows:>4}{height:>4}{lanes:>6}{tile:>9}{shares:>8}{norms:>6}")?,
+        false => write!(out, "{:>4}{:>4}{:>6}{:>9}{:>8}{:>6}", "-", "-", "-", "-", "-", "-")?,
     }
     for i in 0..Tuner::BLOCK_SIZES.len() {
         let times = candidate.pass_ms.get(i).map_or("-".into(), |[pass, fused]| {
@@ -140,9 +141,9 @@ impl Report {
     fn print(&self, out: &mut impl Write) -> Result<()> {
         let Report { adapter, driver, candidates, chosen, kept_in } = self;
         writeln!(out, "{adapter}, {driver}\n")?;
-        let [rows, lanes, tiles] = ["rows", "lanes", "tiles"];
-        write!(out, "{:<12}{rows:>4}{lanes:>6}{tiles:>11}", "kernels")?;
-        write!(out, "{:>7}{:>6}", "shares", "norms")?;
+        let [rows, by, lanes, tiles] = ["rows", "by", "lanes", "tiles"];
+        write!(out, "{:<12}{rows:>4}{by:>4}{lanes:>6}{tiles:>9}", "kernels")?;
+        write!(out, "{:>8}{:>6}", "shares", "norms")?;
         for size in Tuner::BLOCK_SIZES {
             write!(out, " {:>13}", format!("block {size}, ms"))?;
         }
@@ -158,6 +159,7 @@ impl Report {
         writeln!(out, "-: not measured, being far slower at the smallest pass, or without effect")?;
         if candidates.iter().any(|candidate| candidate.tuning.kernels.is_for_gpus()) {
             writeln!(out, "rows: most rows of a product that are computed without tiles")?;
+            writeln!(out, "by: most of them that a workgroup computes")?;
             writeln!(out, "lanes: most that a workgroup of such a product has")?;
             writeln!(out, "tiles: rows and columns that a workgroup of another product computes")?;
             writeln!(out, "shares: parts of a block's keys that attention computes side by side")?;

@@ -1,5 +1,5 @@
 //! Estimators of the negative ELBO as lists of mask patterns: which tokens are masked in a pass,
-//! and how much the loss of each counts. Knows no network.
+//! and how much the loss of each counts. Runs no network.
 //!
 //! The NELBO of a block with k tokens to predict is
 //! `∫ (1/t) Σ_{masked sets} t^m (1-t)^(k-m) Σ_{i masked} -log p(x_i | the others) dt`.
@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use fastrand::Rng;
 
+use crate::model::{Mask, Spec};
 use crate::{Advice, Error, Fault, Result};
 
 /// How the expectation over masks is taken.
@@ -84,6 +85,14 @@ impl Estimator {
             Estimator::MonteCarlo { draws } | Estimator::Orders { draws } => draws,
             Estimator::Exact => 1,
         }
+    }
+
+    /// Whether it is exact for a model in blocks of this size, by itself or since one token a block leaves
+    /// nothing to chance.
+    pub fn is_exact_for(self, spec: &Spec, block_size: Option<usize>) -> bool {
+        let mask = spec.mask(block_size);
+        let is_certain = matches!(mask, Mask::Before | Mask::Blocks { size: 1, .. });
+        self == Estimator::Exact || is_certain
     }
 
     /// Fails where it cannot be carried out.

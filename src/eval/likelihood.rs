@@ -24,7 +24,8 @@ pub struct LikelihoodOptions {
     pub first: FirstToken,
     /// Tokens of the longest sequence.
     pub context: usize,
-    /// Sequences whose clean halves are held at a time; as many as a pass has room for if absent.
+    /// Sequences whose clean halves are held at a time, and whose noisy copies share passes; as many as a
+    /// usual pass has room for if absent.
     pub batch: Option<usize>,
     /// The same seed gives the same noise.
     pub seed: u64,
@@ -38,8 +39,7 @@ impl LikelihoodOptions {
     /// [`Error::Request`] if they do not fit the model.
     pub fn for_model(&self, spec: &Spec) -> Result<LikelihoodOptions> {
         let layout = layout(spec, self)?;
-        // One token per block leaves nothing to chance.
-        let is_exact = layout.block_size == 1;
+        let is_exact = self.estimator.is_exact_for(spec, self.block_size);
         let estimator = if is_exact { Estimator::Exact } else { self.estimator };
         let block_size = layout.has_clean_half().then_some(layout.block_size);
         Ok(LikelihoodOptions { estimator, block_size, ..*self })
@@ -305,6 +305,9 @@ fn sigma(noise: f64) -> f64 {
 
 /// Rows of a pass, unless one sequence has more: half a second of work for a slow GPU.
 const PASS_ROWS: usize = 1024;
+/// Rows of a pass at most, where more sequences at a time are asked for: products of as many rows fill
+/// every GPU.
+const MOST_PASS_ROWS: usize = 16 * 1024;
 
 /// Fails for models whose loss says nothing of likelihoods.
 ///
@@ -355,8 +358,9 @@ fn layout(spec: &Spec, options: &LikelihoodOptions) -> Result<Layout> {
         }
         _ => options.estimator.check(block_size)?,
     }
-    let copies = (PASS_ROWS / context).max(1);
-    let batch = options.batch.unwrap_or(copies).max(1);
+    let usual = (PASS_ROWS / context).max(1);
+    let batch = options.batch.unwrap_or(usual).max(1);
+    let copies = usual.max(batch.min(MOST_PASS_ROWS / context));
     let (logit_shift, masked_id) = (spec.logit_shift, spec.masked_id());
     Ok(Layout { mask, logit_shift, context, block_size, copies, batch, masked_id })
 }

@@ -55,6 +55,9 @@ pub struct Settings {
     pub seed: u64,
     /// How weights were held.
     pub weights: String,
+    /// Whether activations were rounded to f16 for matrix units.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub matrix_units: bool,
     /// How text became sequences; none if tokens were given.
     #[serde(flatten)]
     pub cut: Option<Cut>,
@@ -201,6 +204,7 @@ mod tests {
             first_token: FirstToken::Given,
             seed: 1,
             weights: "f16".into(),
+            matrix_units: false,
             cut: None,
             inputs: Inputs::default(),
         }

@@ -191,6 +191,11 @@ impl Scorer {
         sums.iter().zip(targets).map(score).collect()
     }
 
+    /// The pass of so many rows that scores so many targets.
+    pub(crate) fn scoring_plan(&mut self, rows: usize, targets: usize) -> Result<&Plan> {
+        self.plan(PlanKey { rows, wanted: targets.next_multiple_of(ROW_PAD) })
+    }
+
     fn plan(&mut self, shape: PlanKey) -> Result<&Plan> {
         if !self.plans.contains_key(&shape) {
             let plan = self.record(shape)?;

@@ -19,7 +19,9 @@ pub use ops::{
     Sequences, SimplexCells, Vocabulary, column_sums_room, partial_attention,
     partial_attention_bytes, weight_gradient_room,
 };
-pub use plan::{Commands, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent};
+pub use plan::{
+    Commands, Dispatched, KernelSource, KernelTime, Pace, Plan, Profiler, Recorder, Sent,
+};
 #[cfg(not(target_arch = "wasm32"))]
 pub use wait::block_on;
 pub(crate) use wait::breathe;

@@ -73,9 +73,9 @@ impl Sizes {
         table.write(gpu, spans)?;
         let y = Tensor::multiplied(gpu, "y", &[t, c])?;
         let partials = partial_attention(gpu, t, (self.heads, d))?;
-        let (spans, heads, partials) = (&table, self.heads, partials.as_ref());
+        let (spans, heads, window, partials) = (&table, self.heads, slots, partials.as_ref());
         let scale = (1.0 / (d as f64).sqrt()) as f32;
-        let rows = Attention { q: &q, cache: kv, spans, heads, scale, group, partials };
+        let rows = Attention { q: &q, cache: kv, spans, heads, scale, group, window, partials };
         let count = if t > ROW_PAD { 1 } else { DISPATCHES };
         let mut r = Recorder::new(gpu);
         for _ in 0..count {

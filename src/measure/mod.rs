@@ -5,6 +5,7 @@ mod attention_cases;
 mod cases;
 mod ceilings;
 mod compare;
+mod counts;
 mod kernels;
 mod likelihood;
 mod passes;
@@ -21,12 +22,15 @@ pub mod twins;
 pub use cases::{Case, Product, Sizes};
 pub use ceilings::{Ceilings, Chain};
 pub use compare::{Comparison, Ratio};
+pub use counts::{KernelCounts, PassCounts};
 pub use kernels::{KernelSpeed, Kernels};
 pub use likelihood::LikelihoodTime;
 pub use passes::{Bench, Passes};
 pub use prompt::PromptTime;
 pub use report::BenchReport;
-pub use self_test::{KernelCheck, Trusted, Verdict, check_kernels, checked, trusted};
+pub use self_test::{
+    KernelCheck, Trusted, Verdict, check_kernels, checked, trusted, trusted_for_draws,
+};
 pub use spread::Spread;
 pub use text::TextTime;
 pub use training::TrainTime;

@@ -14,6 +14,8 @@ use crate::sample::MaskedBlock;
 
 /// How long a GPU is kept busy before passes are timed.
 const WAKE_SECS: f64 = 0.3;
+/// And between passes and those that follow them.
+const STAY_AWAKE_SECS: f64 = 0.1;
 
 /// What to time.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +75,7 @@ impl Bench {
             pass_ms.push(started.secs() * 1e3);
         }
         for step in 0..=passes {
-            timer.wake(if step == 1 { WAKE_SECS } else { 0.0 }).await?;
+            timer.wake(if step == 1 { STAY_AWAKE_SECS } else { 0.0 }).await?;
             let started = Stopwatch::start();
             block.denoise_and_store(step).await?;
             fused_ms.push(started.secs() * 1e3);

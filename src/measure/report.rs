@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::gpu::DType;
 use crate::measure::compare::{Comparison, Timings};
+use crate::measure::counts::PassCounts;
 use crate::measure::kernels::Kernels;
 use crate::measure::likelihood::LikelihoodTime;
 use crate::measure::passes::Passes;
@@ -46,6 +47,9 @@ pub struct BenchReport {
     /// Training, by block size.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trainings: Vec<TrainTime>,
+    /// What kernels issue, by pass.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counts: Vec<PassCounts>,
     /// Kernels alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernels: Option<Kernels>,
@@ -75,6 +79,7 @@ impl BenchReport {
             prompts: Vec::new(),
             likelihoods: Vec::new(),
             trainings: Vec::new(),
+            counts: Vec::new(),
             kernels: None,
             peak_host_bytes: None,
             compared: None,

@@ -84,10 +84,11 @@ impl Tuner {
             return Ok(None);
         }
         if search.found()?.kernels.is_for_gpus() {
-            let choices: [(Variants, Work); 5] = [
+            let choices: [(Variants, Work); 6] = [
                 (tiles, Work::PassesAndLikelihood),
                 (shares, Work::Passes),
                 (few_rows, Work::Passes),
+                (heights, Work::Passes),
                 (lanes, Work::Passes),
                 (norms, Work::Passes),
             ];
@@ -141,11 +142,15 @@ fn lanes(found: Tuning) -> Vec<Tuning> {
 }
 
 fn shares(found: Tuning) -> Vec<Tuning> {
-    [4].map(|shares| Tuning { shares, ..found }).to_vec()
+    [1, 4, 8].map(|shares| Tuning { shares: Some(shares), ..found }).to_vec()
 }
 
 fn few_rows(found: Tuning) -> Vec<Tuning> {
     [16, 32].map(|few_rows| Tuning { few_rows, ..found }).to_vec()
+}
+
+fn heights(found: Tuning) -> Vec<Tuning> {
+    vec![Tuning { height: 8, ..found }]
 }
 
 fn norms(found: Tuning) -> Vec<Tuning> {
@@ -223,13 +228,15 @@ impl Search<'_> {
         }
         let network = self.tuner.network(tuning).await?;
         let passes = self.tuner.passes;
-        let limit = self.best().and_then(|best| best.pass_ms.first());
-        let limit_ms = limit.map_or(f64::INFINITY, |ms| HOPELESS * ms[0]);
-        let [first, ..] = Tuner::BLOCK_SIZES;
-        let probe = fastest(&network, first, passes.min(3)).await?;
-        if probe[0] > limit_ms {
-            found.pass_ms.push(probe);
-            return Ok(Some(found));
+        // Other choices of the same kernels are never that far behind.
+        let other = self.best().filter(|best| best.tuning.kernels != tuning.kernels);
+        if let Some(limit) = other.and_then(|best| best.pass_ms.first()) {
+            let [first, ..] = Tuner::BLOCK_SIZES;
+            let probe = fastest(&network, first, passes.min(3)).await?;
+            if probe[0] > HOPELESS * limit[0] {
+                found.pass_ms.push(probe);
+                return Ok(Some(found));
+            }
         }
         for block_size in Tuner::BLOCK_SIZES {
             if progress(tuning).is_break() {

@@ -119,6 +119,21 @@ pub fn swiglu(x: &[f32]) -> Vec<f32> {
     gates.iter().zip(up).map(|(&gate, &up)| (silu(gate) * f64::from(up)) as f32).collect()
 }
 
+/// A row `[(H + 2G) D]` with its query and key heads normalised, then rotated.
+pub fn normed_rotary(
+    row: &[f32],
+    heads: [usize; 2],
+    norm: (usize, f32),
+    weight: &[f32],
+    angles: &[f32],
+) -> Vec<f32> {
+    let mut normed = head_norm(row, heads, norm, weight);
+    let rotated = (heads[0] + heads[1]) * angles.len();
+    let turned = rotary(&normed[..rotated], angles, angles.len());
+    normed[..rotated].copy_from_slice(&turned);
+    normed
+}
+
 /// `x w^T + bias`, rows of `w` are outputs.
 pub fn matmul(x: &[f32], w: &[f32], bias: &[f32], k: usize) -> Vec<f32> {
     let dot = |x: &[f32], w: &[f32]| -> f64 {

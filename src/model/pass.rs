@@ -81,6 +81,8 @@ pub struct Pass<'a> {
     pub scale: f32,
     /// Consecutive rows of one sequence that attention may treat together.
     pub group: usize,
+    /// Keys that a row sees at most, whatever the pass.
+    pub window: usize,
     /// Conditioning vectors, for checkpoints that take them.
     pub conditioning: Option<&'a Conditioning>,
     /// What the first rows are, where they are distributions.
@@ -227,6 +229,7 @@ impl Workspace {
             scale: (1.0 / (self.spec.head_width as f64).sqrt()) as f32,
             cache,
             group,
+            window: self.spec.window,
             conditioning,
             simplex: None,
         })
@@ -241,8 +244,8 @@ impl Pass<'_> {
 
     /// What the rows attend to in a layer's cache.
     pub(crate) fn attention<'a>(&'a self, cache: [&'a Tensor; 2]) -> Attention<'a> {
-        let &Pass { ref q, ref spans, ref partials, heads, scale, group, .. } = self;
-        Attention { q, cache, spans, heads, scale, group, partials: partials.as_ref() }
+        let &Pass { ref q, ref spans, ref partials, heads, scale, group, window, .. } = self;
+        Attention { q, cache, spans, heads, scale, group, window, partials: partials.as_ref() }
     }
 }
 

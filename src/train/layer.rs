@@ -230,6 +230,6 @@ impl<'a> Context<'a> {
         let (q, cache, spans) = (&kept.q, [&kept.k, &kept.v], &inputs.spans);
         let scale = (1.0 / (spec.head_width as f64).sqrt()) as f32;
         let (heads, partials) = (spec.n_heads, room.attention_partials.as_ref());
-        Attention { q, cache, spans, heads, scale, group, partials }
+        Attention { q, cache, spans, heads, scale, group, window: spec.window, partials }
     }
 }

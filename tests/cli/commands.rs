@@ -192,6 +192,23 @@ fn bench_times_every_part_and_compares_with_an_earlier_report() {
 }
 
 #[test]
+fn bench_counts_what_the_kernels_of_gpus_issue() {
+    let Some(mut command) = bdlm() else { return };
+    let args = ["bench", "--measure", "counts", "--context", "64", "--kernels"];
+    let output = command.args(args).arg("workgroup").output().unwrap();
+    let text = stdout(&output);
+    assert!(text.contains("block 4, context 64: MB"), "{text}");
+    assert!(text.contains("attention_joined") && text.contains("matmul_rows"), "{text}");
+    assert!(text.contains("likelihood of "), "{text}");
+    let output = bdlm().unwrap().args(args).arg("plain").output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).to_string();
+    assert!(
+        error.contains("the plain kernels are not counted; add --kernels workgroup"),
+        "{error}"
+    );
+}
+
+#[test]
 fn every_command_has_a_help_with_examples() {
     for command in ["generate", "eval", "logits", "info", "bench", "tune", "completions"] {
         let output = bdlm_without_gpu().args([command, "--help"]).output().unwrap();
@@ -222,7 +239,7 @@ fn tune_keeps_what_is_fastest_until_it_is_forgotten() {
     let candidates = report["candidates"].as_array().unwrap();
     let same = |c: &Value, name: &str| c[name] == report["chosen"][name];
     let is_chosen = |c: &&Value| {
-        let names = ["kernels", "few_rows", "lanes", "tile", "shares", "fused_norms"];
+        let names = ["kernels", "few_rows", "height", "lanes", "tile", "shares", "fused_norms"];
         names.iter().all(|name| same(c, name))
     };
     let chosen = candidates.iter().find(is_chosen).unwrap();

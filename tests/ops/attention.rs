@@ -10,6 +10,9 @@ use crate::common::{check, gpu, gpus, tolerances::OP, twins};
 use crate::rotary::{CACHES, Heads, as_cached};
 use crate::{Random, all_kernels_ran, read, run, words};
 
+/// So many keys that GPUs split them.
+const MANY: usize = 1 << 20;
+
 /// Attention of two groups of rows with random spans of at most 300 slots.
 pub fn check_attention(gpu: &Gpu, heads: Heads, group: usize, dtype: DType, size: f32) {
     let (t, s, d, [c, keys, _]) = (2 * group, 300, heads.width, heads.columns());
@@ -56,20 +59,20 @@ pub fn check_attention(gpu: &Gpu, heads: Heads, group: usize, dtype: DType, size
     };
     let wanted: Vec<f32> = (0..t).flat_map(row).collect();
     // In one piece, and in shares where there are any.
-    for partials in [None, room.as_ref()].into_iter().take(1 + usize::from(room.is_some())) {
+    let pieces = [(s, None), (MANY, room.as_ref())];
+    for (window, partials) in pieces.into_iter().take(1 + usize::from(room.is_some())) {
         let y = Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
         run(gpu, |r| {
             let spans = &words(gpu, &[t, 4], spans.as_flattened());
             let q = &attended([t, c], DType::F32, &q);
             let cached = |x: &[f32]| attended([s, keys], dtype, &as_cached(q.memory(), x, d, keys));
             let (k, v, heads) = (&cached(&k), &cached(&v), heads.queries);
-            let rows = Attention { q, cache: [k, v], spans, heads, scale, group, partials };
+            let rows = Attention { q, cache: [k, v], spans, heads, scale, group, window, partials };
             r.attention(rows, &y).unwrap();
         });
         let (got, tolerance) = (read::<f32>(gpu, &y), OP * size * size.max(1.0));
         check(&got, &wanted, tolerance).unwrap_or_else(|e| {
-            let (kernels, split) = (gpu.kernels(), partials.is_some());
-            panic!("{heads:?}, groups of {group}, {dtype:?}, {kernels:?}, {split}: {e}")
+            panic!("{heads:?}, groups of {group}, {dtype:?}, {:?}, {window}: {e}", gpu.kernels())
         });
         let turned: Vec<f32> = wanted.chunks(d).rev().flatten().copied().collect();
         let is_one = heads.queries * t == 1;
@@ -129,7 +132,8 @@ fn attention_over_a_long_window_sees_all_of_it() {
     let mut random = Random(3);
     let (q, k, v) = (random.numbers(t * d), random.numbers(s * d), random.numbers(s * d));
     let spans = [[0, s as u32, 0, 0]; 8];
-    for gpu in gpus() {
+    // In one piece, and in shares where there are any.
+    for (gpu, window) in gpus().flat_map(|gpu| [(gpu.clone(), 1), (gpu, s)]) {
         let y = Tensor::multiplied(&gpu, "y", &[t, d]).unwrap();
         run(&gpu, |r| {
             let attended = |rows, x: &[f32]| {
@@ -142,7 +146,7 @@ fn attention_over_a_long_window_sees_all_of_it() {
             let (q, heads, scale, group) = (&attended(t, &q), 1, 0.125, t);
             let room = partial_attention(&gpu, t, (heads, d)).unwrap();
             let partials = room.as_ref();
-            let rows = Attention { q, cache, spans, heads, scale, group, partials };
+            let rows = Attention { q, cache, spans, heads, scale, group, window, partials };
             r.attention(rows, &y).unwrap();
         });
         let row =
@@ -155,7 +159,7 @@ fn attention_over_a_long_window_sees_all_of_it() {
 
 #[test]
 fn as_many_shares_as_were_chosen_give_the_same() {
-    for shares in [2, 4] {
+    for shares in [1, 2, 4].map(Some) {
         let Some(_) = gpu(Some(KernelFamily::Workgroup)) else { return };
         let tuning = Some(Tuning { shares, ..Tuning::of(KernelFamily::Workgroup) });
         let options = GpuOptions { tuning, checked_shaders: true, ..GpuOptions::default() };
@@ -165,20 +169,25 @@ fn as_many_shares_as_were_chosen_give_the_same() {
     }
 }
 
-/// Kernels of the attention of 16 rows, in groups of 16.
-fn kernels(gpu: &Gpu, (heads, d): (usize, usize), partials: Option<&Tensor>) -> Vec<&'static str> {
+/// Kernels of the attention of 16 rows, in groups of 16, which see as many as `window` keys.
+fn kernels(
+    gpu: &Gpu,
+    (heads, d): (usize, usize),
+    (window, partials): (usize, Option<&Tensor>),
+) -> Vec<&'static str> {
     let attended = || Tensor::attended(gpu, "q", &[16, heads * d], DType::F32, d).unwrap();
     let (q, k, v) = (attended(), attended(), attended());
     let (spans, group) = (&words(gpu, &[16, 4], &[0; 64]), 16);
     let y = Tensor::multiplied(gpu, "y", &[16, heads * d]).unwrap();
     let mut r = Recorder::new(gpu);
     let (q, cache, scale) = (&q, [&k, &v], 1.0);
-    r.attention(Attention { q, cache, spans, heads, scale, group, partials }, &y).unwrap();
+    let rows = Attention { q, cache, spans, heads, scale, group, window, partials };
+    r.attention(rows, &y).unwrap();
     r.finish().unwrap().kernels().collect()
 }
 
 #[test]
-fn gpus_split_the_keys_of_few_rows_where_there_is_room() {
+fn gpus_split_many_keys_of_few_rows_where_there_is_room() {
     for gpu in gpus() {
         let room = |rows, heads| partial_attention(&gpu, rows, heads).unwrap();
         let small = (2, 64);
@@ -187,13 +196,17 @@ fn gpus_split_the_keys_of_few_rows_where_there_is_room() {
             continue;
         }
         let split = ["attention_split", "attention_merge"];
-        assert_eq!(kernels(&gpu, small, room(16, small).as_ref()), split);
-        assert_eq!(kernels(&gpu, small, room(15, small).as_ref()), ["attention_split"]);
-        assert_eq!(kernels(&gpu, small, None), ["attention_split"]);
+        assert_eq!(kernels(&gpu, small, (MANY, room(16, small).as_ref())), split);
+        assert_eq!(kernels(&gpu, small, (MANY, room(15, small).as_ref())), ["attention_joined"]);
+        assert_eq!(kernels(&gpu, small, (1024, room(16, small).as_ref())), ["attention_joined"]);
+        assert_eq!(kernels(&gpu, small, (1024, None)), ["attention_joined"]);
         // Workgroups have no memory for such queries.
         let memory = gpu.device().limits().max_compute_workgroup_storage_size as usize;
         let wide = (1, (memory / 16).next_multiple_of(8));
-        assert_eq!(kernels(&gpu, wide, room(16, wide).as_ref()), ["attention_workgroup"]);
+        for window in [1024, MANY] {
+            let room = room(16, wide);
+            assert_eq!(kernels(&gpu, wide, (window, room.as_ref())), ["attention_workgroup"]);
+        }
     }
 }
 
@@ -202,7 +215,9 @@ fn a_key_that_is_no_number_spoils_its_head_in_whichever_share_it_is() {
     let (t, s, heads, d) = (70, 300, 2, 32);
     let c = heads * d;
     // All rows together, which GPUs take tile by tile, and few.
-    for (gpu, group) in gpus().flat_map(|gpu| [(gpu.clone(), t), (gpu, 14)]) {
+    for (gpu, (group, window)) in
+        gpus().flat_map(|gpu| [(t, s), (14, s), (14, MANY)].map(|sizes| (gpu.clone(), sizes)))
+    {
         for spoiled in [5, 200, 299] {
             let attended = |rows: usize, x: &[f32]| {
                 let tensor = Tensor::attended(&gpu, "test", &[rows, c], DType::F32, d).unwrap();
@@ -219,7 +234,7 @@ fn a_key_that_is_no_number_spoils_its_head_in_whichever_share_it_is() {
                 let spans = &words(&gpu, &[t, 4], &[0, s as u32, 0, 0].repeat(t));
                 let room = partial_attention(&gpu, t, (heads, d)).unwrap();
                 let (partials, scale) = (room.as_ref(), 1.0);
-                let rows = Attention { q, cache, spans, heads, scale, group, partials };
+                let rows = Attention { q, cache, spans, heads, scale, group, window, partials };
                 r.attention(rows, &y).unwrap();
             });
             for row in read::<f32>(&gpu, &y).chunks(c) {
@@ -240,8 +255,8 @@ fn a_view_of_a_cache_is_refused_where_it_would_be_read_from_its_beginning() {
     let later = cache.rows(64, 64).unwrap();
     let y = Tensor::multiplied(&gpu, "y", &[1, 16]).unwrap();
     let is_recorded = |keys: &Tensor| {
-        let (cache, partials) = ([keys, keys], None);
-        let rows = Attention { q, cache, spans, heads: 1, scale: 1.0, group: 1, partials };
+        let (cache, window, partials) = ([keys, keys], 1, None);
+        let rows = Attention { q, cache, spans, heads: 1, scale: 1.0, group: 1, window, partials };
         Recorder::new(&gpu).attention(rows, &y).is_ok()
     };
     assert!(is_recorded(&cache));
@@ -258,8 +273,8 @@ fn rows_that_are_no_whole_groups_and_heads_that_are_no_eights_are_refused() {
         let (spans, y) = (&words(&gpu, &[6, 4], &[0; 24]), &attended(&[6, 24]));
         let (q, kv) = (&attended(&[6, 24]), attended(&[4, 24]));
         let refused = |heads, group| {
-            let cache = [&kv, &kv];
-            let rows = Attention { q, cache, spans, heads, scale: 1.0, group, partials: None };
+            let (cache, scale, window, partials) = ([&kv, &kv], 1.0, 4, None);
+            let rows = Attention { q, cache, spans, heads, scale, group, window, partials };
             let refused = Recorder::new(&gpu).attention(rows, y);
             refused.err().map(|e| e.to_string())
         };

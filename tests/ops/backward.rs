@@ -414,8 +414,9 @@ fn check_backward_attention(gpu: &Gpu, heads: Heads, group: usize) {
         let cached = |x: &[f32]| attended(keys, &as_cached(q.memory(), x, d, keys));
         let (k, v) = (&cached(&k), &cached(&v));
         let [spans, seen] = [&spans, &seen].map(|spans| words(gpu, &[t, 4], spans.as_flattened()));
-        let (cache, spans, partials) = ([k, v], &spans, None);
-        let rows = Attention { q, cache, spans, heads: heads.queries, scale, group, partials };
+        let (cache, spans, window, partials) = ([k, v], &spans, t, None);
+        let rows =
+            Attention { q, cache, spans, heads: heads.queries, scale, group, window, partials };
         let y = &Tensor::multiplied(gpu, "y", &[t, c]).unwrap();
         r.attention(rows, y).unwrap();
         let stats = &upload::<f32>(gpu, &[t, 2 * heads.queries], &[]);

@@ -10,6 +10,7 @@ mod candidates;
 #[path = "../common/mod.rs"]
 mod common;
 mod embedding;
+mod gates;
 mod lanes;
 mod matmul;
 mod muon;
@@ -81,7 +82,8 @@ fn ran(kernel: &str) -> bool {
 }
 
 /// Kernels that one family alone has.
-const FAMILY_OF: [(&str, KernelFamily); 12] = [
+const FAMILY_OF: [(&str, KernelFamily); 14] = [
+    ("attention_joined", KernelFamily::Workgroup),
     ("attention_merge", KernelFamily::Workgroup),
     ("attention_outer", KernelFamily::Outer),
     ("attention_split", KernelFamily::Workgroup),
@@ -91,6 +93,7 @@ const FAMILY_OF: [(&str, KernelFamily); 12] = [
     ("matmul_outer_few", KernelFamily::Outer),
     ("matmul_plain", KernelFamily::Plain),
     ("matmul_rows", KernelFamily::Workgroup),
+    ("normed_rotary", KernelFamily::Workgroup),
     ("backward_attention_keys_outer", KernelFamily::Outer),
     ("backward_attention_queries_outer", KernelFamily::Outer),
     ("weight_gradient_outer", KernelFamily::Outer),

@@ -109,10 +109,10 @@ fn rows_with_more_padding_than_kernels_leave_out_are_refused() {
 
 /// Whether a product of so many rows has the norm fused.
 fn is_fused(gpu: &Gpu, t: usize, sequences: Sequences, buffers: u32) -> bool {
-    let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
+    let Tuning { kernels, few_rows, height, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
     let is_possible = kernels.is_for_gpus() && sequences == Sequences::SHARED && has_room;
-    is_possible && fused_norms && t <= few_rows.min(8)
+    is_possible && fused_norms && t <= few_rows.min(height)
 }
 
 /// A product of normalised rows against the twin, and whether the norm had a dispatch of its own.
@@ -185,7 +185,7 @@ fn what_else_may_be_chosen_gives_the_same_products() {
     let usual = Tuning::of(KernelFamily::Workgroup);
     for tuning in [
         Tuning { few_rows: 4, ..usual },
-        Tuning { few_rows: 64, ..usual },
+        Tuning { height: 8, ..usual },
         Tuning { lanes: 32, ..usual },
         Tuning { fused_norms: false, ..usual },
     ] {

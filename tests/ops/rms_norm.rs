@@ -9,17 +9,17 @@ use crate::matmul::{WEIGHTS, product, weight};
 use crate::{Random, all_kernels_ran, read, run, upload, words};
 
 /// Rows of different sizes and a weight; padding is zero.
-struct Numbers {
-    x: Vec<f32>,
+pub struct Numbers {
+    pub x: Vec<f32>,
     weight: Vec<f32>,
     channels: usize,
-    c: usize,
+    pub c: usize,
 }
 
-const EPSILON: f32 = 1e-3;
+pub const EPSILON: f32 = 1e-3;
 
 impl Numbers {
-    fn new(t: usize, channels: usize) -> Numbers {
+    pub fn new(t: usize, channels: usize) -> Numbers {
         let c = channels.next_multiple_of(8);
         let mut random = Random((t * c) as u64);
         let mut padded = |count: usize, size: &dyn Fn(usize) -> f32| -> Vec<f32> {
@@ -31,13 +31,13 @@ impl Numbers {
         Numbers { x, weight: padded(1, &|_| 1.0), channels, c }
     }
 
-    fn wanted(&self, epsilon: f32) -> Vec<f32> {
+    pub fn wanted(&self, epsilon: f32) -> Vec<f32> {
         let row = |x: &[f32]| twins::rms_norm(x, (self.channels, epsilon), &self.weight);
         self.x.chunks(self.c).flat_map(row).collect()
     }
 
     /// Records with the norm on a device; its `y` is returned.
-    fn record(&self, gpu: &Gpu, record: impl FnOnce(&mut Recorder<'_>, RmsNorm<'_>)) -> Tensor {
+    pub fn record(&self, gpu: &Gpu, record: impl FnOnce(&mut Recorder<'_>, RmsNorm<'_>)) -> Tensor {
         let t = self.x.len() / self.c;
         let y = Tensor::multiplied(gpu, "y", &[t, self.c]).unwrap();
         let (x, weight) =
@@ -70,9 +70,9 @@ fn rms_norm() {
 
 /// Whether a product of so many rows has the norm fused.
 fn is_fused(gpu: &Gpu, t: usize, buffers: u32) -> bool {
-    let Tuning { kernels, few_rows, fused_norms, .. } = gpu.tuning();
+    let Tuning { kernels, few_rows, height, fused_norms, .. } = gpu.tuning();
     let has_room = gpu.device().limits().max_storage_buffers_per_shader_stage >= buffers;
-    kernels.is_for_gpus() && has_room && fused_norms && t <= few_rows.min(8)
+    kernels.is_for_gpus() && has_room && fused_norms && t <= few_rows.min(height)
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Queries, keys and values: rotated and stored, alone and fused with their product.
 
-use bdlm::gpu::{Attended, DType, Gpu, KernelFamily, Memory, Recorder, Tensor};
+use bdlm::gpu::{Attended, DType, Gpu, HeadNorm, KernelFamily, Memory, Recorder, Tensor};
 use half::f16;
 
 use crate::common::{check, gpus, tolerances::OP, twins};
@@ -70,18 +70,29 @@ impl Places {
     /// Queries, keys and values are where they belong, rotated; the slots of no row are zero.
     fn check(&self, gpu: &Gpu, qkv: &[f32]) -> Result<(), String> {
         let (d, [q, keys, all]) = (self.heads.width, self.heads.columns());
+        let turned = |(row, angles): (&[f32], &[f32])| {
+            let mut turned = twins::rotary(&row[..q + keys], angles, d);
+            turned.extend(&row[q + keys..]);
+            turned
+        };
+        let turned: Vec<f32> =
+            qkv.chunks(all).zip(self.angles.chunks(d)).flat_map(turned).collect();
+        let most = qkv.iter().fold(1.0f32, |most, x| most.max(x.abs()));
+        self.check_turned(gpu, &turned, most)
+    }
+
+    /// The same of rows that are rotated, of numbers up to some size.
+    fn check_turned(&self, gpu: &Gpu, turned: &[f32], most: f32) -> Result<(), String> {
+        let (d, [q, keys, all]) = (self.heads.width, self.heads.columns());
         let got_q: Vec<f32> = read(gpu, &self.q);
         let [k, v] = &self.cache;
         let [got_k, got_v] =
             [k, v].map(|cache| slot_by_slot(cache.memory(), &numbers(gpu, cache), d, keys));
-        let most = qkv.iter().fold(1.0f32, |most, x| most.max(x.abs()));
         let tolerance = if k.dtype() == DType::F16 { 1e-3 * most } else { OP * most };
-        for (i, row) in qkv.chunks(all).enumerate() {
-            let angles = &self.angles[i * d..(i + 1) * d];
+        for (i, row) in turned.chunks(all).enumerate() {
             let slot = self.slots[i] as usize * keys..(self.slots[i] as usize + 1) * keys;
-            let turned = |from: usize, count| twins::rotary(&row[from..from + count], angles, d);
-            check(&got_q[i * q..(i + 1) * q], &turned(0, q), OP * most)?;
-            check(&got_k[slot.clone()], &turned(q, keys), tolerance)?;
+            check(&got_q[i * q..(i + 1) * q], &row[..q], OP * most)?;
+            check(&got_k[slot.clone()], &row[q..q + keys], tolerance)?;
             check(&got_v[slot], &row[q + keys..], tolerance)?;
         }
         for cache in [&got_k, &got_v] {
@@ -120,6 +131,53 @@ fn rotary() {
         }
     }
     all_kernels_ran("rotary");
+}
+
+#[test]
+fn normed_rotary() {
+    const EPSILON: f32 = 1e-3;
+    // The last channels of some heads are padding.
+    let sizes = [
+        (1, Heads::alike(1, 8), 8),
+        (9, Heads::alike(3, 32), 30),
+        (5, Heads::grouped(6, 2, 64), 64),
+        (3, Heads::grouped(4, 1, 24), 20),
+        (2, Heads::grouped(2, 1, 128), 128),
+        (2, Heads::grouped(2, 1, 256), 249),
+    ];
+    for (gpu, dtype) in gpus().flat_map(|gpu| CACHES.map(|dtype| (gpu.clone(), dtype))) {
+        for (t, heads, channels) in sizes {
+            let (d, all, counts) = (heads.width, heads.columns()[2], [heads.queries, heads.keys]);
+            let places = Places::new(&gpu, t, heads, dtype);
+            let mut random = Random((d + t) as u64);
+            let mut padded = |count: usize| -> Vec<f32> {
+                let numbers = random.numbers(count).into_iter().enumerate();
+                numbers.map(|(i, x)| if i % d < channels { x } else { 0.0 }).collect()
+            };
+            let (qkv, weights) = (padded(t * all), padded(2 * d));
+            let tensor = upload(&gpu, &[t, all], &qkv);
+            let weight = &upload(&gpu, &[2, d], &weights);
+            let norm = HeadNorm { weight, heads: counts, channels, epsilon: EPSILON };
+            places.record(&gpu, |r, to| {
+                let other = HeadNorm { heads: [heads.queries + 2, heads.keys - 1], ..norm };
+                assert!(r.normed_rotary(&tensor, other, to).is_err());
+                r.normed_rotary(&tensor, norm, to).unwrap();
+            });
+            assert_eq!(read::<f32>(&gpu, &tensor) == qkv, gpu.kernels().is_for_gpus());
+            let wanted = |epsilon| -> Vec<f32> {
+                let rows = qkv.chunks(all).zip(places.angles.chunks(d));
+                let turned = |(row, angles)| {
+                    twins::normed_rotary(row, counts, (channels, epsilon), &weights, angles)
+                };
+                rows.flat_map(turned).collect()
+            };
+            places.check_turned(&gpu, &wanted(EPSILON), 3.0).unwrap_or_else(|e| {
+                panic!("{heads:?} {dtype:?} {:?}: {e}", gpu.kernels());
+            });
+            assert!(places.check_turned(&gpu, &wanted(1.0), 3.0).is_err(), "another norm");
+        }
+    }
+    all_kernels_ran("normed_rotary");
 }
 
 /// Queries, keys and values of t rows of c channels.

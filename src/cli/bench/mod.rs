@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use bdlm::clock::Stopwatch;
 use bdlm::gpu::Gpu;
 use bdlm::measure::{
-    self, BenchReport, Kernels, LikelihoodTime, Passes, PromptTime, TextTime, TrainTime,
+    self, BenchReport, Kernels, LikelihoodTime, PassCounts, Passes, PromptTime, TextTime, TrainTime,
 };
 use bdlm::model::Spec;
 use bdlm::sample::Engine;
@@ -80,7 +80,9 @@ enum Part {
     Train,
     /// Each kernel alone, beside the fastest copy and product
     Kernels,
-    /// All of them
+    /// What each kernel of a GPU loads, stores and multiplies in a pass, counted, not timed
+    Counts,
+    /// All of them but the counts
     All,
 }
 
@@ -123,6 +125,9 @@ impl Bench {
         for size in self.block_sizes_of(Part::Train, spec) {
             report.trainings.push(time_training(&gpu, spec, size, self.sequences)?);
         }
+        if self.measure.contains(&Part::Counts) {
+            report.counts = self.counts(&engine)?;
+        }
         report.peak_host_bytes = peak_host_bytes();
         if self.measures(Part::Kernels) {
             report.kernels = Some(time_kernels(&engine)?);
@@ -153,17 +158,38 @@ impl Bench {
     fn time_passes(&self, engine: &Engine, report: &mut BenchReport) -> Result<()> {
         let spec = engine.network().spec();
         for block_size in self.block_sizes(spec) {
-            let room = spec.window.saturating_sub(block_size);
-            let contexts = match self.context.is_empty() {
-                true => vec![room.min(spec.window / 2)],
-                false => self.context.clone(),
-            };
-            for context in contexts {
+            for context in self.contexts(spec, block_size) {
                 let bench = measure::Bench { block_size, context, passes: self.passes };
                 report.passes.push(time_passes(engine, &bench, self.profile)?);
             }
         }
         Ok(())
+    }
+
+    /// Of a pass of each block size after each context, and of a noise draw.
+    fn counts(&self, engine: &Engine) -> Result<Vec<PassCounts>> {
+        let network = engine.network();
+        let kernels = network.gpu().kernels();
+        if !kernels.is_for_gpus() {
+            bail!("the {kernels} kernels are not counted; add --kernels workgroup");
+        }
+        let mut counts = Vec::new();
+        for size in self.block_sizes(network.spec()) {
+            for context in self.contexts(network.spec(), size) {
+                counts.push(PassCounts::of_pass(network, size, context)?);
+            }
+            counts.push(PassCounts::of_draw(network, size)?);
+        }
+        Ok(counts)
+    }
+
+    /// The contexts of passes of a block size.
+    fn contexts(&self, spec: &Spec, block_size: usize) -> Vec<usize> {
+        let room = spec.window.saturating_sub(block_size);
+        match self.context.is_empty() {
+            true => vec![room.min(spec.window / 2)],
+            false => self.context.clone(),
+        }
     }
 
     fn engine(&self, gpu: &Gpu) -> Result<Engine> {

@@ -4,8 +4,8 @@ use std::io::Write;
 
 use anyhow::Result;
 use bdlm::measure::{
-    BenchReport, Ceilings, Chain, Comparison, KernelSpeed, Kernels, LikelihoodTime, Passes,
-    PromptTime, Ratio, TextTime, TrainTime,
+    BenchReport, Ceilings, Chain, Comparison, KernelCounts, KernelSpeed, Kernels, LikelihoodTime,
+    PassCounts, Passes, PromptTime, Ratio, TextTime, TrainTime,
 };
 
 use crate::cli::present::kernel_table;
@@ -28,6 +28,7 @@ pub fn print(out: &mut impl Write, report: &BenchReport) -> Result<()> {
     if let Some(peak) = report.peak_host_bytes {
         line(out, "peak memory", &bytes(peak))?;
     }
+    report.counts.iter().try_for_each(|counts| print_counts(out, counts))?;
     if let Some(kernels) = &report.kernels {
         print_kernels(out, kernels)?;
         report.passes.iter().try_for_each(|passes| print_floor(out, passes, kernels))?;
@@ -100,6 +101,22 @@ fn print_training(out: &mut impl Write, time: &TrainTime) -> Result<()> {
     let (forward, both) = (time.forward_ms.median, time.both_ms.median);
     line(out, "pass forward", &pass(forward, time.forward_flops_per_sec))?;
     line(out, "pass backward", &pass(both - forward, time.backward_flops_per_sec))
+}
+
+fn print_counts(out: &mut impl Write, counts: &PassCounts) -> Result<()> {
+    writeln!(out, "\n{}: MB, millions, microseconds on an H200", counts.pass)?;
+    let [kernel, count, groups] = ["kernel", "dispatches", "workgroups"];
+    write!(out, "{kernel:<20}{count:>11}{groups:>11}{:>7}{:>9}", "lanes", "weights")?;
+    writeln!(out, "{:>9}{:>9}{:>10}{:>8}", "others", "stores", "products", "floor")?;
+    for counts in &counts.kernels {
+        let KernelCounts { kernel, dispatches, workgroups, lanes, .. } = counts;
+        let bytes = [counts.weight_bytes, counts.other_bytes, counts.stored_bytes];
+        let [weights, others, stores] = bytes.map(|bytes| bytes / 1e6);
+        let (products, floor) = (counts.multiply_adds / 1e6, counts.floor_us);
+        write!(out, "{kernel:<20}{dispatches:>11}{workgroups:>11}{lanes:>7}{weights:>9.2}")?;
+        writeln!(out, "{others:>9.2}{stores:>9.2}{products:>10.1}{floor:>8.1}")?;
+    }
+    Ok(())
 }
 
 fn print_kernels(out: &mut impl Write, found: &Kernels) -> Result<()> {

@@ -18,7 +18,7 @@ use crate::cli::eval::batches::Batches;
 use crate::cli::eval::journal::{Journal, JournalArgs};
 use crate::cli::eval::ppl::EstimateArgs;
 use crate::cli::eval::present::ReportArgs;
-use crate::cli::eval::work::weights;
+use crate::cli::eval::work::{rounds_activations, weights};
 use crate::cli::files::{read_text, shown};
 use crate::cli::model::ModelArgs;
 use crate::cli::print::note;
@@ -70,7 +70,7 @@ impl EvalChat {
         let text = read_text(&self.data)?;
         let chats = chats(&self.data, &text, self.limit.unwrap_or(usize::MAX))?;
         let output = self.report.create()?;
-        let gpu = self.device.request()?;
+        let gpu = self.estimate.request(&self.device, &self.model)?;
         let (weights, block_size) = (self.device.weights, self.estimate.block_size);
         let (engine, digests) = self.model.load_known(&gpu, weights, block_size, true)?;
         let turns = self.turns(&engine, chats)?;
@@ -144,6 +144,7 @@ impl EvalChat {
             first_token: options.first,
             seed: options.seed,
             weights: weights(engine),
+            matrix_units: rounds_activations(engine),
             cut: None,
             inputs,
         }

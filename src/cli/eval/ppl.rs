@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use bdlm::eval::Estimator;
+use bdlm::gpu::Gpu;
 use clap::{Args, ValueEnum};
 
 use crate::cli::device::DeviceArgs;
@@ -15,6 +16,9 @@ use crate::cli::print::note;
 use crate::cli::process::Interrupted;
 
 /// Likelihood of a text: exact, or the bound that diffusion models have.
+///
+/// On GPUs with matrix units, estimates by draws or orders use them, which rounds activations to f16;
+/// `--kernels workgroup` does not. Exact ones never do unless `--kernels cooperative` asks for it.
 #[derive(Args)]
 #[command(after_help = "Examples:
   bdlm eval ppl --data wiki.test.raw --estimator exact --block-size 4 --limit 20
@@ -71,7 +75,7 @@ impl Ppl {
     pub fn run(self) -> Result<()> {
         let output = self.report.create()?;
         let source = self.data.open()?;
-        let gpu = self.device.request()?;
+        let gpu = self.estimate.request(&self.device, &self.model)?;
         let (engine, digests) = self.model.load_known(
             &gpu,
             self.device.weights,
@@ -105,6 +109,12 @@ impl Ppl {
 }
 
 impl EstimateArgs {
+    /// Requests the device for an estimate of a model.
+    pub fn request(&self, device: &DeviceArgs, model: &ModelArgs) -> Result<Gpu> {
+        let (size, estimator) = (self.block_size, self.estimator());
+        device.request_for_estimate(estimator.is_exact_for(&model.spec(size)?, size))
+    }
+
     /// The estimator.
     pub fn estimator(&self) -> Estimator {
         let draws = self.draws;

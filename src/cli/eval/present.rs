@@ -134,6 +134,9 @@ fn text(report: &PplReport) -> String {
         ("tokens", format!("{} in {} sequences{unscored}", report.tokens, report.sequences)),
         ("passes", format!("{} in {:.1} s", report.passes, report.secs)),
     ];
+    if settings.matrix_units {
+        values.push(("matrix units", "used: activations are rounded to f16".into()));
+    }
     if let Some(counts) = &report.counts {
         values.push(("documents", documents(counts)));
     }

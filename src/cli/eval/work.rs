@@ -73,6 +73,7 @@ impl<'a> Subject<'a> {
             first_token: source.first(),
             seed: 0,
             weights: weights(engine),
+            matrix_units: rounds_activations(engine),
             cut: data.cut_report(source.preset(), &options),
             inputs: Inputs { model: digests, data_sha256: source.sha256.clone() },
         };
@@ -136,6 +137,14 @@ impl<'a> Subject<'a> {
         }
         Ok(Outcome { report, is_whole })
     }
+}
+
+/// Whether matrix units multiply, which they do with weights that are not f32.
+pub fn rounds_activations(engine: &Engine) -> bool {
+    let network = engine.network();
+    let formats = network.formats();
+    let is_f32 = [formats.layers, formats.tables].iter().all(|&dtype| dtype == DType::F32);
+    network.gpu().units().is_some() && !is_f32
 }
 
 /// How weights are held, in words.

@@ -18,13 +18,16 @@ pub struct Tuning {
     /// On GPUs, rows up to which a product's lanes go along the weights, 1 to
     /// [`Tuning::MAX_FEW_ROWS`]; more rows go tile by tile.
     pub few_rows: usize,
+    /// On GPUs, most rows of such a product that a workgroup computes: 8 or 16.
+    pub height: usize,
     /// On GPUs, most lanes of a workgroup of such a product: 32 to [`Tuning::MAX_LANES`].
     pub lanes: usize,
     /// On GPUs, the tile of products of more rows, where it fits; None for the one that suits the
     /// shape.
     pub tile: Option<Tile>,
-    /// On GPUs, shares that the keys of a block's rows are split into: 1 to [`Tuning::MAX_SHARES`].
-    pub shares: usize,
+    /// On GPUs, shares that the keys of a block's rows are split into: 1 to [`Tuning::MAX_SHARES`]. Another
+    /// dispatch joins them, unless there is one; None for as many as suit the number of keys.
+    pub shares: Option<usize>,
     /// On GPUs, whether products of few rows fuse the norm.
     pub fused_norms: bool,
 }
@@ -69,6 +72,8 @@ impl fmt::Display for Tile {
 impl Tuning {
     /// Most shares.
     pub const MAX_SHARES: usize = 8;
+    /// Most rows of a workgroup.
+    pub const MAX_HEIGHT: usize = 16;
     /// Most lanes.
     pub const MAX_LANES: usize = 256;
     /// Most rows that count as few.
@@ -76,8 +81,9 @@ impl Tuning {
 
     /// The choices that suit these kernels by the rules.
     pub fn of(kernels: KernelFamily) -> Tuning {
-        let (few_rows, shares, lanes) = (64, Tuning::MAX_SHARES, 128);
-        Tuning { kernels, few_rows, lanes, tile: None, shares, fused_norms: true }
+        let (few_rows, height, lanes) = (64, Tuning::MAX_HEIGHT, 128);
+        let (tile, shares, fused_norms) = (None, None, true);
+        Tuning { kernels, few_rows, height, lanes, tile, shares, fused_norms }
     }
 
     /// The tuning that a folder keeps for an adapter; None if it is out of range, or the file cannot be
@@ -107,8 +113,9 @@ impl Tuning {
     /// The first number that is out of range, if any.
     pub(crate) fn faults(&self) -> Option<String> {
         let numbers = [
-            ("shares", self.shares, 1, Tuning::MAX_SHARES),
+            ("shares", self.shares.unwrap_or(1), 1, Tuning::MAX_SHARES),
             ("few rows", self.few_rows, 1, Tuning::MAX_FEW_ROWS),
+            ("rows of a workgroup", self.height, 8, Tuning::MAX_HEIGHT),
             ("lanes", self.lanes, 32, Tuning::MAX_LANES),
         ];
         let (name, got, least, most) =
@@ -119,12 +126,13 @@ impl Tuning {
 
 impl fmt::Display for Tuning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Tuning { kernels, few_rows, lanes, tile, shares, fused_norms } = self;
+        let Tuning { kernels, few_rows, height, lanes, tile, shares, fused_norms } = self;
         write!(f, "{kernels}")?;
         if kernels.is_for_gpus() {
             let norms = if *fused_norms { "fused" } else { "apart" };
             let tile = tile.map_or("by shape".into(), |tile| tile.to_string());
-            write!(f, ", rows {few_rows}, lanes {lanes}, tiles {tile}")?;
+            let shares = shares.map_or("by keys".into(), |shares| shares.to_string());
+            write!(f, ", rows {few_rows} by {height}, lanes {lanes}, tiles {tile}")?;
             write!(f, ", shares {shares}, norms {norms}")?;
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! Which attention of a GPU runs.
 
-use crate::gpu::device::Gpu;
+use crate::gpu::device::{Gpu, Tuning};
 use crate::gpu::memory::EIGHT;
 
 /// A tile of `attention_tiled`: rows of one head, and the vectors that its workgroup holds.
@@ -32,6 +32,26 @@ pub(crate) fn attention_tile(gpu: &Gpu, group: usize, head_width: usize) -> Opti
         16 * (tile.queries + tile.staged + tile.weights + 2 * tile.rows + 64 + 2)
     };
     [32, 16].into_iter().map(tile).find(|tile| bytes(tile) <= limit)
+}
+
+/// Shares that the keys of few rows are split into, where a row sees at most so many keys: as was chosen,
+/// else one, whose workgroup goes through all keys, unless they are thousands. From how many keys on
+/// shares are faster was not measured.
+pub(crate) fn key_shares(gpu: &Gpu, keys: usize) -> usize {
+    const MOST_JOINED: usize = 2048;
+    let suited = || if keys <= MOST_JOINED { 1 } else { Tuning::MAX_SHARES };
+    gpu.tuning().shares.unwrap_or_else(suited)
+}
+
+/// Lanes of `attention_joined`, where it can run.
+pub(crate) fn joined_lanes(gpu: &Gpu, head_width: usize) -> Option<usize> {
+    let team = head_width / EIGHT;
+    // The queries of four rows, scores and slots of four keys of a lane, 16 parts, the spans of 64 rows.
+    let bytes = |lanes: usize| 16 * head_width + 4 * (16 + 4) * lanes + 16 * (16 + 64 + 2);
+    let limit = gpu.device().limits().max_compute_workgroup_storage_size as usize;
+    let fits = |lanes: &usize| *lanes >= 16 && bytes(*lanes) <= limit;
+    let lanes = [256, 128].map(|most| most / team * team).into_iter().find(fits);
+    lanes.filter(|_| gpu.kernels().is_for_gpus())
 }
 
 /// Whether `attention_split` can run, which heads hundreds of channels wide leave no room for.

@@ -2,7 +2,7 @@
 
 use crate::gpu::device::{Gpu, KernelFamily, Memory};
 use crate::gpu::kernels::backward::{MATMUL_OUTER_TRANSPOSED, MATMUL_TRANSPOSED};
-use crate::gpu::kernels::products::Tiling;
+use crate::gpu::kernels::tiling::Tiling;
 
 /// Shortest side of a weight from which outer products take eight columns of each lane: that compiles a
 /// second for each shape, which is worth it where a network is trained.

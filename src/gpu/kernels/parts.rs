@@ -42,13 +42,18 @@ pub(super) const BIAS: &str = part!("bias");
 pub(super) const COLUMNS: &str = part!("columns");
 pub(super) const COLUMNS_TRANSPOSED: &str = part!("columns_transposed");
 pub(super) const EPILOGUE: &str = part!("epilogue");
+pub(super) const GATE: &str = part!("gate");
 pub(super) const HALVES: &str = part!("halves");
 pub(super) const SUMS: &str = part!("sums");
 pub(super) const TILES: &str = part!("tiles");
 pub(super) const UNIT_8: &str = part!("unit8");
 pub(super) const UNIT_16: &str = part!("unit16");
 
-// What becomes of the sums of a product: a matrix, or queries, keys and values.
+// What becomes of the sums of a product: a matrix, gates that let others through, or queries, keys and
+// values.
+pub(super) const GATED_COLUMNS: &str = part!("gated_columns");
+pub(super) const GATED_ROWS: &str = part!("gated_rows");
+pub(super) const MATRIX_COLUMNS: &str = part!("matrix_columns");
 pub(super) const MATRIX_ROWS: &str = part!("matrix_rows");
 pub(super) const MATRIX_TILE: &str = part!("matrix_tile");
 pub(super) const QKV_ROWS: &str = part!("qkv_rows");
@@ -64,6 +69,7 @@ pub(super) const ACTIVATIONS: &str = part!("activations");
 pub(super) const DROPOUT: &str = part!("dropout");
 
 // Attention and its cache.
+pub(super) const ATTENTION_JOIN: &str = part!("attention_join");
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");
 pub(super) const ATTENTION_SHARE: &str = part!("attention_share");
 pub(super) const ATTENTION_TILE: &str = part!("attention_tile");

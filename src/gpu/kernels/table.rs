@@ -16,10 +16,20 @@ pub(super) struct OuterProduct {
     pub(super) qkv: KernelSource,
 }
 
-/// A product of few rows on GPUs that stores a matrix, or queries, keys and values.
+/// A product of few rows on GPUs, its rows as they are given, or with a fused norm.
 pub(super) struct RowsProduct {
-    pub(super) matrix: KernelSource,
-    pub(super) qkv: KernelSource,
+    pub(super) given: KernelSource,
+    pub(super) rms: KernelSource,
+    pub(super) layer: Option<&'static KernelSource>,
+    /// Storage buffers that it binds with rows as they are given: one more with an RMS norm, two more
+    /// with a layer norm.
+    pub(super) buffers: u32,
+}
+
+/// A product of many rows on GPUs: in tiles, and on matrix units of 8 and of 16.
+pub(super) struct ManyProduct {
+    pub(super) tiled: KernelSource,
+    pub(super) cooperative: [KernelSource; 2],
 }
 
 pub(crate) static EMBEDDING: Variants = Variants {
@@ -40,8 +50,8 @@ pub(crate) static RMS_NORM: Variants = Variants {
 pub(crate) static HEAD_NORM: KernelSource = kernel!("head_norm": REDUCE);
 
 pub(crate) static SWIGLU: Variants = Variants {
-    buffer: kernel!("swiglu", "buffer": OUTPUT_BUFFER),
-    texels: kernel!("swiglu", "texels": OUTPUT_TEXELS),
+    buffer: kernel!("swiglu", "buffer": GATE, OUTPUT_BUFFER),
+    texels: kernel!("swiglu", "texels": GATE, OUTPUT_TEXELS),
 };
 
 /// The outer product of that name, whatever it stores.
@@ -76,62 +86,81 @@ pub(super) static MATMUL_PLAIN: KernelSource = kernel!(
     "matmul_plain": BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
 );
 
-/// The product of few rows, its rows as they are given or normed.
+/// The product of few rows with these parts.
 macro_rules! rows_product {
-    ($matrix:literal, $qkv:literal: $rows:ident) => {
-        RowsProduct {
-            matrix: kernel!(
-                "matmul_rows", $matrix:
-                $rows, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-                OUTPUT_BUFFER
-            ),
-            qkv: kernel!(
-                "matmul_rows", $qkv:
-                $rows, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-            ),
-        }
+    ($variant:literal: $($part:ident),*) => {
+        kernel!("matmul_rows", $variant: $($part,)* BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER)
     };
 }
 
-pub(super) static MATMUL_ROWS: RowsProduct = rows_product!("given", "qkv, given": ROWS_GIVEN);
-pub(super) static MATMUL_ROWS_NORMED: RowsProduct =
-    rows_product!("normed", "qkv, normed": ROWS_NORMED);
+/// Its sums are a matrix.
+pub(super) static MATMUL_ROWS: RowsProduct = RowsProduct {
+    given: rows_product!("given": ROWS_GIVEN, MATRIX_ROWS, EPILOGUE, OUTPUT_BUFFER),
+    rms: rows_product!("rms": ROWS_RMS, MATRIX_ROWS, EPILOGUE, OUTPUT_BUFFER),
+    layer: Some(&MATMUL_ROWS_LAYER),
+    buffers: 5,
+};
+static MATMUL_ROWS_LAYER: KernelSource =
+    rows_product!("layer": ROWS_NORMED, MATRIX_ROWS, EPILOGUE, OUTPUT_BUFFER);
 
-/// With a fused RMS norm.
-pub(super) static MATMUL_ROWS_RMS: RowsProduct = RowsProduct {
-    matrix: kernel!(
-        "matmul_rows", "rms":
-        ROWS_RMS, MATRIX_ROWS, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER,
-        OUTPUT_BUFFER
-    ),
-    qkv: kernel!(
-        "matmul_rows", "qkv, rms":
-        ROWS_RMS, QKV_ROWS, BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER
-    ),
+/// Its sums are queries, keys and values.
+pub(super) static MATMUL_ROWS_QKV: RowsProduct = RowsProduct {
+    given: rows_product!("qkv, given": ROWS_GIVEN, QKV_ROWS),
+    rms: rows_product!("qkv, rms": ROWS_RMS, QKV_ROWS),
+    layer: Some(&MATMUL_ROWS_QKV_LAYER),
+    buffers: 8,
+};
+static MATMUL_ROWS_QKV_LAYER: KernelSource = rows_product!("qkv, layer": ROWS_NORMED, QKV_ROWS);
+
+/// Its sums are gates and what they let through. No network with gates has layer norms.
+pub(super) static MATMUL_ROWS_GATED: RowsProduct = RowsProduct {
+    given: rows_product!("gated, given": ROWS_GIVEN, GATED_ROWS, GATE),
+    rms: rows_product!("gated, rms": ROWS_RMS, GATED_ROWS, GATE),
+    layer: None,
+    buffers: 4,
 };
 
-pub(super) static MATMUL_TILED: KernelSource = kernel!(
-    "matmul_tiled":
-    TILES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
-);
+/// A product of many rows with these parts.
+macro_rules! many_product {
+    ($stem:literal, $variant:literal: $($part:ident),*) => {
+        kernel!($stem, $variant: $($part,)* BIAS, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER)
+    };
+}
 
-/// For units of 8 and of 16.
-pub(super) static MATMUL_COOPERATIVE: [KernelSource; 2] = [
-    kernel!(
-        "matmul_cooperative", "unit8":
-        UNIT_8, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
-    ),
-    kernel!(
-        "matmul_cooperative", "unit16":
-        UNIT_16, HALVES, BIAS, EPILOGUE, WEIGHTS, WEIGHTS_BUFFER, INPUT_BUFFER, OUTPUT_BUFFER
-    ),
-];
+/// Its sums are a matrix.
+pub(super) static MATMUL_MANY: ManyProduct = ManyProduct {
+    tiled: many_product!("matmul_tiled", "": TILES, MATRIX_COLUMNS, EPILOGUE, OUTPUT_BUFFER),
+    cooperative: [
+        many_product!(
+            "matmul_cooperative", "unit8":
+            UNIT_8, HALVES, MATRIX_COLUMNS, EPILOGUE, OUTPUT_BUFFER
+        ),
+        many_product!(
+            "matmul_cooperative", "unit16":
+            UNIT_16, HALVES, MATRIX_COLUMNS, EPILOGUE, OUTPUT_BUFFER
+        ),
+    ],
+};
+
+/// Its sums are gates and what they let through.
+pub(super) static MATMUL_MANY_GATED: ManyProduct = ManyProduct {
+    tiled: many_product!("matmul_tiled", "gated": TILES, GATED_COLUMNS, GATE),
+    cooperative: [
+        many_product!("matmul_cooperative", "gated, unit8": UNIT_8, HALVES, GATED_COLUMNS, GATE),
+        many_product!("matmul_cooperative", "gated, unit16": UNIT_16, HALVES, GATED_COLUMNS, GATE),
+    ],
+};
 
 pub(crate) static ROTARY: Variants = Variants {
     buffer: kernel!("rotary", "buffer": STORE_BUFFER, CACHE_BUFFER),
     texels: kernel!("rotary", "texels": STORE_TEXELS, CACHE_TEXELS),
 };
 
+pub(crate) static NORMED_ROTARY: KernelSource =
+    kernel!("normed_rotary": REDUCE, STORE_BUFFER, CACHE_BUFFER);
+
+pub(crate) static ATTENTION_JOINED: KernelSource =
+    kernel!("attention_joined": ATTENTION_JOIN, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
 pub(crate) static ATTENTION_SPLIT: KernelSource =
@@ -200,17 +229,24 @@ pub static KERNELS: &[&KernelSource] = &[
     &MATMUL_OUTER.matrix.texels,
     &MATMUL_OUTER.qkv,
     &MATMUL_PLAIN,
-    &MATMUL_ROWS.matrix,
-    &MATMUL_ROWS.qkv,
-    &MATMUL_ROWS_NORMED.matrix,
-    &MATMUL_ROWS_NORMED.qkv,
-    &MATMUL_ROWS_RMS.matrix,
-    &MATMUL_ROWS_RMS.qkv,
-    &MATMUL_TILED,
-    &MATMUL_COOPERATIVE[0],
-    &MATMUL_COOPERATIVE[1],
+    &MATMUL_ROWS.given,
+    &MATMUL_ROWS.rms,
+    &MATMUL_ROWS_LAYER,
+    &MATMUL_ROWS_QKV.given,
+    &MATMUL_ROWS_QKV.rms,
+    &MATMUL_ROWS_QKV_LAYER,
+    &MATMUL_ROWS_GATED.given,
+    &MATMUL_ROWS_GATED.rms,
+    &MATMUL_MANY.tiled,
+    &MATMUL_MANY.cooperative[0],
+    &MATMUL_MANY.cooperative[1],
+    &MATMUL_MANY_GATED.tiled,
+    &MATMUL_MANY_GATED.cooperative[0],
+    &MATMUL_MANY_GATED.cooperative[1],
     &ROTARY.buffer,
     &ROTARY.texels,
+    &NORMED_ROTARY,
+    &ATTENTION_JOINED,
     &ATTENTION_MERGE,
     &ATTENTION_OUTER,
     &ATTENTION_SPLIT,

@@ -3,10 +3,10 @@
 use crate::Result;
 use crate::gpu::device::{Gpu, KernelFamily, Memory, Tuning};
 use crate::gpu::kernels::{
-    ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED, ATTENTION_WORKGROUP,
-    attention_tile, split_fits,
+    ATTENTION_JOINED, ATTENTION_MERGE, ATTENTION_OUTER, ATTENTION_SPLIT, ATTENTION_TILED,
+    ATTENTION_WORKGROUP, attention_tile, joined_lanes, key_shares, split_fits,
 };
-use crate::gpu::memory::{EIGHT, Planned, Tensor};
+use crate::gpu::memory::{EIGHT, Override, Planned, Tensor};
 use crate::gpu::ops::layout::{Heads, expect_groups, skipped};
 use crate::gpu::plan::Recorder;
 
@@ -28,6 +28,8 @@ pub struct Attention<'a> {
     pub scale: f32,
     /// Consecutive rows that share a sequence; T is a multiple of it.
     pub group: usize,
+    /// Keys that a row sees at most, whatever the pass: more are split into shares.
+    pub window: usize,
     /// Room for the sums over shares of the keys, see [`partial_attention`]; unsplit without.
     pub partials: Option<&'a Tensor>,
 }
@@ -122,26 +124,41 @@ impl Recorder<'_> {
             let tiles = t / group * group.div_ceil(tile.rows);
             return self.dispatch(&ATTENTION_TILED, &overrides, &bindings, [tiles, heads, 1]);
         }
+        self.few_rows(attention, (t, shape), overrides, y)
+    }
+
+    /// The attention of few rows of each sequence.
+    fn few_rows(
+        &mut self,
+        attention: Attention<'_>,
+        (t, shape): (usize, Heads),
+        mut overrides: Vec<Override>,
+        y: &Tensor,
+    ) -> Result<()> {
+        let Attention { q, cache: [k_cache, v_cache], spans, heads, group, window, .. } = attention;
+        let (gpu, d, bindings) = (self.gpu(), shape.width, [q, k_cache, v_cache, spans, y]);
         // A whole number of teams, each as wide as a head.
         let team = d / EIGHT;
-        let lanes = |most: usize| ("LANES", ((most / team).max(1) * team) as f64);
-        if !split_fits(self.gpu(), d) {
-            overrides.push(lanes(64));
-            let kernel = ATTENTION_WORKGROUP.of(y.memory());
-            return self.dispatch(kernel, &overrides, &bindings, [t, heads, 1]);
-        }
-        overrides.extend([("GROUP", group as f64), lanes(128)]);
+        let lanes = |most: usize| (most / team).max(1) * team;
         let tiles = t / group * group.div_ceil(4);
-        let shares = self.gpu().tuning().shares;
-        let Some(partials) = attention.partials_of(t, q.dim(1))?.filter(|_| shares > 1) else {
-            overrides.push(("SHARES", 1.0));
-            return self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, 1]);
-        };
-        overrides.push(("SHARES", shares as f64));
-        let bindings = [q, k_cache, v_cache, spans, partials];
-        self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, shares])?;
-        let overrides = [("H", heads as f64), ("D", d as f64), ("SHARES", shares as f64)];
-        let workgroups = [(q.dim(1) / 4).div_ceil(64), t, 1];
-        self.dispatch(&ATTENTION_MERGE, &overrides, &[partials, y], workgroups)
+        let shares = key_shares(gpu, window);
+        let room = attention.partials_of(t, q.dim(1))?;
+        if let Some(partials) = room.filter(|_| shares > 1 && split_fits(gpu, d)) {
+            let numbers = [("GROUP", group), ("LANES", lanes(128)), ("SHARES", shares)];
+            overrides.extend(numbers.map(|(name, number)| (name, number as f64)));
+            let bindings = [q, k_cache, v_cache, spans, partials];
+            self.dispatch(&ATTENTION_SPLIT, &overrides, &bindings, [tiles, heads, shares])?;
+            let overrides = [("H", heads as f64), ("D", d as f64), ("SHARES", shares as f64)];
+            let workgroups = [(q.dim(1) / 4).div_ceil(64), t, 1];
+            return self.dispatch(&ATTENTION_MERGE, &overrides, &[partials, y], workgroups);
+        }
+        if let Some(lanes) = joined_lanes(gpu, d) {
+            let numbers = [("GROUP", group), ("LANES", lanes), ("KEYS", 4 * lanes)];
+            overrides.extend(numbers.map(|(name, number)| (name, number as f64)));
+            return self.dispatch(&ATTENTION_JOINED, &overrides, &bindings, [tiles, heads, 1]);
+        }
+        overrides.push(("LANES", lanes(64) as f64));
+        let kernel = ATTENTION_WORKGROUP.of(y.memory());
+        self.dispatch(kernel, &overrides, &bindings, [t, heads, 1])
     }
 }

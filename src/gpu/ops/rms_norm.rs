@@ -50,6 +50,23 @@ pub struct HeadNorm<'a> {
     pub epsilon: f32,
 }
 
+impl HeadNorm<'_> {
+    /// D of queries, keys and values `[T, (H + 2G) * D]`.
+    pub(super) fn expect(&self, qkv: &Tensor) -> Result<usize> {
+        let HeadNorm { weight, heads: [queries, keys], channels, .. } = *self;
+        let d = weight.dim(1);
+        let is_held = (channels..channels + EIGHT).contains(&d) && channels > 0;
+        weight.expect(&[2, if is_held { d } else { channels.next_multiple_of(EIGHT) }])?;
+        qkv.expect(&[qkv.dim(0), (queries + 2 * keys) * d])?;
+        Ok(d)
+    }
+
+    /// Overrides of every kernel that computes it.
+    pub(super) fn overrides(&self) -> [Override; 2] {
+        [("CHANNELS", self.channels as f64), ("EPSILON", f64::from(self.epsilon))]
+    }
+}
+
 impl Recorder<'_> {
     /// Computes the RMS norm of rows into [`RmsNorm::y`].
     ///
@@ -71,19 +88,11 @@ impl Recorder<'_> {
     /// # Errors
     /// [`crate::Error::Shape`].
     pub fn head_norm(&mut self, qkv: &Tensor, norm: HeadNorm<'_>) -> Result<()> {
-        let HeadNorm { weight, heads: [queries, keys], channels, epsilon } = norm;
-        let (t, d) = (qkv.dim(0), weight.dim(1));
-        let is_held = (channels..channels + EIGHT).contains(&d) && channels > 0;
-        weight.expect(&[2, if is_held { d } else { channels.next_multiple_of(EIGHT) }])?;
-        qkv.expect(&[t, (queries + 2 * keys) * d])?;
-        let overrides = [
-            ("H", queries as f64),
-            ("G", keys as f64),
-            ("D", d as f64),
-            ("CHANNELS", channels as f64),
-            ("EPSILON", f64::from(epsilon)),
-            ("LANES", self.lanes()),
-        ];
-        self.dispatch(&HEAD_NORM, &overrides, &[weight, qkv], [queries + keys, t, 1])
+        let (d, [queries, keys]) = (norm.expect(qkv)?, norm.heads);
+        let mut overrides = vec![("H", queries as f64), ("G", keys as f64), ("D", d as f64)];
+        overrides.push(("LANES", self.lanes()));
+        overrides.extend(norm.overrides());
+        let workgroups = [queries + keys, qkv.dim(0), 1];
+        self.dispatch(&HEAD_NORM, &overrides, &[norm.weight, qkv], workgroups)
     }
 }

@@ -1,11 +1,12 @@
 //! Queries, keys and values: rotated and stored, alone or fused with their product.
 
 use crate::Result;
-use crate::gpu::kernels::{ROTARY, qkv_tiling};
+use crate::gpu::kernels::{NORMED_ROTARY, ROTARY, qkv_tiling};
 use crate::gpu::memory::{Tensor, Weight};
 use crate::gpu::ops::input::Input;
 use crate::gpu::ops::layout::{Heads, expect_memory, weights_overrides};
 use crate::gpu::ops::product::Epilogue;
+use crate::gpu::ops::rms_norm::HeadNorm;
 use crate::gpu::plan::Recorder;
 
 /// How rows are rotated, and where their queries, keys and values go: caches both f32 or both f16,
@@ -94,5 +95,38 @@ impl Recorder<'_> {
         let mut bindings = vec![qkv];
         bindings.extend(to.bindings());
         self.dispatch(ROTARY.of(to.q.memory()), &overrides, &bindings, [t, 1, 1])
+    }
+
+    /// [`Recorder::head_norm`], then [`Recorder::rotary`]. On GPUs one dispatch does both, and leaves `qkv`
+    /// as it was.
+    ///
+    /// # Shapes
+    /// qkv `[T, (H + 2G) * D]`, and those of [`HeadNorm`] and [`Attended`].
+    /// # Errors
+    /// [`crate::Error::Shape`].
+    pub fn normed_rotary(
+        &mut self,
+        qkv: &Tensor,
+        norm: HeadNorm<'_>,
+        to: Attended<'_>,
+    ) -> Result<()> {
+        /// As many as the vectors of heads of 128 channels.
+        const LANES: f64 = 32.0;
+        let (t, heads) = to.expect()?;
+        qkv.expect(&[t, heads.qkv_width()])?;
+        if norm.expect(qkv)? != heads.width || norm.heads != [heads.queries, heads.keys] {
+            return Err(norm.weight.misfit(&[2, heads.width]));
+        }
+        if !self.family().is_for_gpus() {
+            self.head_norm(qkv, norm)?;
+            return self.rotary(qkv, to);
+        }
+        let mut overrides = heads.overrides(to.cache[0]);
+        overrides.push(("LANES", LANES));
+        overrides.extend(norm.overrides());
+        let mut bindings = vec![qkv, norm.weight];
+        bindings.extend(to.bindings());
+        let workgroups = [heads.queries + 2 * heads.keys, t, 1];
+        self.dispatch(&NORMED_ROTARY, &overrides, &bindings, workgroups)
     }
 }

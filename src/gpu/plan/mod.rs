@@ -13,5 +13,5 @@ pub use commands::{Commands, Sent};
 pub use pace::Pace;
 pub use profile::{KernelTime, Profiler};
 pub use record::Recorder;
-pub use replay::Plan;
+pub use replay::{Dispatched, Plan};
 pub use source::KernelSource;

@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::gpu::device::Gpu;
-use crate::gpu::memory::Tensor;
+use crate::gpu::memory::{Override, Tensor};
 use crate::gpu::plan::pipelines::valid;
 use crate::gpu::plan::profile::Profiler;
 use crate::gpu::plan::recorded::Recorded;
@@ -17,9 +17,21 @@ const ERRORS: wgpu::ErrorFilter = wgpu::ErrorFilter::Validation;
 #[derive(Debug)]
 struct Dispatch {
     kernel: &'static str,
+    overrides: Vec<Override>,
     pipeline: wgpu::ComputePipeline,
     bindings: wgpu::BindGroup,
     workgroups: [u32; 3],
+}
+
+/// A dispatch of a plan, for who counts what it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Dispatched<'a> {
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// The sizes that it was compiled with, by name.
+    pub overrides: &'a [(&'static str, f64)],
+    /// Its workgroups.
+    pub workgroups: [u32; 3],
 }
 
 /// A sequence of dispatches, ready to be encoded any number of times without making GPU objects.
@@ -70,6 +82,15 @@ impl Plan {
         self.dispatches.iter().map(|dispatch| dispatch.kernel)
     }
 
+    /// The dispatches in order.
+    pub fn dispatched(&self) -> impl Iterator<Item = Dispatched<'_>> {
+        self.dispatches.iter().map(|dispatch| Dispatched {
+            kernel: dispatch.kernel,
+            overrides: &dispatch.overrides,
+            workgroups: dispatch.workgroups,
+        })
+    }
+
     /// Encodes the plan as one compute pass, or as a timed pass per dispatch for a profiler.
     pub(crate) fn encode(
         &self,
@@ -109,7 +130,8 @@ impl Dispatch {
                 layout: &pipeline.get_bind_group_layout(0),
                 entries: &entries,
             });
-            Dispatch { kernel, pipeline, bindings, workgroups: recorded.workgroups }
+            let (overrides, workgroups) = (recorded.overrides.clone(), recorded.workgroups);
+            Dispatch { kernel, overrides, pipeline, bindings, workgroups }
         })
     }
 

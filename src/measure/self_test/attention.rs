@@ -4,7 +4,7 @@
 use half::f16;
 
 use crate::Result;
-use crate::gpu::{Attended, Attention, DType, Recorder, Tensor, partial_attention};
+use crate::gpu::{Attended, Attention, DType, HeadNorm, Recorder, Tensor, partial_attention};
 use crate::measure::self_test::case::{Case, ROUNDING, Wanted};
 use crate::measure::self_test::numbers::{Random, halves, upload, words};
 use crate::measure::twins;
@@ -29,11 +29,39 @@ pub(super) fn rotary(r: &mut Recorder<'_>, d: usize) -> Result<Case> {
     Ok(Case { op: "rotary", shape, y, wanted, allowed: f64::from(ROUNDING) })
 }
 
-/// Two groups of rows over a cache of f16, each row with a span that ends with its group.
+/// Queries whose heads are normalised before that. Four channels of each head are padding.
+pub(super) fn normed_rotary(r: &mut Recorder<'_>) -> Result<Case> {
+    let (t, heads, channels, d, gpu) = (9, [3, 1], 60, 64, r.gpu());
+    let (epsilon, columns) = (1e-5, heads[0] * d);
+    let all = columns + 2 * heads[1] * d;
+    let mut random = Random::new(t * d);
+    let angles = random.numbers(t * d);
+    let (w, qkv) = (random.padded(2, (channels, d)), random.padded(t * all / d, (channels, d)));
+    let slots: Vec<u32> = (0..t as u32).map(|i| 2 * i).collect();
+    let y = Tensor::attended(gpu, "q", &[t, columns], DType::F32, d)?;
+    let cached = || Tensor::attended(gpu, "cache", &[2 * t, d], DType::F16, d);
+    let (angles_tensor, slots) = (upload(gpu, &[t, d], &angles)?, words(gpu, &[t], &slots)?);
+    let cache = [&cached()?, &cached()?];
+    let to = Attended { angles: &angles_tensor, slots: &slots, q: &y, cache };
+    let norm = HeadNorm { weight: &upload(gpu, &[2, d], &w)?, heads, channels, epsilon };
+    r.normed_rotary(&upload(gpu, &[t, all], &qkv)?, norm, to)?;
+    let row = |(row, angles): (&[f32], &[f32])| {
+        let mut row = twins::normed_rotary(row, heads, (channels, epsilon), &w, angles);
+        row.truncate(columns);
+        row
+    };
+    let wanted = qkv.chunks(all).zip(angles.chunks(d)).flat_map(row).collect();
+    let shape = format!("{t} rows, {} heads of {channels}", heads[0]);
+    let (wanted, allowed) = (Wanted::Rows(wanted, columns), 3.0 * f64::from(ROUNDING));
+    Ok(Case { op: "normed_rotary", shape, y, wanted, allowed })
+}
+
+/// Two groups of rows over a cache of f16, each row with a span that ends with its group. If rows might see
+/// `window` keys they may be split into shares.
 pub(super) fn attention(
     r: &mut Recorder<'_>,
     (heads, d): (usize, usize),
-    group: usize,
+    (group, window): (usize, usize),
 ) -> Result<Case> {
     let (t, s, c, gpu) = (2 * group, 300, heads * d, r.gpu());
     let mut random = Random::new(d + group);
@@ -61,6 +89,7 @@ pub(super) fn attention(
         heads,
         scale,
         group,
+        window,
         partials: room.as_ref(),
     };
     r.attention(rows, &y)?;

@@ -17,7 +17,7 @@ const EPSILON: f32 = 1e-5;
 type Check = fn(&mut Recorder<'_>) -> Result<Case>;
 
 /// All checks. Sizes are odd where a kernel takes odd ones, and on both sides of what counts as few.
-pub(super) const CASES: [Check; 27] = [
+pub(super) const CASES: [Check; 31] = [
     |r| embedding(r, DType::F16),
     |r| embedding(r, DType::Q8),
     |r| embedding(r, DType::Q4),
@@ -36,10 +36,14 @@ pub(super) const CASES: [Check; 27] = [
     |r| matmul(r, (130, 70, 32), DType::F16),
     |r| matmul(r, (130, 70, 64), DType::Q8),
     |r| matmul(r, (130, 70, 64), DType::Q4),
+    |r| gates(r, 5),
+    |r| gates(r, 70),
     |r| attention::rotary(r, 64),
-    |r| attention::attention(r, (3, 64), 4),
-    |r| attention::attention(r, (3, 64), 70),
-    |r| attention::attention(r, (2, 24), 5),
+    attention::normed_rotary,
+    |r| attention::attention(r, (3, 64), (4, 300)),
+    |r| attention::attention(r, (3, 64), (4, 1 << 20)),
+    |r| attention::attention(r, (3, 64), (70, 300)),
+    |r| attention::attention(r, (2, 24), (5, 300)),
     gather,
     |r| cross_entropy(r, 98),
     |r| cross_entropy(r, 4097),
@@ -131,6 +135,25 @@ fn matmul(r: &mut Recorder<'_>, (t, n, k): (usize, usize, usize), format: DType)
     let shape = format!("{t} x {n} x {k}, {}", name(format));
     let allowed = f64::from(ROUNDING) * (k as f64).sqrt();
     Ok(Case { op: "matmul", shape, y, wanted, allowed })
+}
+
+/// A product that goes through its own gates.
+fn gates(r: &mut Recorder<'_>, t: usize) -> Result<Case> {
+    let (f, k, gpu) = (24, 72, r.gpu());
+    let mut random = Random::new(t * k);
+    let (w, held) = weight(gpu, [2 * f, k], DType::F16, &random.numbers(2 * f * k))?;
+    let (x, bias) = (random.numbers(t * k), random.numbers(2 * f));
+    let y = Tensor::multiplied(gpu, "y", &[t, f])?;
+    let gated = Tensor::activation(gpu, "gated", &[t, 2 * f])?;
+    let (x_tensor, bias_tensor) = (multiplied(gpu, &[t, k], &x)?, upload(gpu, &[2 * f], &bias)?);
+    r.matmul_swiglu(&x_tensor, (&w, &bias_tensor), &gated, &y)?;
+    let x = if on_units(gpu, t, DType::F16) { halves(&x) } else { x };
+    let sums = twins::matmul(&x, &held, &bias, k);
+    let wanted = Wanted::Rows(sums.chunks(2 * f).flat_map(twins::swiglu).collect(), f);
+    let shape = format!("{t} x 2 * {f} x {k}, f16");
+    // Sums of up to ten are multiplied with one another.
+    let allowed = 10.0 * f64::from(ROUNDING) * (k as f64).sqrt();
+    Ok(Case { op: "matmul_swiglu", shape, y, wanted, allowed })
 }
 
 /// Whether matrix units, which round to f16 what they multiply, take a product.

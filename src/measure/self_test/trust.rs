@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Stopwatch;
-use crate::gpu::{Gpu, GpuOptions, KernelFamily, PerAdapter};
+use crate::gpu::{Gpu, GpuOptions, KernelFamily, PerAdapter, Tuning};
 use crate::measure::self_test::case::KernelCheck;
 use crate::measure::self_test::run::check_kernels;
 use crate::{Error, Result};
@@ -36,19 +36,28 @@ impl Verdict {
     /// The verdict that a folder keeps for a device; none if it speaks of another version of this
     /// library, or of other kernels.
     pub fn kept(folder: &Path, gpu: &Gpu) -> Option<Verdict> {
-        let kept: Verdict = serde_json::from_value(file(folder).get(gpu.info())?).ok()?;
-        let now = Verdict::new(gpu.kernels(), &[]);
-        (kept.version == now.version && kept.kernels == now.kernels).then_some(kept)
+        all_kept(folder, gpu).into_iter().find(|kept| kept.kernels == gpu.kernels())
     }
 
-    /// Keeps it for a device.
+    /// Keeps it for a device, beside those of its other kernels.
     ///
     /// # Errors
     /// [`Error::Io`].
     pub fn keep(&self, folder: &Path, gpu: &Gpu) -> Result<()> {
-        let entry = serde_json::to_value(self).map_err(|e| Error::internal(e.to_string()))?;
+        let mut all = all_kept(folder, gpu);
+        all.retain(|kept| kept.kernels != self.kernels);
+        all.push(self.clone());
+        let entry = serde_json::to_value(all).map_err(|e| Error::internal(e.to_string()))?;
         file(folder).set(gpu.info(), Some(entry)).map(|_| ())
     }
+}
+
+/// The verdicts of this version that a folder keeps for an adapter, one for each family of kernels.
+fn all_kept(folder: &Path, gpu: &Gpu) -> Vec<Verdict> {
+    let kept = file(folder).get(gpu.info()).and_then(|entry| serde_json::from_value(entry).ok());
+    let mut kept: Vec<Verdict> = kept.unwrap_or_default();
+    kept.retain(|kept| kept.version == env!("CARGO_PKG_VERSION"));
+    kept
 }
 
 fn file(folder: &Path) -> PerAdapter {
@@ -89,21 +98,45 @@ pub async fn checked(options: &GpuOptions) -> Result<Trusted> {
     check(Gpu::request_async(options).await?, options).await
 }
 
+/// As [`trusted`], with matrix units where a GPU has them and their kernels are right, unless kernels are
+/// asked for: for estimates that random draws make. Matrix units round activations to f16.
+///
+/// # Errors
+/// As [`Gpu::request`].
+pub async fn trusted_for_draws(options: &GpuOptions) -> Result<Trusted> {
+    let usual = trusted(options).await?;
+    let is_free = options.kernels.is_none() && usual.mistrusted.is_none();
+    if !is_free || usual.gpu.kernels() != KernelFamily::Workgroup {
+        return Ok(usual);
+    }
+    let tuning = Tuning { kernels: KernelFamily::Cooperative, ..usual.gpu.tuning() };
+    let with_units = GpuOptions { tuning: Some(tuning), ..options.clone() };
+    // Most adapters have no units, and some compute wrongly with them: nothing is lost.
+    let Ok(gpu) = Gpu::request_async(&with_units).await else { return Ok(usual) };
+    match verdict(&gpu, options).await {
+        Ok(verdict) if verdict.wrong.is_empty() => Ok(Trusted { gpu, mistrusted: None }),
+        _ => Ok(usual),
+    }
+}
+
+/// What the checks of a device's kernels find, or found at an earlier start.
+async fn verdict(gpu: &Gpu, options: &GpuOptions) -> Result<Verdict> {
+    let folder = options.cache.as_deref();
+    if let Some(kept) = folder.and_then(|folder| Verdict::kept(folder, gpu)) {
+        return Ok(kept);
+    }
+    let found = Verdict::new(gpu.kernels(), &first_check(gpu).await?);
+    // A folder that cannot be written costs a check at each start, no more.
+    folder.and_then(|folder| found.keep(folder, gpu).ok());
+    Ok(found)
+}
+
 /// The device, or the same adapter with plain kernels if its own are wrong.
 async fn check(gpu: Gpu, options: &GpuOptions) -> Result<Trusted> {
     if options.kernels.is_some() || gpu.kernels() == KernelFamily::Plain {
         return Ok(Trusted { gpu, mistrusted: None });
     }
-    let folder = options.cache.as_deref();
-    let verdict = match folder.and_then(|folder| Verdict::kept(folder, &gpu)) {
-        Some(kept) => kept,
-        None => {
-            let found = Verdict::new(gpu.kernels(), &first_check(&gpu).await?);
-            // A folder that cannot be written costs a check at each start, no more.
-            folder.and_then(|folder| found.keep(folder, &gpu).ok());
-            found
-        }
-    };
+    let verdict = verdict(&gpu, options).await?;
     if verdict.wrong.is_empty() {
         return Ok(Trusted { gpu, mistrusted: None });
     }

@@ -98,16 +98,14 @@ impl Llama {
                 None => r.qkv(rows, (&layer.qkv, &qkv_bias), qkv, to)?,
                 Some(weight) => {
                     r.matmul(rows, &layer.qkv, &qkv_bias, Epilogue::Store, qkv)?;
-                    r.head_norm(qkv, self.head_norm(weight))?;
-                    r.rotary(qkv, to)?;
+                    r.normed_rotary(qkv, self.head_norm(weight), to)?;
                 }
             }
             r.attention(pass.attention(kv), found)?;
             let out_bias = layer.out_bias.as_ref().unwrap_or(&self.no_bias);
             r.matmul(found, &layer.out, out_bias, Epilogue::Residual, x)?;
             let rows = Input::RmsNormed(self.norm([x, y], &layer.norm2));
-            r.matmul(rows, &layer.gate_up, &self.no_bias, Epilogue::Store, gated)?;
-            r.swiglu(gated, hidden)?;
+            r.matmul_swiglu(rows, (&layer.gate_up, &self.no_bias), gated, hidden)?;
             r.matmul(hidden, &layer.down, &self.no_bias, Epilogue::Residual, x)?;
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::gpu::{KernelTime, Profiler};
+use crate::gpu::{KernelTime, Plan, Profiler};
 use crate::model::{Network, Row};
 use crate::sample::run::capacity::Capacity;
 use crate::sample::run::denoiser::Denoiser;
@@ -90,6 +90,12 @@ impl MaskedBlock {
         let kernels = self.denoiser.kernels(cells, 0)?;
         let layers = kernels.iter().filter(|&&kernel| kernel != "embedding").count();
         Ok([self.denoiser.kernels(cells, cells)?.len(), layers / n_layers])
+    }
+
+    /// A denoising pass.
+    pub(crate) fn plan(&mut self) -> Result<&Plan> {
+        let cells = self.cells;
+        self.denoiser.plan(PassShape::new(cells + self.beside, (cells, cells), cells))
     }
 
     /// Passes of a block: of first-hitting one a token, of cells that are distributions the published
