@@ -1,6 +1,6 @@
 //! The conversation as it looks, compared with pictures that were looked at.
 
-use bdlm_app::state::{Answer, Preferences, ThemeChoice, Turn};
+use bdlm_app::state::{Answer, Preferences, Talk, ThemeChoice, Turn};
 use egui::{Vec2, vec2};
 
 use crate::conversation::answer;
@@ -37,6 +37,10 @@ fn talking(theme: ThemeChoice, size: Vec2) -> Option<Window> {
     Some(window)
 }
 
+fn earlier_talk((id, said): (u64, &str)) -> Talk {
+    Talk { id, turns: vec![Turn { said: said.into(), ..Turn::default() }] }
+}
+
 #[test]
 fn a_conversation_by_night() {
     let Some(mut window) = talking(ThemeChoice::Dark, vec2(900.0, 600.0)) else { return };
@@ -47,5 +51,9 @@ fn a_conversation_by_night() {
 fn a_conversation_by_day() {
     let Some(mut window) = talking(ThemeChoice::Light, vec2(1280.0, 800.0)) else { return };
     state(&mut window).conversation.turns[0].unfolded = Some(true);
+    let earlier =
+        [(1, "What is a rainbow?"), (2, "How long does light take from the sun to the earth?")];
+    state(&mut window).conversation.earlier = earlier.map(earlier_talk).into();
+    window.run_steps(2);
     compare(&mut window, "chat_light");
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bdlm::event::{Block, Cell, CellState, Done, Event, Start, Step, StopReason};
-use bdlm_app::state::{AnswerStage, ChatAction, Preferences, State, View};
+use bdlm_app::state::{AnswerStage, ChatAction, Preferences, State, Talk, View};
 use egui::{Key, Modifiers, vec2};
 use egui_kittest::kittest::{NodeT, Queryable};
 use serde_json::json;
@@ -280,7 +280,7 @@ fn conversations_are_there_after_a_restart_until_they_are_deleted() {
 
     let (mut window, _) = open(&[]);
     let kept: Vec<String> =
-        state(&mut window).conversation.earlier.iter().map(|talk| talk.title()).collect();
+        state(&mut window).conversation.earlier.iter().map(Talk::title).collect();
     assert_eq!(kept, ["Two (3 turns)"]);
     // A file that holds no conversation is left where it is.
     let damaged = folder.path().join("conversations/7.json");

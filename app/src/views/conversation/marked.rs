@@ -38,7 +38,7 @@ pub fn marked_ui(ui: &mut Ui, text: RichText, found: Option<Found<'_>>) {
         let is_current = marks.current == Some(index);
         let places = places_of(&galley, range.start, range.end);
         let places = places.map(|place| place.translate(response.rect.min.to_vec2()));
-        for place in places.into_iter().filter(|place| place.is_positive()) {
+        for place in places.into_iter().filter(Rect::is_positive) {
             shapes.push(Shape::rect_filled(place, 3, palette.found));
             if is_current {
                 let stroke = Stroke::new(1.5, palette.accent);
