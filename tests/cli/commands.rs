@@ -102,7 +102,7 @@ fn info_checks_the_kernels_of_the_adapter() {
     let folder = tempfile::tempdir().unwrap();
     let output = command.args(["info", "--self-test"]).env("BDLM_CACHE", folder.path()).output();
     let text = stdout(&output.unwrap());
-    for words in ["op ", "matmul", "98 tokens, 104 channels, q4", "27 of 27 checks passed"] {
+    for words in ["op ", "matmul", "98 tokens, 104 channels, q4", "31 of 31 checks passed"] {
         assert!(text.contains(words), "{text}");
     }
     assert!(!text.contains("WRONG"), "{text}");
@@ -111,7 +111,7 @@ fn info_checks_the_kernels_of_the_adapter() {
         bdlm().unwrap().args(["info", "--self-test", "--format", "json"]).output().unwrap();
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let checks = report["checks"].as_array().unwrap();
-    assert!(checks.len() == 27 && checks.iter().all(|check| check["passes"] == true));
+    assert!(checks.len() == 31 && checks.iter().all(|check| check["passes"] == true));
     assert!(checks[0]["error"].as_f64().unwrap() <= checks[0]["allowed"].as_f64().unwrap());
 }
 

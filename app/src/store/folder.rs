@@ -1,15 +1,14 @@
 //! A folder with runs: `runs.json` lists them, `ID.jsonl` holds the events of one.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use bdlm::event::Event;
-use bdlm::hub::Output;
 
 use crate::recording::{Recording, json_lines, read_events};
 use crate::state::Kept;
 use crate::store::talks::Talks;
+use crate::store::write::write;
 
 /// Bytes of all runs on disk. Beyond that the oldest that are not pinned lose their candidates, then
 /// their cells, then go.
@@ -128,16 +127,4 @@ impl Folder {
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), String> {
         write(&self.path, path, bytes)
     }
-}
-
-/// Writes a file of a folder, which is made if it is not there.
-pub(super) fn write(folder: &Path, path: &Path, bytes: &[u8]) -> Result<(), String> {
-    let failed = |e: std::io::Error| format!("{} cannot be written: {e}", path.display());
-    fs::create_dir_all(folder).map_err(failed)?;
-    let write = || {
-        let mut output = Output::create(path)?;
-        output.write_all(bytes)?;
-        output.finish()
-    };
-    write().map_err(failed)
 }

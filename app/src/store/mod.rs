@@ -10,6 +10,8 @@ mod talks;
 mod thread;
 #[cfg(target_arch = "wasm32")]
 mod web;
+#[cfg(not(target_arch = "wasm32"))]
+mod write;
 
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::{Folder, MAX_BYTES};

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::state::{KeptTalk, MAX_TALKS};
-use crate::store::folder::write;
+use crate::store::write::write;
 
 /// The folder of conversations.
 pub(super) struct Talks {

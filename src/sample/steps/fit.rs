@@ -1,7 +1,8 @@
 //! Which samplers a model takes: the one place where samplers meet objectives.
 
 use crate::model::{Draw, Grid, Objective, Spec};
-use crate::sample::steps::kind::{SamplerKind, SamplerNumbers};
+use crate::sample::steps::kind::SamplerKind;
+use crate::sample::steps::numbers::SamplerNumbers;
 use crate::sample::steps::rule::Rule;
 use crate::sample::steps::sampler::{Nucleus, Sampler, Sampling};
 use crate::sample::steps::simplex::Simplex;

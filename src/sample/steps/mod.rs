@@ -3,6 +3,7 @@
 mod fit;
 mod geometry;
 mod kind;
+mod numbers;
 mod random;
 mod rule;
 mod sampler;
@@ -11,7 +12,8 @@ mod stop;
 mod uniform;
 
 pub use geometry::{Geometry, Sight};
-pub use kind::{SamplerKind, SamplerNumber, SamplerNumbers};
+pub use kind::{SamplerKind, SamplerNumber};
+pub use numbers::SamplerNumbers;
 pub use random::SampleKey;
 pub use rule::{Ends, Fallback, Measure, Quota, Rule, Score, Steps, Test};
 pub use sampler::{Nucleus, Sampler, Sampling};

@@ -6,6 +6,7 @@ mod settings;
 mod talk;
 mod thought;
 mod transcript;
+mod turn;
 
 use std::time::Duration;
 
@@ -19,17 +20,7 @@ pub use settings::{ChatSettings, ChatSpeed, template_name};
 pub use talk::{KeptTalk, Talk};
 pub use thought::Thought;
 pub use transcript::ChatFormat;
-
-/// What the user said, and the answer.
-#[derive(Debug, Default)]
-pub struct Turn {
-    /// What the user said.
-    pub said: String,
-    /// The answer.
-    pub answer: Answer,
-    /// Whether its thought is shown; as the settings have it if absent.
-    pub unfolded: Option<bool>,
-}
+pub use turn::Turn;
 
 /// Conversations that are kept; beyond that the oldest goes.
 pub const MAX_TALKS: usize = 50;

@@ -4,7 +4,8 @@ use bdlm::event::Event;
 use serde::{Deserialize, Serialize};
 
 use crate::recording::Recording;
-use crate::state::conversation::{Answer, AnswerStage, Turn};
+use crate::state::conversation::answer::{Answer, AnswerStage};
+use crate::state::conversation::turn::Turn;
 
 /// A conversation's turns and its number, which is the millisecond it began at.
 #[derive(Debug, Default)]

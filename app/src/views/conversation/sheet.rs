@@ -193,6 +193,9 @@ fn files_ui(ui: &mut Ui, chat: &Conversation, actions: &mut Vec<Action>) {
     }
 }
 
+/// Width of the button that deletes one, in points.
+const CROSS: f32 = 32.0;
+
 /// Conversations that were put aside.
 fn earlier_ui(ui: &mut Ui, sheet: &ChatSheet<'_>, actions: &mut Vec<Action>) {
     let chat = sheet.conversation;
@@ -203,12 +206,13 @@ fn earlier_ui(ui: &mut Ui, sheet: &ChatSheet<'_>, actions: &mut Vec<Action>) {
     for (at, talk) in chat.earlier.iter().enumerate().rev() {
         ui.horizontal(|ui| {
             let title = talk.title();
+            let height = ui.spacing().interact_size.y;
+            let size = [ui.available_width() - CROSS - ui.spacing().item_spacing.x, height];
             let open = Button::new(&title).truncate();
-            let width = ui.available_width() - 26.0;
-            if ui.add_sized([width, 0.0], open).on_hover_text("Open it again").clicked() {
+            if ui.add_sized(size, open).on_hover_text("Open it again").clicked() {
                 actions.push(Action::Chat(ChatAction::Reopen(at)));
             }
-            let delete = ui.small_button("✖");
+            let delete = ui.add_sized([CROSS, height], Button::new(RichText::new("✖").small()));
             let name = format!("Delete {title}");
             delete.widget_info(|| WidgetInfo::labeled(Role::Button, true, &name));
             if delete.on_hover_text("Delete it").clicked() {
