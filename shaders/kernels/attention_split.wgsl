@@ -57,18 +57,7 @@ fn attention_split(
         scores[lane] = score;
         slots[lane] = slot(key, places);
         workgroupBarrier();
-        if (lane < PARTS) {
-            var part = scores[lane];
-            for (var i = lane + PARTS; i < LANES; i += PARTS) {
-                part = max(part, scores[i]);
-            }
-            met[lane] = part;
-        }
-        workgroupBarrier();
-        var top = highest;
-        for (var i = 0u; i < min(PARTS, LANES); i++) {
-            top = max(top, met[i]);
-        }
+        let top = max(highest, highest_of(lane));
         let p = select(exp(score - top), vec4(0.0), score == vec4(NEVER));   // NaN stays NaN
         scores[lane] = p;
         workgroupBarrier();
@@ -91,17 +80,7 @@ fn attention_split(
     }
     scores[lane] = weight;
     workgroupBarrier();
-    if (lane < PARTS) {
-        for (var i = lane + PARTS; i < LANES; i += PARTS) {
-            weight += scores[i];
-        }
-        met[lane] = weight;
-    }
-    workgroupBarrier();
-    weight = vec4(0.0);
-    for (var i = 0u; i < min(PARTS, LANES); i++) {
-        weight += met[i];
-    }
+    weight = total_of(lane);
     let place = vec3(t0, head, group.z);
     finish(a, vec2(highest.x, weight.x), lane, place, rows > 0u);
     finish(b, vec2(highest.y, weight.y), lane, place + vec3(1u, 0u, 0u), rows > 1u);

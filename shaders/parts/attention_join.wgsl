@@ -1,41 +1,7 @@
-// Joined to attention_joined: what the lanes find of four rows, joined in workgroup memory.
+// Joined to attention_joined: ends the sums of four rows' values.
 //
-// Provides: highest_of(lane), total_of(lane), store(values, weight, lane, rows, first)
-// Needs: D, H, LANES, PARTS, met, scores, set_y4
-
-// The highest of the vectors that the lanes have in the first scores.
-fn highest_of(lane: u32) -> vec4<f32> {
-    if (lane < PARTS) {
-        var part = scores[lane];
-        for (var i = lane + PARTS; i < LANES; i += PARTS) {
-            part = max(part, scores[i]);
-        }
-        met[lane] = part;
-    }
-    workgroupBarrier();
-    var highest = met[0];
-    for (var i = 1u; i < PARTS; i++) {
-        highest = max(highest, met[i]);
-    }
-    return highest;
-}
-
-// Their sum.
-fn total_of(lane: u32) -> vec4<f32> {
-    if (lane < PARTS) {
-        var part = scores[lane];
-        for (var i = lane + PARTS; i < LANES; i += PARTS) {
-            part += scores[i];
-        }
-        met[lane] = part;
-    }
-    workgroupBarrier();
-    var total = met[0];
-    for (var i = 1u; i < PARTS; i++) {
-        total += met[i];
-    }
-    return total;
-}
+// Provides: store(values, weight, lane, rows, first)
+// Needs: D, H, LANES, scores, set_y4
 
 // Sums a vector of each row's values over the teams, and stores the rows that are there: in every second
 // vector of y from `first` on.

@@ -238,15 +238,19 @@ fn a_new_conversation_puts_the_old_one_aside() {
     window.get_by_label("Two (1 turn)");
 }
 
+/// A conversation that is kept in a folder.
+fn keeping_in(folder: &Path, answers: &[&str]) -> (Window, Watched) {
+    let (mut window, watched) = chatting(Trouble::None, answers);
+    let ctx = window.ctx.clone();
+    crate::app(&mut window).keep_runs_in(&ctx, folder.into()).unwrap();
+    window.run_steps(2);
+    (window, watched)
+}
+
 #[test]
 fn conversations_are_there_after_a_restart_until_they_are_deleted() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |answers: &[&str]| {
-        let (mut window, watched) = chatting(Trouble::None, answers);
-        let ctx = window.ctx.clone();
-        crate::app(&mut window).keep_runs_in(&ctx, folder.path().into()).unwrap();
-        (window, watched)
-    };
+    let open = |answers: &[&str]| keeping_in(folder.path(), answers);
     let (mut window, _) = open(&["First.", "Second.", "Third."]);
     say(&mut window, "One");
     click(&mut window, "New conversation");
@@ -294,13 +298,7 @@ fn conversations_are_there_after_a_restart_until_they_are_deleted() {
 #[test]
 fn an_answer_from_before_a_restart_is_shown_without_its_steps() {
     let folder = tempfile::tempdir().unwrap();
-    let open = |answers: &[&str]| {
-        let (mut window, _) = chatting(Trouble::None, answers);
-        let ctx = window.ctx.clone();
-        crate::app(&mut window).keep_runs_in(&ctx, folder.path().into()).unwrap();
-        window.run_steps(2);
-        window
-    };
+    let open = |answers: &[&str]| keeping_in(folder.path(), answers).0;
     let mut window = open(&["Because of the air."]);
     say(&mut window, "Why?");
     assert!(state(&mut window).conversation.turns[0].answer.has_steps());

@@ -70,6 +70,7 @@ pub(super) const DROPOUT: &str = part!("dropout");
 
 // Attention and its cache.
 pub(super) const ATTENTION_JOIN: &str = part!("attention_join");
+pub(super) const ATTENTION_MET: &str = part!("attention_met");
 pub(super) const ATTENTION_ROWS: &str = part!("attention_rows");
 pub(super) const ATTENTION_SHARE: &str = part!("attention_share");
 pub(super) const ATTENTION_TILE: &str = part!("attention_tile");

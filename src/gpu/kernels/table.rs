@@ -159,12 +159,10 @@ pub(crate) static ROTARY: Variants = Variants {
 pub(crate) static NORMED_ROTARY: KernelSource =
     kernel!("normed_rotary": REDUCE, STORE_BUFFER, CACHE_BUFFER);
 
-pub(crate) static ATTENTION_JOINED: KernelSource =
-    kernel!("attention_joined": ATTENTION_JOIN, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+pub(crate) static ATTENTION_JOINED: KernelSource = kernel!("attention_joined": ATTENTION_JOIN, ATTENTION_MET, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_OUTER: KernelSource =
     kernel!("attention_outer": ATTENTION_ROWS, READ_TEXELS, CACHE_TEXELS, OUTPUT_TEXELS);
-pub(crate) static ATTENTION_SPLIT: KernelSource =
-    kernel!("attention_split": ATTENTION_SHARE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
+pub(crate) static ATTENTION_SPLIT: KernelSource = kernel!("attention_split": ATTENTION_SHARE, ATTENTION_MET, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
 pub(crate) static ATTENTION_MERGE: KernelSource = kernel!("attention_merge": OUTPUT_BUFFER);
 pub(crate) static ATTENTION_TILED: KernelSource =
     kernel!("attention_tiled": ATTENTION_TILE, SPANS, READ_BUFFER, CACHE_BUFFER, OUTPUT_BUFFER);
